@@ -1,0 +1,133 @@
+//! Secret bytes: wiped when dropped, redacted in `Debug`, never compared with `==`.
+
+use core::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::error::Error;
+
+/// The shared secret of a one-time-password key: 16 to 128 bytes, held inline so that no allocator is needed.
+///
+/// ```
+/// use zamok_core::secret::Secret;
+/// let secret = Secret::new(b"12345678901234567890")?;
+/// assert_eq!(format!("{secret:?}"), "Secret(20 bytes, redacted)");
+/// # Ok::<(), zamok_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Secret {
+    bytes: [u8; Self::MAX],
+    len: usize,
+}
+
+impl Secret {
+    /// Longest secret, in bytes: one block of SHA-512.
+    pub const MAX: usize = 128;
+    /// Shortest secret without an opt-in, in bytes (RFC 4226 §4, R6: 128 bits).
+    pub const MIN: usize = 16;
+
+    /// Takes a secret of 16 to 128 bytes.
+    ///
+    /// # Errors
+    /// [`Error::SecretTooShort`] below 16 bytes (RFC 4226 §4, R6), [`Error::SecretTooLong`] above 128.
+    pub fn new(bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.len() < Self::MIN {
+            return Err(Error::SecretTooShort(bytes.len()));
+        }
+        Self::copy(bytes)
+    }
+
+    /// Takes a secret of 1 to 128 bytes, **although one below 128 bits can be guessed from a few observed codes**.
+    ///
+    /// For keys of issuers that made them so (80-bit secrets are common); never for keys of our own making.
+    ///
+    /// # Errors
+    /// [`Error::SecretTooShort`] when empty, [`Error::SecretTooLong`] above 128 bytes.
+    pub fn new_accepting_weak(bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.is_empty() {
+            return Err(Error::SecretTooShort(0));
+        }
+        Self::copy(bytes)
+    }
+
+    fn copy(bytes: &[u8]) -> Result<Self, Error> {
+        let mut secret = Self { bytes: [0; Self::MAX], len: bytes.len() };
+        secret.bytes.get_mut(..bytes.len()).ok_or(Error::SecretTooLong(bytes.len()))?.copy_from_slice(bytes);
+        Ok(secret)
+    }
+
+    /// Shows the bytes to the code that must compute with them.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Secret {}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({} bytes, redacted)", self.len)
+    }
+}
+
+/// Equality without a timing difference; the lengths are not secret.
+impl ConstantTimeEq for Secret {
+    fn ct_eq(&self, other: &Self) -> subtle::Choice {
+        self.expose().ct_eq(other.expose())
+    }
+}
+
+#[cfg(feature = "alloc")]
+pub use held::{HeapMemory, SecretMemory, SecretRegion};
+
+#[cfg(feature = "alloc")]
+mod held {
+    use alloc::boxed::Box;
+    use alloc::vec::Vec;
+
+    use zeroize::Zeroizing;
+
+    use crate::error::Error;
+
+    /// Where long-lived secrets lie: locked, undumpable memory at the edges, plain wiped memory elsewhere.
+    pub trait SecretMemory: Send + Sync {
+        /// Takes a copy of `bytes` into a region of its own; the caller wipes the original.
+        ///
+        /// # Errors
+        /// [`Error::TooLong`] when no more memory of this sort is to be had.
+        fn hold(&self, bytes: &[u8]) -> Result<Box<dyn SecretRegion>, Error>;
+    }
+
+    /// Secret bytes in memory of a certain sort; wiped when dropped.
+    pub trait SecretRegion: Send + Sync {
+        /// The bytes.
+        ///
+        /// # Errors
+        /// [`Error::Locked`] when they are gone: wiped by an idle lock, or by a fork.
+        fn expose(&self) -> Result<&[u8], Error>;
+    }
+
+    /// Ordinary memory that is wiped when dropped: for tests and for targets without an operating system.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub struct HeapMemory;
+
+    impl SecretMemory for HeapMemory {
+        fn hold(&self, bytes: &[u8]) -> Result<Box<dyn SecretRegion>, Error> {
+            Ok(Box::new(Zeroizing::new(bytes.to_vec())))
+        }
+    }
+
+    impl SecretRegion for Zeroizing<Vec<u8>> {
+        fn expose(&self) -> Result<&[u8], Error> {
+            Ok(self)
+        }
+    }
+}

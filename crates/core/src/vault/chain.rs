@@ -1,0 +1,99 @@
+//! The chain of journal entries that one writer makes: numbered without gaps, each with a MAC over the one before.
+//!
+//! A writer serves one commit at a time; whoever commits in parallel takes several writers. An entry waits as a row
+//! of [`EntryId::TABLE`] until the journal's integrator gives it a place in the tree.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use subtle::ConstantTimeEq;
+
+use super::keyring::{DataKeyId, Keyring};
+use crate::env::Env;
+use crate::error::Error;
+use crate::event::Leaf;
+use crate::store::EntryId;
+use crate::wire::{Reader, Writer as Fields};
+
+const VERSION: u8 = 1;
+const LABEL: &[u8] = b"zamok/entry/v1";
+
+/// One chain of entries, as far as it has been committed.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    origin: String,
+    last: EntryId,
+    last_mac: [u8; 32],
+}
+
+impl Writer {
+    /// A new chain for the log `origin`, under a random name.
+    #[must_use]
+    pub fn new(origin: impl Into<String>, env: &mut Env<'_>) -> Self {
+        let last = EntryId { writer: env.random(), sequence: 0 };
+        Self { origin: origin.into(), last, last_mac: [0; 32] }
+    }
+
+    /// The log for which it writes.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The id that the next entry gets.
+    pub(super) const fn next(&self) -> EntryId {
+        EntryId { writer: self.last.writer, sequence: self.last.sequence + 1 }
+    }
+
+    /// Makes the bytes of the next entry, and moves on.
+    pub(super) fn write(&mut self, keyring: &Keyring, leaf: &Leaf) -> Result<Vec<u8>, Error> {
+        let id = self.next();
+        let leaf = leaf.encode()?;
+        let mut entry = Fields::new();
+        entry.u8(VERSION).u32(keyring.current_id().0).raw(&id.to_bytes()).raw(&self.last_mac).bytes(&leaf)?;
+        let (_, mac) = keyring.entry_mac(None, &[LABEL, &keyring.vault().0, entry.as_slice()])?;
+        self.last = id;
+        self.last_mac = mac;
+        Ok(entry.raw(&mac).to_vec())
+    }
+}
+
+/// An entry whose MAC was right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its writer and number.
+    pub id: EntryId,
+    /// The MAC of the entry before it in its chain; zeros at the first.
+    pub previous: [u8; 32],
+    /// Its own MAC.
+    pub mac: [u8; 32],
+    /// What the tree hashes.
+    pub leaf: Vec<u8>,
+}
+
+impl Entry {
+    /// Reads an entry that the store gave under `id`, and checks its MAC.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it was altered, renumbered or made by another vault; [`Error::Format`] for another
+    /// version; [`Error::Locked`] when the keys are gone.
+    pub fn open(keyring: &Keyring, id: EntryId, bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(bytes);
+        let version = reader.u8()?;
+        if version != VERSION {
+            return Err(Error::Format { found: version.into(), supported: VERSION.into() });
+        }
+        let data_key = DataKeyId(reader.u32()?);
+        let named: [u8; 24] = reader.array()?;
+        let previous = reader.array()?;
+        let leaf = reader.bytes()?.to_vec();
+        let covered = &bytes[..bytes.len() - reader.remaining()];
+        let mac: [u8; 32] = reader.array()?;
+        reader.end()?;
+        let (_, right) = keyring.entry_mac(Some(data_key), &[LABEL, &keyring.vault().0, covered])?;
+        if !bool::from(right.ct_eq(&mac)) || named != id.to_bytes() {
+            return Err(Error::Refused);
+        }
+        Ok(Self { id, previous, mac, leaf })
+    }
+}

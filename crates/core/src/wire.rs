@@ -1,0 +1,219 @@
+//! The one way in which records, rows and events become bytes: big-endian integers, length-prefixed strings, no
+//! padding, no optional order. A reader is bounded by its input and ends exactly at its end.
+
+use alloc::vec::Vec;
+
+use zeroize::Zeroize;
+
+use crate::error::Error;
+
+/// Writes fields into a buffer that is wiped when dropped, since fields may be secret.
+#[derive(Default)]
+pub struct Writer {
+    bytes: Vec<u8>,
+}
+
+impl Writer {
+    /// An empty writer.
+    #[must_use]
+    pub fn new() -> Self {
+        // Roomy enough that records do not grow while they are written, which would leave copies behind.
+        Self { bytes: Vec::with_capacity(1024) }
+    }
+
+    /// Bytes as they are; the reader must know their number.
+    pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+        if self.bytes.len() + bytes.len() > self.bytes.capacity() {
+            let mut grown = Vec::with_capacity(2 * (self.bytes.len() + bytes.len()));
+            grown.extend_from_slice(&self.bytes);
+            core::mem::replace(&mut self.bytes, grown).zeroize();
+        }
+        self.bytes.extend_from_slice(bytes);
+        self
+    }
+
+    /// One byte.
+    pub fn u8(&mut self, value: u8) -> &mut Self {
+        self.raw(&[value])
+    }
+
+    /// Two bytes.
+    pub fn u16(&mut self, value: u16) -> &mut Self {
+        self.raw(&value.to_be_bytes())
+    }
+
+    /// Four bytes.
+    pub fn u32(&mut self, value: u32) -> &mut Self {
+        self.raw(&value.to_be_bytes())
+    }
+
+    /// Eight bytes.
+    pub fn u64(&mut self, value: u64) -> &mut Self {
+        self.raw(&value.to_be_bytes())
+    }
+
+    /// A flag byte, then eight bytes when there is a value.
+    pub fn optional_u64(&mut self, value: Option<u64>) -> &mut Self {
+        match value {
+            None => self.u8(0),
+            Some(value) => self.u8(1).u64(value),
+        }
+    }
+
+    /// Two bytes of length, then the bytes.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`] above 65,535 bytes.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<&mut Self, Error> {
+        let limit = usize::from(u16::MAX);
+        let too_long = Error::TooLong { what: "a field", given: bytes.len(), limit };
+        let length = u16::try_from(bytes.len()).map_err(|_| too_long)?;
+        Ok(self.u16(length).raw(bytes))
+    }
+
+    /// Text, as [`Writer::bytes`].
+    ///
+    /// # Errors
+    /// [`Error::TooLong`] above 65,535 bytes.
+    pub fn text(&mut self, text: &str) -> Result<&mut Self, Error> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// What was written so far.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// A copy for places that are not secret.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        self.bytes.clone()
+    }
+}
+
+impl core::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Writer({} bytes, redacted)", self.bytes.len())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+/// Reads fields; anything cut, overlong or left over is [`Error::Refused`].
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// Reads from the first byte.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// The next `length` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when fewer are left.
+    pub fn raw(&mut self, length: usize) -> Result<&'a [u8], Error> {
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(Error::Refused)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// The next `N` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when fewer are left.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(Error::Refused)?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    /// One byte.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] at the end.
+    pub fn u8(&mut self) -> Result<u8, Error> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    /// Two bytes.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when fewer are left.
+    pub fn u16(&mut self) -> Result<u16, Error> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    /// Four bytes.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when fewer are left.
+    pub fn u32(&mut self) -> Result<u32, Error> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    /// Eight bytes.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when fewer are left.
+    pub fn u64(&mut self) -> Result<u64, Error> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    /// What [`Writer::optional_u64`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when cut or when the flag is neither 0 nor 1.
+    pub fn optional_u64(&mut self) -> Result<Option<u64>, Error> {
+        match self.u8()? {
+            0 => Ok(None),
+            1 => self.u64().map(Some),
+            _ => Err(Error::Refused),
+        }
+    }
+
+    /// What [`Writer::bytes`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when cut.
+    pub fn bytes(&mut self) -> Result<&'a [u8], Error> {
+        let length = self.u16()?;
+        self.raw(usize::from(length))
+    }
+
+    /// What [`Writer::text`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when cut or not UTF-8.
+    pub fn text(&mut self) -> Result<&'a str, Error> {
+        core::str::from_utf8(self.bytes()?).map_err(|_| Error::Refused)
+    }
+
+    /// How many bytes are left.
+    #[must_use]
+    pub const fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when bytes are left over.
+    pub fn end(self) -> Result<(), Error> {
+        if self.rest.is_empty() { Ok(()) } else { Err(Error::Refused) }
+    }
+}
+
+impl core::fmt::Debug for Reader<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Reader({} bytes left)", self.rest.len())
+    }
+}

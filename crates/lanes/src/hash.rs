@@ -1,0 +1,113 @@
+//! The three hashes of RFC 6238 as marker types, and the kernels of each.
+
+use core::num::Wrapping;
+
+use crate::dispatch::{Choice, Variant};
+use crate::key::{Keys, MacKey};
+use crate::{portable, sha1, sha256, sha512};
+
+/// A hash that [`MacKey`] can be made for. Sealed: [`Sha1`], [`Sha256`] and [`Sha512`].
+pub trait Hash: Kernels {
+    /// Bytes in a block, and so in the longest key.
+    const BLOCK: usize;
+}
+
+/// SHA-1 (FIPS 180-4 §6.1). Its collisions do not weaken HMAC; RFC 4226 asks for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sha1;
+
+/// SHA-256 (FIPS 180-4 §6.2).
+#[derive(Clone, Copy, Debug)]
+pub struct Sha256;
+
+/// SHA-512 (FIPS 180-4 §6.4).
+#[derive(Clone, Copy, Debug)]
+pub struct Sha512;
+
+impl Hash for Sha1 {
+    const BLOCK: usize = 64;
+}
+
+impl Hash for Sha256 {
+    const BLOCK: usize = 64;
+}
+
+impl Hash for Sha512 {
+    const BLOCK: usize = 128;
+}
+
+/// What seals [`Hash`]: the state and the kernels of a hash.
+pub trait Kernels: Copy + Sized + 'static {
+    /// `u32` or `u64`.
+    type Word: Default;
+    /// The hash value, in words.
+    type State: Copy + AsMut<[Self::Word]>;
+    /// The tag of HMAC, in bytes.
+    type Tag: AsRef<[u8]> + Copy + Eq + core::fmt::Debug;
+
+    /// The name in FIPS 180-4.
+    const NAME: &'static str;
+    /// The initial hash value.
+    const INITIAL: Self::State;
+
+    /// Puts one block into the state.
+    fn compress(state: &mut Self::State, block: &[u8]);
+
+    /// The whole tag of one counter.
+    fn tag(key: &MacKey<Self>, counter: u64) -> Self::Tag
+    where
+        Self: Hash;
+
+    /// What this machine runs.
+    fn choice() -> Choice;
+
+    /// The truncated tag of each counter.
+    ///
+    /// # Safety
+    ///
+    /// The processor can run `variant`.
+    unsafe fn run<'a, K: Keys<'a, Self>>(variant: Variant, keys: K, counters: &[u64], values: &mut [u32])
+    where
+        Self: Hash;
+}
+
+macro_rules! kernels {
+    ($hash:ident, $name:literal, $rounds:ident, [$word:ty; $state:literal], $tag:literal) => {
+        impl Kernels for $hash {
+            type Word = $word;
+            type State = [$word; $state];
+            type Tag = [u8; $tag];
+
+            const NAME: &'static str = $name;
+            const INITIAL: Self::State = $rounds::INITIAL;
+
+            fn compress(state: &mut Self::State, block: &[u8]) {
+                let (bytes, _) = block.as_chunks();
+                let words = core::array::from_fn(|i| Wrapping(<$word>::from_be_bytes(bytes[i])));
+                *state = $rounds::compress(state.map(Wrapping), words).map(|word| word.0);
+            }
+
+            fn tag(key: &MacKey<Self>, counter: u64) -> Self::Tag {
+                let mut tag = [0; $tag];
+                for (bytes, word) in
+                    tag.as_chunks_mut().0.iter_mut().zip(portable::$rounds::hmac(key, counter))
+                {
+                    *bytes = word.to_be_bytes();
+                }
+                tag
+            }
+
+            fn choice() -> Choice {
+                Choice { hash: $name, few: Variant::Portable, few_max: 0, many: Variant::Portable, lanes: 1 }
+            }
+
+            unsafe fn run<'a, K: Keys<'a, Self>>(_: Variant, keys: K, counters: &[u64], values: &mut [u32]) {
+                portable::$rounds::codes(keys, counters, values);
+            }
+        }
+    };
+}
+
+kernels!(Sha1, "SHA-1", sha1, [u32; 5], 20);
+kernels!(Sha256, "SHA-256", sha256, [u32; 8], 32);
+kernels!(Sha512, "SHA-512", sha512, [u64; 8], 64);

@@ -1,0 +1,106 @@
+//! `cargo xtask`: the chores of the repository. Each command is one line of [`COMMANDS`] and one module.
+
+mod bare;
+mod cargo_output;
+mod dependencies;
+mod freestanding;
+mod licences;
+mod manifests;
+mod process;
+mod report;
+mod setup;
+mod structure;
+mod test_table;
+mod tiers;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Why a chore failed, in words for the person who reads the terminal.
+type Failure = String;
+
+/// Where the repository and its build output lie.
+struct Place {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+struct Command {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Place, &[String]) -> Result<ExitCode, Failure>,
+}
+
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "setup",
+        about: "install the programs that the tests need (--check: only say what is missing)",
+        run: setup::command,
+    },
+    Command {
+        name: "check",
+        about: "format, lints, structure and unit tests: five minutes at most",
+        run: tiers::check_command,
+    },
+    Command {
+        name: "test",
+        about: "everything, at the counts of CI (--full: at the full counts)",
+        run: tiers::test_command,
+    },
+    Command {
+        name: "structure",
+        about: "who imports whom, where unsafe stands, what names say (--root DIR: of another tree)",
+        run: structure::command,
+    },
+    Command {
+        name: "licences",
+        about: "licences, duplicates and sources of all dependencies, after deny.toml",
+        run: licences::command,
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let place = Place::find();
+    match COMMANDS.iter().find(|command| arguments.first().is_some_and(|name| name == command.name)) {
+        Some(command) => match (command.run)(&place, &arguments[1..]) {
+            Ok(code) => code,
+            Err(failure) => {
+                eprintln!("cargo xtask {}: {failure}", command.name);
+                ExitCode::FAILURE
+            }
+        },
+        None => {
+            if let Some(name) = arguments.first() {
+                eprintln!("cargo xtask: there is no command `{name}`");
+            }
+            eprintln!("usage: cargo xtask <command>\n");
+            for command in COMMANDS {
+                eprintln!("  {:<10} {}", command.name, command.about);
+            }
+            ExitCode::from(2)
+        }
+    }
+}
+
+impl Place {
+    fn find() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .expect("xtask lies in the repository")
+            .to_path_buf();
+        let target = match std::env::var_os("CARGO_TARGET_DIR") {
+            Some(folder) => root.join(folder),
+            None => root.join("target"),
+        };
+        Self { root, target }
+    }
+}
+
+/// The arguments of a command that knows only the given switches.
+fn only_switches(arguments: &[String], known: &[&str]) -> Result<(), Failure> {
+    match arguments.iter().find(|argument| !known.contains(&argument.as_str())) {
+        Some(argument) => Err(format!("unknown argument `{argument}`; known: {}", known.join(" "))),
+        None => Ok(()),
+    }
+}

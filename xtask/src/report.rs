@@ -1,0 +1,165 @@
+//! The steps of a run, what came of each, and the table at the end.
+
+use crate::Failure;
+use crate::cargo_output::Counts;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// What came of a step that ended.
+pub(crate) enum Outcome {
+    /// A check that holds.
+    Holds,
+    /// Tests that ran; they succeeded if none failed and the program that ran them is content.
+    Tests { counts: Counts, complaint: Option<String> },
+    /// Something promised that could not run here, and why. It is shown and counted.
+    NotRun(String),
+}
+
+struct Step {
+    name: String,
+    duration: Duration,
+    outcome: Result<Outcome, Failure>,
+}
+
+/// Runs steps one after the other and remembers them; a failed one does not stop the rest.
+#[derive(Default)]
+pub(crate) struct Report {
+    steps: Vec<Step>,
+}
+
+impl Report {
+    pub(crate) fn step(&mut self, name: &str, run: impl FnOnce() -> Result<Outcome, Failure>) {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let outcome = run();
+        let duration = start.elapsed();
+        match &outcome {
+            Err(reason) => println!("!! {name}: {reason}"),
+            Ok(Outcome::Tests { complaint: Some(reason), .. }) => println!("!! {name}: {reason}"),
+            Ok(Outcome::NotRun(reason)) => println!("-- {name}: not run: {reason}"),
+            Ok(_) => {}
+        }
+        println!("== {name}: {:.1} s", duration.as_secs_f64());
+        self.steps.push(Step { name: name.to_owned(), duration, outcome });
+    }
+
+    /// Whether everything so far held.
+    pub(crate) fn holds(&self) -> bool {
+        self.steps.iter().all(|step| step.failures() == 0)
+    }
+
+    /// Prints the table; its last line is `N passed, N failed`. A step that failed without a failed test counts as one
+    /// failure, and so does a run in which no test ran.
+    pub(crate) fn finish(self) -> ExitCode {
+        let (text, failed) = self.render();
+        print!("{text}");
+        if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    fn render(&self) -> (String, u32) {
+        let width = self.steps.iter().map(|step| step.name.len()).max().unwrap_or(0);
+        let mut text = format!("\n{:<width$}  {:>9}  result\n", "step", "seconds");
+        let (mut passed, mut failed, mut ignored, mut not_run) = (0, 0, 0, 0);
+        let mut total = Duration::ZERO;
+        for step in &self.steps {
+            let seconds = step.duration.as_secs_f64();
+            text += &format!("{:<width$}  {seconds:>9.1}  {}\n", step.name, step.result());
+            total += step.duration;
+            failed += step.failures();
+            match &step.outcome {
+                Ok(Outcome::Tests { counts, .. }) => {
+                    passed += counts.passed;
+                    ignored += counts.ignored_count;
+                }
+                Ok(Outcome::NotRun(_)) => not_run += 1,
+                Ok(Outcome::Holds) | Err(_) => {}
+            }
+        }
+        text += &format!("{:<width$}  {:>9.1}\n\n", "all", total.as_secs_f64());
+        text += &format!("ignored tests: {ignored} · steps not run: {not_run}\n");
+        if passed == 0 {
+            text += "no test ran: that is a failure\n";
+            failed += 1;
+        }
+        text += &format!("{passed} passed, {failed} failed\n");
+        (text, failed)
+    }
+}
+
+impl Step {
+    fn failures(&self) -> u32 {
+        match &self.outcome {
+            Ok(Outcome::Tests { counts, complaint }) => counts.failed.max(u32::from(complaint.is_some())),
+            Ok(Outcome::Holds | Outcome::NotRun(_)) => 0,
+            Err(_) => 1,
+        }
+    }
+
+    fn result(&self) -> String {
+        match &self.outcome {
+            Ok(Outcome::Holds) => "holds".to_owned(),
+            Ok(Outcome::NotRun(reason)) => format!("NOT RUN: {}", first_line(reason)),
+            Ok(Outcome::Tests { counts, complaint }) => {
+                let mut text = format!("{} passed, {} failed", counts.passed, counts.failed);
+                if counts.ignored_count > 0 {
+                    text += &format!(", {} ignored", counts.ignored_count);
+                }
+                if let Some(reason) = complaint {
+                    text += &format!(": {}", first_line(reason));
+                }
+                text
+            }
+            Err(reason) => format!("FAILED: {}", first_line(reason)),
+        }
+    }
+}
+
+fn first_line(reason: &str) -> &str {
+    reason.lines().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tests(passed: u32, failed: u32, complaint: Option<&str>) -> Result<Outcome, Failure> {
+        let counts = Counts { passed, failed, ..Counts::default() };
+        Ok(Outcome::Tests { counts, complaint: complaint.map(str::to_owned) })
+    }
+
+    fn last_line(outcomes: Vec<Result<Outcome, Failure>>) -> (String, u32) {
+        let mut report = Report::default();
+        for outcome in outcomes {
+            report.step("step", || outcome);
+        }
+        let (text, failed) = report.render();
+        assert!(text.ends_with('\n'));
+        (text.lines().last().unwrap().to_owned(), failed)
+    }
+
+    #[test]
+    fn the_last_line_counts_tests_and_failed_steps() {
+        assert_eq!(
+            last_line(vec![Ok(Outcome::Holds), tests(3, 0, None)]),
+            ("3 passed, 0 failed".to_owned(), 0)
+        );
+        assert_eq!(
+            last_line(vec![tests(3, 2, None), tests(4, 0, None)]),
+            ("7 passed, 2 failed".to_owned(), 2)
+        );
+        let broken = vec![Err("format".to_owned()), tests(3, 0, None)];
+        assert_eq!(last_line(broken), ("3 passed, 1 failed".to_owned(), 1));
+    }
+
+    #[test]
+    fn a_complaint_without_a_failed_test_is_one_failure() {
+        assert_eq!(last_line(vec![tests(3, 0, Some("does not compile"))]).1, 1);
+        assert_eq!(last_line(vec![tests(3, 2, Some("two failed"))]).1, 2);
+    }
+
+    #[test]
+    fn a_run_without_tests_fails() {
+        assert_eq!(last_line(vec![Ok(Outcome::Holds)]), ("0 passed, 1 failed".to_owned(), 1));
+        assert_eq!(last_line(vec![Ok(Outcome::NotRun("no moon".to_owned()))]).1, 1);
+    }
+}

@@ -1,0 +1,165 @@
+//! `cargo xtask check` and `cargo xtask test`: which steps run, in which order, at which counts.
+
+use crate::cargo_output::{Counts, counts};
+use crate::report::{Outcome, Report};
+use crate::{
+    Failure, Place, bare, dependencies, freestanding, licences, manifests, only_switches, process, setup,
+};
+use crate::{structure, test_table};
+use std::process::{Command, ExitCode};
+
+/// How much is tried. A test reads it from `ZAMOK_TIER`; a missing variable means `ci`.
+#[derive(Clone, Copy)]
+enum Tier {
+    /// Five minutes on two cores.
+    Check,
+    /// Every test, at the counts that CI can wait for.
+    Ci,
+    /// Every test, at the counts that the issues promise.
+    Full,
+}
+
+pub(crate) fn check_command(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
+    only_switches(arguments, &[])?;
+    let mut report = Report::default();
+    report.step("format", || format(place));
+    report.step("structure", || holds(structure::violations(&place.root)?));
+    report.step("clippy", || clippy(place));
+    report.step("unit tests", || cargo_test(place, Tier::Check, &["--workspace", "--lib"]));
+    Ok(report.finish())
+}
+
+pub(crate) fn test_command(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
+    only_switches(arguments, &["--full"])?;
+    let tier = if arguments.is_empty() { Tier::Ci } else { Tier::Full };
+    let mut report = Report::default();
+    report.step("setup", || setup::complete(place).map(|()| Outcome::Holds));
+    if !report.holds() {
+        // Every test would fail for want of a program, and bury the reason.
+        return Ok(report.finish());
+    }
+    report.step("lock file", || quiet(place, &["metadata", "--locked", "--format-version", "1"]));
+    report.step("format", || format(place));
+    report.step("structure", || holds(structure::violations(&place.root)?));
+    report.step("table of tests", || holds(test_table::violations(&place.root)?));
+    report.step("list of dependencies", || holds(dependencies::violations(&place.root)?));
+    licence_steps(&mut report, place);
+    report.step("clippy", || clippy(place));
+    report.step("rustdoc", || rustdoc(place));
+    report.step("tests", || cargo_test(place, tier, &["--workspace"]));
+    for (name, program) in test_programs(place)? {
+        report.step(&name, || one_test(tier.hand_to(place, &mut Command::new(program)).arg(&name)));
+    }
+    report.step("without std", || bare::check(place).map(|()| Outcome::Holds));
+    bare_metal_steps(&mut report, place)?;
+    report.step("freestanding program", || freestanding::run(place));
+    report.step("demo", || one_test(tier.hand_to(place, &mut process::cargo(place, &["demo"]))));
+    Ok(report.finish())
+}
+
+impl Tier {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Ci => "ci",
+            Self::Full => "full",
+        }
+    }
+
+    /// What a test learns from its environment: the tier, and where the Python peers are.
+    fn hand_to<'a>(self, place: &Place, command: &'a mut Command) -> &'a mut Command {
+        command.env("ZAMOK_TIER", self.word()).env("ZAMOK_PYTHON", setup::venv_python(place))
+    }
+}
+
+fn format(place: &Place) -> Result<Outcome, Failure> {
+    run(&mut process::cargo(place, &["fmt", "--all", "--check"]))
+}
+
+fn clippy(place: &Place) -> Result<Outcome, Failure> {
+    run(&mut process::cargo(
+        place,
+        &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"],
+    ))
+}
+
+/// Libraries only: the program `zamok` and the crate `zamok` would write the same page.
+fn rustdoc(place: &Place) -> Result<Outcome, Failure> {
+    let mut command = process::cargo(place, &["doc", "--quiet", "--workspace", "--no-deps", "--lib"]);
+    run(command.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn licence_steps(report: &mut Report, place: &Place) {
+    if licences::has_cargo_deny() {
+        report.step("cargo deny", || licences::cargo_deny(place).map(|()| Outcome::Holds));
+    } else {
+        let reason = "cargo-deny is not installed; the next step makes the same checks from cargo metadata";
+        report.step("cargo deny", || Ok(Outcome::NotRun(reason.to_owned())));
+        report.step("licences", || licences::check(place).map(|()| Outcome::Holds));
+    }
+}
+
+fn bare_metal_steps(report: &mut Report, place: &Place) -> Result<(), Failure> {
+    let targets = bare::bare_targets()?;
+    if targets.is_empty() {
+        let reason = "no target of bare metal is installed; `without std` stands in for it";
+        report.step("bare metal", || Ok(Outcome::NotRun(reason.to_owned())));
+    }
+    for target in targets {
+        report.step(&format!("bare metal {target}"), || {
+            bare::check_for(place, &target).map(|()| Outcome::Holds)
+        });
+    }
+    Ok(())
+}
+
+/// Programs in the `tests` folder of the repository: each is one test, and succeeds by exiting with 0.
+fn test_programs(place: &Place) -> Result<Vec<(String, std::ffi::OsString)>, Failure> {
+    let mut found = Vec::new();
+    for file in manifests::files(&place.root)?.into_iter().filter(|file| file.starts_with("tests/")) {
+        if file.ends_with(".sh") {
+            found.push((file, "bash".into()));
+        } else if file.ends_with(".py") {
+            found.push((file, setup::venv_python(place).into()));
+        }
+    }
+    Ok(found)
+}
+
+fn cargo_test(place: &Place, tier: Tier, selection: &[&str]) -> Result<Outcome, Failure> {
+    let mut command = process::cargo(place, &["test", "--no-fail-fast"]);
+    let finished = process::shown(tier.hand_to(place, command.args(selection)))?;
+    let counts = counts(&finished.output);
+    let complaint = match test_table::unexplained(&place.root, &counts)? {
+        Some(reason) => Some(reason),
+        None if !finished.succeeded => Some(format!("cargo test: {}", finished.status)),
+        None if counts.passed + counts.failed == 0 => Some("no test ran".to_owned()),
+        None => None,
+    };
+    Ok(Outcome::Tests { counts, complaint })
+}
+
+/// A program that is one test by itself.
+pub(crate) fn one_test(command: &mut Command) -> Result<Outcome, Failure> {
+    let finished = process::shown(command.stdin(std::process::Stdio::null()))?;
+    let (passed, failed) = if finished.succeeded { (1, 0) } else { (0, 1) };
+    let complaint = (!finished.succeeded).then_some(finished.status);
+    Ok(Outcome::Tests { counts: Counts { passed, failed, ..Counts::default() }, complaint })
+}
+
+fn run(command: &mut Command) -> Result<Outcome, Failure> {
+    let finished = process::shown(command)?;
+    if finished.succeeded { Ok(Outcome::Holds) } else { Err(finished.status) }
+}
+
+fn quiet(place: &Place, arguments: &[&str]) -> Result<Outcome, Failure> {
+    process::quiet(&mut process::cargo(place, arguments)).map(|_| Outcome::Holds)
+}
+
+fn holds(violations: Vec<String>) -> Result<Outcome, Failure> {
+    match violations.len() {
+        0 => Ok(Outcome::Holds),
+        1 => Err(violations[0].clone()),
+        count => Err(format!("{count} violations:\n{}", violations.join("\n"))),
+    }
+}
