@@ -53,6 +53,11 @@ const COMMANDS: &[Command] = &[
         run: structure::command,
     },
     Command {
+        name: "pages",
+        about: "docs/testing.md lists every test, docs/dependencies.md every dependency",
+        run: tiers::pages_command,
+    },
+    Command {
         name: "licences",
         about: "licences, duplicates and sources of all dependencies, after deny.toml",
         run: licences::command,

@@ -1,5 +1,4 @@
-//! Two pages that must not fall behind the tree: `docs/testing.md` names every test file, `docs/dependencies.md` every
-//! workspace dependency (see `dependencies.rs`). This module reads their tables and checks the first.
+//! `docs/testing.md` names every test, with what it proves and its counts, and every ignored one with the reason.
 
 use crate::cargo_output::Counts;
 use crate::{Failure, manifests};

@@ -24,6 +24,7 @@ pub(crate) fn check_command(place: &Place, arguments: &[String]) -> Result<ExitC
     let mut report = Report::default();
     report.step("format", || format(place));
     report.step("structure", || holds(structure::violations(&place.root)?));
+    report.step("pages", || holds(pages(place)?));
     report.step("clippy", || clippy(place));
     report.step("unit tests", || cargo_test(place, Tier::Check, &["--workspace", "--lib"]));
     Ok(report.finish())
@@ -41,8 +42,7 @@ pub(crate) fn test_command(place: &Place, arguments: &[String]) -> Result<ExitCo
     report.step("lock file", || quiet(place, &["metadata", "--locked", "--format-version", "1"]));
     report.step("format", || format(place));
     report.step("structure", || holds(structure::violations(&place.root)?));
-    report.step("table of tests", || holds(test_table::violations(&place.root)?));
-    report.step("list of dependencies", || holds(dependencies::violations(&place.root)?));
+    report.step("pages", || holds(pages(place)?));
     licence_steps(&mut report, place);
     report.step("clippy", || clippy(place));
     report.step("rustdoc", || rustdoc(place));
@@ -55,6 +55,22 @@ pub(crate) fn test_command(place: &Place, arguments: &[String]) -> Result<ExitCo
     report.step("freestanding program", || freestanding::run(place));
     report.step("demo", || one_test(tier.hand_to(place, &mut process::cargo(place, &["demo"]))));
     Ok(report.finish())
+}
+
+pub(crate) fn pages_command(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
+    only_switches(arguments, &[])?;
+    let violations = pages(place)?;
+    for violation in &violations {
+        println!("{violation}");
+    }
+    Ok(if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Pages that must not fall behind the tree.
+fn pages(place: &Place) -> Result<Vec<String>, Failure> {
+    let mut found = test_table::violations(&place.root)?;
+    found.extend(dependencies::violations(&place.root)?);
+    Ok(found)
 }
 
 impl Tier {

@@ -31,6 +31,11 @@ pub struct Env<'a> {
 }
 
 impl Env<'_> {
+    /// The same world, lent on.
+    pub fn lend(&mut self) -> Env<'_> {
+        Env { now: self.now, rng: &mut *self.rng }
+    }
+
     /// `N` random bytes.
     pub fn random<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];

@@ -152,6 +152,15 @@ pub enum UriFault {
     /// Longer than the reader accepts.
     #[error("it is longer than 4096 bytes")]
     TooLong,
+    /// The key counts from another time than 1970, which the format cannot say.
+    #[error("a T0 other than 1970 cannot be written in it")]
+    T0,
+    /// An issuer or account that could not be read back: empty, with blanks at an end, control characters, or a colon.
+    #[error("the issuer or account is empty or holds a colon, control characters or outer blanks")]
+    Label,
+    /// A parameter that is unknown or belongs to the other type (strict reading only).
+    #[error("a parameter is unknown or does not belong to the type")]
+    Parameter,
 }
 
 impl Error {
@@ -182,6 +191,9 @@ impl Error {
                 UriFault::CounterMissing => 226,
                 UriFault::Conflict => 227,
                 UriFault::TooLong => 228,
+                UriFault::T0 => 229,
+                UriFault::Label => 230,
+                UriFault::Parameter => 231,
             },
             Self::UnknownKey => 301,
             Self::KeyKind => 302,

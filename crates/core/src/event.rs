@@ -51,7 +51,7 @@ event_kinds! {
     VaultUnlocked = 2, "vault.unlocked";
     /// Attempts to unlock that failed since the last success, told at that success. Detail: `failures`.
     UnlockFailed = 3, "vault.unlock-failed";
-    /// A key was made inside the vault. Detail: `kind`, `label`.
+    /// A key was made inside the vault. Detail: `kind`, `purpose`, `label`.
     KeyCreated = 16, "key.created";
     /// The secret of a pre-active OTP key was shown, once, for enrolment.
     KeyProvisioned = 17, "key.provisioned";
@@ -59,10 +59,14 @@ event_kinds! {
     KeyActivated = 18, "key.activated";
     /// A key was put aside. Detail: `reason`.
     KeySuspended = 19, "key.suspended";
-    /// A suspended key became active again.
+    /// A suspended key became active again. Detail: `reason`.
     KeyResumed = 20, "key.resumed";
-    /// Key material was destroyed.
+    /// Key material was destroyed. Detail: `reason`.
     KeyDestroyed = 21, "key.destroyed";
+    /// A key protects nothing new from now on. Detail: `reason`.
+    KeyDeactivated = 22, "key.deactivated";
+    /// A key is known or suspected to be known to others. Detail: `reason`.
+    KeyCompromised = 23, "key.compromised";
     /// A one-time code was accepted and spent. Detail: `step`, `drift`.
     CodeAccepted = 32, "code.accepted";
     /// A one-time code was refused. Detail: `reason` (wrong, spent, malformed).

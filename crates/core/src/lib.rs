@@ -13,6 +13,8 @@ pub mod hash;
 pub mod mac;
 pub mod otp;
 pub mod secret;
+#[cfg(feature = "alloc")]
+pub mod signature;
 pub mod store;
 pub mod vault;
 #[cfg(feature = "alloc")]

@@ -6,6 +6,16 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::error::Error;
+use crate::otp::base32;
+
+/// How base32 text is read: see [`base32`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Base32Reading {
+    /// As issuers write it and people type it: either case, blanks, hyphens, padding or none.
+    Tolerant,
+    /// As RFC 4648 §6 writes it.
+    Strict,
+}
 
 /// The shared secret of a one-time-password key: 16 to 128 bytes, held inline so that no allocator is needed.
 ///
@@ -54,6 +64,47 @@ impl Secret {
     fn copy(bytes: &[u8]) -> Result<Self, Error> {
         let mut secret = Self { bytes: [0; Self::MAX], len: bytes.len() };
         secret.bytes.get_mut(..bytes.len()).ok_or(Error::SecretTooLong(bytes.len()))?.copy_from_slice(bytes);
+        Ok(secret)
+    }
+
+    /// Reads a secret of 16 to 128 bytes from base32, without an allocator.
+    ///
+    /// # Errors
+    /// [`Error::Base32`] with the position of the first character that does not belong; those of [`Secret::new`].
+    ///
+    /// ```
+    /// use zamok_core::secret::{Base32Reading, Secret};
+    /// let secret = Secret::from_base32("gezd gnbv gy3t qojq gezd gnbv gy3t qojq", Base32Reading::Tolerant)?;
+    /// assert_eq!(secret.expose(), b"12345678901234567890");
+    /// # Ok::<(), zamok_core::Error>(())
+    /// ```
+    pub fn from_base32(text: &str, reading: Base32Reading) -> Result<Self, Error> {
+        let secret = Self::read_base32(text, reading)?;
+        if secret.len < Self::MIN { Err(Error::SecretTooShort(secret.len)) } else { Ok(secret) }
+    }
+
+    /// Reads a secret of 1 to 128 bytes from base32, **although one below 128 bits can be guessed from a few observed
+    /// codes**: see [`Secret::new_accepting_weak`].
+    ///
+    /// # Errors
+    /// [`Error::Base32`] with the position of the first character that does not belong; those of
+    /// [`Secret::new_accepting_weak`].
+    pub fn from_base32_accepting_weak(text: &str, reading: Base32Reading) -> Result<Self, Error> {
+        let secret = Self::read_base32(text, reading)?;
+        if secret.len == 0 { Err(Error::SecretTooShort(0)) } else { Ok(secret) }
+    }
+
+    /// Decodes in place, so that no copy is left behind.
+    fn read_base32(text: &str, reading: Base32Reading) -> Result<Self, Error> {
+        let mut secret = Self { bytes: [0; Self::MAX], len: 0 };
+        let read = match reading {
+            Base32Reading::Tolerant => base32::decode(text, &mut secret.bytes),
+            Base32Reading::Strict => base32::decode_strict(text, &mut secret.bytes),
+        };
+        secret.len = read.map_err(|error| match error {
+            Error::TooLong { given, .. } => Error::SecretTooLong(given),
+            other => other,
+        })?;
         Ok(secret)
     }
 

@@ -217,3 +217,14 @@ impl core::fmt::Debug for Reader<'_> {
         write!(f, "Reader({} bytes left)", self.rest.len())
     }
 }
+
+/// Bytes as lower-case hexadecimal digits, for names and listings; never for secrets.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> alloc::string::String {
+    use core::fmt::Write as _;
+    bytes.iter().fold(alloc::string::String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

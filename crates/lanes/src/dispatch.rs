@@ -1,6 +1,7 @@
-//! Which kernel runs.
+//! Which kernel runs: what the processor has, and what measured fastest with it.
 
 use core::fmt;
+use core::sync::atomic::{AtomicU8, Ordering};
 
 /// A family of kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -8,6 +9,8 @@ use core::fmt;
 pub enum Variant {
     /// Plain integers, one counter after the other.
     Portable,
+    /// Plain integers, compiled for the x86-64 instructions BMI1 and BMI2.
+    Bmi2,
     /// x86-64 SHA extensions, up to four counters interleaved. SHA-1 and SHA-256.
     ShaExt,
     /// x86-64 AVX2: eight lanes, four of SHA-512.
@@ -21,17 +24,46 @@ pub enum Variant {
 }
 
 impl Variant {
-    const ALL: [Self; 6] = [Self::Portable, Self::ShaExt, Self::Avx2, Self::Avx512, Self::Neon, Self::ShaArm];
+    const ALL: [Self; 7] =
+        [Self::Portable, Self::Bmi2, Self::ShaExt, Self::Avx2, Self::Avx512, Self::Neon, Self::ShaArm];
 
+    /// Whether this machine can run it.
     pub(crate) fn is_available(self) -> bool {
-        self == Self::Portable
+        available() & self.bit() != 0
     }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// A bit for each variant that this machine can run. The processor is asked at the first call; threads that race there
+/// find the same answer. [`Variant::Portable`] is always set, so that zero stands for "not yet asked".
+fn available() -> u8 {
+    static AVAILABLE: AtomicU8 = AtomicU8::new(0);
+    match AVAILABLE.load(Ordering::Relaxed) {
+        0 => {
+            let found = detect().fold(Variant::Portable.bit(), |set, variant| set | variant.bit());
+            AVAILABLE.store(found, Ordering::Relaxed);
+            found
+        }
+        known => known,
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+use crate::x86::detect;
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detect() -> impl Iterator<Item = Variant> {
+    core::iter::empty()
 }
 
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Portable => "portable",
+            Self::Bmi2 => "BMI2",
             Self::ShaExt | Self::ShaArm => "SHA extensions",
             Self::Avx2 => "AVX2",
             Self::Avx512 => "AVX-512",
@@ -70,6 +102,19 @@ impl fmt::Display for Choice {
             write!(f, "{hash}: {many} by {lanes}; a rest of up to {few_max} by {few}")
         }
     }
+}
+
+/// The first of `choices`, from the fastest down, that this machine can run. The last one is portable.
+pub(crate) fn first(hash: &'static str, choices: &[(Variant, usize, Variant, usize)]) -> Choice {
+    let available = available();
+    let mut chosen = Choice { hash, few: Variant::Portable, few_max: 0, many: Variant::Portable, lanes: 1 };
+    for &(few, few_max, many, lanes) in choices {
+        if (few.bit() | many.bit()) & !available == 0 {
+            chosen = Choice { hash, few, few_max, many, lanes };
+            break;
+        }
+    }
+    chosen
 }
 
 /// What this machine runs, for SHA-1, SHA-256 and SHA-512.

@@ -1,7 +1,7 @@
 //! Cutting counters into groups of as many as there are lanes, and a kernel for such groups.
 
-use crate::key::{Keys, MacKey};
 use crate::Hash;
+use crate::key::{Keys, MacKey};
 
 /// Calls `codes` for each `N` counters and their keys. The last group is filled up with its last counter; what the
 /// added lanes compute is dropped.
@@ -15,6 +15,8 @@ pub(crate) fn groups<'a, const N: usize, H: Hash, K: Keys<'a, H>>(
     let (whole, rest) = counters.as_chunks::<N>();
     let (whole_values, rest_values) = values.as_chunks_mut::<N>();
     for (group, (counters, values)) in whole.iter().zip(whole_values).enumerate() {
+        // Keys lie anywhere in memory: those of the next group are fetched while this one is computed.
+        (0..N).for_each(|lane| keys.prefetch((group + 1) * N + lane));
         *values = codes(core::array::from_fn(|lane| keys.at(group * N + lane)), counters);
     }
     if let Some(last) = rest.len().checked_sub(1) {

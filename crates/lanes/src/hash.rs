@@ -2,7 +2,7 @@
 
 use core::num::Wrapping;
 
-use crate::dispatch::{Choice, Variant};
+use crate::dispatch::{Choice, Variant, first};
 use crate::key::{Keys, MacKey};
 use crate::{portable, sha1, sha256, sha512};
 
@@ -71,8 +71,40 @@ pub trait Kernels: Copy + Sized + 'static {
         Self: Hash;
 }
 
+use Variant::{Avx2, Avx512, Bmi2, Portable, ShaExt};
+
+/// Few, up to how many of them; many, in groups of how many. The first line that the machine can run is the fastest of
+/// those below it: a pass of wide lanes takes as long as that many by the other kernel.
+type Choices<const N: usize> = [(Variant, usize, Variant, usize); N];
+
+const SHA1: Choices<7> = [
+    (ShaExt, 8, Avx512, 16),
+    (ShaExt, 6, Avx2, 8),
+    (ShaExt, 0, ShaExt, 1),
+    (Bmi2, 1, Avx512, 16),
+    (Bmi2, 2, Avx2, 8),
+    (Bmi2, 0, Bmi2, 1),
+    (Portable, 0, Portable, 1),
+];
+
+const SHA256: Choices<6> = [
+    (ShaExt, 10, Avx512, 16),
+    (ShaExt, 0, ShaExt, 1),
+    (Bmi2, 1, Avx512, 16),
+    (Bmi2, 2, Avx2, 8),
+    (Bmi2, 0, Bmi2, 1),
+    (Portable, 0, Portable, 1),
+];
+
+const SHA512: Choices<4> =
+    [(Bmi2, 1, Avx512, 8), (Bmi2, 2, Avx2, 4), (Bmi2, 0, Bmi2, 1), (Portable, 0, Portable, 1)];
+
 macro_rules! kernels {
-    ($hash:ident, $name:literal, $rounds:ident, [$word:ty; $state:literal], $tag:literal) => {
+    (
+        $hash:ident, $name:literal, $rounds:ident, [$word:ty; $state:literal], $tag:literal;
+        $choices:expr;
+        $($arch:literal $variant:ident $kernel:path,)*
+    ) => {
         impl Kernels for $hash {
             type Word = $word;
             type State = [$word; $state];
@@ -98,16 +130,50 @@ macro_rules! kernels {
             }
 
             fn choice() -> Choice {
-                Choice { hash: $name, few: Variant::Portable, few_max: 0, many: Variant::Portable, lanes: 1 }
+                first($name, &$choices)
             }
 
-            unsafe fn run<'a, K: Keys<'a, Self>>(_: Variant, keys: K, counters: &[u64], values: &mut [u32]) {
-                portable::$rounds::codes(keys, counters, values);
+            unsafe fn run<'a, K: Keys<'a, Self>>(
+                variant: Variant,
+                keys: K,
+                counters: &[u64],
+                values: &mut [u32],
+            ) {
+                match variant {
+                    $(
+                        #[cfg(target_arch = $arch)]
+                        // SAFETY: the caller knows that the processor can run the variant.
+                        Variant::$variant => unsafe { $kernel(keys, counters, values) },
+                    )*
+                    _ => portable::$rounds::codes(keys, counters, values),
+                }
             }
         }
     };
 }
 
-kernels!(Sha1, "SHA-1", sha1, [u32; 5], 20);
-kernels!(Sha256, "SHA-256", sha256, [u32; 8], 32);
-kernels!(Sha512, "SHA-512", sha512, [u64; 8], 64);
+kernels! {
+    Sha1, "SHA-1", sha1, [u32; 5], 20;
+    SHA1;
+    "x86_64" ShaExt crate::x86::sha_ext::sha1,
+    "x86_64" Bmi2 crate::x86::bmi2::sha1,
+    "x86_64" Avx2 crate::x86::avx2::sha1,
+    "x86_64" Avx512 crate::x86::avx512::sha1,
+}
+
+kernels! {
+    Sha256, "SHA-256", sha256, [u32; 8], 32;
+    SHA256;
+    "x86_64" ShaExt crate::x86::sha_ext::sha256,
+    "x86_64" Bmi2 crate::x86::bmi2::sha256,
+    "x86_64" Avx2 crate::x86::avx2::sha256,
+    "x86_64" Avx512 crate::x86::avx512::sha256,
+}
+
+kernels! {
+    Sha512, "SHA-512", sha512, [u64; 8], 64;
+    SHA512;
+    "x86_64" Bmi2 crate::x86::bmi2::sha512,
+    "x86_64" Avx2 crate::x86::avx2::sha512,
+    "x86_64" Avx512 crate::x86::avx512::sha512,
+}

@@ -79,6 +79,8 @@ pub trait Keys<'a, H: Hash>: Copy {
     const SAME: bool;
     /// The key of counter `index`.
     fn at(self, index: usize) -> &'a MacKey<H>;
+    /// Asks for the key of counter `index`, if there is one, to be fetched from memory.
+    fn prefetch(self, index: usize);
     /// The keys before counter `index`, and the others.
     fn split_at(self, index: usize) -> (Self, Self);
 }
@@ -95,6 +97,9 @@ impl<'a, H: Hash> Keys<'a, H> for One<'a, H> {
     }
 
     #[inline(always)]
+    fn prefetch(self, _: usize) {}
+
+    #[inline(always)]
     fn split_at(self, _: usize) -> (Self, Self) {
         (self, self)
     }
@@ -109,6 +114,16 @@ impl<'a, H: Hash> Keys<'a, H> for Each<'a, H> {
     #[inline(always)]
     fn at(self, index: usize) -> &'a MacKey<H> {
         self.0[index]
+    }
+
+    #[inline(always)]
+    fn prefetch(self, index: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(key) = self.0.get(index) {
+            crate::x86::prefetch(*key);
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = index;
     }
 
     #[inline(always)]

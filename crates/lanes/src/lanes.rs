@@ -54,7 +54,7 @@ pub(crate) trait Lanes:
 macro_rules! vector {
     (
         $name:ident($register:ty): $lanes:literal x $word:ty;
-        same $same:path, add $add:path, and $and:path, or $or:path, xor $xor:path;
+        same $same:path, add $add:path, and $and:path, or $or:path, xor $xor:path,
         shl $shl:expr, shr $shr:expr $(; $($own:item)*)?
     ) => {
         #[doc = concat!("`", stringify!($word), "` in ", $lanes, " lanes. A value proves that the instructions are there.")]
@@ -109,3 +109,11 @@ macro_rules! vector {
     };
 }
 pub(crate) use vector;
+
+/// Calls a function once for each index, as a constant: `unroll!(f(x); 0 1)` is `f::<0, _>(x); f::<1, _>(x);`.
+macro_rules! unroll {
+    ($function:ident $arguments:tt; $($index:literal)*) => {
+        $( $function::<$index, _> $arguments; )*
+    };
+}
+pub(crate) use unroll;

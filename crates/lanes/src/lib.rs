@@ -28,6 +28,7 @@
 #![no_std]
 
 mod dispatch;
+mod groups;
 mod hash;
 mod key;
 mod lanes;
@@ -36,6 +37,8 @@ mod sha1;
 mod sha256;
 mod sha512;
 mod truncate;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub mod ct;
 
@@ -44,14 +47,6 @@ pub use hash::{Hash, Sha1, Sha256, Sha512};
 pub use key::{KeyTooLong, MacKey};
 
 use key::{Each, Keys, One};
-
-/// Calls a function once for each index, as a constant: `unroll!(f(x); 0 1)` is `f::<0, _>(x); f::<1, _>(x);`.
-macro_rules! unroll {
-    ($function:ident $arguments:tt; $($index:literal)*) => {
-        $( $function::<$index, _> $arguments; )*
-    };
-}
-use unroll;
 
 /// Many counters of one key: `values[i]` becomes the 31 bits of RFC 4226 §5.3 of HMAC(`key`, `counters[i]`).
 ///
@@ -83,6 +78,10 @@ pub fn tag<H: Hash>(key: &MacKey<H>, counter: u64) -> H::Tag {
 /// Whole groups go to the wide lanes, and so does a rest that is worth one more pass.
 fn choose<'a, H: Hash, K: Keys<'a, H>>(keys: K, counters: &[u64], values: &mut [u32]) {
     let choice = H::choice();
+    // SAFETY, of every `run`: `choice` names only variants that this processor can run.
+    if counters.len() <= choice.few_max {
+        return unsafe { H::run(choice.few, keys, counters, values) };
+    }
     let rest = counters.len() % choice.lanes;
     let many = counters.len() - if rest <= choice.few_max { rest } else { 0 };
 

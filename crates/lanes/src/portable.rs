@@ -54,7 +54,8 @@ macro_rules! kernel {
                 crate::$rounds::hmac(midstates, $counter(counter)).map(|word| word.0)
             }
 
-            /// The truncated tag of each counter.
+            /// The truncated tag of each counter. Inlined into kernels that are compiled for more instructions.
+            #[inline(always)]
             pub(crate) fn codes<'a, K: Keys<'a, $hash>>(keys: K, counters: &[u64], values: &mut [u32]) {
                 for (index, (&counter, value)) in counters.iter().zip(values).enumerate() {
                     let midstates = keys.at(index).midstates.map(|state| state.map(Wrapping));

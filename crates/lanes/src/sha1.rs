@@ -1,8 +1,7 @@
 //! SHA-1 (FIPS 180-4 §6.1) of one block, HMAC (RFC 2104) of one counter and its truncation (RFC 4226 §5.3), over any
 //! number of lanes.
 
-use crate::lanes::Lanes;
-use crate::unroll;
+use crate::lanes::{Lanes, unroll};
 
 /// FIPS 180-4 §5.3.1: the initial hash value.
 pub(crate) const INITIAL: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];

@@ -36,6 +36,12 @@ imports = ["*"]
 leaf = true
 std = "std"
 unsafe = "forbidden"
+[[room]]
+path = "crates/demo"
+imports = ["*"]
+leaf = true
+std = "std"
+unsafe = "forbidden"
 "#;
     write(root, "architecture/edges.toml", edges);
     let workspace = "[workspace]\nresolver = \"3\"\nmembers = [\"crates/*\"]\n\
@@ -122,6 +128,14 @@ fn nothing_imports_a_leaf() {
     let edge = "zamok-cli.path = \"../cli\"\n";
     let found = planted(|root| append(root, "crates/host/Cargo.toml", edge));
     assert!(found.contains("crates/host depends on crates/cli"), "{found}");
+    // Not even a room that may import everything.
+    let found = planted(|root| {
+        let demo = "[package]\nname = \"zamok-demo\"\nedition = \"2024\"\n[lints]\nworkspace = true\n\
+            [dependencies]\nzamok-cli.path = \"../cli\"\n";
+        write(root, "crates/demo/Cargo.toml", demo);
+        write(root, "crates/demo/src/lib.rs", "fn f() {}\n");
+    });
+    assert!(found.contains("crates/demo depends on crates/cli"), "{found}");
 }
 
 #[test]
@@ -189,6 +203,14 @@ fn an_unknown_room_is_named() {
         write(root, "crates/cellar/src/lib.rs", "fn f() {}\n");
     });
     assert!(found.starts_with("crates/cellar: an unknown room"), "{found}");
+    let found = planted(|root| write(root, "crates/cellar/src/lib.rs", "fn f() {}\n"));
+    assert!(found.starts_with("crates/cellar: an unknown room"), "{found}");
+    let found = planted(|root| {
+        let package = "[package]\nname = \"zamok-cellar\"\nedition = \"2024\"\n[workspace]\n";
+        write(root, "architecture/cellar/Cargo.toml", package);
+        write(root, "architecture/cellar/src/lib.rs", "fn f() {}\n");
+    });
+    assert!(found.starts_with("architecture/cellar: an unknown room"), "{found}");
     let found = planted(|root| write(root, "tower/readme", "x"));
     assert!(found.starts_with("tower: an unknown folder at the top"), "{found}");
 }
@@ -221,11 +243,13 @@ fn a_package_with_another_name_than_its_room_is_named() {
 }
 
 #[test]
-fn a_misspelt_key_in_the_table_is_an_error() {
+fn a_table_that_contradicts_itself_is_an_error() {
     let house = house();
     let text = fs::read_to_string(house.path().join("architecture/edges.toml")).unwrap();
     write(house.path(), "architecture/edges.toml", &text.replace("leaf =", "leave ="));
     assert!(violations(house.path()).unwrap_err().contains("unknown key `leave`"));
     write(house.path(), "architecture/edges.toml", &text.replace("\"crates/core\"]", "\"crates/cor\"]"));
     assert!(violations(house.path()).unwrap_err().contains("there is no room `crates/cor`"));
+    write(house.path(), "architecture/edges.toml", &text.replace("\"crates/core\"]", "\"crates/cli\"]"));
+    assert!(violations(house.path()).unwrap_err().contains("`crates/cli` is a leaf"));
 }

@@ -1,1 +1,24 @@
-//! One-time passwords.
+//! One-time passwords: HOTP (RFC 4226), TOTP (RFC 6238) and what surrounds them, as a stateless engine.
+//!
+//! The engine holds no vault and writes nothing: it takes a [`Secret`](crate::secret::Secret), a state and a typed
+//! text, and answers with a verdict and the next state. **A code is spent only when that state has been stored**;
+//! the vault does so in one commit. Every step of a window is computed at once and in constant time, without an
+//! early exit, so that neither the code nor the place of the match shows in the time that a check takes.
+
+pub mod base32;
+mod code;
+mod hotp;
+mod matching;
+mod totp;
+#[cfg(feature = "alloc")]
+mod uri;
+mod verdict;
+mod window;
+
+pub use code::{Code, Digits};
+pub use hotp::{Hotp, HotpParameters, HotpState};
+pub use totp::{Totp, TotpParameters, TotpState};
+#[cfg(feature = "alloc")]
+pub use uri::{OtpKind, OtpUri, UriText};
+pub use verdict::{Checked, Matched, Reason, Verdict};
+pub use window::Window;

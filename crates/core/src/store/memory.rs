@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{
-    Capabilities, Change, ChangeId, CounterKey, Cursor, Expect, Outcome, Page, Range, Resolution, Row, RowKey, Store,
-    StoreFault, Table, Write,
+    Capabilities, Change, ChangeId, CounterKey, Cursor, Expect, Outcome, Page, Range, Resolution, Row,
+    RowKey, Store, StoreFault, Table, Write,
 };
 
 /// A store that forgets everything when dropped.
@@ -43,7 +43,13 @@ impl Store for MemoryStore {
         Ok(self.content().rows.get(key).cloned())
     }
 
-    fn scan(&self, table: Table, range: &Range, limit: usize, after: Option<&Cursor>) -> Result<Page, StoreFault> {
+    fn scan(
+        &self,
+        table: Table,
+        range: &Range,
+        limit: usize,
+        after: Option<&Cursor>,
+    ) -> Result<Page, StoreFault> {
         let content = self.content();
         let start = RowKey::new(table, after.map_or(range.start.as_slice(), |cursor| cursor.0.as_slice()));
         let mut matching = content

@@ -64,7 +64,13 @@ mod contract {
         ///
         /// # Errors
         /// A [`StoreFault`].
-        fn scan(&self, table: Table, range: &Range, limit: usize, after: Option<&Cursor>) -> Result<Page, StoreFault>;
+        fn scan(
+            &self,
+            table: Table,
+            range: &Range,
+            limit: usize,
+            after: Option<&Cursor>,
+        ) -> Result<Page, StoreFault>;
 
         /// Applies the change whole, or not at all.
         ///

@@ -78,7 +78,11 @@ impl Keyring {
     ///
     /// # Errors
     /// [`Error::NoVault`] without a key; what `memory` reports.
-    pub fn new(vault: VaultId, data_keys: &[(DataKeyId, &[u8; 32])], memory: &dyn SecretMemory) -> Result<Self, Error> {
+    pub fn new(
+        vault: VaultId,
+        data_keys: &[(DataKeyId, &[u8; 32])],
+        memory: &dyn SecretMemory,
+    ) -> Result<Self, Error> {
         if data_keys.is_empty() {
             return Err(Error::NoVault);
         }
@@ -158,7 +162,8 @@ impl Keyring {
         if place.header(STATE, self.vault, head.data_key)?.as_slice() != header {
             return Err(Error::Refused);
         }
-        mac::verify_hmac_sha256(data_key.branch(Branch::State)?, &[header], tag).map_err(|_| Error::Refused)?;
+        mac::verify_hmac_sha256(data_key.branch(Branch::State)?, &[header], tag)
+            .map_err(|_| Error::Refused)?;
         Ok(head.attributes)
     }
 
@@ -177,7 +182,11 @@ impl Keyring {
     }
 
     /// The MAC of a journal entry, with the data key that it was made under.
-    pub(crate) fn entry_mac(&self, id: Option<DataKeyId>, parts: &[&[u8]]) -> Result<(DataKeyId, [u8; 32]), Error> {
+    pub(crate) fn entry_mac(
+        &self,
+        id: Option<DataKeyId>,
+        parts: &[&[u8]],
+    ) -> Result<(DataKeyId, [u8; 32]), Error> {
         let key = match id {
             None => self.current(),
             Some(id) => self.data_key(id)?,

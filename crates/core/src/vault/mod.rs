@@ -1,4 +1,7 @@
 //! The vault: keys are handles, records are sealed, a code is spent in one commit.
+//!
+//! Every operation is a function over a [`Transaction`] and the time and randomness it carries; nothing here commits
+//! on its own. What a key is lies in [`keys`], how a code is spent in [`spend`], who gets in at all in [`slot`].
 
 mod state;
 pub use state::KeyState;
@@ -8,9 +11,17 @@ mod chain;
 #[cfg(feature = "alloc")]
 mod keyring;
 #[cfg(feature = "alloc")]
+pub mod keys;
+#[cfg(feature = "alloc")]
+pub mod one_time;
+#[cfg(feature = "alloc")]
 mod record;
 #[cfg(feature = "alloc")]
+pub mod signing;
+#[cfg(feature = "alloc")]
 pub mod slot;
+#[cfg(feature = "alloc")]
+pub mod spend;
 #[cfg(feature = "alloc")]
 mod transaction;
 
@@ -18,5 +29,6 @@ mod transaction;
 pub use self::{
     chain::{Entry, Writer},
     keyring::{DataKeyId, Keyring, Opened, VaultId},
-    transaction::{Committed, DETAILS, Pending, SUBJECTS, Transaction},
+    keys::{KeyId, KeyInfo, KeyKind, Purpose},
+    transaction::{Committed, DETAILS, Pending, SUBJECTS, Tally, Transaction},
 };

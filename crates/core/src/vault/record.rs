@@ -67,7 +67,12 @@ pub(crate) fn seal(key: &[u8], label: &[u8], header: &[u8], body: &[u8], env: &m
 ///
 /// # Errors
 /// [`Error::Refused`], whatever was wrong.
-pub(crate) fn open(key: &[u8], label: &[u8], header: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub(crate) fn open(
+    key: &[u8],
+    label: &[u8],
+    header: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Error> {
     let (salt, rest) = sealed.split_at_checked(SALT).ok_or(Error::Refused)?;
     let (commitment, rest) = rest.split_at_checked(COMMITMENT).ok_or(Error::Refused)?;
     let body_length = rest.len().checked_sub(TAG).ok_or(Error::Refused)?;

@@ -5,6 +5,7 @@
 //! bounded before use and authenticated by the wrap. Failures are counted *before* the derivation runs, so that a
 //! crash or a cut connection costs an attempt instead of giving one away.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -19,7 +20,7 @@ use crate::error::Error;
 use crate::event::{Detail, EventKind};
 use crate::secret::SecretMemory;
 use crate::store::{Range, Row, RowKey, Store, Table};
-use crate::wire::{Reader, Writer};
+use crate::wire::{Reader, Writer, hex};
 
 /// The vault's own rows: its header, its slots, their attempts, its wrapped data keys.
 pub const VAULT: Table = Table(1);
@@ -123,7 +124,8 @@ impl Slot {
         if reader.u8()? != number || reader.u8()? != Self::ARGON2ID {
             return Err(Error::Refused);
         }
-        let cost = Argon2Cost { memory_kib: reader.u32()?, passes: reader.u32()?, lanes: reader.u32()? }.bounded()?;
+        let cost = Argon2Cost { memory_kib: reader.u32()?, passes: reader.u32()?, lanes: reader.u32()? }
+            .bounded()?;
         let salt = reader.array()?;
         let (header, sealed) = bytes.split_at(bytes.len() - reader.remaining());
         let slot = Self { vault, number, cost, salt };
@@ -155,11 +157,12 @@ pub fn create(
     let keyring = Keyring::new(slot.vault, &[(id, &data_key)], memory)?;
     let wrapped_slot = slot.wrap(kek, &root, &mut env);
     let header = data_key_header(slot.vault, id);
-    let wrapped_key = record::seal(root.as_slice(), DATA_KEY_LABEL, header.as_slice(), data_key.as_slice(), &mut env);
+    let wrapped_key =
+        record::seal(root.as_slice(), DATA_KEY_LABEL, header.as_slice(), data_key.as_slice(), &mut env);
     let origin = new_origin(&mut env);
     let chain = Chain::new(origin.clone(), &mut env);
 
-    let mut tx = Transaction::begin(store, &keyring, chain, env);
+    let mut tx = Transaction::begin(store, &keyring, chain, env.lend());
     if tx.plain(&header_row())?.is_some() || tx.plain(&slot_row(slot.number))?.is_some() {
         return Err(Error::VaultExists);
     }
@@ -170,10 +173,8 @@ pub fn create(
     tx.put_plain(&attempts_row(slot.number), Attempts::default().encode())?;
     tx.put_plain(&data_key_row(id), wrapped_key)?;
     tx.event(EventKind::VaultCreated, None, &header_row(), &Detail::new())?;
-    match tx.prepare(())?.commit()? {
-        Committed::Done((), _) => Ok(keyring),
-        Committed::Conflict(_) | Committed::Capped(_) => Err(Error::VaultExists),
-    }
+    let made = matches!(tx.prepare(())?.commit()?, Committed::Done((), _));
+    if made { Ok(keyring) } else { Err(Error::VaultExists) }
 }
 
 /// Opens a vault with the key encryption key of a slot.
@@ -183,7 +184,12 @@ pub fn create(
 ///
 /// # Errors
 /// [`Error::Rejected`] when the passphrase was wrong; [`Error::Refused`] when a row was altered; [`Error::NoVault`].
-pub fn open(store: &dyn Store, slot: &Slot, kek: &Key32, memory: &dyn SecretMemory) -> Result<Keyring, Error> {
+pub fn open(
+    store: &dyn Store,
+    slot: &Slot,
+    kek: &Key32,
+    memory: &dyn SecretMemory,
+) -> Result<Keyring, Error> {
     let row = store.get(&slot_row(slot.number))?.ok_or(Error::NoVault)?;
     let (stored, header, sealed) = Slot::parse(&row.value, slot.number)?;
     if stored != *slot {
@@ -195,7 +201,8 @@ pub fn open(store: &dyn Store, slot: &Slot, kek: &Key32, memory: &dyn SecretMemo
     loop {
         let page = store.scan(VAULT, &Range::prefix(DATA_KEY), 64, cursor.as_ref())?;
         for (key, Row { value, .. }) in &page.rows {
-            let number = key.get(DATA_KEY.len()..).and_then(|rest| rest.try_into().ok()).ok_or(Error::Refused)?;
+            let number =
+                key.get(DATA_KEY.len()..).and_then(|rest| rest.try_into().ok()).ok_or(Error::Refused)?;
             let id = DataKeyId(u32::from_be_bytes(number));
             let header = data_key_header(slot.vault, id);
             let sealed = value.strip_prefix(header.as_slice()).ok_or(Error::Refused)?;
@@ -313,7 +320,7 @@ pub fn discharge(tx: &mut Transaction<'_>, slot: &Slot) -> Result<(), Error> {
     // One of them is the attempt that has just succeeded.
     let failures = attempts.failures.saturating_sub(1);
     if failures > 0 {
-        let detail = Detail::new().with("failures", alloc::format!("{failures}"));
+        let detail = Detail::new().with("failures", format!("{failures}"));
         tx.event(EventKind::UnlockFailed, None, &key, &detail)?;
     }
     tx.event(EventKind::VaultUnlocked, None, &slot_row(slot.number), &Detail::new())?;
@@ -346,11 +353,6 @@ fn data_key_header(vault: VaultId, id: DataKeyId) -> Writer {
 
 /// A new log gets a new random name: a restored copy must never continue the log of its original.
 fn new_origin(env: &mut Env<'_>) -> String {
-    use core::fmt::Write as _;
     let instance: [u8; 16] = env.random();
-    let mut origin = String::from("zamok/");
-    for byte in instance {
-        write!(origin, "{byte:02x}").expect("a string takes any text");
-    }
-    origin
+    format!("zamok/{}", hex(&instance))
 }

@@ -40,14 +40,14 @@ impl KeyState {
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         use KeyState::{Active, Compromised, Deactivated, Destroyed, PreActive, Suspended};
-        match (self, next) {
+        matches!(
+            (self, next),
             (PreActive, Active | Suspended | Compromised | Destroyed | Deactivated)
-            | (Active, Suspended | Deactivated | Compromised)
-            | (Suspended, Active | Deactivated | Compromised)
-            | (Deactivated, Compromised | Destroyed)
-            | (Compromised, Destroyed) => true,
-            _ => false,
-        }
+                | (Active, Suspended | Deactivated | Compromised)
+                | (Suspended, Active | Deactivated | Compromised)
+                | (Deactivated, Compromised | Destroyed)
+                | (Compromised, Destroyed)
+        )
     }
 }
 

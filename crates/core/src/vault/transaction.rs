@@ -33,6 +33,15 @@ pub struct Transaction<'a> {
     rows: BTreeMap<RowKey, Seen>,
     sums: Vec<(CounterKey, u64, u64)>,
     events: Vec<(Leaf, Option<Vec<u8>>)>,
+    tally: Option<&'a dyn Tally>,
+}
+
+/// Counts refusals in the memory of a process, so that junk buys no flush: bounded, and lost with the process.
+pub trait Tally: Send + Sync {
+    /// Counts one more refusal at this row, and answers how many there are since [`Tally::forget`].
+    fn count(&self, row: &RowKey) -> u64;
+    /// Begins again at this row, after the journal was told.
+    fn forget(&self, row: &RowKey);
 }
 
 /// A row as the transaction knows it.
@@ -63,7 +72,10 @@ impl Seen {
 
 impl core::fmt::Debug for Transaction<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Transaction").field("id", &self.id).field("rows", &self.rows.len()).finish_non_exhaustive()
+        f.debug_struct("Transaction")
+            .field("id", &self.id)
+            .field("rows", &self.rows.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -72,7 +84,28 @@ impl<'a> Transaction<'a> {
     #[must_use]
     pub fn begin(store: &'a dyn Store, keyring: &'a Keyring, writer: Writer, mut env: Env<'a>) -> Self {
         let id = ChangeId(env.random());
-        Self { store, keyring, env, writer, id, rows: BTreeMap::new(), sums: Vec::new(), events: Vec::new() }
+        let (rows, sums, events) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { store, keyring, env, writer, id, rows, sums, events, tally: None }
+    }
+
+    /// Counts refusals there; without a tally each counts as one.
+    #[must_use]
+    pub fn with_tally(mut self, tally: &'a dyn Tally) -> Self {
+        self.tally = Some(tally);
+        self
+    }
+
+    /// Counts an attempt that was refused unseen at this row; answers how many the journal has not been told of.
+    pub fn count_refusal(&self, row: &RowKey) -> u64 {
+        self.tally.map_or(1, |tally| tally.count(row))
+    }
+
+    /// The journal is told in this transaction. When it loses a race, the few that were counted are lost to the
+    /// summary; the attempts themselves were refused all the same.
+    pub fn forget_refusals(&self, row: &RowKey) {
+        if let Some(tally) = self.tally {
+            tally.forget(row);
+        }
     }
 
     /// The time of this commit.
@@ -83,7 +116,7 @@ impl<'a> Transaction<'a> {
 
     /// Time and randomness.
     pub fn env(&mut self) -> Env<'_> {
-        Env { now: self.env.now, rng: &mut *self.env.rng }
+        self.env.lend()
     }
 
     /// The keys of the vault.
@@ -123,8 +156,7 @@ impl<'a> Transaction<'a> {
     pub fn put_record(&mut self, key: &RowKey, attributes: &[u8], body: &[u8]) -> Result<(), Error> {
         let revision = self.seen(key)?.next();
         let place = Place { row: key, revision, attributes };
-        let mut env = Env { now: self.env.now, rng: &mut *self.env.rng };
-        let sealed = self.keyring.seal(&place, body, &mut env)?;
+        let sealed = self.keyring.seal(&place, body, &mut self.env)?;
         self.seen(key)?.written = Some(Some(sealed));
         Ok(())
     }
@@ -205,8 +237,7 @@ impl<'a> Transaction<'a> {
             None
         } else {
             let place = Place { row: &key, revision: 1, attributes: &[] };
-            let mut env = Env { now: self.env.now, rng: &mut *self.env.rng };
-            Some(self.keyring.seal(&place, detail.encode()?.as_slice(), &mut env)?)
+            Some(self.keyring.seal(&place, detail.encode()?.as_slice(), &mut self.env)?)
         };
         let leaf = Leaf {
             kind,

@@ -1,8 +1,9 @@
-//! AVX2: eight lanes of SHA-1 and SHA-256, four of SHA-512.
+//! AVX2: eight lanes of SHA-1 and SHA-256, four of SHA-512 (FIPS 180-4), for HMAC (RFC 2104) of one counter.
 
 use core::arch::x86_64::*;
 use core::mem::transmute;
 
+use super::load;
 use crate::groups::{groups, kernel};
 use crate::key::{Keys, MacKey};
 use crate::lanes::{Lanes, vector};
@@ -10,15 +11,15 @@ use crate::{Sha1, Sha256, Sha512};
 
 vector! {
     U32x8(__m256i): 8 x u32;
-    same _mm256_set1_epi32, add _mm256_add_epi32;
-    and _mm256_and_si256, or _mm256_or_si256, xor _mm256_xor_si256;
+    same _mm256_set1_epi32, add _mm256_add_epi32,
+    and _mm256_and_si256, or _mm256_or_si256, xor _mm256_xor_si256,
     shl |x, n| _mm256_sll_epi32(x, _mm_cvtsi32_si128(n)), shr |x, n| _mm256_srl_epi32(x, _mm_cvtsi32_si128(n))
 }
 
 vector! {
     U64x4(__m256i): 4 x u64;
-    same _mm256_set1_epi64x, add _mm256_add_epi64;
-    and _mm256_and_si256, or _mm256_or_si256, xor _mm256_xor_si256;
+    same _mm256_set1_epi64x, add _mm256_add_epi64,
+    and _mm256_and_si256, or _mm256_or_si256, xor _mm256_xor_si256,
     shl |x, n| _mm256_sll_epi64(x, _mm_cvtsi32_si128(n)), shr |x, n| _mm256_srl_epi64(x, _mm_cvtsi32_si128(n))
 }
 
@@ -37,17 +38,17 @@ impl U32x8 {
     /// Both states of each key, a key to a lane.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn of_keys<const W: usize>(midstates: [&[[u32; W]; 2]; 8]) -> [[Self; W]; 2] {
+    fn of_keys<const W: usize>(keys: [&[[u32; W]; 2]; 8]) -> [[Self; W]; 2] {
         let mut columns = [[Self(_mm256_setzero_si256()); W]; 2];
         let mut at = 0;
         while at < 2 * W {
             // Four words of each key at a time; the last four may repeat some of those before.
             let start = at.min(2 * W - 4);
             let [a, b, c, d] = [
-                four(midstates[0], midstates[4], start),
-                four(midstates[1], midstates[5], start),
-                four(midstates[2], midstates[6], start),
-                four(midstates[3], midstates[7], start),
+                halves(keys[0], keys[4], start),
+                halves(keys[1], keys[5], start),
+                halves(keys[2], keys[6], start),
+                halves(keys[3], keys[7], start),
             ];
             let [ab, ab_high] = [_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b)];
             let [cd, cd_high] = [_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d)];
@@ -66,10 +67,12 @@ impl U32x8 {
     #[inline]
     #[target_feature(enable = "avx2")]
     fn of_counters(counters: &[u64; 8]) -> [Self; 2] {
-        [counters.map(|counter| (counter >> 32) as u32), counters.map(|counter| counter as u32)].map(|words| {
-            // SAFETY: the types are of one size, and every value of either is valid.
-            Self(unsafe { transmute::<[u32; 8], __m256i>(words) })
-        })
+        [counters.map(|counter| (counter >> 32) as u32), counters.map(|counter| counter as u32)].map(
+            |words| {
+                // SAFETY: the types are of one size, and every value of either is valid.
+                Self(unsafe { transmute::<[u32; 8], __m256i>(words) })
+            },
+        )
     }
 
     #[inline]
@@ -78,13 +81,6 @@ impl U32x8 {
         // SAFETY: the types are of one size, and every value of either is valid.
         unsafe { transmute(self.0) }
     }
-}
-
-/// Four words from `start` on, of one key in the lower half and of another in the upper half.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn four<const W: usize>(low: &[[u32; W]; 2], high: &[[u32; W]; 2], start: usize) -> __m256i {
-    _mm256_set_m128i(super::load(high.as_flattened(), start), super::load(low.as_flattened(), start))
 }
 
 impl U64x4 {
@@ -98,14 +94,11 @@ impl U64x4 {
     /// Both states of each key, a key to a lane.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn of_keys<const W: usize>(midstates: [&[[u64; W]; 2]; 4]) -> [[Self; W]; 2] {
+    fn of_keys<const W: usize>(keys: [&[[u64; W]; 2]; 4]) -> [[Self; W]; 2] {
         let mut columns = [[Self(_mm256_setzero_si256()); W]; 2];
         let mut start = 0;
         while start < 2 * W {
-            let [a, b] = [
-                two(midstates[0], midstates[2], start),
-                two(midstates[1], midstates[3], start),
-            ];
+            let [a, b] = [halves(keys[0], keys[2], start), halves(keys[1], keys[3], start)];
             columns.as_flattened_mut()[start..start + 2]
                 .copy_from_slice(&[Self(_mm256_unpacklo_epi64(a, b)), Self(_mm256_unpackhi_epi64(a, b))]);
             start += 2;
@@ -129,9 +122,13 @@ impl U64x4 {
     }
 }
 
-/// Two words from `start` on, of one key in the lower half and of another in the upper half.
+/// Sixteen bytes from word `start` on of each of two keys.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn two<const W: usize>(low: &[[u64; W]; 2], high: &[[u64; W]; 2], start: usize) -> __m256i {
-    _mm256_set_m128i(super::load(high.as_flattened(), start), super::load(low.as_flattened(), start))
+fn halves<W: Into<u64> + Copy, const N: usize>(
+    low: &[[W; N]; 2],
+    high: &[[W; N]; 2],
+    start: usize,
+) -> __m256i {
+    _mm256_set_m128i(load(high.as_flattened(), start), load(low.as_flattened(), start))
 }

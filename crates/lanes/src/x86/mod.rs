@@ -2,15 +2,52 @@
 
 pub(crate) mod avx2;
 pub(crate) mod avx512;
+pub(crate) mod bmi2;
 pub(crate) mod sha_ext;
 
-use core::arch::x86_64::{__cpuid, __cpuid_count, __m128i, _xgetbv};
-use core::mem::transmute;
+use core::arch::x86_64::{__cpuid, __cpuid_count, __m128i, _MM_HINT_T0, _mm_prefetch, _xgetbv};
+
+use crate::dispatch::Variant;
+
+/// The variants that the processor has and, where they need wider registers, the system saves: Intel's manual,
+/// volume 1, §14.3 and §15.2.
+pub(crate) fn detect() -> impl Iterator<Item = Variant> {
+    let bit = |register: u32, bit: u32| register >> bit & 1 == 1;
+    let most = __cpuid(0).eax;
+    let leaf1 = __cpuid(1).ecx;
+    let leaf7 = if most >= 7 { __cpuid_count(7, 0).ebx } else { 0 };
+
+    let [ssse3, sse41, osxsave, avx] = [9, 19, 27, 28].map(|n| bit(leaf1, n));
+    let [bmi1, avx2, bmi2, avx512f, sha] = [3, 5, 8, 16, 29].map(|n| bit(leaf7, n));
+    // SAFETY: OSXSAVE says that the instruction is there and allowed.
+    let saved = if osxsave { unsafe { _xgetbv(0) } } else { 0 };
+    // XCR0: XMM and YMM; then the mask registers and both parts of ZMM.
+    let [saves_ymm, saves_zmm] = [0b0000_0110, 0b1110_0110].map(|registers| saved & registers == registers);
+
+    [
+        (Variant::Bmi2, bmi1 && bmi2),
+        (Variant::ShaExt, sha && ssse3 && sse41),
+        (Variant::Avx2, avx && avx2 && saves_ymm),
+        (Variant::Avx512, avx && avx2 && avx512f && saves_zmm),
+    ]
+    .into_iter()
+    .filter_map(|(variant, has)| has.then_some(variant))
+}
 
 /// Sixteen bytes of a row of words, from word `start` on.
 #[inline(always)]
-fn load<W>(row: &[W], start: usize) -> __m128i {
-    let bytes = &row[start..start + 16 / size_of::<W>()];
-    // SAFETY: `bytes` is sixteen bytes of plain words, every value of which is a valid register.
-    unsafe { bytes.as_ptr().cast::<__m128i>().read_unaligned() }
+fn load<W: Into<u64> + Copy>(row: &[W], start: usize) -> __m128i {
+    let words = &row[start..start + 16 / size_of::<W>()];
+    // SAFETY: `words` is sixteen bytes of integers, and every value of those is a valid register.
+    unsafe { words.as_ptr().cast::<__m128i>().read_unaligned() }
+}
+
+/// Asks for the cache lines of `value`: up to three, for at most 128 bytes.
+#[inline(always)]
+pub(crate) fn prefetch<T>(value: &T) {
+    let first = (&raw const *value).cast::<i8>();
+    for offset in [0, size_of::<T>() / 2, size_of::<T>() - 1] {
+        // SAFETY: every x86-64 has the instruction, which does not fault, and the address is within `value`.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(first.add(offset)) };
+    }
 }

@@ -11,6 +11,9 @@ use crate::key::Keys;
 use crate::lanes::unroll;
 use crate::{Sha1, Sha256, sha256};
 
+/// How many counters ahead keys are fetched from memory.
+const AHEAD: usize = 8;
+
 /// Sixteen words of a message or of the schedule, four to a register.
 type Words = [__m128i; 4];
 
@@ -48,6 +51,7 @@ fn sha1_codes<'a, const S: usize, K: Keys<'a, Sha1>>(
     let mut outer = inner;
     let mut messages = [[zero; 4]; S];
     for s in 0..S {
+        keys.prefetch(at + s + AHEAD);
         let [words_inner, words_outer] = &keys.at(at + s).midstates;
         (inner[s], outer[s]) = (Sha1State::load(words_inner), Sha1State::load(words_outer));
         // FIPS 180-4 §5.1.1: the counter, a one bit, zeros, the length in bits with the pad's block.
@@ -134,6 +138,7 @@ fn sha256_codes<'a, const S: usize, K: Keys<'a, Sha256>>(
     let mut outer = inner;
     let mut messages = [[zero; 4]; S];
     for s in 0..S {
+        keys.prefetch(at + s + AHEAD);
         let [words_inner, words_outer] = &keys.at(at + s).midstates;
         (inner[s], outer[s]) = (Sha256State::load(words_inner), Sha256State::load(words_outer));
         // FIPS 180-4 §5.1.1: the counter, a one bit, zeros, the length in bits with the pad's block.
@@ -144,8 +149,7 @@ fn sha256_codes<'a, const S: usize, K: Keys<'a, Sha256>>(
     sha256_compress(&mut inner, &mut messages);
     for s in 0..S {
         let [head, tail] = inner[s].words();
-        messages[s] =
-            [head, tail, _mm_set_epi32(0, 0, 0, i32::MIN), _mm_set_epi32((64 + 32) * 8, 0, 0, 0)];
+        messages[s] = [head, tail, _mm_set_epi32(0, 0, 0, i32::MIN), _mm_set_epi32((64 + 32) * 8, 0, 0, 0)];
     }
     sha256_compress(&mut outer, &mut messages);
     for s in 0..S {

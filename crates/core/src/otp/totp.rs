@@ -1,0 +1,289 @@
+//! TOTP: one-time passwords by time (RFC 6238).
+
+use core::fmt;
+
+use subtle::{Choice, ConditionallySelectable, ConstantTimeGreater};
+
+use super::code::{Code, Digits, Form};
+use super::matching::{Engine, any, at_most_one, bit};
+use super::verdict::{Checked, Findings, Matched};
+use super::window::{Steps, Window};
+use crate::env::UnixTime;
+use crate::error::Error;
+use crate::hash::HashAlgorithm;
+use crate::secret::Secret;
+
+/// The public parameters of a TOTP key. The default is what authenticator apps expect: SHA-1, six digits, 30 seconds
+/// counted from 1970 (RFC 6238 §4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TotpParameters {
+    /// The hash under the HMAC.
+    pub algorithm: HashAlgorithm,
+    /// Digits of a code.
+    pub digits: Digits,
+    /// The time step X, in seconds, at least 1.
+    pub period: u64,
+    /// T0: when step 0 begins.
+    pub t0: UnixTime,
+}
+
+impl Default for TotpParameters {
+    fn default() -> Self {
+        Self { algorithm: HashAlgorithm::Sha1, digits: Digits::SIX, period: 30, t0: UnixTime(0) }
+    }
+}
+
+impl TotpParameters {
+    /// The time step of a moment (RFC 6238 §4.2): T = ⌊(now − T0) / X⌋.
+    ///
+    /// # Errors
+    /// [`Error::TimeBeforeT0`]; [`Error::PeriodZero`].
+    pub const fn step_at(&self, now: UnixTime) -> Result<u64, Error> {
+        let Some(elapsed) = now.0.checked_sub(self.t0.0) else { return Err(Error::TimeBeforeT0) };
+        match elapsed.checked_div(self.period) {
+            Some(step) => Ok(step),
+            None => Err(Error::PeriodZero),
+        }
+    }
+}
+
+/// What is remembered about a TOTP key that verifies. The default is a new key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct TotpState {
+    /// The last accepted step: it and all before it are spent. Whether there is one is public.
+    pub last_step: Option<u64>,
+    /// How far the token's clock was seen to lie from ours, in steps; negative when it is behind (RFC 6238 §6).
+    pub drift: i32,
+}
+
+/// A TOTP key, ready to generate and to check. `Debug` shows no secret; wiped when dropped.
+///
+/// ```
+/// use zamok_core::UnixTime;
+/// use zamok_core::otp::{Totp, TotpParameters, TotpState, Verdict, Window};
+/// use zamok_core::secret::Secret;
+///
+/// let totp = Totp::new(&Secret::new(b"12345678901234567890")?, TotpParameters::default())?;
+/// let now = UnixTime(1_111_111_109); // RFC 6238 appendix B
+/// assert_eq!(totp.code_at(now)?.to_string(), "081804");
+///
+/// // The state that comes out has to be stored before the answer is given.
+/// let checked = totp.check("081804", now, Window::steps(1, 1)?, &TotpState::default(), 2);
+/// assert_eq!(checked.verdict, Verdict::Accepted { step: 37_037_036, drift: 0 });
+/// let again = totp.check("081804", now, Window::steps(1, 1)?, &checked.state, 2);
+/// assert_eq!(again.verdict, Verdict::Rejected);
+/// # Ok::<(), zamok_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Totp {
+    pub(crate) engine: Engine,
+    parameters: TotpParameters,
+}
+
+impl Totp {
+    /// Prepares a key.
+    ///
+    /// # Errors
+    /// [`Error::PeriodZero`].
+    pub fn new(secret: &Secret, parameters: TotpParameters) -> Result<Self, Error> {
+        if parameters.period == 0 {
+            return Err(Error::PeriodZero);
+        }
+        let engine = Engine::new(parameters.algorithm, secret.expose(), Form::Decimal(parameters.digits));
+        Ok(Self { engine, parameters })
+    }
+
+    /// The public parameters.
+    #[must_use]
+    pub const fn parameters(&self) -> TotpParameters {
+        self.parameters
+    }
+
+    /// The time step of a moment (RFC 6238 §4.2).
+    ///
+    /// # Errors
+    /// [`Error::TimeBeforeT0`].
+    pub const fn step_at(&self, now: UnixTime) -> Result<u64, Error> {
+        self.parameters.step_at(now)
+    }
+
+    /// The code of a moment.
+    ///
+    /// # Errors
+    /// [`Error::TimeBeforeT0`].
+    pub fn code_at(&self, now: UnixTime) -> Result<Code, Error> {
+        self.step_at(now).map(|step| self.code_of_step(step))
+    }
+
+    /// The code of a time step.
+    #[must_use]
+    pub fn code_of_step(&self, step: u64) -> Code {
+        Code::from_value(self.engine.value(step), self.parameters.digits)
+    }
+
+    /// For how many more seconds the code of this moment is the current one: 1 up to the period.
+    ///
+    /// # Errors
+    /// [`Error::TimeBeforeT0`].
+    ///
+    /// ```
+    /// # use zamok_core::{Error, UnixTime, otp::{Totp, TotpParameters}, secret::Secret};
+    /// # let totp = Totp::new(&Secret::new(&[7; 20])?, TotpParameters::default())?;
+    /// assert_eq!(totp.seconds_left(UnixTime(59))?, 1);
+    /// assert_eq!(totp.seconds_left(UnixTime(60))?, 30);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub const fn seconds_left(&self, now: UnixTime) -> Result<u64, Error> {
+        let TotpParameters { period, t0, .. } = self.parameters;
+        match now.0.checked_sub(t0.0) {
+            // A key with a period of 0 cannot be made.
+            Some(elapsed) => Ok(period - elapsed % period),
+            None => Err(Error::TimeBeforeT0),
+        }
+    }
+
+    /// Checks a typed code against a stored state, without storing anything.
+    ///
+    /// The window lies around the present step plus the drift of the state, which is first brought within
+    /// ± `drift_limit` steps. Every step of the window is computed. Of those with these digits that lie above the last
+    /// accepted one, the **highest** is accepted, so that the same digits fail at the others; it costs the person a
+    /// minute at worst. Drift is learned only when exactly one step of the window has these digits, and by one step at a
+    /// time. Malformed text and a time before T0 are rejected after the same work. No early exit, and no branch on
+    /// the code, the key, the stored step, the drift or the place of a match until the verdict.
+    ///
+    /// The promise is per step: equal digits that enter a later window are a fresh guess.
+    pub fn check(
+        &self,
+        text: &str,
+        now: UnixTime,
+        window: Window,
+        state: &TotpState,
+        drift_limit: u32,
+    ) -> Checked<TotpState> {
+        let typed = self.engine.form.read(text);
+        let around = Around::new(&self.parameters, now, window, state, drift_limit);
+        let matched = self.engine.matches(around.steps, &typed);
+        around.conclude(matched, typed.well_formed, state)
+    }
+
+    /// Looks a typed code up in the window around `now`, for callers who keep the state themselves.
+    ///
+    /// **The caller has to spend the step**: refuse it and every earlier one from then on, in a compare-and-set, before
+    /// acting on the match. Of several steps with the same digits this is the highest, so nothing is left over.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`]; [`Error::TimeBeforeT0`].
+    ///
+    /// ```
+    /// # use zamok_core::{Error, UnixTime, otp::{Totp, TotpParameters, Window}, secret::Secret};
+    /// let totp = Totp::new(&Secret::new(b"12345678901234567890")?, TotpParameters::default())?;
+    /// let matched = totp.verify("287082", UnixTime(59), Window::steps(1, 1)?)?;
+    /// assert_eq!(matched.step, 1);
+    /// assert_eq!(totp.verify("287082", UnixTime(90), Window::EXACT), Err(Error::Rejected));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn verify(&self, text: &str, now: UnixTime, window: Window) -> Result<Matched, Error> {
+        self.step_at(now)?;
+        self.check(text, now, window, &TotpState::default(), 0).verdict.accepted()
+    }
+}
+
+/// A window around a moment, placed by the drift of a state.
+pub(crate) struct Around {
+    pub(crate) steps: Steps,
+    drift: i32,
+    limit: i32,
+    before_t0: Choice,
+}
+
+impl Around {
+    pub(crate) fn new(
+        parameters: &TotpParameters,
+        now: UnixTime,
+        window: Window,
+        state: &TotpState,
+        drift_limit: u32,
+    ) -> Self {
+        // Time and parameters are public; drift is not.
+        let (present, before_t0) = match parameters.step_at(now) {
+            Ok(step) => (step, Choice::from(0)),
+            Err(_) => (0, Choice::from(1)),
+        };
+        let limit = i32::try_from(drift_limit).unwrap_or(i32::MAX);
+        let drift = within(state.drift, limit);
+        Self { steps: Steps::around(present, drift, window), drift, limit, before_t0 }
+    }
+
+    /// The rule for a window of time steps, given which of them have the typed digits.
+    pub(crate) fn conclude(
+        self,
+        matched: u128,
+        well_formed: Choice,
+        state: &TotpState,
+    ) -> Checked<TotpState> {
+        let (floor, used) = match state.last_step {
+            Some(step) => (step, Choice::from(1)),
+            None => (0, Choice::from(0)),
+        };
+        let past = i32::from_le_bytes(self.steps.past.to_le_bytes());
+        let (mut fresh, mut chosen, mut place) = (0u128, 0u64, 0i32);
+        // The last fresh match in ascending order is the highest.
+        for (index, from_centre) in (0..self.steps.count).zip(-past..) {
+            let (step, _) = self.steps.at(index);
+            let here = bit(matched, index) & (!used | step.ct_gt(&floor));
+            fresh |= u128::from(here.unwrap_u8()) << index;
+            chosen.conditional_assign(&step, here);
+            place.conditional_assign(&from_centre, here);
+        }
+        // One step at a time, and only where no other step has the same digits.
+        let learned = i32::conditional_select(&0, &toward(place), at_most_one(matched));
+        let drift = within(self.drift.wrapping_add(learned), self.limit);
+
+        let mut findings = Findings::new(any(fresh), any(matched), well_formed);
+        findings.before_t0 = self.before_t0;
+        let accepted = TotpState { last_step: Some(chosen), drift };
+        findings.conclude(chosen, self.drift.wrapping_add(place), accepted, *state)
+    }
+}
+
+/// −1, 0 or +1: the sign of a small number, without a branch.
+fn toward(place: i32) -> i32 {
+    place >> 31 | i32::from_le_bytes((place.wrapping_neg().cast_unsigned() >> 31).to_le_bytes())
+}
+
+/// `value` brought within ± `limit`, without a branch on it.
+pub(crate) fn within(value: i32, limit: i32) -> i32 {
+    let less = |a: i32, b: i32| {
+        let difference = i64::from(a).wrapping_sub(i64::from(b)).cast_unsigned();
+        Choice::from((difference >> 63).to_le_bytes()[0])
+    };
+    let low = limit.wrapping_neg();
+    let mut kept = value;
+    kept.conditional_assign(&limit, less(limit, value));
+    kept.conditional_assign(&low, less(value, low));
+    kept
+}
+
+impl fmt::Debug for Totp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TotpParameters { algorithm, digits, period, t0 } = self.parameters;
+        write!(f, "Totp({algorithm}, {digits} digits, {period} s from {}, key redacted)", t0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_and_bounds_are_those_of_the_plain_operations() {
+        for value in [i32::MIN, i32::MIN + 1, -129, -3, -2, -1, 0, 1, 2, 3, 128, i32::MAX - 1, i32::MAX] {
+            if value > i32::MIN {
+                assert_eq!(toward(value), value.signum());
+            }
+            for limit in [0, 1, 2, 100, i32::MAX] {
+                assert_eq!(within(value, limit), value.clamp(-limit, limit), "{value} {limit}");
+            }
+        }
+    }
+}

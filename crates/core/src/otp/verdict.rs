@@ -1,0 +1,192 @@
+//! What a check answers: the verdict for the caller, the reason for the journal, the state to store.
+
+use core::fmt;
+
+use subtle::{Choice, ConditionallySelectable};
+
+use crate::error::Error;
+
+/// The answer to a check: all that the person who typed the code may learn.
+#[must_use = "a code is spent only when the new state has been stored"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The code belongs to a step that was not spent before.
+    Accepted {
+        /// The accepted counter (HOTP) or time step (TOTP).
+        step: u64,
+        /// How far the step lies from the expected one: steps from the present one by this clock (TOTP; negative for
+        /// a token that is behind, or a slow typist), or codes that the token had run ahead (HOTP).
+        drift: i32,
+    },
+    /// Anything else. Says no more on purpose.
+    Rejected,
+}
+
+impl Verdict {
+    /// The verdict as a `Result`, for `?`.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`].
+    pub const fn accepted(self) -> Result<Matched, Error> {
+        match self {
+            Self::Accepted { step, .. } => Ok(Matched { step }),
+            Self::Rejected => Err(Error::Rejected),
+        }
+    }
+}
+
+/// Why a check ended as it did: for the journal that the operator reads, never for the person who typed the code.
+///
+/// Numbers are stable: journal entries hold them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Reason {
+    /// The code was accepted.
+    Accepted = 1,
+    /// The digits belong to no step of the window.
+    Wrong = 2,
+    /// The digits belong only to steps that were spent: at or below the last accepted one, or burned.
+    Spent = 3,
+    /// The text is not so many ASCII digits.
+    Malformed = 4,
+    /// The time lies before the T0 of the key, where no steps are (TOTP).
+    BeforeT0 = 5,
+    /// The counter 2⁶⁴ − 1 has been used: no counter is left (HOTP).
+    Exhausted = 6,
+    /// The two codes of a resynchronisation are the same.
+    Repeated = 7,
+}
+
+impl Reason {
+    /// The stable number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Accepted => 1,
+            Self::Wrong => 2,
+            Self::Spent => 3,
+            Self::Malformed => 4,
+            Self::BeforeT0 => 5,
+            Self::Exhausted => 6,
+            Self::Repeated => 7,
+        }
+    }
+
+    /// Reads a stable number.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Accepted,
+            2 => Self::Wrong,
+            3 => Self::Spent,
+            4 => Self::Malformed,
+            5 => Self::BeforeT0,
+            6 => Self::Exhausted,
+            7 => Self::Repeated,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Accepted => "accepted",
+            Self::Wrong => "wrong code",
+            Self::Spent => "code already used",
+            Self::Malformed => "not a code",
+            Self::BeforeT0 => "time before the T0 of the key",
+            Self::Exhausted => "counter exhausted",
+            Self::Repeated => "the same code twice",
+        })
+    }
+}
+
+/// A check with everything it leads to.
+///
+/// **The code is spent only when `state` has been stored**, in one compare-and-set against the state that went in.
+/// Until then nobody may act on the verdict.
+#[must_use = "a code is spent only when the new state has been stored"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked<S> {
+    /// What to answer.
+    pub verdict: Verdict,
+    /// What to journal.
+    pub reason: Reason,
+    /// The state to store: the one that went in, unchanged, when the verdict is [`Verdict::Rejected`].
+    pub state: S,
+}
+
+/// A step that a stateless `verify` matched.
+#[must_use = "the caller has to spend the step, or the same code is accepted again"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Matched {
+    /// The counter (HOTP) or time step (TOTP) that the code belongs to.
+    pub step: u64,
+}
+
+/// What was found out about a code, still without a branch on it.
+pub(crate) struct Findings {
+    /// A step that may be spent has these digits.
+    pub(crate) fresh: Choice,
+    /// Any step of the window has these digits.
+    pub(crate) any: Choice,
+    pub(crate) well_formed: Choice,
+    pub(crate) before_t0: Choice,
+    pub(crate) exhausted: Choice,
+    pub(crate) repeated: Choice,
+}
+
+impl Findings {
+    pub(crate) fn new(fresh: Choice, any: Choice, well_formed: Choice) -> Self {
+        let no = Choice::from(0);
+        Self { fresh, any, well_formed, before_t0: no, exhausted: no, repeated: no }
+    }
+
+    /// Makes the outcome public. This is the one place where a check branches on what it found.
+    pub(crate) fn conclude<S>(self, step: u64, drift: i32, accepted: S, unchanged: S) -> Checked<S> {
+        // The later a reason stands, the more it outweighs the others.
+        let mut number = Reason::Wrong.number();
+        number.conditional_assign(&Reason::Spent.number(), self.any);
+        number.conditional_assign(&Reason::Accepted.number(), self.fresh);
+        number.conditional_assign(&Reason::Exhausted.number(), self.exhausted);
+        number.conditional_assign(&Reason::BeforeT0.number(), self.before_t0);
+        number.conditional_assign(&Reason::Repeated.number(), self.repeated);
+        number.conditional_assign(&Reason::Malformed.number(), !self.well_formed);
+        let reason = Reason::from_number(number).unwrap_or(Reason::Wrong);
+        match reason {
+            Reason::Accepted => {
+                Checked { verdict: Verdict::Accepted { step, drift }, reason, state: accepted }
+            }
+            _ => Checked { verdict: Verdict::Rejected, reason, state: unchanged },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_keep_their_numbers() {
+        for number in 1..=7 {
+            assert_eq!(Reason::from_number(number).map(Reason::number), Some(number));
+        }
+        assert_eq!([0, 8, 255].map(Reason::from_number), [None; 3]);
+    }
+
+    #[test]
+    fn only_a_fresh_match_is_accepted() {
+        let choices = |bits: u8| core::array::from_fn(|i| Choice::from(bits >> i & 1));
+        for bits in 0..64u8 {
+            let [fresh, any, well_formed, before_t0, exhausted, repeated] = choices(bits);
+            let findings = Findings { fresh, any, well_formed, before_t0, exhausted, repeated };
+            let checked = findings.conclude(9, -1, "new", "old");
+            let accepted = bits & 0b11_1101 == 0b00_0101;
+            assert_eq!(checked.verdict.accepted().is_ok(), accepted, "{bits:06b}");
+            assert_eq!(checked.state, if accepted { "new" } else { "old" });
+            assert_eq!(checked.reason == Reason::Accepted, accepted);
+        }
+    }
+}

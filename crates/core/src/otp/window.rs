@@ -1,0 +1,147 @@
+//! The window: which steps are tried in one check (RFC 4226 §7.4, RFC 6238 §5.2).
+
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::error::Error;
+
+/// Which steps a check tries around the expected one: so many before, so many after.
+///
+/// ```
+/// use zamok_core::otp::Window;
+/// let totp = Window::steps(1, 1)?; // the step before, this one, the next: three steps
+/// let hotp = Window::look_ahead(10)?; // the expected counter and ten beyond it: eleven steps
+/// assert_eq!((totp.count(), hotp.count()), (3, 11));
+/// # Ok::<(), zamok_core::Error>(())
+/// ```
+///
+/// A wider window is easier to guess into: with W steps and d digits, one try succeeds with probability W · 10⁻ᵈ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    past: u8,
+    future: u8,
+}
+
+impl Window {
+    /// Most steps of one window.
+    pub const MAX_STEPS: u32 = 128;
+    /// The expected step alone.
+    pub const EXACT: Self = Self { past: 0, future: 0 };
+
+    /// So many steps before and after the expected one.
+    ///
+    /// For HOTP, steps before the expected counter are spent: they are computed, and a match there is reported as
+    /// [`Reason::Spent`](crate::otp::Reason::Spent), but they are never accepted.
+    ///
+    /// # Errors
+    /// [`Error::WindowTooWide`] when past, present and future are more than 128 steps.
+    pub const fn steps(past: u32, future: u32) -> Result<Self, Error> {
+        let steps = past as u64 + future as u64 + 1;
+        if steps > Self::MAX_STEPS as u64 {
+            return Err(Error::WindowTooWide { steps, limit: Self::MAX_STEPS });
+        }
+        // Both are below 128 here.
+        Ok(Self { past: past.to_le_bytes()[0], future: future.to_le_bytes()[0] })
+    }
+
+    /// The expected counter and `counters` beyond it (RFC 4226 §7.4, the look-ahead parameter s).
+    ///
+    /// # Errors
+    /// [`Error::WindowTooWide`] when these are more than 128 steps.
+    pub const fn look_ahead(counters: u32) -> Result<Self, Error> {
+        Self::steps(0, counters)
+    }
+
+    /// Steps before the expected one.
+    #[must_use]
+    pub const fn past(self) -> u32 {
+        self.past as u32
+    }
+
+    /// Steps after the expected one.
+    #[must_use]
+    pub const fn future(self) -> u32 {
+        self.future as u32
+    }
+
+    /// All steps of the window.
+    #[must_use]
+    pub const fn count(self) -> u32 {
+        self.past() + self.future() + 1
+    }
+}
+
+/// The steps of a window as they lie on the number line, some perhaps below 0 or above 2⁶⁴ − 1.
+///
+/// Where the window lies may depend on stored drift and counters, so nothing here branches on it: every step is
+/// computed, and those that do not exist are masked out.
+#[derive(Clone, Copy)]
+pub(crate) struct Steps {
+    /// The first step, in two's complement.
+    first: u128,
+    pub(crate) count: u32,
+    pub(crate) past: u32,
+}
+
+impl Steps {
+    /// The window around `centre` + `drift`.
+    pub(crate) fn around(centre: u64, drift: i32, window: Window) -> Self {
+        Self::range(centre, drift, window.past(), window.count())
+    }
+
+    /// `count` steps of which the first lies `past` before `centre` + `drift`.
+    pub(crate) fn range(centre: u64, drift: i32, past: u32, count: u32) -> Self {
+        let drift = i128::from(drift).cast_unsigned();
+        let first = u128::from(centre).wrapping_add(drift).wrapping_sub(u128::from(past));
+        Self { first, count, past }
+    }
+
+    /// The step at `index`, and whether there is such a step.
+    pub(crate) fn at(&self, index: u32) -> (u64, Choice) {
+        let step = self.first.wrapping_add(u128::from(index)).to_le_bytes();
+        let (low, high) = step.split_at(8);
+        let word = |half: &[u8]| half.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+        (word(low), word(high).ct_eq(&0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(steps: Steps) -> [Option<u64>; 4] {
+        let mut list = [None; 4];
+        for (index, place) in (0..steps.count).zip(&mut list) {
+            let (step, exists) = steps.at(index);
+            *place = bool::from(exists).then_some(step);
+        }
+        list
+    }
+
+    #[test]
+    fn windows_are_as_wide_as_they_say_and_no_wider_than_128_steps() {
+        assert_eq!(Window::steps(1, 1).map(Window::count), Ok(3));
+        assert_eq!(Window::look_ahead(0), Ok(Window::EXACT));
+        assert_eq!(Window::look_ahead(127).map(Window::count), Ok(128));
+        assert_eq!(Window::steps(127, 0).map(|w| (w.past(), w.future())), Ok((127, 0)));
+        let wide = |steps| Err(Error::WindowTooWide { steps, limit: 128 });
+        assert_eq!(Window::look_ahead(128), wide(129));
+        assert_eq!(Window::steps(64, 64), wide(129));
+        assert_eq!(Window::steps(u32::MAX, u32::MAX), wide(0x1_ffff_ffff));
+    }
+
+    #[test]
+    fn steps_below_zero_and_beyond_the_last_do_not_exist() {
+        let window = Window::steps(1, 2).unwrap();
+        let last = u64::MAX;
+        assert_eq!(listed(Steps::around(7, 0, window)), [Some(6), Some(7), Some(8), Some(9)]);
+        assert_eq!(listed(Steps::around(0, 0, window)), [None, Some(0), Some(1), Some(2)]);
+        assert_eq!(listed(Steps::around(0, -2, window)), [None, None, None, Some(0)]);
+        assert_eq!(listed(Steps::around(1, -1, window)), [None, Some(0), Some(1), Some(2)]);
+        assert_eq!(listed(Steps::around(last, 0, window)), [Some(last - 1), Some(last), None, None]);
+        assert_eq!(listed(Steps::around(last, 2, window)), [None; 4]);
+        assert_eq!(
+            listed(Steps::around(last, -3, window)),
+            [Some(last - 4), Some(last - 3), Some(last - 2), Some(last - 1)]
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! The integrator: moves waiting entries into the tree, in one dense order, behind the commits.
+//!
+//! Any process may run it at any time. Whoever commits first is elected: every transaction reads the head, so that
+//! of two integrators one conflicts and begins again. What it trusts is the head and the writers' states, which are
+//! authenticated, and the MAC and chain of each entry; the tiles must lead to the root of the head.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use zamok_core::event::Leaf;
+use zamok_core::store::EntryId;
+use zamok_core::vault::{Entry, Transaction};
+use zamok_core::{Error, UnixTime};
+
+use crate::fault::{Broken, Fault, follows, leaf_of, or_fault};
+use crate::rows::{Chain, Head, leaf_row, named, position, position_row};
+use crate::tiles::{self, Edge, TileName};
+use crate::tree;
+use crate::waiting::{Queue, queues};
+
+/// Most entries in one batch: each needs three rows of a change and at most one for its writer.
+pub const MAX_BATCH: usize = 1000;
+
+/// What one batch did, once it is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Integrated {
+    /// The head after the batch; `None` while the log is empty.
+    pub head: Option<Head>,
+    /// How many entries became leaves.
+    pub count: usize,
+    /// Whether entries still wait that could be integrated now.
+    pub more: bool,
+    /// Writers whose chain is broken, and entries that stand twice. They stay where they are until a person has
+    /// looked at them.
+    pub broken: Vec<Broken>,
+}
+
+/// Moves up to `limit` waiting entries, at most [`MAX_BATCH`], into the tree: by time, then by writer, and within
+/// one writer always in its own order.
+///
+/// The caller commits; the transaction should hold nothing else, since the batch may need most of its rows. On a
+/// conflict another integrator was faster, and the transaction is dropped.
+///
+/// # Errors
+/// [`Error::Refused`] when the head, a tile or a writer's state was altered, or when leaves lie beyond the head: the
+/// log does not grow until [`audit`](crate::audit()) has named what it is. [`Error::Busy`] when another integrator
+/// committed meanwhile: drop the transaction and begin again. A store's fault.
+pub fn integrate(tx: &mut Transaction<'_>, limit: usize) -> Result<Integrated, Error> {
+    let row = tx.plain(&Head::row())?;
+    let head = row.as_ref().map(|row| Head::open(tx.keyring(), row)).transpose()?;
+    let mut batch = Batch::begin(tx, head)?;
+    batch.arrive()?;
+    let limit = limit.min(MAX_BATCH);
+    while batch.count < limit && batch.take()? {}
+    let more = !batch.ready.is_empty();
+    let (head, count, broken) = batch.finish()?;
+    // Scans bind nothing: what they showed to be broken counts only if no other integrator was at work meanwhile.
+    if !broken.is_empty() && tx.store().get(&Head::row())? != row {
+        return Err(Error::Busy);
+    }
+    Ok(Integrated { head, count, more, broken })
+}
+
+/// The tree as it grows in one transaction.
+struct Batch<'t, 'a> {
+    tx: &'t mut Transaction<'a>,
+    head: Option<Head>,
+    edge: Edge,
+    full: BTreeMap<TileName, Vec<u8>>,
+    /// The next entry of each writer.
+    ready: BTreeMap<(UnixTime, [u8; 16]), Ready>,
+    /// Chains of the writers from whom entries were taken.
+    chains: BTreeMap<[u8; 16], Chain>,
+    count: usize,
+    broken: Vec<Broken>,
+}
+
+/// An entry that may be the next leaf, and what its writer has behind it.
+struct Ready {
+    queue: Queue,
+    chain: Chain,
+    entry: Entry,
+    bytes: Vec<u8>,
+    leaf: Leaf,
+}
+
+impl<'t, 'a> Batch<'t, 'a> {
+    fn begin(tx: &'t mut Transaction<'a>, head: Option<Head>) -> Result<Self, Error> {
+        let (size, root) = head.as_ref().map_or_else(|| (0, tree::empty()), |head| (head.size, head.root));
+        let edge = Edge::load(size, &root, |name, width| match tx.plain(&name.row())? {
+            None if width == 0 => Ok(Vec::new()),
+            Some(row) if width > 0 && row.value.len() == width * size_of::<tree::Hash>() => {
+                tiles::prefix(&row.value, width)
+            }
+            _ => Err(Error::Refused),
+        })?;
+        Ok(Self {
+            tx,
+            head,
+            edge,
+            full: BTreeMap::new(),
+            ready: BTreeMap::new(),
+            chains: BTreeMap::new(),
+            count: 0,
+            broken: Vec::new(),
+        })
+    }
+
+    /// Finds the next entry of every writer.
+    fn arrive(&mut self) -> Result<(), Error> {
+        for queue in queues(self.tx.store())? {
+            // After the scan: a state that is newer than the scan shows entries as integrated, never as missing.
+            let row = Chain::row(queue.writer);
+            let chain = match self.tx.store().get(&row)? {
+                None => Chain::START,
+                Some(state) => Chain::decode(self.tx.keyring().verify(&row, &state)?)?,
+            };
+            self.advance(queue, chain)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the writer's next entry ready, if it has one that follows its chain.
+    fn advance(&mut self, mut queue: Queue, chain: Chain) -> Result<(), Error> {
+        while let Some((id, bytes)) = queue.next(self.tx.store())? {
+            let checked = or_fault(Entry::open(self.tx.keyring(), id, &bytes))?
+                .and_then(|entry| follows(&entry, &chain).map(|()| entry))
+                .and_then(|entry| leaf_of(&entry, None).map(|leaf| (entry, leaf)));
+            match checked {
+                Ok((entry, leaf)) => {
+                    let place = (leaf.time, queue.writer);
+                    self.ready.insert(place, Ready { queue, chain, entry, bytes, leaf });
+                    return Ok(());
+                }
+                // Another integrator took it after the scan, or someone put it back. The chain itself goes on.
+                Err(Fault::Repeated) => {
+                    if self.tx.store().get(&id.row())?.is_some() {
+                        self.report(id, Fault::Repeated);
+                    }
+                }
+                Err(fault) => {
+                    self.report(id, fault);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, id: EntryId, fault: Fault) {
+        self.broken.push(Broken { writer: id.writer, sequence: id.sequence, fault });
+    }
+
+    /// Makes the first of all ready entries the next leaf; `false` when none is left.
+    fn take(&mut self) -> Result<bool, Error> {
+        let Some((_, Ready { queue, chain, entry, bytes, leaf })) = self.ready.pop_first() else {
+            return Ok(false);
+        };
+        // The scan was a hint; from here on the commit expects what was found.
+        if self.tx.plain(&entry.id.row())?.is_none_or(|row| row.value != bytes) {
+            return Err(Error::Busy);
+        }
+        if !self.chains.contains_key(&queue.writer) {
+            let state = self.tx.state(&Chain::row(queue.writer))?;
+            if state.map_or(Ok(Chain::START), |body| Chain::decode(&body))? != chain {
+                return Err(Error::Busy);
+            }
+        }
+        if self.head.as_ref().is_some_and(|head| head.origin != leaf.origin) {
+            self.report(entry.id, Fault::Foreign);
+            return Ok(true);
+        }
+        let index = self.edge.size();
+        if self.is_leaf(entry.id)? {
+            self.report(entry.id, Fault::Repeated);
+            return Ok(true);
+        }
+        if self.tx.plain(&leaf_row(index))?.is_some() {
+            return Err(Error::Refused);
+        }
+        self.tx.put_plain(&leaf_row(index), bytes)?;
+        self.tx.put_plain(&position_row(entry.id), index.to_be_bytes().into())?;
+        self.tx.delete(&entry.id.row())?;
+        let full = &mut self.full;
+        self.edge.push(tree::leaf(&entry.leaf), |name, hashes| {
+            full.insert(name, tiles::bytes(hashes));
+        });
+        let time = self.tx.now().max(self.head.as_ref().map_or(UnixTime(0), |head| head.time));
+        self.head = Some(Head { origin: leaf.origin, size: index + 1, root: tree::empty(), time });
+        self.count += 1;
+        let chain = Chain { sequence: entry.id.sequence, mac: entry.mac };
+        self.chains.insert(queue.writer, chain);
+        self.advance(queue, chain)?;
+        Ok(true)
+    }
+
+    /// Whether the log has this entry although its writer's state does not say so: an older state was put back.
+    fn is_leaf(&mut self, id: EntryId) -> Result<bool, Error> {
+        let Some(row) = self.tx.plain(&position_row(id))? else { return Ok(false) };
+        let Ok(index) = position(&row.value) else { return Ok(false) };
+        let leaf = self.tx.store().get(&leaf_row(index))?;
+        Ok(leaf.is_some_and(|leaf| named(&leaf.value) == Ok(id)))
+    }
+
+    /// Writes tiles, chains and head.
+    fn finish(mut self) -> Result<(Option<Head>, usize, Vec<Broken>), Error> {
+        if let Some(head) = self.head.as_mut().filter(|_| self.count > 0) {
+            head.root = self.edge.root();
+            self.tx.put_state(&Head::row(), &head.encode()?)?;
+            for (name, bytes) in self.full {
+                self.tx.put_plain(&name.row(), bytes)?;
+            }
+            for (name, hashes) in self.edge.partial() {
+                let (row, bytes) = (name.row(), tiles::bytes(hashes));
+                if self.tx.plain(&row)?.is_none_or(|stored| stored.value != bytes) {
+                    self.tx.put_plain(&row, bytes)?;
+                }
+            }
+            for (writer, chain) in self.chains {
+                self.tx.put_state(&Chain::row(writer), &chain.encode())?;
+            }
+        }
+        Ok((self.head, self.count, self.broken))
+    }
+}

@@ -1,0 +1,1 @@
+SELECT sum FROM counters WHERE key = ?1

@@ -1,0 +1,1 @@
+DELETE FROM rows WHERE tbl = ?1 AND key = ?2

@@ -1,0 +1,4 @@
+-- A bounded step: at most ?2 of the oldest ids, and none of the newest ?1.
+DELETE FROM changes
+WHERE sequence <= (SELECT max(sequence) FROM changes) - ?1
+AND sequence < (SELECT min(sequence) FROM changes) + ?2

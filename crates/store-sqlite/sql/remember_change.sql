@@ -1,0 +1,1 @@
+INSERT INTO changes (id, state) VALUES (?1, ?2)

@@ -1,0 +1,54 @@
+//! One connection, with the settings that every connection has.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+/// For how long a statement waits for another process before it is `Contended`.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// More than there are statements: each is prepared once a connection.
+const CACHED_STATEMENTS: usize = 32;
+
+/// Opens the file, which must exist; the path must be absolute (SQLite gives a meaning to some others).
+pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_PRIVATE_CACHE
+        | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+
+    // The file may have been edited by someone hostile: nothing in its schema is to run.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "mmap_size", 0)?;
+
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "fullfsync", true)?;
+    connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
+/// Another connection to a store that is open: closing it must leave the log alone.
+///
+/// While the first connection lives, the log and its index keep their files, by which a removed store is told. And
+/// were the store replaced under this process, closing would remove the *new* store's log.
+pub(crate) fn connect_beside(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect(path)?;
+    keep_log(&connection, true)?;
+    Ok(connection)
+}
+
+/// Whether closing this connection leaves the log as it is.
+pub(crate) fn keep_log(connection: &Connection, keep: bool) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(|_| ())
+}

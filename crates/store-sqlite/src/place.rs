@@ -1,0 +1,157 @@
+//! Where the store lies: its files, their modes, and whether they are still the ones that were opened.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{Error, ErrorKind};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use zamok_core::store::StoreFault;
+
+/// Readable and writable by the owner, closed to everyone else.
+const MODE: u32 = 0o600;
+
+/// The files of an open store, and the process that opened it.
+#[derive(Debug)]
+pub(crate) struct Place {
+    path: PathBuf,
+    process: u32,
+    files: [(PathBuf, Identity); 3],
+}
+
+/// The device and the number of a file: what stays the same until it is replaced.
+///
+/// The number cannot be given to another file while a connection holds this one open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    number: u64,
+}
+
+impl Place {
+    /// Tightens the modes of an open store's files and remembers which files they are.
+    pub(crate) fn take(path: PathBuf) -> Result<Self, StoreFault> {
+        let files = [path.clone(), suffixed(&path, "-wal"), suffixed(&path, "-shm")];
+        for file in &files {
+            let mode = metadata(file)?.mode();
+            if mode & 0o077 != 0 {
+                fs::set_permissions(file, Permissions::from_mode(MODE)).map_err(|_| StoreFault::Denied)?;
+            }
+        }
+        let [main, log, index] = files;
+        let files = [
+            (main.clone(), identity(&main)?),
+            (log.clone(), identity(&log)?),
+            (index.clone(), identity(&index)?),
+        ];
+        Ok(Self { path, process: std::process::id(), files })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether this process inherited the store by a fork: SQLite's locks and its log's index do not survive one.
+    pub(crate) fn inherited(&self) -> bool {
+        self.process != std::process::id()
+    }
+
+    /// Fails when a file of the store was removed or replaced, or when this process did not open it.
+    pub(crate) fn intact(&self) -> Result<(), StoreFault> {
+        if self.inherited() {
+            return Err(StoreFault::Unavailable);
+        }
+        for (path, opened) in &self.files {
+            match identity(path) {
+                Ok(found) if found == *opened => {}
+                Ok(_) | Err(StoreFault::Missing) => return Err(StoreFault::Gone),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn forked(mut self) -> Self {
+        self.process = self.process.wrapping_add(1);
+        self
+    }
+}
+
+/// The absolute path of a file that exists and is not empty.
+pub(crate) fn find(path: &Path) -> Result<PathBuf, StoreFault> {
+    let path = path.canonicalize().map_err(|error| io_fault(&error))?;
+    let found = metadata(&path)?;
+    // SQLite takes an empty file for a new database, and throws away the log beside it.
+    if found.is_file() && found.len() > 0 { Ok(path) } else { Err(StoreFault::Foreign) }
+}
+
+/// The absolute path of a file that exists, made empty where there was none.
+pub(crate) fn make(path: &Path) -> Result<PathBuf, StoreFault> {
+    match make_new(path) {
+        Err(StoreFault::Denied) | Ok(()) => {}
+        Err(fault) => return Err(fault),
+    }
+    let path = path.canonicalize().map_err(|error| io_fault(&error))?;
+    let found = metadata(&path)?;
+    let lost_log = || fs::metadata(suffixed(&path, "-wal")).is_ok_and(|log| log.len() > 0);
+    match (found.is_file(), found.len()) {
+        (false, _) => Err(StoreFault::Foreign),
+        // A store that was cut to nothing; its log is evidence.
+        (true, 0) if lost_log() => Err(StoreFault::Corrupt),
+        (true, _) => Ok(path),
+    }
+}
+
+/// Makes an empty file that only its owner may read; `Denied` when something is there already.
+pub(crate) fn make_new(path: &Path) -> Result<(), StoreFault> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(MODE).open(path);
+    made.map(drop).map_err(|error| io_fault(&error))?;
+    flush_folder(path)
+}
+
+/// The name under which a copy grows until it is complete.
+pub(crate) fn beside(path: &Path) -> PathBuf {
+    suffixed(path, ".part")
+}
+
+/// Flushes a complete copy and gives it its name, unless that name is taken.
+pub(crate) fn publish(part: &Path, path: &Path) -> Result<(), StoreFault> {
+    let moved = File::open(part)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| fs::hard_link(part, path))
+        .and_then(|()| fs::remove_file(part));
+    moved.map_err(|error| io_fault(&error))?;
+    flush_folder(path)
+}
+
+fn flush_folder(path: &Path) -> Result<(), StoreFault> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| io_fault(&error))
+}
+
+fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn metadata(path: &Path) -> Result<fs::Metadata, StoreFault> {
+    fs::metadata(path).map_err(|error| io_fault(&error))
+}
+
+fn identity(path: &Path) -> Result<Identity, StoreFault> {
+    let found = metadata(path)?;
+    Ok(Identity { device: found.dev(), number: found.ino() })
+}
+
+fn io_fault(error: &Error) -> StoreFault {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => StoreFault::Missing,
+        ErrorKind::PermissionDenied | ErrorKind::AlreadyExists => StoreFault::Denied,
+        ErrorKind::ReadOnlyFilesystem => StoreFault::ReadOnly,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreFault::Full,
+        ErrorKind::IsADirectory => StoreFault::Foreign,
+        _ => StoreFault::Unavailable,
+    }
+}

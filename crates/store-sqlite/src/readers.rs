@@ -1,0 +1,103 @@
+//! A small pool of connections that only read. Each read sees every commit that was answered before it began.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+use zamok_core::store::StoreFault;
+
+use crate::place::Place;
+use crate::{connection, leak, read};
+
+/// Most connections that read at once; further readers wait for one.
+const LIMIT: usize = 8;
+
+#[derive(Debug)]
+pub(crate) struct Readers {
+    pool: Mutex<Pool>,
+    returned: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Pool {
+    idle: Vec<Connection>,
+    open: usize,
+}
+
+impl Readers {
+    pub(crate) fn new() -> Self {
+        Self { pool: Mutex::default(), returned: Condvar::new() }
+    }
+
+    /// Runs one read; the store was in its place afterwards.
+    pub(crate) fn with<T>(
+        &self,
+        place: &Place,
+        ask: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreFault> {
+        if place.inherited() {
+            // Before any lock: a thread that held it did not survive the fork.
+            return Err(StoreFault::Unavailable);
+        }
+        let mut lease = self.lease();
+        let connection = match lease.connection.take() {
+            Some(connection) => connection,
+            None => read(open(place))?,
+        };
+        let answer = read(ask(&connection));
+        // Asked after the read, so that no answer comes from a file that nobody else can see.
+        place.intact()?;
+        if !matches!(answer, Err(StoreFault::Unavailable | StoreFault::Corrupt)) {
+            lease.connection = Some(connection);
+        }
+        answer
+    }
+
+    fn lease(&self) -> Lease<'_> {
+        let mut pool = self.pool();
+        while pool.idle.is_empty() && pool.open == LIMIT {
+            pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+        }
+        let connection = pool.idle.pop();
+        if connection.is_none() {
+            pool.open += 1;
+        }
+        Lease { readers: self, connection }
+    }
+
+    pub(crate) fn close(&self) {
+        self.pool().idle.clear();
+    }
+
+    pub(crate) fn leak(&mut self) {
+        let pool = self.pool.get_mut().unwrap_or_else(PoisonError::into_inner);
+        pool.idle.drain(..).for_each(leak);
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open(place: &Place) -> rusqlite::Result<Connection> {
+    let connection = connection::connect_beside(place.path())?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// The right to one connection, given back also when the reader panics.
+struct Lease<'a> {
+    readers: &'a Readers,
+    connection: Option<Connection>,
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        let mut pool = self.readers.pool();
+        match self.connection.take() {
+            Some(connection) => pool.idle.push(connection),
+            None => pool.open -= 1,
+        }
+        drop(pool);
+        self.readers.returned.notify_one();
+    }
+}
