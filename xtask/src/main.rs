@@ -58,6 +58,11 @@ const COMMANDS: &[Command] = &[
         run: tiers::pages_command,
     },
     Command {
+        name: "bare",
+        about: "the builds without std, and the freestanding program",
+        run: tiers::bare_command,
+    },
+    Command {
         name: "licences",
         about: "licences, duplicates and sources of all dependencies, after deny.toml",
         run: licences::command,
@@ -90,10 +95,10 @@ fn main() -> ExitCode {
 
 impl Place {
     fn find() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
-            .expect("xtask lies in the repository")
-            .to_path_buf();
+        // Cargo says at run time which checkout it runs for; a target folder may serve several.
+        let xtask =
+            std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = Path::new(&xtask).parent().expect("xtask lies in the repository").to_path_buf();
         let target = match std::env::var_os("CARGO_TARGET_DIR") {
             Some(folder) => root.join(folder),
             None => root.join("target"),

@@ -50,9 +50,7 @@ pub(crate) fn test_command(place: &Place, arguments: &[String]) -> Result<ExitCo
     for (name, program) in test_programs(place)? {
         report.step(&name, || one_test(tier.hand_to(place, &mut Command::new(program)).arg(&name)));
     }
-    report.step("without std", || bare::check(place).map(|()| Outcome::Holds));
-    bare_metal_steps(&mut report, place)?;
-    report.step("freestanding program", || freestanding::run(place));
+    bare_steps(&mut report, place)?;
     report.step("demo", || one_test(tier.hand_to(place, &mut process::cargo(place, &["demo"]))));
     Ok(report.finish())
 }
@@ -64,6 +62,13 @@ pub(crate) fn pages_command(place: &Place, arguments: &[String]) -> Result<ExitC
         println!("{violation}");
     }
     Ok(if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+pub(crate) fn bare_command(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
+    only_switches(arguments, &[])?;
+    let mut report = Report::default();
+    bare_steps(&mut report, place)?;
+    Ok(report.finish())
 }
 
 /// Pages that must not fall behind the tree.
@@ -115,7 +120,9 @@ fn licence_steps(report: &mut Report, place: &Place) {
     }
 }
 
-fn bare_metal_steps(report: &mut Report, place: &Place) -> Result<(), Failure> {
+fn bare_steps(report: &mut Report, place: &Place) -> Result<(), Failure> {
+    report.step("without std", || bare::check(place).map(|()| Outcome::Holds));
+    report.step("freestanding program", || freestanding::run(place));
     let targets = bare::bare_targets()?;
     if targets.is_empty() {
         let reason = "no target of bare metal is installed; `without std` stands in for it";

@@ -129,6 +129,18 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// The profile with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "strict" => Some(Self::strict()),
+            "seeds" => Some(Self::seeds()),
+            _ => None,
+        }
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self::strict()

@@ -1,6 +1,7 @@
 //! The one way in which records, rows and events become bytes: big-endian integers, length-prefixed strings, no
 //! padding, no optional order. A reader is bounded by its input and ends exactly at its end.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use zeroize::Zeroize;
@@ -220,9 +221,9 @@ impl core::fmt::Debug for Reader<'_> {
 
 /// Bytes as lower-case hexadecimal digits, for names and listings; never for secrets.
 #[must_use]
-pub fn hex(bytes: &[u8]) -> alloc::string::String {
+pub fn hex(bytes: &[u8]) -> String {
     use core::fmt::Write as _;
-    bytes.iter().fold(alloc::string::String::with_capacity(2 * bytes.len()), |mut text, byte| {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
         text

@@ -7,7 +7,7 @@ use zamok_core::event::Leaf;
 use zamok_core::store::{EntryId, RowKey};
 use zamok_core::vault::Entry;
 
-use crate::rows::{Chain, is_origin};
+use crate::rows::is_origin;
 use crate::tiles::TileName;
 
 /// What is wrong.
@@ -145,32 +145,26 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-/// An error that speaks about the data as a fault; any other error goes on to the caller.
-pub(crate) fn fault_of(error: Error) -> Result<Fault, Error> {
-    match error {
-        Error::Refused => Ok(Fault::Altered),
-        Error::Format { .. } => Ok(Fault::Unreadable),
-        other => Err(other),
-    }
-}
-
-/// The result of reading data: what was read, or what is wrong with it.
+/// What was read, or what is wrong with it; an error that does not speak about the data goes on to the caller.
 pub(crate) fn or_fault<T>(result: Result<T, Error>) -> Result<Result<T, Fault>, Error> {
     match result {
         Ok(value) => Ok(Ok(value)),
-        Err(error) => fault_of(error).map(Err),
+        Err(Error::Refused) => Ok(Err(Fault::Altered)),
+        Err(Error::Format { .. }) => Ok(Err(Fault::Unreadable)),
+        Err(other) => Err(other),
     }
 }
 
-/// Checks that an entry with a right MAC is the next of its chain.
-pub(crate) fn follows(entry: &Entry, chain: &Chain) -> Result<(), Fault> {
-    if entry.id.sequence <= chain.sequence {
+/// Checks that an entry with a right MAC is the next of its chain, whose last entry has this sequence and MAC; the
+/// MAC is not compared when it is not known.
+pub(crate) fn follows(entry: &Entry, sequence: u64, mac: Option<&[u8; 32]>) -> Result<(), Fault> {
+    if entry.id.sequence <= sequence {
         return Err(Fault::Repeated);
     }
-    if entry.id.sequence - chain.sequence > 1 {
+    if entry.id.sequence - sequence > 1 {
         return Err(Fault::Gap);
     }
-    if entry.previous == chain.mac { Ok(()) } else { Err(Fault::Unchained) }
+    if mac.is_none_or(|mac| entry.previous == *mac) { Ok(()) } else { Err(Fault::Unchained) }
 }
 
 /// Reads the leaf of an entry with a right MAC. Without an `origin` the log is empty, and this leaf names it.

@@ -8,7 +8,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use zamok_core::event::Leaf;
-use zamok_core::store::EntryId;
+use zamok_core::store::{EntryId, Row};
 use zamok_core::vault::{Entry, Transaction};
 use zamok_core::{Error, UnixTime};
 
@@ -46,18 +46,27 @@ pub struct Integrated {
 /// log does not grow until [`audit`](crate::audit()) has named what it is. [`Error::Busy`] when another integrator
 /// committed meanwhile: drop the transaction and begin again. A store's fault.
 pub fn integrate(tx: &mut Transaction<'_>, limit: usize) -> Result<Integrated, Error> {
-    let row = tx.plain(&Head::row())?;
-    let head = row.as_ref().map(|row| Head::open(tx.keyring(), row)).transpose()?;
+    let before = tx.plain(&Head::row())?;
+    let result = run(tx, before.as_ref(), limit);
+    // Reads before the commit are no snapshot: what looks wrong counts only if no other integrator was at work.
+    let suspicious = match &result {
+        Ok(integrated) => !integrated.broken.is_empty(),
+        Err(error) => matches!(error, Error::Refused | Error::Format { .. }),
+    };
+    if suspicious && tx.store().get(&Head::row())? != before {
+        return Err(Error::Busy);
+    }
+    result
+}
+
+fn run(tx: &mut Transaction<'_>, head: Option<&Row>, limit: usize) -> Result<Integrated, Error> {
+    let head = head.map(|row| Head::open(tx.keyring(), row)).transpose()?;
     let mut batch = Batch::begin(tx, head)?;
     batch.arrive()?;
     let limit = limit.min(MAX_BATCH);
     while batch.count < limit && batch.take()? {}
     let more = !batch.ready.is_empty();
     let (head, count, broken) = batch.finish()?;
-    // Scans bind nothing: what they showed to be broken counts only if no other integrator was at work meanwhile.
-    if !broken.is_empty() && tx.store().get(&Head::row())? != row {
-        return Err(Error::Busy);
-    }
     Ok(Integrated { head, count, more, broken })
 }
 
@@ -124,7 +133,7 @@ impl<'t, 'a> Batch<'t, 'a> {
     fn advance(&mut self, mut queue: Queue, chain: Chain) -> Result<(), Error> {
         while let Some((id, bytes)) = queue.next(self.tx.store())? {
             let checked = or_fault(Entry::open(self.tx.keyring(), id, &bytes))?
-                .and_then(|entry| follows(&entry, &chain).map(|()| entry))
+                .and_then(|entry| follows(&entry, chain.sequence, Some(&chain.mac)).map(|()| entry))
                 .and_then(|entry| leaf_of(&entry, None).map(|leaf| (entry, leaf)));
             match checked {
                 Ok((entry, leaf)) => {

@@ -97,11 +97,8 @@ impl InclusionProof {
     /// The text of a `.tlog-proof` file.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut text = format!(
-            "{FIRST_LINE}\nextra {}\nindex {}\n",
-            Base64::encode_string(&self.leaf),
-            self.index
-        );
+        let mut text =
+            format!("{FIRST_LINE}\nextra {}\nindex {}\n", Base64::encode_string(&self.leaf), self.index);
         for hash in &self.path {
             text.push_str(&Base64::encode_string(hash));
             text.push('\n');
@@ -136,13 +133,16 @@ impl InclusionProof {
 
 /// C2SP tlog-checkpoint: origin, size and root, each on its line; signatures below an empty line are left alone.
 fn checkpoint(note: &str) -> Result<(&str, u64, Hash), Error> {
-    let (body, signatures) = match note.split_once("\n\n") {
-        None => (note.strip_suffix('\n').ok_or(Error::Refused)?, ""),
-        Some((body, signatures)) => (body, signatures.strip_suffix('\n').ok_or(Error::Refused)?),
+    let body = match note.split_once("\n\n") {
+        None => note.strip_suffix('\n').ok_or(Error::Refused)?,
+        Some((body, signatures)) => {
+            let mut lines = signatures.strip_suffix('\n').ok_or(Error::Refused)?.split('\n');
+            if !lines.all(|line| line.starts_with("\u{2014} ")) {
+                return Err(Error::Refused);
+            }
+            body
+        }
     };
-    if !signatures.is_empty() && !signatures.split('\n').all(|line| line.starts_with("\u{2014} ")) {
-        return Err(Error::Refused);
-    }
     let lines: Vec<_> = body.split('\n').collect();
     let [origin, size, root] = lines.as_slice() else { return Err(Error::Refused) };
     if !is_origin(origin) {

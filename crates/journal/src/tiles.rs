@@ -280,7 +280,8 @@ impl HashReader for Tiles<'_> {
             self.fetch(TileName { level, index: tile })?;
         }
         let level = self.levels.get(usize::from(level)).ok_or(Error::Refused)?;
-        let layers = if tile < edge { level.last.as_ref().map(|(_, layers)| layers) } else { Some(&level.edge) };
+        let layers =
+            if tile < edge { level.last.as_ref().map(|(_, layers)| layers) } else { Some(&level.edge) };
         let first = tile << (HEIGHT - within);
         layers.and_then(|layers| layers.get(within, index - first)).ok_or(Error::Refused)
     }

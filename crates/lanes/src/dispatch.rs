@@ -54,7 +54,10 @@ fn available() -> u8 {
 #[cfg(target_arch = "x86_64")]
 use crate::x86::detect;
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+use crate::arm::detect;
+
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))))]
 fn detect() -> impl Iterator<Item = Variant> {
     core::iter::empty()
 }
@@ -89,7 +92,7 @@ pub struct Choice {
     pub few_max: usize,
     /// Runs whole groups, and a rest above `few_max`.
     pub many: Variant,
-    /// The counters in a group.
+    /// The counters in a group: a power of two.
     pub lanes: usize,
 }
 

@@ -71,28 +71,32 @@ pub trait Kernels: Copy + Sized + 'static {
         Self: Hash;
 }
 
-use Variant::{Avx2, Avx512, Bmi2, Portable, ShaExt};
+use Variant::{Avx2, Avx512, Bmi2, Neon, Portable, ShaArm, ShaExt};
 
 /// Few, up to how many of them; many, in groups of how many. The first line that the machine can run is the fastest of
 /// those below it: a pass of wide lanes takes as long as that many by the other kernel.
 type Choices<const N: usize> = [(Variant, usize, Variant, usize); N];
 
-const SHA1: Choices<7> = [
+const SHA1: Choices<9> = [
     (ShaExt, 8, Avx512, 16),
     (ShaExt, 6, Avx2, 8),
     (ShaExt, 0, ShaExt, 1),
     (Bmi2, 1, Avx512, 16),
     (Bmi2, 2, Avx2, 8),
     (Bmi2, 0, Bmi2, 1),
+    (ShaArm, 0, ShaArm, 1),
+    (Portable, 1, Neon, 4),
     (Portable, 0, Portable, 1),
 ];
 
-const SHA256: Choices<6> = [
+const SHA256: Choices<8> = [
     (ShaExt, 10, Avx512, 16),
     (ShaExt, 0, ShaExt, 1),
     (Bmi2, 1, Avx512, 16),
     (Bmi2, 2, Avx2, 8),
     (Bmi2, 0, Bmi2, 1),
+    (ShaArm, 0, ShaArm, 1),
+    (Portable, 1, Neon, 4),
     (Portable, 0, Portable, 1),
 ];
 
@@ -103,7 +107,7 @@ macro_rules! kernels {
     (
         $hash:ident, $name:literal, $rounds:ident, [$word:ty; $state:literal], $tag:literal;
         $choices:expr;
-        $($arch:literal $variant:ident $kernel:path,)*
+        $($(#[$when:meta])* $variant:ident $kernel:path,)*
     ) => {
         impl Kernels for $hash {
             type Word = $word;
@@ -141,7 +145,7 @@ macro_rules! kernels {
             ) {
                 match variant {
                     $(
-                        #[cfg(target_arch = $arch)]
+                        $(#[$when])*
                         // SAFETY: the caller knows that the processor can run the variant.
                         Variant::$variant => unsafe { $kernel(keys, counters, values) },
                     )*
@@ -155,25 +159,46 @@ macro_rules! kernels {
 kernels! {
     Sha1, "SHA-1", sha1, [u32; 5], 20;
     SHA1;
-    "x86_64" ShaExt crate::x86::sha_ext::sha1,
-    "x86_64" Bmi2 crate::x86::bmi2::sha1,
-    "x86_64" Avx2 crate::x86::avx2::sha1,
-    "x86_64" Avx512 crate::x86::avx512::sha1,
+    #[cfg(target_arch = "x86_64")]
+    Bmi2 crate::x86::bmi2::sha1,
+    #[cfg(target_arch = "x86_64")]
+    ShaExt crate::x86::sha_ext::sha1,
+    #[cfg(target_arch = "x86_64")]
+    Avx2 crate::x86::avx2::sha1,
+    #[cfg(target_arch = "x86_64")]
+    Avx512 crate::x86::avx512::sha1,
+    #[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "neon"))]
+    Neon crate::arm::neon::sha1,
+    #[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "sha2"))]
+    ShaArm crate::arm::sha_ext::sha1,
 }
 
 kernels! {
     Sha256, "SHA-256", sha256, [u32; 8], 32;
     SHA256;
-    "x86_64" ShaExt crate::x86::sha_ext::sha256,
-    "x86_64" Bmi2 crate::x86::bmi2::sha256,
-    "x86_64" Avx2 crate::x86::avx2::sha256,
-    "x86_64" Avx512 crate::x86::avx512::sha256,
+    #[cfg(target_arch = "x86_64")]
+    Bmi2 crate::x86::bmi2::sha256,
+    #[cfg(target_arch = "x86_64")]
+    ShaExt crate::x86::sha_ext::sha256,
+    #[cfg(target_arch = "x86_64")]
+    Avx2 crate::x86::avx2::sha256,
+    #[cfg(target_arch = "x86_64")]
+    Avx512 crate::x86::avx512::sha256,
+    #[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "neon"))]
+    Neon crate::arm::neon::sha256,
+    #[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "sha2"))]
+    ShaArm crate::arm::sha_ext::sha256,
 }
 
 kernels! {
     Sha512, "SHA-512", sha512, [u64; 8], 64;
     SHA512;
-    "x86_64" Bmi2 crate::x86::bmi2::sha512,
-    "x86_64" Avx2 crate::x86::avx2::sha512,
-    "x86_64" Avx512 crate::x86::avx512::sha512,
+    #[cfg(target_arch = "x86_64")]
+    Bmi2 crate::x86::bmi2::sha512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2 crate::x86::avx2::sha512,
+    #[cfg(target_arch = "x86_64")]
+    Avx512 crate::x86::avx512::sha512,
+    #[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "neon"))]
+    Neon crate::arm::neon::sha512,
 }

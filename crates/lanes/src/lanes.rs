@@ -27,8 +27,8 @@ pub(crate) trait Lanes:
     /// Each lane shifted right by `N` bits, zeros coming in.
     fn shr<const N: i32>(self) -> Self;
 
-    /// All ones in the lanes where bit `N` is set, zero in the others.
-    fn mask<const N: i32>(self) -> Self;
+    /// All ones in the lanes of odd words, zero in the others.
+    fn odd(self) -> Self;
 
     /// Each lane rotated left by `L` bits, that is right by `R`; `L + R` is the width of a word.
     #[inline(always)]
@@ -55,7 +55,7 @@ macro_rules! vector {
     (
         $name:ident($register:ty): $lanes:literal x $word:ty;
         same $same:path, add $add:path, and $and:path, or $or:path, xor $xor:path,
-        shl $shl:expr, shr $shr:expr $(; $($own:item)*)?
+        shl $shl:ident, shr $shr:ident $(; $($own:item)*)?
     ) => {
         #[doc = concat!("`", stringify!($word), "` in ", $lanes, " lanes. A value proves that the instructions are there.")]
         #[derive(Clone, Copy)]
@@ -78,19 +78,19 @@ macro_rules! vector {
             #[inline(always)]
             fn shl<const N: i32>(self) -> Self {
                 // SAFETY: `self` proves that the processor has the instruction.
-                Self(unsafe { $shl(self.0, N) })
+                Self(unsafe { $shl::<N>(self.0) })
             }
 
             #[inline(always)]
             fn shr<const N: i32>(self) -> Self {
                 // SAFETY: `self` proves that the processor has the instruction.
-                Self(unsafe { $shr(self.0, N) })
+                Self(unsafe { $shr::<N>(self.0) })
             }
 
             #[inline(always)]
-            fn mask<const N: i32>(self) -> Self {
+            fn odd(self) -> Self {
                 let one = self.same(1);
-                ((self.shr::<N>() & one) ^ one) + self.same(<$word>::MAX)
+                ((self & one) ^ one) + self.same(<$word>::MAX)
             }
 
             $($($own)*)?

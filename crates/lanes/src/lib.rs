@@ -27,6 +27,8 @@
 
 #![no_std]
 
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod arm;
 mod dispatch;
 mod groups;
 mod hash;
@@ -78,11 +80,7 @@ pub fn tag<H: Hash>(key: &MacKey<H>, counter: u64) -> H::Tag {
 /// Whole groups go to the wide lanes, and so does a rest that is worth one more pass.
 fn choose<'a, H: Hash, K: Keys<'a, H>>(keys: K, counters: &[u64], values: &mut [u32]) {
     let choice = H::choice();
-    // SAFETY, of every `run`: `choice` names only variants that this processor can run.
-    if counters.len() <= choice.few_max {
-        return unsafe { H::run(choice.few, keys, counters, values) };
-    }
-    let rest = counters.len() % choice.lanes;
+    let rest = counters.len() & (choice.lanes - 1);
     let many = counters.len() - if rest <= choice.few_max { rest } else { 0 };
 
     let (many_keys, few_keys) = keys.split_at(many);

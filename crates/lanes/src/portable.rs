@@ -34,8 +34,8 @@ macro_rules! one_lane {
 
             /// The barrier keeps the compiler from seeing a choice between two values and making it a branch.
             #[inline(always)]
-            fn mask<const N: i32>(self) -> Self {
-                Wrapping(black_box((self.0 >> N) & 1).wrapping_neg())
+            fn odd(self) -> Self {
+                Wrapping(black_box(self.0 & 1).wrapping_neg())
             }
         }
     )*};
@@ -54,12 +54,22 @@ macro_rules! kernel {
                 crate::$rounds::hmac(midstates, $counter(counter)).map(|word| word.0)
             }
 
-            /// The truncated tag of each counter. Inlined into kernels that are compiled for more instructions.
+            /// The truncated tag of one counter. Inlined into kernels that are compiled for more instructions.
             #[inline(always)]
+            pub(crate) fn code(key: &MacKey<$hash>, counter: u64) -> u32 {
+                let midstates = key.midstates.map(|state| state.map(Wrapping));
+                crate::$rounds::code(midstates, $counter(counter)).0 as u32
+            }
+
+            /// The truncated tag of each counter.
             pub(crate) fn codes<'a, K: Keys<'a, $hash>>(keys: K, counters: &[u64], values: &mut [u32]) {
+                /// Not part of the loop: what could be computed once for a key would only fill the registers.
+                #[inline(never)]
+                fn one(key: &MacKey<$hash>, counter: u64) -> u32 {
+                    code(key, counter)
+                }
                 for (index, (&counter, value)) in counters.iter().zip(values).enumerate() {
-                    let midstates = keys.at(index).midstates.map(|state| state.map(Wrapping));
-                    *value = crate::$rounds::code(midstates, $counter(counter)).0 as u32;
+                    *value = one(keys.at(index), counter);
                 }
             }
         }

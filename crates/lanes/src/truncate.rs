@@ -8,7 +8,8 @@ use crate::lanes::Lanes;
 /// The first twenty bytes of the tag and its last word, in words of 32 bits.
 #[inline(always)]
 pub(crate) fn words32<V: Lanes<Word = u32>>(head: [V; 5], last: V) -> V {
-    let [m8, m4, m2, m1] = [last.mask::<3>(), last.mask::<2>(), last.mask::<1>(), last.mask::<0>()];
+    let [m8, m4] = [last.shr::<3>().odd(), last.shr::<2>().odd()];
+    let [m2, m1] = [last.shr::<1>().odd(), last.odd()];
     // Offset bit 3: skip two words. Bit 2: skip one.
     let [x, y, z] = [m8.choose(head[2], head[0]), m8.choose(head[3], head[1]), m8.choose(head[4], head[2])];
     let [x, y] = [m4.choose(y, x), m4.choose(z, y)];
@@ -20,7 +21,8 @@ pub(crate) fn words32<V: Lanes<Word = u32>>(head: [V; 5], last: V) -> V {
 /// The first 24 bytes of the tag and its last word, in words of 64 bits.
 #[inline(always)]
 pub(crate) fn words64<V: Lanes<Word = u64>>(head: [V; 3], last: V) -> V {
-    let [m8, m4, m2, m1] = [last.mask::<3>(), last.mask::<2>(), last.mask::<1>(), last.mask::<0>()];
+    let [m8, m4] = [last.shr::<3>().odd(), last.shr::<2>().odd()];
+    let [m2, m1] = [last.shr::<1>().odd(), last.odd()];
     // Offset bit 3: skip a word. Bit 2: skip half of one; then seven bytes are left to choose from, all in `x`.
     let [x, y] = [m8.choose(head[1], head[0]), m8.choose(head[2], head[1])];
     let x = m4.choose(x.shl::<32>() | y.shr::<32>(), x);

@@ -1,5 +1,7 @@
 //! A store that lets a test hold one side between its read and its write.
 
+use std::sync::Arc;
+
 use zamok_core::store::{
     Capabilities, Change, ChangeId, CounterKey, Cursor, Outcome, Page, Range, Resolution, Row, RowKey, Store,
     StoreFault, Table,
@@ -21,13 +23,14 @@ pub enum Step<'a> {
 /// Wraps a store; the hook runs in the caller's thread at every [`Step`] and may take its time.
 #[derive(Debug)]
 pub struct Stalled<S, H> {
-    store: S,
+    store: Arc<S>,
     hook: H,
 }
 
 impl<S: Store, H: Fn(Step<'_>) + Send + Sync> Stalled<S, H> {
-    /// The store with this hook.
-    pub fn new(store: S, hook: H) -> Self {
+    /// The store with this hook; the test may go on using it without.
+    #[must_use]
+    pub fn new(store: Arc<S>, hook: H) -> Self {
         Self { store, hook }
     }
 }
@@ -70,33 +73,3 @@ impl<S: Store, H: Fn(Step<'_>) + Send + Sync> Store for Stalled<S, H> {
         self.store.counter(key)
     }
 }
-
-impl<S: Store> Store for &Shared<S> {
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        self.0.get(key)
-    }
-    fn scan(
-        &self,
-        table: Table,
-        range: &Range,
-        limit: usize,
-        after: Option<&Cursor>,
-    ) -> Result<Page, StoreFault> {
-        self.0.scan(table, range, limit, after)
-    }
-    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
-        self.0.commit(change)
-    }
-    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
-        self.0.resolve(id)
-    }
-    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        self.0.counter(key)
-    }
-}
-
-/// A store that two wrappers look at.
-pub(crate) struct Shared<S>(pub(crate) S);

@@ -10,8 +10,8 @@ fn house() -> TempDir {
     let house = tempfile::tempdir().unwrap();
     let root = house.path();
     let edges = r#"
-top = ["architecture", "crates"]
-halls = ["crates"]
+top = ["architecture", "bindings", "crates"]
+halls = ["bindings", "crates"]
 nameless = ["utils", "types"]
 [[room]]
 path = "crates/core"
@@ -203,8 +203,9 @@ fn an_unknown_room_is_named() {
         write(root, "crates/cellar/src/lib.rs", "fn f() {}\n");
     });
     assert!(found.starts_with("crates/cellar: an unknown room"), "{found}");
-    let found = planted(|root| write(root, "crates/cellar/src/lib.rs", "fn f() {}\n"));
-    assert!(found.starts_with("crates/cellar: an unknown room"), "{found}");
+    // Where the workspace does not look for members, a folder without a manifest is seen as well.
+    let found = planted(|root| write(root, "bindings/java/Vault.java", "class Vault {}\n"));
+    assert!(found.starts_with("bindings/java: an unknown room"), "{found}");
     let found = planted(|root| {
         let package = "[package]\nname = \"zamok-cellar\"\nedition = \"2024\"\n[workspace]\n";
         write(root, "architecture/cellar/Cargo.toml", package);

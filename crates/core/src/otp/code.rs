@@ -2,9 +2,10 @@
 
 use core::fmt;
 
-use subtle::{Choice, ConstantTimeEq, ConstantTimeGreater};
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::mask::Bit;
 use crate::error::Error;
 
 /// How many digits a code has: 6 to 10 (RFC 4226 §5.3; R1).
@@ -92,9 +93,9 @@ impl Code {
             return Err(misuse(text, digits));
         }
         code.ascii[..expected].copy_from_slice(text.as_bytes());
-        let wrong = code.ascii.iter().fold(Choice::from(0), |wrong, byte| wrong | not_a_digit(*byte));
         // A well-formed code is read without a branch on its digits; only a malformed one is looked at again.
-        if bool::from(wrong) { Err(misuse(text, digits)) } else { Ok(code) }
+        let wrong = code.ascii.iter().fold(0, |wrong, byte| wrong | beyond_digits(*byte));
+        if wrong == 0 { Ok(code) } else { Err(misuse(text, digits)) }
     }
 
     /// Takes a code as people copy it: blanks around it, and single blanks or hyphens between groups of digits.
@@ -201,14 +202,26 @@ fn misuse(text: &str, digits: Digits) -> Error {
     Error::CodeCharacter(u8::try_from(position).unwrap_or(u8::MAX))
 }
 
-fn not_a_digit(byte: u8) -> Choice {
-    byte.wrapping_sub(b'0').ct_gt(&9)
+/// Zero for an ASCII digit, something else for every other byte.
+const fn beyond_digits(byte: u8) -> u64 {
+    // Below '0' the first difference is negative, above '9' the second: the signs tell.
+    let byte = byte as u64;
+    (byte.wrapping_sub(b'0' as u64) | (b'9' as u64).wrapping_sub(byte)) >> 63
 }
 
-/// What a person typed, as a number; `well_formed` is unset for anything but exactly so many digits.
+/// What a person typed, as a number.
+#[derive(Clone, Copy)]
 pub(crate) struct Typed {
+    /// A number that no code has, when the text is malformed.
     pub(crate) value: u64,
-    pub(crate) well_formed: Choice,
+    /// Unset for anything but exactly so many digits.
+    pub(crate) well_formed: Bit,
+}
+
+impl Typed {
+    pub(crate) fn new(value: u64, well_formed: Bit) -> Self {
+        Self { value: well_formed.pick(value, u64::MAX), well_formed }
+    }
 }
 
 /// How the 31 bits of a truncated HMAC become what is shown and typed.
@@ -235,14 +248,18 @@ impl Form {
 
 pub(crate) fn read_decimal(text: &str, digits: usize) -> Typed {
     let text = text.as_bytes();
-    let mut wrong = Choice::from(u8::from(text.len() != digits));
+    let mut right_length = Bit::NO;
+    if text.len() == digits {
+        right_length = Bit::YES;
+    }
+    let mut wrong = 0;
     let mut value = 0u64;
     for position in 0..digits {
         let byte = text.get(position).copied().unwrap_or(0);
-        wrong |= not_a_digit(byte);
+        wrong |= beyond_digits(byte);
         value = value.wrapping_mul(10).wrapping_add(u64::from(byte.wrapping_sub(b'0') & 0x0f));
     }
-    Typed { value, well_formed: !wrong }
+    Typed::new(value, right_length & Bit::zero(wrong))
 }
 
 /// `value mod 10^digits` for a 31-bit value.
@@ -310,7 +327,7 @@ mod tests {
                 2 * m,
                 0x7fff_ffff,
                 0x7fff_ffff / m * m,
-                0x7fff_ffff / m * m - 1,
+                (0x7fff_ffff / m * m).saturating_sub(1),
             ]
         });
         let random = (0..200_000).map(|_| {
@@ -348,7 +365,7 @@ mod tests {
     fn a_typed_code_is_read_as_its_number_or_as_malformed() {
         let read = |text, digits| {
             let typed = read_decimal(text, digits);
-            bool::from(typed.well_formed).then_some(typed.value)
+            (typed.well_formed.value() == 1).then_some(typed.value)
         };
         assert_eq!(read("000000", 6), Some(0));
         assert_eq!(read("012345", 6), Some(12_345));

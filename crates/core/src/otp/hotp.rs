@@ -2,10 +2,9 @@
 
 use core::fmt;
 
-use subtle::{ConditionallySelectable, ConstantTimeEq};
-
 use super::code::{Code, Digits, Form};
-use super::matching::{Engine, any, bit, lowest, shift_right};
+use super::mask::{Bit, lowest, shift_right};
+use super::matching::Engine;
 use super::verdict::{Checked, Findings, Matched};
 use super::window::{Steps, Window};
 use crate::error::Error;
@@ -137,7 +136,7 @@ impl Hotp {
 pub(crate) fn conclude(
     steps: Steps,
     matched: u128,
-    well_formed: subtle::Choice,
+    well_formed: Bit,
     state: &HotpState,
 ) -> Checked<HotpState> {
     // Counters before the next one are spent; so are burned ones.
@@ -148,15 +147,23 @@ pub(crate) fn conclude(
 
     // What else has these digits is burned; bits are counted from the counter after the accepted one.
     let burned = shift_right(state.burned | (matched >> steps.past), ahead & 0x7f) >> 1;
-    // After the last counter of all there is no next one: it stays, spent.
-    let last = step.ct_eq(&u64::MAX);
-    let next = u64::conditional_select(&step.wrapping_add(1), &u64::MAX, last);
-    let burned = u128::conditional_select(&burned, &1, last);
+    let accepted = after(step, burned);
 
-    let mut findings = Findings::new(any(fresh), any(matched), well_formed);
-    findings.exhausted = state.next.ct_eq(&u64::MAX) & bit(state.burned, 0);
-    let drift = i32::from_le_bytes(ahead.to_le_bytes());
-    findings.conclude(step, drift, HotpState { next, burned }, *state)
+    let mut findings = Findings::new(Bit::any(fresh), Bit::any(matched), well_formed);
+    findings.exhausted = exhausted(state);
+    findings.conclude(step, ahead.cast_signed(), accepted, *state)
+}
+
+/// The state after `step` was spent; `burned` is counted from the counter after it.
+pub(crate) fn after(step: u64, burned: u128) -> HotpState {
+    // After the last counter of all there is no next one: it stays, spent.
+    let last = Bit::equal(step, u64::MAX);
+    HotpState { next: last.pick(u64::MAX, step.wrapping_add(1)), burned: last.pick_wide(1, burned) }
+}
+
+/// Whether the last counter of all has been spent.
+pub(crate) const fn exhausted(state: &HotpState) -> Bit {
+    Bit::zero(!state.next | (state.burned.to_le_bytes()[0] as u64 & 1 ^ 1))
 }
 
 impl fmt::Debug for Hotp {

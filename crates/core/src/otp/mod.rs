@@ -8,6 +8,7 @@
 pub mod base32;
 mod code;
 mod hotp;
+mod mask;
 mod matching;
 mod totp;
 #[cfg(feature = "alloc")]

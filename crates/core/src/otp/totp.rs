@@ -2,10 +2,9 @@
 
 use core::fmt;
 
-use subtle::{Choice, ConditionallySelectable, ConstantTimeGreater};
-
 use super::code::{Code, Digits, Form};
-use super::matching::{Engine, any, at_most_one, bit};
+use super::mask::{Bit, low_half, within};
+use super::matching::Engine;
 use super::verdict::{Checked, Findings, Matched};
 use super::window::{Steps, Window};
 use crate::env::UnixTime;
@@ -193,7 +192,7 @@ pub(crate) struct Around {
     pub(crate) steps: Steps,
     drift: i32,
     limit: i32,
-    before_t0: Choice,
+    before_t0: Bit,
 }
 
 impl Around {
@@ -206,8 +205,8 @@ impl Around {
     ) -> Self {
         // Time and parameters are public; drift is not.
         let (present, before_t0) = match parameters.step_at(now) {
-            Ok(step) => (step, Choice::from(0)),
-            Err(_) => (0, Choice::from(1)),
+            Ok(step) => (step, Bit::NO),
+            Err(_) => (0, Bit::YES),
         };
         let limit = i32::try_from(drift_limit).unwrap_or(i32::MAX);
         let drift = within(state.drift, limit);
@@ -215,75 +214,34 @@ impl Around {
     }
 
     /// The rule for a window of time steps, given which of them have the typed digits.
-    pub(crate) fn conclude(
-        self,
-        matched: u128,
-        well_formed: Choice,
-        state: &TotpState,
-    ) -> Checked<TotpState> {
-        let (floor, used) = match state.last_step {
-            Some(step) => (step, Choice::from(1)),
-            None => (0, Choice::from(0)),
-        };
-        let past = i32::from_le_bytes(self.steps.past.to_le_bytes());
-        let (mut fresh, mut chosen, mut place) = (0u128, 0u64, 0i32);
+    pub(crate) fn conclude(self, matched: u128, well_formed: Bit, state: &TotpState) -> Checked<TotpState> {
+        // The last spent step on the whole number line: −1 when there is none.
+        let floor = state.last_step.map_or(u128::MAX, u128::from);
+        let (mut fresh, mut chosen, mut place) = (0u128, 0u64, 0u64);
         // The last fresh match in ascending order is the highest.
-        for (index, from_centre) in (0..self.steps.count).zip(-past..) {
-            let (step, _) = self.steps.at(index);
-            let here = bit(matched, index) & (!used | step.ct_gt(&floor));
-            fresh |= u128::from(here.unwrap_u8()) << index;
-            chosen.conditional_assign(&step, here);
-            place.conditional_assign(&from_centre, here);
+        for index in 0..self.steps.count {
+            let above = Bit::negative(floor.wrapping_sub(self.steps.signed(index)));
+            let here = Bit::at(matched, index) & above;
+            fresh |= u128::from(here.value()) << index;
+            chosen = here.pick(self.steps.at(index).0, chosen);
+            place = here.pick(u64::from(index), place);
         }
+        // How far the match lies from the middle of the window, and from the present.
+        let off_centre = low_half(place).wrapping_sub(self.steps.past).cast_signed();
+        let observed = self.drift.wrapping_add(off_centre);
         // One step at a time, and only where no other step has the same digits.
-        let learned = i32::conditional_select(&0, &toward(place), at_most_one(matched));
+        let learned = Bit::at_most_one(matched).pick_signed(within(off_centre, 1), 0);
         let drift = within(self.drift.wrapping_add(learned), self.limit);
 
-        let mut findings = Findings::new(any(fresh), any(matched), well_formed);
+        let mut findings = Findings::new(Bit::any(fresh), Bit::any(matched), well_formed);
         findings.before_t0 = self.before_t0;
-        let accepted = TotpState { last_step: Some(chosen), drift };
-        findings.conclude(chosen, self.drift.wrapping_add(place), accepted, *state)
+        findings.conclude(chosen, observed, TotpState { last_step: Some(chosen), drift }, *state)
     }
-}
-
-/// −1, 0 or +1: the sign of a small number, without a branch.
-fn toward(place: i32) -> i32 {
-    place >> 31 | i32::from_le_bytes((place.wrapping_neg().cast_unsigned() >> 31).to_le_bytes())
-}
-
-/// `value` brought within ± `limit`, without a branch on it.
-pub(crate) fn within(value: i32, limit: i32) -> i32 {
-    let less = |a: i32, b: i32| {
-        let difference = i64::from(a).wrapping_sub(i64::from(b)).cast_unsigned();
-        Choice::from((difference >> 63).to_le_bytes()[0])
-    };
-    let low = limit.wrapping_neg();
-    let mut kept = value;
-    kept.conditional_assign(&limit, less(limit, value));
-    kept.conditional_assign(&low, less(value, low));
-    kept
 }
 
 impl fmt::Debug for Totp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let TotpParameters { algorithm, digits, period, t0 } = self.parameters;
         write!(f, "Totp({algorithm}, {digits} digits, {period} s from {}, key redacted)", t0.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn signs_and_bounds_are_those_of_the_plain_operations() {
-        for value in [i32::MIN, i32::MIN + 1, -129, -3, -2, -1, 0, 1, 2, 3, 128, i32::MAX - 1, i32::MAX] {
-            if value > i32::MIN {
-                assert_eq!(toward(value), value.signum());
-            }
-            for limit in [0, 1, 2, 100, i32::MAX] {
-                assert_eq!(within(value, limit), value.clamp(-limit, limit), "{value} {limit}");
-            }
-        }
     }
 }

@@ -2,8 +2,7 @@
 
 use core::fmt;
 
-use subtle::{Choice, ConditionallySelectable};
-
+use super::mask::Bit;
 use crate::error::Error;
 
 /// The answer to a check: all that the person who typed the code may learn.
@@ -129,32 +128,39 @@ pub struct Matched {
 /// What was found out about a code, still without a branch on it.
 pub(crate) struct Findings {
     /// A step that may be spent has these digits.
-    pub(crate) fresh: Choice,
+    pub(crate) fresh: Bit,
     /// Any step of the window has these digits.
-    pub(crate) any: Choice,
-    pub(crate) well_formed: Choice,
-    pub(crate) before_t0: Choice,
-    pub(crate) exhausted: Choice,
-    pub(crate) repeated: Choice,
+    pub(crate) any: Bit,
+    pub(crate) well_formed: Bit,
+    pub(crate) before_t0: Bit,
+    pub(crate) exhausted: Bit,
+    pub(crate) repeated: Bit,
 }
 
 impl Findings {
-    pub(crate) fn new(fresh: Choice, any: Choice, well_formed: Choice) -> Self {
-        let no = Choice::from(0);
-        Self { fresh, any, well_formed, before_t0: no, exhausted: no, repeated: no }
+    pub(crate) const fn new(fresh: Bit, any: Bit, well_formed: Bit) -> Self {
+        Self { fresh, any, well_formed, before_t0: Bit::NO, exhausted: Bit::NO, repeated: Bit::NO }
+    }
+
+    /// The number of the reason. The later a reason stands, the more it outweighs the others.
+    fn reason(&self) -> u64 {
+        [
+            (self.any, Reason::Spent),
+            (self.fresh, Reason::Accepted),
+            (self.exhausted, Reason::Exhausted),
+            (self.before_t0, Reason::BeforeT0),
+            (self.repeated, Reason::Repeated),
+            (!self.well_formed, Reason::Malformed),
+        ]
+        .into_iter()
+        .fold(u64::from(Reason::Wrong.number()), |number, (applies, reason)| {
+            applies.pick(u64::from(reason.number()), number)
+        })
     }
 
     /// Makes the outcome public. This is the one place where a check branches on what it found.
     pub(crate) fn conclude<S>(self, step: u64, drift: i32, accepted: S, unchanged: S) -> Checked<S> {
-        // The later a reason stands, the more it outweighs the others.
-        let mut number = Reason::Wrong.number();
-        number.conditional_assign(&Reason::Spent.number(), self.any);
-        number.conditional_assign(&Reason::Accepted.number(), self.fresh);
-        number.conditional_assign(&Reason::Exhausted.number(), self.exhausted);
-        number.conditional_assign(&Reason::BeforeT0.number(), self.before_t0);
-        number.conditional_assign(&Reason::Repeated.number(), self.repeated);
-        number.conditional_assign(&Reason::Malformed.number(), !self.well_formed);
-        let reason = Reason::from_number(number).unwrap_or(Reason::Wrong);
+        let reason = Reason::from_number(self.reason().to_le_bytes()[0]).unwrap_or(Reason::Wrong);
         match reason {
             Reason::Accepted => {
                 Checked { verdict: Verdict::Accepted { step, drift }, reason, state: accepted }
@@ -178,7 +184,8 @@ mod tests {
 
     #[test]
     fn only_a_fresh_match_is_accepted() {
-        let choices = |bits: u8| core::array::from_fn(|i| Choice::from(bits >> i & 1));
+        let choices =
+            |bits: u8| core::array::from_fn(|i| if bits >> i & 1 == 1 { Bit::YES } else { Bit::NO });
         for bits in 0..64u8 {
             let [fresh, any, well_formed, before_t0, exhausted, repeated] = choices(bits);
             let findings = Findings { fresh, any, well_formed, before_t0, exhausted, repeated };

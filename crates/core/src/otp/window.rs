@@ -1,7 +1,6 @@
 //! The window: which steps are tried in one check (RFC 4226 §7.4, RFC 6238 §5.2).
 
-use subtle::{Choice, ConstantTimeEq};
-
+use super::mask::{Bit, words};
 use crate::error::Error;
 
 /// Which steps a check tries around the expected one: so many before, so many after.
@@ -96,11 +95,14 @@ impl Steps {
     }
 
     /// The step at `index`, and whether there is such a step.
-    pub(crate) fn at(&self, index: u32) -> (u64, Choice) {
-        let step = self.first.wrapping_add(u128::from(index)).to_le_bytes();
-        let (low, high) = step.split_at(8);
-        let word = |half: &[u8]| half.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
-        (word(low), word(high).ct_eq(&0))
+    pub(crate) const fn at(&self, index: u32) -> (u64, Bit) {
+        let [step, beyond] = words(self.signed(index));
+        (step, Bit::zero(beyond))
+    }
+
+    /// The step at `index` on the whole number line, in two's complement.
+    pub(crate) const fn signed(&self, index: u32) -> u128 {
+        self.first.wrapping_add(index as u128)
     }
 }
 
@@ -112,7 +114,7 @@ mod tests {
         let mut list = [None; 4];
         for (index, place) in (0..steps.count).zip(&mut list) {
             let (step, exists) = steps.at(index);
-            *place = bool::from(exists).then_some(step);
+            *place = (exists.value() == 1).then_some(step);
         }
         list
     }

@@ -13,14 +13,14 @@ vector! {
     U32x8(__m256i): 8 x u32;
     same _mm256_set1_epi32, add _mm256_add_epi32,
     and _mm256_and_si256, or _mm256_or_si256, xor _mm256_xor_si256,
-    shl |x, n| _mm256_sll_epi32(x, _mm_cvtsi32_si128(n)), shr |x, n| _mm256_srl_epi32(x, _mm_cvtsi32_si128(n))
+    shl _mm256_slli_epi32, shr _mm256_srli_epi32
 }
 
 vector! {
     U64x4(__m256i): 4 x u64;
     same _mm256_set1_epi64x, add _mm256_add_epi64,
     and _mm256_and_si256, or _mm256_or_si256, xor _mm256_xor_si256,
-    shl |x, n| _mm256_sll_epi64(x, _mm_cvtsi32_si128(n)), shr |x, n| _mm256_srl_epi64(x, _mm_cvtsi32_si128(n))
+    shl _mm256_slli_epi64, shr _mm256_srli_epi64
 }
 
 kernel!("avx2", Sha1 in sha1, [U32x8; 5], 8);

@@ -21,7 +21,7 @@ vector! {
     U32x16(__m512i): 16 x u32;
     same _mm512_set1_epi32, add _mm512_add_epi32,
     and _mm512_and_si512, or _mm512_or_si512, xor _mm512_xor_si512,
-    shl |x, n| _mm512_sllv_epi32(x, _mm512_set1_epi32(n)), shr |x, n| _mm512_srlv_epi32(x, _mm512_set1_epi32(n));
+    shl slli_epi32, shr srli_epi32;
 
     #[inline(always)]
     fn rot<const L: i32, const R: i32>(self) -> Self {
@@ -46,8 +46,7 @@ vector! {
     U64x8(__m512i): 8 x u64;
     same _mm512_set1_epi64, add _mm512_add_epi64,
     and _mm512_and_si512, or _mm512_or_si512, xor _mm512_xor_si512,
-    shl |x, n| _mm512_sllv_epi64(x, _mm512_set1_epi64(n as i64)),
-    shr |x, n| _mm512_srlv_epi64(x, _mm512_set1_epi64(n as i64));
+    shl slli_epi64, shr srli_epi64;
 
     #[inline(always)]
     fn rot<const L: i32, const R: i32>(self) -> Self {
@@ -67,6 +66,22 @@ vector! {
         Self(unsafe { _mm512_ternarylogic_epi64::<MAJORITY>(self.0, y.0, z.0) })
     }
 }
+
+/// Shifts with a count of the type that the other units have; it is constant, so the immediate form comes out.
+macro_rules! shift {
+    ($name:ident, $instruction:ident, $same:ident) => {
+        #[inline]
+        #[target_feature(enable = "avx512f")]
+        fn $name<const N: i32>(register: __m512i) -> __m512i {
+            $instruction(register, $same(N.into()))
+        }
+    };
+}
+
+shift!(slli_epi32, _mm512_sllv_epi32, _mm512_set1_epi32);
+shift!(srli_epi32, _mm512_srlv_epi32, _mm512_set1_epi32);
+shift!(slli_epi64, _mm512_sllv_epi64, _mm512_set1_epi64);
+shift!(srli_epi64, _mm512_srlv_epi64, _mm512_set1_epi64);
 
 kernel!("avx512f", Sha1 in sha1, [U32x16; 5], 16);
 kernel!("avx512f", Sha256 in sha256, [U32x16; 8], 16);

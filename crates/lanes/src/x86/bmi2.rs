@@ -2,14 +2,22 @@
 //! of `Ch` (FIPS 180-4 §4.1), save a third of the time of SHA-512.
 
 use crate::key::Keys;
-use crate::{Sha1, Sha256, Sha512, portable};
+use crate::{MacKey, Sha1, Sha256, Sha512, portable};
 
 macro_rules! kernel {
     ($hash:ident in $rounds:ident) => {
         /// The truncated tag of each counter.
         #[target_feature(enable = "bmi1,bmi2")]
         pub(crate) fn $rounds<'a, K: Keys<'a, $hash>>(keys: K, counters: &[u64], values: &mut [u32]) {
-            portable::$rounds::codes(keys, counters, values);
+            /// Not part of the loop, as in the portable kernel.
+            #[inline(never)]
+            #[target_feature(enable = "bmi1,bmi2")]
+            fn one(key: &MacKey<$hash>, counter: u64) -> u32 {
+                portable::$rounds::code(key, counter)
+            }
+            for (index, (&counter, value)) in counters.iter().zip(values).enumerate() {
+                *value = one(keys.at(index), counter);
+            }
         }
     };
 }

@@ -1,0 +1,174 @@
+//! Second factors: a generator app (R9, R10), enrolled with a test code that cannot be used again (R12).
+
+use zamok_core::Error as CoreError;
+use zamok_core::event::{Detail, EventKind};
+use zamok_core::hash::HashAlgorithm;
+use zamok_core::otp::{UriText, Verdict};
+use zamok_core::store::{RowKey, Table};
+use zamok_core::vault::one_time::{MovingFactor, OtpParameters};
+use zamok_core::vault::{KeyId, KeyState, Transaction, keys, one_time, spend};
+use zamok_core::wire::{Reader, Writer};
+
+use crate::Cabinet;
+use crate::account::{self, Account, AccountId};
+use crate::challenge::{ChallengeRecord, Enrolment, Purpose, RequestId, State};
+use crate::error::Error;
+use crate::session::SessionId;
+
+/// Sealed factor records, under their id.
+const FACTORS: Table = Table(36);
+
+/// The id of a factor: 128 random bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FactorId(pub(crate) [u8; 16]);
+
+/// A generator that was offered: what the person scans.
+#[derive(Debug)]
+#[must_use]
+pub struct Offer {
+    /// The `otpauth://` URI with the secret, shown this once.
+    pub uri: UriText,
+}
+
+struct Factor {
+    id: FactorId,
+    account: AccountId,
+    key: KeyId,
+    /// The test code has been right.
+    active: bool,
+}
+
+impl Cabinet {
+    /// Makes a key for a generator app and shows its secret, this once. One that was offered before and never tested
+    /// is destroyed.
+    ///
+    /// # Errors
+    /// [`CoreError::Rejected`] when the enrolment has ended; [`Error::FactorExists`]; the vault's and the store's.
+    pub fn offer_generator(&self, enrolment: &Enrolment) -> Result<Offer, Error> {
+        self.vault.transact(|tx| {
+            let (_, mut record) = self.open_enrolment(tx, enrolment)?;
+            let mut kept = Vec::new();
+            for id in &record.account.factors {
+                let factor = Factor::load(tx, *id, record.account.id)?;
+                if factor.active {
+                    return Err(Error::FactorExists);
+                }
+                // A key that guesses have disabled meanwhile is put away like one that was never tested.
+                if keys::info(tx, factor.key)?.state == KeyState::Suspended {
+                    keys::change_state(tx, factor.key, KeyState::Deactivated, "a new generator was offered")?;
+                }
+                keys::change_state(tx, factor.key, KeyState::Destroyed, "a new generator was offered")?;
+                tx.delete(&factor.id.row())?;
+            }
+            let account = &mut record.account;
+            let parameters = OtpParameters {
+                factor: MovingFactor::Time { period: self.policy.generator.period },
+                algorithm: HashAlgorithm::Sha1,
+                digits: self.policy.generator.digits,
+            };
+            let key = one_time::generate(tx, parameters, "generator", Some(account.subject))?;
+            let uri = one_time::provision(tx, key, &self.issuer, &account.login)?;
+            let factor = Factor { id: FactorId(tx.env().random()), account: account.id, key, active: false };
+            factor.put(tx)?;
+            kept.push(factor.id);
+            account.factors = kept;
+            account::put(tx, account, &record.password)?;
+            let detail = Detail::new().with("factor", "generator");
+            tx.event(EventKind::FactorOffered, Some(account.subject), &factor.id.row(), &detail)?;
+            Ok(Offer { uri })
+        })
+    }
+
+    /// Ends an enrolment with the test code: when it is right, the generator counts from now on, and the code is spent.
+    ///
+    /// # Errors
+    /// [`CoreError::Rejected`] for a wrong code or an enrolment that has ended; [`Error::NothingOffered`]; the
+    /// vault's and the store's.
+    pub fn confirm_generator(&self, enrolment: &Enrolment, code: &str) -> Result<(), Error> {
+        let verdict = self.vault.transact(|tx| {
+            let (mut challenge, mut record) = self.open_enrolment(tx, enrolment)?;
+            let id = *record.account.factors.last().ok_or(Error::NothingOffered)?;
+            let mut factor = Factor::load(tx, id, record.account.id)?;
+            if factor.active {
+                return Err(Error::FactorExists);
+            }
+            let subject = Some(record.account.subject);
+            let verdict = match spend::activate(tx, factor.key, code, &self.policy.generator.spend) {
+                Err(CoreError::KeyState(_)) => Verdict::Rejected,
+                verdict => verdict?,
+            };
+            let detail = Detail::new().with("factor", "generator");
+            if let Verdict::Accepted { .. } = verdict {
+                factor.active = true;
+                factor.put(tx)?;
+                // A new factor is a new epoch: sessions that were opened with less are over.
+                record.account.epoch += 1;
+                account::put(tx, &record.account, &record.password)?;
+                challenge.state =
+                    State::Answered { request: RequestId([0; 16]), session: SessionId([0; 16]) };
+                challenge.put(tx)?;
+                tx.event(EventKind::FactorEnrolled, subject, &id.row(), &detail)?;
+            } else {
+                tx.event(EventKind::FactorTestFailed, subject, &id.row(), &detail)?;
+            }
+            Ok(verdict)
+        })?;
+        verdict.accepted().map(|_| ()).map_err(Error::Core)
+    }
+
+    fn open_enrolment(
+        &self,
+        tx: &mut Transaction<'_>,
+        enrolment: &Enrolment,
+    ) -> Result<(ChallengeRecord, account::AccountRecord), Error> {
+        let challenge = ChallengeRecord::load(tx, enrolment.id)?
+            .filter(|challenge| challenge.purpose == Purpose::Enrolment)
+            .filter(|challenge| matches!(challenge.state, State::Open { .. }) && tx.now() < challenge.expires)
+            .ok_or(CoreError::Rejected)?;
+        let record = account::load(tx, challenge.account)?;
+        Ok((challenge, record))
+    }
+}
+
+/// The key of the account's generator, when it has one that passed its test.
+pub(crate) fn active_generator(tx: &mut Transaction<'_>, account: &Account) -> Result<Option<KeyId>, Error> {
+    for id in &account.factors {
+        let factor = Factor::load(tx, *id, account.id)?;
+        if factor.active {
+            return Ok(Some(factor.key));
+        }
+    }
+    Ok(None)
+}
+
+impl FactorId {
+    fn row(self) -> RowKey {
+        RowKey::new(FACTORS, self.0)
+    }
+}
+
+impl Factor {
+    /// The factor that an account lists. One whose row is gone locks the account: it does not leave the password alone.
+    fn load(tx: &mut Transaction<'_>, id: FactorId, account: AccountId) -> Result<Self, Error> {
+        let opened = tx.record(&id.row())?.ok_or(CoreError::Refused)?;
+        let mut reader = Reader::new(&opened.body);
+        let found = reader.u8()?;
+        if found != 1 {
+            return Err(CoreError::Format { found: found.into(), supported: 1 }.into());
+        }
+        let factor = Self {
+            id: FactorId(reader.array()?),
+            account: AccountId(reader.array()?),
+            key: KeyId(reader.array()?),
+            active: reader.u8()? == 1,
+        };
+        reader.end()?;
+        if factor.id == id && factor.account == account { Ok(factor) } else { Err(CoreError::Refused.into()) }
+    }
+
+    fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        let mut writer = Writer::new();
+        writer.u8(1).raw(&self.id.0).raw(&self.account.0).raw(&self.key.0).u8(u8::from(self.active));
+        Ok(tx.put_record(&self.id.row(), &[], writer.as_slice())?)
+    }
+}

@@ -1,0 +1,208 @@
+//! The audit: recomputes the whole journal from its entries, compares it with every row, and names what differs.
+//!
+//! It reads a store that others may write to. The tree is judged up to the head that was last read; rows beyond it
+//! are judged only when the head stood still meanwhile, because they may be the next batch.
+
+mod hashes;
+mod leaves;
+mod strays;
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use zamok_core::store::{Cursor, EntryId, Range, Row, Store};
+use zamok_core::vault::{Entry, Keyring};
+use zamok_core::{Error, event::Leaf};
+
+use self::hashes::Hashes;
+use crate::fault::{Fault, Finding, Place, follows, leaf_of, or_fault};
+use crate::read::{self, Telling};
+use crate::rows::{Head, LEAVES};
+
+/// Rows in one page of a scan.
+const PAGE: usize = 256;
+/// How often the audit follows a log that grows under it.
+const ROUNDS: usize = 4;
+
+/// What an audit found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The head up to which the log was audited; `None` when there is none, or when it was altered.
+    pub head: Option<Head>,
+    /// Leaves that were read.
+    pub leaves: u64,
+    /// Entries that wait.
+    pub waiting: u64,
+    /// Details that were deleted, whose leaves still prove.
+    pub erased: u64,
+    /// Entries that are missing in their subject's index: erased with their account, or hidden from its owner.
+    pub unlisted: u64,
+    /// Whether rows beyond the head were judged; not when the log grew all the time.
+    pub settled: bool,
+    /// What is wrong, at most [`Report::MAX_FINDINGS`].
+    pub findings: Vec<Finding>,
+    /// How many more findings there were.
+    pub further: u64,
+}
+
+impl Report {
+    /// Most findings that are named.
+    pub const MAX_FINDINGS: usize = 1000;
+
+    /// Whether nothing was found wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// Names a place once.
+    fn note(&mut self, place: Place, fault: Fault) {
+        if self.findings.iter().any(|finding| finding.place == place) {
+            return;
+        }
+        if self.findings.len() < Self::MAX_FINDINGS {
+            self.findings.push(Finding { place, fault });
+        } else {
+            self.further += 1;
+        }
+    }
+}
+
+/// Audits the journal in this store: the MAC and place of every leaf, the chain of every writer, every tile, the
+/// head, positions, writers' states, subjects' indexes, the digests of details, and the entries that wait.
+///
+/// Without an outside anchor it cannot see that the whole store was put back to an earlier day.
+///
+/// # Errors
+/// [`Error::Locked`] when the keys are gone; a store's fault. What is wrong with the data is in the report.
+pub fn audit(store: &dyn Store, keyring: &Keyring) -> Result<Report, Error> {
+    let mut audit = Audit {
+        store,
+        keyring,
+        report: Report::default(),
+        origin: None,
+        hashes: Hashes::new(store),
+        chains: BTreeMap::new(),
+        last_key: None,
+    };
+    let mut row = store.get(&Head::row())?;
+    for round in 1.. {
+        let size = audit.read_head(row.as_ref())?;
+        audit.leaves(size)?;
+        let before = audit.report.clone();
+        audit.tail()?;
+        let judged = audit.report.clone();
+        audit.strays()?;
+        let now = store.get(&Head::row())?;
+        audit.report.settled = now == row;
+        if audit.report.settled {
+            break;
+        }
+        if round == ROUNDS {
+            audit.report = judged;
+            break;
+        }
+        (audit.report, row) = (before, now);
+    }
+    Ok(audit.report)
+}
+
+/// The chain of a writer as the audit follows it.
+#[derive(Clone, Copy)]
+struct Followed {
+    sequence: u64,
+    /// `None` after an entry that could not be read.
+    mac: Option<[u8; 32]>,
+}
+
+impl Followed {
+    const START: Self = Self { sequence: 0, mac: Some([0; 32]) };
+}
+
+struct Audit<'a> {
+    store: &'a dyn Store,
+    keyring: &'a Keyring,
+    report: Report,
+    origin: Option<String>,
+    hashes: Hashes<'a>,
+    chains: BTreeMap<[u8; 16], Followed>,
+    /// The key of the last row of leaves that was looked at.
+    last_key: Option<Cursor>,
+}
+
+impl Audit<'_> {
+    /// Reads the head and tells how many leaves there should be; `None` when nothing trustworthy says so.
+    fn read_head(&mut self, row: Option<&Row>) -> Result<Option<u64>, Error> {
+        self.report.head = None;
+        let Some(row) = row else {
+            // Without a head there are no leaves; if there are, the head is what is missing.
+            let leaves = self.store.scan(LEAVES, &Range::all(), 1, None)?;
+            return Ok(leaves.rows.is_empty().then_some(0));
+        };
+        match or_fault(Head::open(self.keyring, row))? {
+            Ok(head) => {
+                let size = head.size;
+                self.origin = Some(head.origin.clone());
+                self.report.head = Some(head);
+                Ok(Some(size))
+            }
+            Err(fault) => {
+                self.report.note(Place::Head, fault);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Checks an entry wherever it lies: its MAC, its chain, its leaf, its detail. Returns what could be read.
+    fn entry(
+        &mut self,
+        id: EntryId,
+        bytes: &[u8],
+        place: &Place,
+    ) -> Result<Option<(Entry, Option<Leaf>)>, Error> {
+        let known = self.chains.get(&id.writer).copied().unwrap_or(Followed::START);
+        let entry = match or_fault(Entry::open(self.keyring, id, bytes))? {
+            Ok(entry) => entry,
+            Err(fault) => {
+                self.report.note(place.clone(), fault);
+                if known.sequence.checked_add(1) == Some(id.sequence) {
+                    self.chains.insert(id.writer, Followed { sequence: id.sequence, mac: None });
+                }
+                return Ok(None);
+            }
+        };
+        if let Err(fault) = follows(&entry, known.sequence, known.mac.as_ref()) {
+            self.report.note(place.clone(), fault);
+        }
+        if entry.id.sequence > known.sequence {
+            self.chains.insert(id.writer, Followed { sequence: id.sequence, mac: Some(entry.mac) });
+        }
+        let leaf = match leaf_of(&entry, self.origin.as_deref()) {
+            Ok(leaf) => leaf,
+            Err(fault) => {
+                self.report.note(place.clone(), fault);
+                return Ok(Some((entry, None)));
+            }
+        };
+        self.origin.get_or_insert_with(|| leaf.origin.clone());
+        self.beside(&leaf, id)?;
+        Ok(Some((entry, Some(leaf))))
+    }
+
+    /// Checks what lies beside a leaf: the detail, and the subject's index.
+    fn beside(&mut self, leaf: &Leaf, id: EntryId) -> Result<(), Error> {
+        match or_fault(read::detail(self.store, self.keyring, id, leaf.detail.as_ref()))? {
+            Ok(Telling::Erased) => self.report.erased += 1,
+            Ok(Telling::None) if self.store.get(&read::detail_row(id))?.is_some() => {
+                self.report.note(Place::Detail(id), Fault::Unexpected);
+            }
+            Ok(_) => {}
+            Err(fault) => self.report.note(Place::Detail(id), fault),
+        }
+        if let Some(row) = read::subject_row(leaf, id) {
+            self.report.unlisted += u64::from(self.store.get(&row)?.is_none());
+        }
+        Ok(())
+    }
+}

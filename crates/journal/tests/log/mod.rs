@@ -1,0 +1,323 @@
+//! A vault's log in memory for tests: seeded randomness, several writers, and a store that lies.
+#![allow(dead_code, unreachable_pub)]
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rand_core::{Rng, TryCryptoRng, TryRng};
+use zamok_core::event::{Detail, EventKind, Subject};
+use zamok_core::secret::HeapMemory;
+use zamok_core::store::{
+    Capabilities, Change, ChangeId, CounterKey, Cursor, EntryId, MemoryStore, Outcome, Page, Range,
+    Resolution, Row, RowKey, Store, StoreFault, Table,
+};
+use zamok_core::vault::{Committed, DataKeyId, Keyring, Transaction, VaultId, Writer};
+use zamok_core::{Env, UnixTime, hash};
+use zamok_journal::{Integrated, integrate};
+
+pub const ORIGIN: &str = "zamok.example/test-log";
+pub const START: u64 = 1_700_000_000;
+
+/// SHA-256 over a seed and a counter.
+pub struct Seeded {
+    seed: u64,
+    counter: u64,
+}
+
+impl Seeded {
+    pub const fn new(seed: u64) -> Self {
+        Self { seed, counter: 0 }
+    }
+
+    /// A number from 0 up to `limit`, exclusive.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.next_u64() % limit
+    }
+
+    pub fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(u64::try_from(length).unwrap())).unwrap()
+    }
+}
+
+impl TryRng for Seeded {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(32) {
+            self.counter += 1;
+            let block = hash::sha256(&[&self.seed.to_le_bytes(), &self.counter.to_le_bytes()]);
+            chunk.copy_from_slice(&block[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Seeded {}
+
+pub fn keyring(seed: u8) -> Keyring {
+    Keyring::new(VaultId([seed; 16]), &[(DataKeyId(1), &[seed ^ 0x5a; 32])], &HeapMemory).unwrap()
+}
+
+pub fn subject(number: u8) -> Subject {
+    Subject([number; 16])
+}
+
+/// The row that every event of these tests is about.
+pub fn row() -> RowKey {
+    RowKey::new(Table(900), *b"account")
+}
+
+/// A log with its vault's keys.
+pub struct Log {
+    pub store: MemoryStore,
+    pub keyring: Keyring,
+    pub rng: Seeded,
+}
+
+impl Log {
+    pub fn new(seed: u64) -> Self {
+        Self { store: MemoryStore::new(), keyring: keyring(7), rng: Seeded::new(seed) }
+    }
+
+    pub fn writer(&mut self) -> Writer {
+        self.writer_for(ORIGIN)
+    }
+
+    pub fn writer_for(&mut self, origin: &str) -> Writer {
+        Writer::new(origin, &mut Env { now: UnixTime(START), rng: &mut self.rng })
+    }
+
+    /// Commits one event at `time`; even ones with a detail, every third one about nobody.
+    pub fn write(&mut self, writer: &mut Writer, time: u64) -> EntryId {
+        let env = Env { now: UnixTime(START + time), rng: &mut self.rng };
+        let mut tx = Transaction::begin(&self.store, &self.keyring, writer.clone(), env);
+        let whose = (time % 3 != 0).then(|| subject(u8::try_from(time % 3).unwrap()));
+        let detail = if time % 2 == 0 {
+            Detail::new().with("step", time.to_string()).with("drift", "0")
+        } else {
+            Detail::new()
+        };
+        let id = tx.event(EventKind::CodeAccepted, whose, &row(), &detail).unwrap();
+        match tx.prepare(id).unwrap().commit().unwrap() {
+            Committed::Done(id, next) => {
+                *writer = next;
+                id
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Writes `count` events by `writers` writers in random turns; times go up, with equal ones among them.
+    pub fn fill(&mut self, writers: usize, count: u64) -> Vec<EntryId> {
+        let mut chains: Vec<_> = (0..writers).map(|_| self.writer()).collect();
+        (0..count)
+            .map(|time| {
+                let turn = self.rng.index(writers);
+                self.write(&mut chains[turn], time / 2)
+            })
+            .collect()
+    }
+
+    pub fn integrate(&mut self, limit: usize) -> Integrated {
+        integrate_over(&self.store, &self.keyring, limit, &mut self.rng)
+            .unwrap()
+            .expect("nobody else is at work")
+    }
+
+    /// Integrates until nothing is left.
+    pub fn drain(&mut self) -> Integrated {
+        loop {
+            let done = self.integrate(usize::MAX);
+            if !done.more {
+                return done;
+            }
+        }
+    }
+
+    /// A copy that can be altered.
+    pub fn hostile(&self) -> Hostile<'_> {
+        Hostile::over(&self.store)
+    }
+}
+
+/// One batch over any store; `None` when another integrator was faster.
+pub fn integrate_over(
+    store: &dyn Store,
+    keyring: &Keyring,
+    limit: usize,
+    rng: &mut Seeded,
+) -> Result<Option<Integrated>, zamok_core::Error> {
+    let mut env = Env { now: UnixTime(START + 1_000_000), rng };
+    let writer = Writer::new(ORIGIN, &mut env);
+    let mut tx = Transaction::begin(store, keyring, writer, env);
+    let done = match integrate(&mut tx, limit) {
+        Err(zamok_core::Error::Busy) => return Ok(None),
+        other => other?,
+    };
+    match tx.prepare(done)?.commit()? {
+        Committed::Done(done, _) => Ok(Some(done)),
+        Committed::Conflict(_) => Ok(None),
+        Committed::Capped(_) => panic!("there are no sums"),
+    }
+}
+
+/// A store whose rows were altered behind everyone's back: values and versions as the attacker likes.
+pub struct Hostile<'a> {
+    inner: &'a dyn Store,
+    altered: BTreeMap<RowKey, Option<Row>>,
+}
+
+impl<'a> Hostile<'a> {
+    pub fn over(inner: &'a dyn Store) -> Self {
+        Self { inner, altered: BTreeMap::new() }
+    }
+
+    pub fn put(&mut self, key: RowKey, row: Row) {
+        self.altered.insert(key, Some(row));
+    }
+
+    pub fn drop(&mut self, key: RowKey) {
+        self.altered.insert(key, None);
+    }
+
+    pub fn value(&self, key: &RowKey) -> Row {
+        self.get(key).unwrap().unwrap()
+    }
+
+    /// Changes one bit of a value.
+    pub fn flip(&mut self, key: &RowKey, byte: usize) {
+        let mut row = self.inner.get(key).unwrap().unwrap();
+        row.value[byte] ^= 1 << (byte % 8);
+        self.put(key.clone(), row);
+    }
+
+    pub fn swap(&mut self, one: &RowKey, other: &RowKey) {
+        let (first, second) = (self.value(one), self.value(other));
+        self.put(one.clone(), second);
+        self.put(other.clone(), first);
+    }
+}
+
+impl Store for Hostile<'_> {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
+        self.altered.get(key).map_or_else(|| self.inner.get(key), |row| Ok(row.clone()))
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        range: &Range,
+        limit: usize,
+        after: Option<&Cursor>,
+    ) -> Result<Page, StoreFault> {
+        let mut rows: BTreeMap<Vec<u8>, Row> =
+            self.inner.scan(table, range, usize::MAX, None)?.rows.into_iter().collect();
+        for (key, row) in
+            self.altered.iter().filter(|(key, _)| key.table == table && range.contains(&key.key))
+        {
+            match row {
+                Some(row) => rows.insert(key.key.clone(), row.clone()),
+                None => rows.remove(&key.key),
+            };
+        }
+        let mut rows: Vec<_> =
+            rows.into_iter().filter(|(key, _)| after.is_none_or(|cursor| *key > cursor.0)).collect();
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|(key, _)| Cursor(key.clone()));
+        Ok(Page { rows, next })
+    }
+
+    fn commit(&self, _: &Change) -> Result<Outcome, StoreFault> {
+        Err(StoreFault::ReadOnly)
+    }
+
+    fn resolve(&self, _: ChangeId) -> Result<Resolution, StoreFault> {
+        Err(StoreFault::ReadOnly)
+    }
+
+    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
+        self.inner.counter(key)
+    }
+}
+
+/// A store that does something just before the n-th time it is asked.
+pub struct Hooked<'a> {
+    pub inner: &'a dyn Store,
+    pub at: u64,
+    pub asked: AtomicU64,
+    pub hook: &'a (dyn Fn() + Sync),
+}
+
+impl<'a> Hooked<'a> {
+    pub fn new(inner: &'a dyn Store, at: u64, hook: &'a (dyn Fn() + Sync)) -> Self {
+        Self { inner, at, asked: AtomicU64::new(0), hook }
+    }
+
+    fn ask(&self) {
+        if self.asked.fetch_add(1, Ordering::SeqCst) == self.at {
+            (self.hook)();
+        }
+    }
+}
+
+impl Store for Hooked<'_> {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
+        self.ask();
+        self.inner.get(key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        range: &Range,
+        limit: usize,
+        after: Option<&Cursor>,
+    ) -> Result<Page, StoreFault> {
+        self.ask();
+        self.inner.scan(table, range, limit, after)
+    }
+
+    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
+        self.ask();
+        self.inner.commit(change)
+    }
+
+    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
+        self.inner.resolve(id)
+    }
+
+    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
+        self.inner.counter(key)
+    }
+}
+
+/// How much to try: a small number in the quick tiers, the whole in `full`.
+pub fn tier(check: usize, ci: usize, full: usize) -> usize {
+    match std::env::var("ZAMOK_TIER").as_deref() {
+        Ok("check") => check,
+        Ok("full") => full,
+        _ => ci,
+    }
+}
