@@ -29,15 +29,15 @@ pub enum Error {
     #[error("a secret of {0} bytes exceeds the limit of 128")]
     SecretTooLong(usize),
     /// A typed code has another number of digits than the key.
-    #[error("the code has {found} characters where {expected} digits belong")]
+    #[error("the code has {found} characters where {expected} belong")]
     CodeLength {
         /// Digits that the key shows.
         expected: u8,
         /// Characters that were given, at most 255.
         found: u8,
     },
-    /// A typed code holds something that is not an ASCII digit.
-    #[error("the character at position {0} of the code is not a digit")]
+    /// A typed code holds something that is not an ASCII digit (for Steam: not of its alphabet); positions count from 0.
+    #[error("the character at position {0} does not belong in a code")]
     CodeCharacter(u8),
     /// The moving factor has reached 2⁶⁴ − 1 and cannot advance.
     #[error("the counter is exhausted")]
@@ -59,6 +59,9 @@ pub enum Error {
     /// An `otpauth://` URI that cannot be used.
     #[error("otpauth URI: {0}")]
     Uri(UriFault),
+    /// An OCRA suite, or inputs that do not fit it.
+    #[error("OCRA: {0}")]
+    Ocra(OcraFault),
     /// The operating system or the caller's generator gave no randomness.
     #[error("no randomness was to be had")]
     Randomness,
@@ -163,6 +166,42 @@ pub enum UriFault {
     Parameter,
 }
 
+/// Why an OCRA suite (RFC 6287 §6) was not understood, or which input does not fit it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OcraFault {
+    /// The suite does not begin with `OCRA-1:`, or is longer than 64 bytes.
+    #[error("the suite does not begin with OCRA-1: or is longer than 64 bytes")]
+    Version,
+    /// The crypto function is unknown.
+    #[error("the crypto function is not HOTP with SHA1, SHA256 or SHA512 and 0 or 4 to 10 digits")]
+    CryptoFunction,
+    /// The data input is not understood.
+    #[error("the data input is not [C-]Qfxx[-PSHAn][-Snnn][-Tnu]")]
+    DataInput,
+    /// An input that the suite names is missing.
+    #[error("an input that the suite names is missing")]
+    Missing,
+    /// An input is given that the suite does not name.
+    #[error("an input is given that the suite does not name")]
+    Surplus,
+    /// A question is empty or longer than the suite allows.
+    #[error("a question is empty or longer than the suite allows")]
+    QuestionLength,
+    /// A question holds a character that is not of the suite's format.
+    #[error("a question holds a character that is not of the suite's format")]
+    QuestionCharacter,
+    /// The password's digest is not as long as the suite's hash makes it.
+    #[error("the digest of the password has the wrong length")]
+    PasswordLength,
+    /// The session data is longer than the suite allows.
+    #[error("the session data is longer than the suite allows")]
+    SessionLength,
+    /// Signatures take no session data (RFC 6287 §7.3).
+    #[error("a signature takes no session data")]
+    Mode,
+}
+
 impl Error {
     /// The stable number of this error, shared by every binding.
     #[must_use]
@@ -194,6 +233,18 @@ impl Error {
                 UriFault::T0 => 229,
                 UriFault::Label => 230,
                 UriFault::Parameter => 231,
+            },
+            Self::Ocra(fault) => match fault {
+                OcraFault::Version => 240,
+                OcraFault::CryptoFunction => 241,
+                OcraFault::DataInput => 242,
+                OcraFault::Missing => 243,
+                OcraFault::Surplus => 244,
+                OcraFault::QuestionLength => 245,
+                OcraFault::QuestionCharacter => 246,
+                OcraFault::PasswordLength => 247,
+                OcraFault::SessionLength => 248,
+                OcraFault::Mode => 249,
             },
             Self::UnknownKey => 301,
             Self::KeyKind => 302,

@@ -73,6 +73,10 @@ impl Drop for Memory {
 /// Lets derivations in by twos or by tens, but never out of turn.
 struct Gate {
     pid: u32,
+    /// Derivations at once.
+    places: usize,
+    /// Their memory together.
+    total_kib: u32,
     state: Mutex<Queue>,
     moved: Condvar,
     /// The gate of a process that was forked from this one: it must not wait for threads that it does not have.
@@ -94,15 +98,17 @@ struct Permit<'a> {
 }
 
 impl Gate {
-    fn new() -> Self {
-        Self { pid: process::id(), state: Mutex::default(), moved: Condvar::new(), child: OnceLock::new() }
+    fn new(places: usize, total_kib: u32) -> Self {
+        let (state, moved, child) = (Mutex::default(), Condvar::new(), OnceLock::new());
+        Self { pid: process::id(), places, total_kib, state, moved, child }
     }
 
     fn of_this_process() -> &'static Self {
         static FIRST: OnceLock<Gate> = OnceLock::new();
-        let mut gate = FIRST.get_or_init(Self::new);
+        let processors = || thread::available_parallelism().map_or(1, usize::from);
+        let mut gate = FIRST.get_or_init(|| Self::new(processors(), TOTAL_KIB));
         while gate.pid != process::id() {
-            gate = gate.child.get_or_init(|| Box::new(Self::new()));
+            gate = gate.child.get_or_init(|| Box::new(Self::new(gate.places, gate.total_kib)));
         }
         gate
     }
@@ -113,11 +119,12 @@ impl Gate {
     }
 
     fn enter(&self, kib: u32) -> Permit<'_> {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
+        debug_assert!(kib <= self.total_kib, "it would wait for ever");
         let mut queue = self.queue();
         let ticket = queue.next_ticket;
         queue.next_ticket += 1;
-        while queue.serving != ticket || queue.jobs >= processors || queue.kib > TOTAL_KIB - kib {
+        let fits = |queue: &Queue| queue.jobs < self.places && queue.kib <= self.total_kib - kib;
+        while queue.serving != ticket || !fits(&queue) {
             queue = self.moved.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         queue.serving += 1;
@@ -136,5 +143,76 @@ impl Drop for Permit<'_> {
         queue.kib -= self.kib;
         drop(queue);
         self.gate.moved.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Waits until so many stand before the gate.
+    fn until_waiting(gate: &Gate, count: u64) {
+        while gate.queue().next_ticket - gate.queue().serving < count {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn neither_places_nor_memory_are_ever_given_twice() {
+        for (places, kib, most) in [(4, 10, 4), (8, 30, 3), (8, 100, 1), (1, 1, 1)] {
+            let gate = Gate::new(places, 100);
+            let (inside, memory, seen) = (AtomicUsize::new(0), AtomicU32::new(0), AtomicUsize::new(0));
+            thread::scope(|scope| {
+                for _ in 0..24 {
+                    scope.spawn(|| {
+                        let _permit = gate.enter(kib);
+                        seen.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        assert!(memory.fetch_add(kib, Ordering::SeqCst) + kib <= 100);
+                        thread::sleep(Duration::from_millis(2));
+                        memory.fetch_sub(kib, Ordering::SeqCst);
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                    });
+                }
+            });
+            assert_eq!(seen.into_inner(), most, "{places} places, {kib} of 100 KiB each");
+        }
+    }
+
+    #[test]
+    fn a_great_one_is_not_overtaken_by_small_ones_that_came_later() {
+        let gate = Gate::new(8, 100);
+        let (entered, order) = mpsc::channel();
+        thread::scope(|scope| {
+            let first = gate.enter(50);
+            for (name, kib, waiting) in [("great", 80, 1), ("small", 10, 2), ("smaller", 1, 3)] {
+                let (gate, entered) = (&gate, entered.clone());
+                scope.spawn(move || {
+                    let _permit = gate.enter(kib);
+                    entered.send(name).unwrap();
+                });
+                until_waiting(gate, waiting);
+            }
+            assert!(order.try_recv().is_err());
+            drop(first);
+        });
+        assert_eq!(order.try_iter().next(), Some("great"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_forked_child_does_not_wait_for_the_threads_of_its_parent() {
+        use crate::memory::tests::{Ended, in_child};
+        let gate = Gate::of_this_process();
+        let permits: Vec<_> = (0..gate.places).map(|_| gate.enter(8)).collect();
+        let ended = in_child(|| {
+            let cost = Argon2Cost { memory_kib: 8, passes: 1, lanes: 1 };
+            argon2id(b"secret", b"somesalt", cost, &mut [0; 32]) == Ok(())
+        });
+        assert_eq!(ended, Ended::Well);
+        drop(permits);
     }
 }

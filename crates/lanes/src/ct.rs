@@ -1,32 +1,34 @@
 //! Markers for the constant-time checker.
 //!
-//! With the feature `ct-check`, on x86-64 and under valgrind's memcheck, bytes that [`secret`] marked make the program
-//! stand accused where it branches on them or uses them as an address; [`public`] takes the mark away, where a value
-//! may be known. Otherwise both do nothing.
+//! With the feature `ct-check`, on x86-64 and under valgrind's memcheck, bytes that [`secret`] marked make
+//! the program stand accused where it branches on them or uses them as an address; [`public`] takes the mark
+//! away, where a value may be known. Otherwise both do nothing.
 
-/// Marks `bytes` as secret: memcheck holds them for undefined.
+/// Marks `values` (bytes, words; one value through [`core::slice::from_ref`]) as secret: memcheck holds them
+/// for undefined.
 #[inline(always)]
-pub fn secret<T: ?Sized>(bytes: &T) {
-    request(0x4d43_0001, bytes); // VG_USERREQ__MAKE_MEM_UNDEFINED
+pub fn secret<T: Copy>(values: &[T]) {
+    request(0x4d43_0001, values); // VG_USERREQ__MAKE_MEM_UNDEFINED
 }
 
-/// Marks `bytes` as public: memcheck holds them for defined.
+/// Marks `values` as public: memcheck holds them for defined.
 #[inline(always)]
-pub fn public<T: ?Sized>(bytes: &T) {
-    request(0x4d43_0002, bytes); // VG_USERREQ__MAKE_MEM_DEFINED
+pub fn public<T: Copy>(values: &[T]) {
+    request(0x4d43_0002, values); // VG_USERREQ__MAKE_MEM_DEFINED
 }
 
 #[cfg(not(all(feature = "ct-check", target_arch = "x86_64")))]
 #[inline(always)]
-fn request<T: ?Sized>(_: u64, _: &T) {}
+fn request<T: Copy>(_: u64, _: &[T]) {}
 
-/// A valgrind client request: rotations of `rdi` that add up to nothing, and an exchange of `rbx` with itself, by which
-/// valgrind knows that `rax` points to a request and its arguments.
+/// A valgrind client request: rotations of `rdi` that add up to nothing, and an exchange of `rbx` with
+/// itself, by which valgrind knows that `rax` points to a request and its arguments.
 #[cfg(all(feature = "ct-check", target_arch = "x86_64"))]
-fn request<T: ?Sized>(name: u64, bytes: &T) {
-    let arguments = [name, (&raw const *bytes).addr() as u64, size_of_val(bytes) as u64, 0, 0, 0];
-    // SAFETY: natively the instructions change no register but the flags. Under valgrind `rdx` gets the answer, and
-    // memcheck changes its own notes about `bytes`, not their value. `arguments` lives through the call.
+fn request<T: Copy>(name: u64, values: &[T]) {
+    let arguments = [name, values.as_ptr().addr() as u64, size_of_val(values) as u64, 0, 0, 0];
+    // SAFETY: natively the instructions change no register but the flags. Under valgrind `rdx` gets the
+    // answer, and memcheck changes its own notes about `values`, not their value. `arguments` lives through
+    // the call.
     unsafe {
         core::arch::asm!(
             "rol rdi, 3",

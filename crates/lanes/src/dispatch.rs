@@ -3,6 +3,8 @@
 use core::fmt;
 use core::sync::atomic::{AtomicU8, Ordering};
 
+use crate::machine;
+
 /// A family of kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -37,29 +39,19 @@ impl Variant {
     }
 }
 
-/// A bit for each variant that this machine can run. The processor is asked at the first call; threads that race there
-/// find the same answer. [`Variant::Portable`] is always set, so that zero stands for "not yet asked".
+/// A bit for each variant that this machine can run. The processor is asked at the first call; threads that
+/// race there find the same answer. [`Variant::Portable`] is always set, so that zero stands for "not yet
+/// asked".
 fn available() -> u8 {
     static AVAILABLE: AtomicU8 = AtomicU8::new(0);
     match AVAILABLE.load(Ordering::Relaxed) {
         0 => {
-            let found = detect().fold(Variant::Portable.bit(), |set, variant| set | variant.bit());
+            let found = machine::detect().fold(Variant::Portable.bit(), |set, variant| set | variant.bit());
             AVAILABLE.store(found, Ordering::Relaxed);
             found
         }
         known => known,
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-use crate::x86::detect;
-
-#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-use crate::arm::detect;
-
-#[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))))]
-fn detect() -> impl Iterator<Item = Variant> {
-    core::iter::empty()
 }
 
 impl fmt::Display for Variant {
@@ -80,6 +72,10 @@ pub fn variants() -> impl Iterator<Item = Variant> {
     Variant::ALL.into_iter().filter(|variant| variant.is_available())
 }
 
+/// A line of a machine's table: few by …, up to how many; many by …, in groups of how many. The first line
+/// that the processor can run counts, so the fastest comes first; portable needs no line.
+pub(crate) type Line = (Variant, usize, Variant, usize);
+
 /// What [`window`](crate::window) and [`batch`](crate::batch) run for one hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -96,6 +92,18 @@ pub struct Choice {
     pub lanes: usize,
 }
 
+impl Choice {
+    pub(crate) fn first(hash: &'static str, lines: &[Line]) -> Self {
+        let available = available();
+        for &(few, few_max, many, lanes) in lines {
+            if (few.bit() | many.bit()) & !available == 0 {
+                return Self { hash, few, few_max, many, lanes };
+            }
+        }
+        Self { hash, few: Variant::Portable, few_max: 0, many: Variant::Portable, lanes: 1 }
+    }
+}
+
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { hash, few, few_max, many, lanes } = self;
@@ -107,22 +115,47 @@ impl fmt::Display for Choice {
     }
 }
 
-/// The first of `choices`, from the fastest down, that this machine can run. The last one is portable.
-pub(crate) fn first(hash: &'static str, choices: &[(Variant, usize, Variant, usize)]) -> Choice {
-    let available = available();
-    let mut chosen = Choice { hash, few: Variant::Portable, few_max: 0, many: Variant::Portable, lanes: 1 };
-    for &(few, few_max, many, lanes) in choices {
-        if (few.bit() | many.bit()) & !available == 0 {
-            chosen = Choice { hash, few, few_max, many, lanes };
-            break;
-        }
-    }
-    chosen
-}
-
 /// What this machine runs, for SHA-1, SHA-256 and SHA-512.
 #[must_use]
 pub fn describe() -> [Choice; 3] {
     use crate::hash::{Kernels, Sha1, Sha256, Sha512};
     [Sha1::choice(), Sha256::choice(), Sha512::choice()]
 }
+
+/// The kernels of a machine for one hash, as a module: `CHOICES` and `run`.
+macro_rules! kernels {
+    ($hash:ident in $rounds:ident; $choices:expr; $($(#[$when:meta])* $variant:ident in $unit:ident,)*) => {
+        pub(crate) mod $rounds {
+            use crate::dispatch::{Line, Variant};
+
+            /// From measurements.
+            pub(crate) const CHOICES: &[Line] = {
+                #[allow(unused_imports)]
+                use Variant::*;
+                &$choices
+            };
+
+            /// The truncated tag of each counter; portable, if the variant has no kernel for this hash.
+            ///
+            /// # Safety
+            ///
+            /// The processor can run `variant`.
+            pub(crate) unsafe fn run<'a, K: crate::key::Keys<'a, crate::$hash>>(
+                variant: Variant,
+                keys: K,
+                counters: &[u64],
+                values: &mut [u32],
+            ) {
+                match variant {
+                    $(
+                        $(#[$when])*
+                        // SAFETY: the caller knows that the processor can run the variant.
+                        Variant::$variant => unsafe { super::$unit::$rounds(keys, counters, values) },
+                    )*
+                    _ => crate::portable::$rounds::codes(keys, counters, values),
+                }
+            }
+        }
+    };
+}
+pub(crate) use kernels;

@@ -3,8 +3,8 @@
 use crate::Hash;
 use crate::key::{Keys, MacKey};
 
-/// Calls `codes` for each `N` counters and their keys. The last group is filled up with its last counter; what the
-/// added lanes compute is dropped.
+/// Calls `codes` for each `N` counters and their keys. The last group is filled up with its last counter;
+/// what the added lanes compute is dropped.
 #[inline(always)]
 pub(crate) fn groups<'a, const N: usize, H: Hash, K: Keys<'a, H>>(
     keys: K,
@@ -29,8 +29,8 @@ pub(crate) fn groups<'a, const N: usize, H: Hash, K: Keys<'a, H>>(
     }
 }
 
-/// A kernel for a vector type: `kernel!(unit, hash in its rounds, [vector; words of the state], lanes)`. It needs
-/// `of_key`, `of_keys`, `of_counters` and `into_words` of the type, which the unit's file writes.
+/// A kernel for a vector type: `kernel!(unit, hash in its rounds, [vector; words of the state], lanes)`. It
+/// needs `of_key`, `of_keys`, `of_counters` and `into_words` of the type, which the unit's file writes.
 macro_rules! kernel {
     ($feature:literal, $hash:ident in $rounds:ident, [$vector:ident; $state:literal], $lanes:literal) => {
         /// The truncated tag of each counter.

@@ -2,9 +2,9 @@
 
 use core::num::Wrapping;
 
-use crate::dispatch::{Choice, Variant, first};
+use crate::dispatch::{Choice, Variant};
 use crate::key::{Keys, MacKey};
-use crate::{portable, sha1, sha256, sha512};
+use crate::{machine, portable, sha1, sha256, sha512};
 
 /// A hash that [`MacKey`] can be made for. Sealed: [`Sha1`], [`Sha256`] and [`Sha512`].
 pub trait Hash: Kernels {
@@ -71,44 +71,8 @@ pub trait Kernels: Copy + Sized + 'static {
         Self: Hash;
 }
 
-use Variant::{Avx2, Avx512, Bmi2, Neon, Portable, ShaArm, ShaExt};
-
-/// Few, up to how many of them; many, in groups of how many. The first line that the machine can run is the fastest of
-/// those below it: a pass of wide lanes takes as long as that many by the other kernel.
-type Choices<const N: usize> = [(Variant, usize, Variant, usize); N];
-
-const SHA1: Choices<9> = [
-    (ShaExt, 8, Avx512, 16),
-    (ShaExt, 6, Avx2, 8),
-    (ShaExt, 0, ShaExt, 1),
-    (Bmi2, 1, Avx512, 16),
-    (Bmi2, 2, Avx2, 8),
-    (Bmi2, 0, Bmi2, 1),
-    (ShaArm, 0, ShaArm, 1),
-    (Portable, 1, Neon, 4),
-    (Portable, 0, Portable, 1),
-];
-
-const SHA256: Choices<8> = [
-    (ShaExt, 10, Avx512, 16),
-    (ShaExt, 0, ShaExt, 1),
-    (Bmi2, 1, Avx512, 16),
-    (Bmi2, 2, Avx2, 8),
-    (Bmi2, 0, Bmi2, 1),
-    (ShaArm, 0, ShaArm, 1),
-    (Portable, 1, Neon, 4),
-    (Portable, 0, Portable, 1),
-];
-
-const SHA512: Choices<4> =
-    [(Bmi2, 1, Avx512, 8), (Bmi2, 2, Avx2, 4), (Bmi2, 0, Bmi2, 1), (Portable, 0, Portable, 1)];
-
-macro_rules! kernels {
-    (
-        $hash:ident, $name:literal, $rounds:ident, [$word:ty; $state:literal], $tag:literal;
-        $choices:expr;
-        $($(#[$when:meta])* $variant:ident $kernel:path,)*
-    ) => {
+macro_rules! hash {
+    ($hash:ident, $name:literal, $rounds:ident, [$word:ty; $state:literal], $tag:literal) => {
         impl Kernels for $hash {
             type Word = $word;
             type State = [$word; $state];
@@ -134,7 +98,7 @@ macro_rules! kernels {
             }
 
             fn choice() -> Choice {
-                first($name, &$choices)
+                Choice::first($name, machine::$rounds::CHOICES)
             }
 
             unsafe fn run<'a, K: Keys<'a, Self>>(
@@ -143,62 +107,13 @@ macro_rules! kernels {
                 counters: &[u64],
                 values: &mut [u32],
             ) {
-                match variant {
-                    $(
-                        $(#[$when])*
-                        // SAFETY: the caller knows that the processor can run the variant.
-                        Variant::$variant => unsafe { $kernel(keys, counters, values) },
-                    )*
-                    _ => portable::$rounds::codes(keys, counters, values),
-                }
+                // SAFETY: the caller knows that the processor can run the variant.
+                unsafe { machine::$rounds::run(variant, keys, counters, values) }
             }
         }
     };
 }
 
-kernels! {
-    Sha1, "SHA-1", sha1, [u32; 5], 20;
-    SHA1;
-    #[cfg(target_arch = "x86_64")]
-    Bmi2 crate::x86::bmi2::sha1,
-    #[cfg(target_arch = "x86_64")]
-    ShaExt crate::x86::sha_ext::sha1,
-    #[cfg(target_arch = "x86_64")]
-    Avx2 crate::x86::avx2::sha1,
-    #[cfg(target_arch = "x86_64")]
-    Avx512 crate::x86::avx512::sha1,
-    #[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "neon"))]
-    Neon crate::arm::neon::sha1,
-    #[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "sha2"))]
-    ShaArm crate::arm::sha_ext::sha1,
-}
-
-kernels! {
-    Sha256, "SHA-256", sha256, [u32; 8], 32;
-    SHA256;
-    #[cfg(target_arch = "x86_64")]
-    Bmi2 crate::x86::bmi2::sha256,
-    #[cfg(target_arch = "x86_64")]
-    ShaExt crate::x86::sha_ext::sha256,
-    #[cfg(target_arch = "x86_64")]
-    Avx2 crate::x86::avx2::sha256,
-    #[cfg(target_arch = "x86_64")]
-    Avx512 crate::x86::avx512::sha256,
-    #[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "neon"))]
-    Neon crate::arm::neon::sha256,
-    #[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "sha2"))]
-    ShaArm crate::arm::sha_ext::sha256,
-}
-
-kernels! {
-    Sha512, "SHA-512", sha512, [u64; 8], 64;
-    SHA512;
-    #[cfg(target_arch = "x86_64")]
-    Bmi2 crate::x86::bmi2::sha512,
-    #[cfg(target_arch = "x86_64")]
-    Avx2 crate::x86::avx2::sha512,
-    #[cfg(target_arch = "x86_64")]
-    Avx512 crate::x86::avx512::sha512,
-    #[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "neon"))]
-    Neon crate::arm::neon::sha512,
-}
+hash!(Sha1, "SHA-1", sha1, [u32; 5], 20);
+hash!(Sha256, "SHA-256", sha256, [u32; 8], 32);
+hash!(Sha512, "SHA-512", sha512, [u64; 8], 64);

@@ -1,10 +1,11 @@
-//! HMAC keys (RFC 2104) as two midstates: the states of the hash behind the inner and the outer pad. A midstate is as
-//! good as the key.
+//! HMAC keys (RFC 2104) as two midstates: the states of the hash behind the inner and the outer pad. A
+//! midstate is as good as the key.
 
 use core::fmt;
 use core::sync::atomic::{Ordering, compiler_fence};
 
 use crate::hash::Hash;
+use crate::machine;
 
 /// An HMAC key, ready to compute codes: two midstates, wiped on drop.
 #[derive(Clone)]
@@ -14,7 +15,8 @@ pub struct MacKey<H: Hash> {
 }
 
 impl<H: Hash> MacKey<H> {
-    /// RFC 2104 §2: the key is padded with zeros to a block of the hash. It takes as long for any key, short or long.
+    /// RFC 2104 §2: the key is padded with zeros to a block of the hash. It takes as long for any key, short
+    /// or long.
     ///
     /// # Errors
     ///
@@ -118,12 +120,9 @@ impl<'a, H: Hash> Keys<'a, H> for Each<'a, H> {
 
     #[inline(always)]
     fn prefetch(self, index: usize) {
-        #[cfg(target_arch = "x86_64")]
         if let Some(key) = self.0.get(index) {
-            crate::x86::prefetch(*key);
+            machine::prefetch(*key);
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = index;
     }
 
     #[inline(always)]

@@ -1,14 +1,14 @@
 //! What the rounds need of a machine word: the operations of FIPS 180-4 §3.2 and §4.1, in every lane at once.
 //!
-//! The rounds are written once, over this trait. [`crate::portable`] has one lane; each vector unit has as many as
-//! its registers hold.
+//! The rounds are written once, over this trait. [`crate::portable`] has one lane; each vector unit has as
+//! many as its registers hold.
 
 use core::ops::{Add, BitAnd, BitOr, BitXor};
 
 /// One word in each lane.
 ///
-/// A value of a vector type is itself the proof that the processor has the instructions: its only constructors that
-/// need no other value are `unsafe`. So the operations are safe to call.
+/// A value of a vector type is itself the proof that the processor has the instructions: its only
+/// constructors that need no other value are `unsafe`. So the operations are safe to call.
 pub(crate) trait Lanes:
     Copy + Add<Output = Self> + BitAnd<Output = Self> + BitOr<Output = Self> + BitXor<Output = Self>
 {
@@ -50,7 +50,8 @@ pub(crate) trait Lanes:
     }
 }
 
-/// [`Lanes`] for a vector type, from the instructions of its unit: `vector!(name(register): lanes × word, …)`.
+/// [`Lanes`] for a vector type, from the instructions of its unit: `vector!(name(register): lanes × word,
+/// …)`.
 macro_rules! vector {
     (
         $name:ident($register:ty): $lanes:literal x $word:ty;
@@ -110,7 +111,8 @@ macro_rules! vector {
 }
 pub(crate) use vector;
 
-/// Calls a function once for each index, as a constant: `unroll!(f(x); 0 1)` is `f::<0, _>(x); f::<1, _>(x);`.
+/// Calls a function once for each index, as a constant: `unroll!(f(x); 0 1)` is `f::<0, _>(x); f::<1,
+/// _>(x);`.
 macro_rules! unroll {
     ($function:ident $arguments:tt; $($index:literal)*) => {
         $( $function::<$index, _> $arguments; )*

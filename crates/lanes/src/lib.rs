@@ -1,9 +1,10 @@
 //! HMAC over one 8-byte counter, in SIMD lanes: the inner loop of one-time passwords.
 //!
-//! A code of HOTP (RFC 4226) or TOTP (RFC 6238) is HMAC (RFC 2104) with SHA-1, SHA-256 or SHA-512 (FIPS 180-4) over a
-//! big-endian counter, truncated to 31 bits (RFC 4226 §5.3). [`MacKey`] keeps a key as the two states behind its inner
-//! and outer pad, so that a code costs two compressions; [`window`] computes many counters of one key at once and
-//! [`batch`] one counter of each of many keys. Decimal digits and comparison are the caller's.
+//! A code of HOTP (RFC 4226) or TOTP (RFC 6238) is HMAC (RFC 2104) with SHA-1, SHA-256 or SHA-512 (FIPS
+//! 180-4) over a big-endian counter, truncated to 31 bits (RFC 4226 §5.3). [`MacKey`] keeps a key as the two
+//! states behind its inner and outer pad, so that a code costs two compressions; [`window`] computes many
+//! counters of one key at once and [`batch`] one counter of each of many keys. Decimal digits and comparison
+//! are the caller's.
 //!
 //! ```
 //! use zamok_lanes::{MacKey, Sha1, window};
@@ -17,18 +18,17 @@
 //!
 //! # Constant time
 //!
-//! No branch, no address and no shift count depends on a key, a tag or a code; the number of counters is public. The
-//! markers in [`ct`] let a checker confirm it. Keys are wiped when dropped; registers and spilled words are not.
+//! No branch, no address and no shift count depends on a key, a tag or a code; the number of counters is
+//! public. The markers in [`ct`] let a checker confirm it. Keys are wiped when dropped; registers and spilled
+//! words are not.
 //!
 //! # Which instructions
 //!
-//! [`describe`] tells what runs. On x86-64 the processor is asked once, without an operating system. On aarch64 it
-//! cannot be asked without one, so the instructions are those that the program is compiled for.
+//! [`describe`] tells what runs. On x86-64 the processor is asked once, without an operating system. On
+//! aarch64 it cannot be asked without one, so the instructions are those that the program is compiled for.
 
 #![no_std]
 
-#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-mod arm;
 mod dispatch;
 mod groups;
 mod hash;
@@ -39,8 +39,21 @@ mod sha1;
 mod sha256;
 mod sha512;
 mod truncate;
-#[cfg(target_arch = "x86_64")]
-mod x86;
+
+// The vector units of the machine. Targets that keep SSE or NEON from their programs (kernels of operating
+// systems) have none.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[path = "x86/mod.rs"]
+mod machine;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+#[path = "arm/mod.rs"]
+mod machine;
+#[cfg(not(any(
+    all(target_arch = "x86_64", target_feature = "sse2"),
+    all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"),
+)))]
+#[path = "other.rs"]
+mod machine;
 
 pub mod ct;
 

@@ -54,7 +54,8 @@ macro_rules! kernel {
                 crate::$rounds::hmac(midstates, $counter(counter)).map(|word| word.0)
             }
 
-            /// The truncated tag of one counter. Inlined into kernels that are compiled for more instructions.
+            /// The truncated tag of one counter. Inlined into kernels that are compiled for more
+            /// instructions.
             #[inline(always)]
             pub(crate) fn code(key: &MacKey<$hash>, counter: u64) -> u32 {
                 let midstates = key.midstates.map(|state| state.map(Wrapping));

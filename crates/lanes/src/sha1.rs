@@ -1,5 +1,5 @@
-//! SHA-1 (FIPS 180-4 §6.1) of one block, HMAC (RFC 2104) of one counter and its truncation (RFC 4226 §5.3), over any
-//! number of lanes.
+//! SHA-1 (FIPS 180-4 §6.1) of one block, HMAC (RFC 2104) of one counter and its truncation (RFC 4226 §5.3),
+//! over any number of lanes.
 
 use crate::lanes::{Lanes, unroll};
 
@@ -18,8 +18,8 @@ pub(crate) fn code<V: Lanes<Word = u32>>(midstates: [[V; 5]; 2], counter: [V; 2]
 
 /// HMAC-SHA-1 over the counter, from the states after the inner and the outer pad.
 ///
-/// The constant words of both messages reach the unrolled rounds as constants, so that the compiler folds them out
-/// of the schedule.
+/// The constant words of both messages reach the unrolled rounds as constants, so that the compiler folds
+/// them out of the schedule.
 #[inline(always)]
 pub(crate) fn hmac<V: Lanes<Word = u32>>([inner, outer]: [[V; 5]; 2], [high, low]: [V; 2]) -> [V; 5] {
     let [zero, one] = [high.same(0), high.same(0x8000_0000)];

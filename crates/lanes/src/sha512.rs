@@ -1,5 +1,5 @@
-//! SHA-512 (FIPS 180-4 §6.4) of one block, HMAC (RFC 2104) of one counter and its truncation (RFC 4226 §5.3), over any
-//! number of lanes.
+//! SHA-512 (FIPS 180-4 §6.4) of one block, HMAC (RFC 2104) of one counter and its truncation (RFC 4226 §5.3),
+//! over any number of lanes.
 
 use core::hint::black_box;
 
@@ -46,8 +46,8 @@ pub(crate) fn code<V: Lanes<Word = u64>>(midstates: [[V; 8]; 2], counter: [V; 1]
 
 /// HMAC-SHA-512 over the counter, from the states after the inner and the outer pad.
 ///
-/// The constant words of both messages reach the unrolled rounds as constants, so that the compiler folds them out
-/// of the schedule.
+/// The constant words of both messages reach the unrolled rounds as constants, so that the compiler folds
+/// them out of the schedule.
 #[inline(always)]
 pub(crate) fn hmac<V: Lanes<Word = u64>>([inner, outer]: [[V; 8]; 2], [counter]: [V; 1]) -> [V; 8] {
     let [zero, one] = [counter.same(0), counter.same(1 << 63)];
@@ -64,12 +64,13 @@ pub(crate) fn hmac<V: Lanes<Word = u64>>([inner, outer]: [[V; 8]; 2], [counter]:
     compress(outer, block)
 }
 
-/// FIPS 180-4 §6.4.2. The first 32 rounds, where words are still constant, are unrolled; the rest is a loop, so that
-/// the code stays small enough for the instruction cache.
+/// FIPS 180-4 §6.4.2. The first 32 rounds, where words are still constant, are unrolled; the rest is a loop,
+/// so that the code stays small enough for the instruction cache.
 #[inline(always)]
 pub(crate) fn compress<V: Lanes<Word = u64>>(state: [V; 8], mut block: [V; 16]) -> [V; 8] {
     let (mut s, w) = (state, &mut block);
-    // Read from memory: constants within the instructions make the code longer, and are added last, where it waits.
+    // Read from memory: constants within the instructions make the code longer, and are added last, where it
+    // waits.
     let k = black_box(&K);
     unroll!(round(&mut s, w, &k[..16]); 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
     unroll!(extended_round(&mut s, w, &k[16..32]); 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);

@@ -1,7 +1,7 @@
 //! Dynamic truncation (RFC 4226 §5.3): the 31 bits at the offset that the last half-byte of the tag names.
 //!
-//! The offset depends on the key, so nothing is indexed, shifted or branched by it: each of its bits is a mask that
-//! keeps or replaces, and the shifts are by constants.
+//! The offset depends on the key, so nothing is indexed, shifted or branched by it: each of its bits is a
+//! mask that keeps or replaces, and the shifts are by constants.
 
 use crate::lanes::Lanes;
 
@@ -23,7 +23,8 @@ pub(crate) fn words32<V: Lanes<Word = u32>>(head: [V; 5], last: V) -> V {
 pub(crate) fn words64<V: Lanes<Word = u64>>(head: [V; 3], last: V) -> V {
     let [m8, m4] = [last.shr::<3>().odd(), last.shr::<2>().odd()];
     let [m2, m1] = [last.shr::<1>().odd(), last.odd()];
-    // Offset bit 3: skip a word. Bit 2: skip half of one; then seven bytes are left to choose from, all in `x`.
+    // Offset bit 3: skip a word. Bit 2: skip half of one; then seven bytes are left to choose from, all in
+    // `x`.
     let [x, y] = [m8.choose(head[1], head[0]), m8.choose(head[2], head[1])];
     let x = m4.choose(x.shl::<32>() | y.shr::<32>(), x);
     let x = m2.choose(x.shl::<16>(), x);

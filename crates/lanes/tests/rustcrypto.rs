@@ -177,3 +177,17 @@ fn every_offset_sha256() {
 fn every_offset_sha512() {
     every_offset::<Sha512>();
 }
+
+#[test]
+#[should_panic(expected = "as many values as counters")]
+fn a_window_without_room_for_its_values_panics() {
+    let key = MacKey::<Sha1>::new(b"key").expect("short");
+    window(&key, &[1, 2, 3], &mut [0; 2]);
+}
+
+#[test]
+#[should_panic(expected = "as many keys as counters")]
+fn a_batch_without_its_keys_panics() {
+    let key = MacKey::<Sha1>::new(b"key").expect("short");
+    batch(&[&key], &[1, 2], &mut [0; 2]);
+}

@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 /// For how long a statement waits for another process before it is `Contended`.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// More than there are statements: each is prepared once a connection.
 const CACHED_STATEMENTS: usize = 32;
@@ -51,4 +51,41 @@ pub(crate) fn connect_beside(path: &Path) -> rusqlite::Result<Connection> {
 /// Whether closing this connection leaves the log as it is.
 pub(crate) fn keep_log(connection: &Connection, keep: bool) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::SqliteStore;
+
+    #[test]
+    fn every_connection_has_the_settings_of_the_format() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("store.db");
+        let _store = SqliteStore::create(&path).expect("a new store");
+        let connection = super::connect_beside(&path).expect("a connection");
+        let settings = [
+            ("journal_mode", "wal"),
+            ("synchronous", "2"),
+            ("fullfsync", "1"),
+            ("checkpoint_fullfsync", "1"),
+            ("secure_delete", "1"),
+            ("cell_size_check", "1"),
+            ("trusted_schema", "0"),
+            ("busy_timeout", "10000"),
+            ("temp_store", "2"),
+            ("application_id", "1516334443"),
+            ("user_version", "1"),
+            ("encoding", "UTF-8"),
+            ("auto_vacuum", "0"),
+        ];
+        for (name, expected) in settings {
+            let found = connection.pragma_query_value(None, name, |row| {
+                Ok(match row.get_ref(0)? {
+                    rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+                    text => text.as_str()?.to_owned(),
+                })
+            });
+            assert_eq!(found.as_deref(), Ok(expected), "{name}");
+        }
+    }
 }

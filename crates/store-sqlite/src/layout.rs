@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Error, ErrorCode, MAIN_DB, Transaction, TransactionBehavior};
 use zamok_core::store::StoreFault;
 
-use crate::{connection, fault::fault, read, sql};
+use crate::{connection, fault::fault, place, read, sql};
 
 /// `Zamk`: SQLite's header field for the program that a file belongs to.
 const APPLICATION_ID: i32 = 0x5a61_6d6b;
@@ -39,9 +40,11 @@ pub(crate) enum Purpose {
 
 /// Makes sure that the file is a sound store of the newest layout.
 pub(crate) fn prepare(connection: &mut Connection, purpose: Purpose, path: &Path) -> Result<(), StoreFault> {
+    let is_readonly = read(connection.is_readonly(MAIN_DB))?;
     let found = Found::read(connection).map_err(|error| opening_fault(path, &error))?;
+
     match found {
-        Found { application: APPLICATION_ID, version, .. } if version > SUPPORTED || version < 0 => {
+        Found { application: APPLICATION_ID, version, .. } if !(0..=SUPPORTED).contains(&version) => {
             return Err(StoreFault::Layout {
                 found: version.cast_unsigned(),
                 supported: SUPPORTED.cast_unsigned(),
@@ -52,30 +55,44 @@ pub(crate) fn prepare(connection: &mut Connection, purpose: Purpose, path: &Path
         Found { application: 0, version: 0, is_blank: true } if purpose == Purpose::Create => {}
         _ => return Err(StoreFault::Foreign),
     }
-    if read(connection.is_readonly(MAIN_DB))? {
+    if is_readonly {
         // A vault counts an attempt before it opens, so a store that cannot be written opens nothing.
         return Err(StoreFault::ReadOnly);
     }
     read(connection::keep_log(connection, true))?;
-    let mode: String =
-        read(connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)))?;
-    if mode != "wal" {
+    if read(write_ahead(connection))? != "wal" {
         return Err(StoreFault::NotDurable);
     }
-    read(migrate(connection))?;
-    check_schema(connection)?;
-    let pages: i64 = read(connection.pragma_query_value(None, "page_count", |row| row.get(0)))?;
-    if pages <= CHECKED_PAGES && read(report(connection, "PRAGMA quick_check(1)"))? != Vec::<String>::new() {
-        return Err(StoreFault::Corrupt);
+    if read(migrate(connection))? == Migrated::Now {
+        // Into the file with it: whatever happens to the log, the file stays a store. Nothing hangs on it, so a
+        // process that is in the way may stay there.
+        let _ = connection.pragma_query_value(None, "wal_checkpoint", |_| Ok(()));
     }
-    Ok(())
+    check_schema(connection)?;
+    check_content(connection, path)
+}
+
+/// Switches to the write-ahead log, for good, and answers with the mode that the file is in then.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
+    let deadline = Instant::now() + connection::BUSY_TIMEOUT;
+    loop {
+        // SQLite does not wait for other processes by itself here.
+        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)) {
+            Err(error) if fault(&error) == StoreFault::Contended && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return result,
+        }
+    }
 }
 
 /// The fault behind an error of opening.
 pub(crate) fn opening_fault(path: &Path, error: &Error) -> StoreFault {
     match error.sqlite_error_code() {
+        // Opened by ourselves only here: closing a file drops SQLite's locks on it, which no longer matter then.
+        // A file that can be read lacks a log that can be written.
+        Some(ErrorCode::CannotOpen) if File::open(path).is_ok() => StoreFault::ReadOnly,
         Some(ErrorCode::CannotOpen) => StoreFault::Denied,
-        // Read by ourselves only here: closing a file drops SQLite's locks on it, which no longer matter then.
         Some(ErrorCode::NotADatabase) if !begins_as_sqlite(path) => StoreFault::Foreign,
         _ => fault(error),
     }
@@ -104,11 +121,13 @@ struct Found {
 }
 
 impl Found {
-    fn read(connection: &Connection) -> rusqlite::Result<Self> {
+    /// As one moment saw it: another process may be making the store just now.
+    fn read(connection: &mut Connection) -> rusqlite::Result<Self> {
+        let connection = connection.transaction()?;
         Ok(Self {
             application: connection.pragma_query_value(None, "application_id", |row| row.get(0))?,
-            version: version(connection)?,
-            is_blank: sql::list_schema(connection)?.is_empty(),
+            version: version(&connection)?,
+            is_blank: sql::list_schema(&connection)?.is_empty(),
         })
     }
 }
@@ -117,10 +136,17 @@ fn version(connection: &Connection) -> rusqlite::Result<i32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
+/// Whether a migration had something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Migrated {
+    Now,
+    Before,
+}
+
 /// Carries out what is missing, in one transaction; another process may have done it meanwhile.
-fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+fn migrate(connection: &mut Connection) -> rusqlite::Result<Migrated> {
     if version(connection)? == SUPPORTED {
-        return Ok(());
+        return Ok(Migrated::Before);
     }
     let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
     let done = usize::try_from(version(&transaction)?).unwrap_or(0);
@@ -129,7 +155,25 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", SUPPORTED)?;
-    transaction.commit()
+    transaction.commit()?;
+    Ok(Migrated::Now)
+}
+
+/// Finds a cut file, and in a small one everything else that is out of joint.
+fn check_content(connection: &Connection, path: &Path) -> Result<(), StoreFault> {
+    let number = |pragma| read(connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)));
+    let (pages, page_size) = (number("page_count")?, number("page_size")?);
+    // SQLite takes a part of a page for a page. In this order another process may commit, or close, meanwhile.
+    let log_is_empty = place::log_length(path)? == 0;
+    let expected = pages.checked_mul(page_size).and_then(|length| u64::try_from(length).ok());
+    let length = place::length(path)?;
+    if log_is_empty && expected.is_none_or(|expected| length < expected) {
+        return Err(StoreFault::Corrupt);
+    }
+    if pages <= CHECKED_PAGES && !read(report(connection, "PRAGMA quick_check(1)"))?.is_empty() {
+        return Err(StoreFault::Corrupt);
+    }
+    Ok(())
 }
 
 /// The schema must be, word for word, the one that this program would make: no trigger, no view, no other column.

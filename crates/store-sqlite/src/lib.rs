@@ -120,14 +120,19 @@ impl SqliteStore {
     pub fn backup_to(&self, path: impl AsRef<Path>) -> Result<(), StoreFault> {
         let part = place::beside(path.as_ref());
         place::make_new(&part)?;
-        let copied = self
-            .readers
-            .with(&self.place, |connection| sql::copy_whole(connection, &part))
-            .and_then(|()| place::publish(&part, path.as_ref()));
+        let copied = self.copy_into(&part).and_then(|()| place::publish(&part, path.as_ref()));
         if copied.is_err() {
             let _ = fs::remove_file(&part);
         }
         copied
+    }
+
+    // On a connection of its own: those of the pool refuse to write, even into another file.
+    fn copy_into(&self, part: &Path) -> Result<(), StoreFault> {
+        self.place.intact()?;
+        let connection = read(connection::connect_beside(self.place.path()))?;
+        read(sql::copy_whole(&connection, part))?;
+        self.place.intact()
     }
 
     /// Reads every page and says what is wrong; an empty list is a sound file. Takes time in proportion to its size.

@@ -72,9 +72,8 @@ impl Place {
     }
 
     #[cfg(test)]
-    pub(crate) fn forked(mut self) -> Self {
+    pub(crate) fn pretend_to_be_forked(&mut self) {
         self.process = self.process.wrapping_add(1);
-        self
     }
 }
 
@@ -94,11 +93,10 @@ pub(crate) fn make(path: &Path) -> Result<PathBuf, StoreFault> {
     }
     let path = path.canonicalize().map_err(|error| io_fault(&error))?;
     let found = metadata(&path)?;
-    let lost_log = || fs::metadata(suffixed(&path, "-wal")).is_ok_and(|log| log.len() > 0);
     match (found.is_file(), found.len()) {
         (false, _) => Err(StoreFault::Foreign),
         // A store that was cut to nothing; its log is evidence.
-        (true, 0) if lost_log() => Err(StoreFault::Corrupt),
+        (true, 0) if log_length(&path)? > 0 => Err(StoreFault::Corrupt),
         (true, _) => Ok(path),
     }
 }
@@ -123,6 +121,19 @@ pub(crate) fn publish(part: &Path, path: &Path) -> Result<(), StoreFault> {
         .and_then(|()| fs::remove_file(part));
     moved.map_err(|error| io_fault(&error))?;
     flush_folder(path)
+}
+
+/// The length of the file.
+pub(crate) fn length(path: &Path) -> Result<u64, StoreFault> {
+    Ok(metadata(path)?.len())
+}
+
+/// The length of its write-ahead log; 0 when there is none.
+pub(crate) fn log_length(path: &Path) -> Result<u64, StoreFault> {
+    match length(&suffixed(path, "-wal")) {
+        Err(StoreFault::Missing) => Ok(0),
+        length => length,
+    }
 }
 
 fn flush_folder(path: &Path) -> Result<(), StoreFault> {

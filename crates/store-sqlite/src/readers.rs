@@ -39,16 +39,9 @@ impl Readers {
             return Err(StoreFault::Unavailable);
         }
         let mut lease = self.lease();
-        let connection = match lease.connection.take() {
-            Some(connection) => connection,
-            None => read(open(place))?,
-        };
-        let answer = read(ask(&connection));
-        // Asked after the read, so that no answer comes from a file that nobody else can see.
+        let answer = lease.ask(place, ask);
+        // Looked at after the read, so that no answer, and no other fault, comes from files that nobody else can see.
         place.intact()?;
-        if !matches!(answer, Err(StoreFault::Unavailable | StoreFault::Corrupt)) {
-            lease.connection = Some(connection);
-        }
         answer
     }
 
@@ -88,6 +81,24 @@ fn open(place: &Place) -> rusqlite::Result<Connection> {
 struct Lease<'a> {
     readers: &'a Readers,
     connection: Option<Connection>,
+}
+
+impl Lease<'_> {
+    fn ask<T>(
+        &mut self,
+        place: &Place,
+        ask: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreFault> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => read(open(place))?,
+        };
+        let answer = read(ask(&connection));
+        if !matches!(answer, Err(StoreFault::Unavailable | StoreFault::Corrupt)) {
+            self.connection = Some(connection);
+        }
+        answer
+    }
 }
 
 impl Drop for Lease<'_> {

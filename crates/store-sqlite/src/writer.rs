@@ -130,14 +130,22 @@ impl Writer {
     ) -> Result<Vec<Answer>, Failure> {
         failpoint::reached(Point::BeforeTransaction);
         let connection = ready(slot, place).map_err(Failure::Begin)?;
-        connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| Failure::Begin(fault(&error)))?;
-        failpoint::reached(Point::AfterBegin);
-        let result = self.apply_and_commit(connection, place, group);
+        let result = connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .map_err(|error| Failure::Begin(fault(&error)))
+            .and_then(|()| self.apply_and_commit(connection, place, group));
         if !connection.is_autocommit() {
             // Where even this fails, `ready` takes another connection for the next group.
             let _ = connection.execute_batch("ROLLBACK");
         }
-        result
+        match result {
+            // Files that were taken away make for strange errors: the reason comes first.
+            Err(failure @ (Failure::Begin(_) | Failure::Apply(_))) => {
+                place.intact().map_err(Failure::Begin)?;
+                Err(failure)
+            }
+            result => result,
+        }
     }
 
     fn apply_and_commit(
@@ -146,6 +154,7 @@ impl Writer {
         place: &Place,
         group: &[Arc<Ticket>],
     ) -> Result<Vec<Answer>, Failure> {
+        failpoint::reached(Point::AfterBegin);
         let (answers, trace) = apply_all(connection, group).map_err(|error| Failure::Apply(fault(&error)))?;
         place.intact().map_err(Failure::Begin)?;
         if trace == Trace::None {
@@ -247,5 +256,119 @@ fn hand_out(group: &[Arc<Ticket>], answers: Vec<Answer>) {
 fn hand_out_fault(group: &[Arc<Ticket>], fault: StoreFault) {
     for ticket in group {
         let _ = ticket.answer.set(Err(fault));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zamok_core::store::{RowKey, Store, Table};
+
+    use super::*;
+    use crate::SqliteStore;
+
+    fn change(number: u64) -> Change {
+        let mut change = Change::new(ChangeId(u128::from(number).to_be_bytes()));
+        change.insert(RowKey::new(Table(900), number.to_be_bytes()), Vec::new()).expect("a small change");
+        change
+    }
+
+    #[test]
+    fn as_many_ids_are_remembered_as_promised_and_older_ones_go_in_small_steps() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut store = SqliteStore::create(folder.path().join("store.db")).expect("a new store");
+        let known = |store: &SqliteStore| {
+            let count = |connection: &Connection| {
+                connection.query_row("SELECT count(*) FROM changes", [], |row| row.get::<_, i64>(0))
+            };
+            store.readers.with(&store.place, count).expect("a count")
+        };
+        for number in 0..100 {
+            assert_eq!(store.commit(&change(number)), Ok(Outcome::Committed));
+        }
+        assert_eq!(known(&store), 100);
+        store.writer.remembered = 10;
+        assert_eq!(store.commit(&change(100)), Ok(Outcome::Committed));
+        assert_eq!(known(&store), 97, "one more, and four less");
+        for number in 101..200 {
+            assert_eq!(store.commit(&change(number)), Ok(Outcome::Committed));
+        }
+        assert_eq!(known(&store), 10);
+        for number in 190..200 {
+            assert_eq!(
+                store.commit(&change(number)),
+                Ok(Outcome::Committed),
+                "change {number} is remembered"
+            );
+        }
+        assert!(
+            matches!(store.commit(&change(189)), Ok(Outcome::Conflict(_))),
+            "it is not, and its row is there"
+        );
+    }
+
+    #[test]
+    fn one_request_for_which_there_is_no_room_does_not_fail_its_neighbours() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::create(folder.path().join("store.db")).expect("a new store");
+        let mut large = Change::new(ChangeId([9; 16]));
+        large.insert(RowKey::new(Table(900), *b"large"), vec![0; Change::MAX_VALUE]).expect("just fits");
+        let tickets = [change(1), large, change(2)]
+            .map(|change| Arc::new(Ticket { request: Request::Commit(change), answer: OnceLock::new() }));
+        let bounded = store.writer.connection().as_ref().expect("a connection").pragma_update_and_check(
+            None,
+            "max_page_count",
+            20,
+            |row| row.get::<_, i64>(0),
+        );
+        assert_eq!(bounded, Ok(20));
+        store.writer.work(&store.place, &tickets);
+        let answers = tickets.map(|ticket| match ticket.answer.get() {
+            Some(Ok(Answer::Commit(outcome))) => Ok(outcome.clone()),
+            Some(Err(fault)) => Err(*fault),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(answers, [Ok(Outcome::Committed), Err(StoreFault::Full), Ok(Outcome::Committed)]);
+    }
+
+    #[test]
+    fn a_caller_that_panics_leaves_nobody_waiting_and_the_store_usable() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::create(folder.path().join("store.db")).expect("a new store");
+        let ticket = Arc::new(Ticket { request: Request::Commit(change(1)), answer: OnceLock::new() });
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            store.writer.queue().somebody_works = true;
+            let _turn = Turn { writer: &store.writer, group: vec![Arc::clone(&ticket)] };
+            let slot = store.writer.connection();
+            slot.as_ref().expect("a connection").execute_batch("BEGIN IMMEDIATE").expect("a transaction");
+            panic!("in the middle of it");
+        }));
+        assert!(panicked.is_err());
+        assert!(matches!(ticket.answer.get(), Some(Err(StoreFault::OutcomeUnknown))));
+        assert_eq!(store.resolve(ChangeId(u128::to_be_bytes(1))), Ok(Resolution::Aborted));
+        assert_eq!(store.commit(&change(2)), Ok(Outcome::Committed));
+    }
+
+    #[test]
+    fn a_forked_child_is_refused_and_closes_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("store.db");
+        let mut store = SqliteStore::create(&path).expect("a new store");
+        let parent = SqliteStore::open(&path).expect("the same store");
+        let row = RowKey::new(Table(900), 1_u64.to_be_bytes());
+        assert_eq!(store.commit(&change(1)), Ok(Outcome::Committed));
+        assert!(store.get(&row).is_ok_and(|row| row.is_some()));
+        store.place.pretend_to_be_forked();
+        // As if a thread that did not survive the fork held every lock.
+        let queue = store.writer.queue();
+        let connection = store.writer.connection();
+        assert_eq!(store.commit(&change(2)), Err(StoreFault::Unavailable));
+        assert_eq!(store.resolve(ChangeId([0; 16])), Err(StoreFault::Unavailable));
+        assert_eq!(store.get(&row), Err(StoreFault::Unavailable));
+        assert_eq!(store.check(), Err(StoreFault::Unavailable));
+        assert_eq!(store.backup_to(folder.path().join("copy.db")), Err(StoreFault::Unavailable));
+        drop((queue, connection));
+        drop(store);
+        assert_eq!(parent.commit(&change(3)), Ok(Outcome::Committed));
+        assert!(parent.get(&row).is_ok_and(|row| row.is_some()));
     }
 }

@@ -1,6 +1,7 @@
 //! The SQLite store passes the suite, all of it.
 
 use std::process::Command;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
@@ -8,13 +9,14 @@ use zamok_store_conformance::{Factory, Fresh, reexecuted};
 use zamok_store_sqlite::SqliteStore;
 
 struct InFiles {
-    folder: TempDir,
+    /// Made when it is needed: a helper process that is killed would leave it behind.
+    folder: OnceLock<TempDir>,
     made: AtomicU64,
 }
 
 impl InFiles {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder"), made: AtomicU64::new(0) }
+        Self { folder: OnceLock::new(), made: AtomicU64::new(0) }
     }
 }
 
@@ -23,7 +25,8 @@ impl Factory for InFiles {
 
     fn fresh(&self) -> Fresh<SqliteStore> {
         let name = format!("{}.db", self.made.fetch_add(1, Ordering::Relaxed));
-        let path = self.folder.path().join(name);
+        let folder = self.folder.get_or_init(|| tempfile::tempdir().expect("a folder"));
+        let path = folder.path().join(name);
         let store = SqliteStore::create(&path).expect("a new store");
         Fresh { store, place: path.to_str().expect("a path in UTF-8").to_owned() }
     }

@@ -6,18 +6,29 @@
 //! early exit, so that neither the code nor the place of the match shows in the time that a check takes.
 
 pub mod base32;
+mod batch;
 mod code;
+mod decimal;
 mod hotp;
 mod mask;
 mod matching;
+mod ocra;
+mod resync;
+mod steam;
 mod totp;
 #[cfg(feature = "alloc")]
 mod uri;
 mod verdict;
 mod window;
 
+pub use batch::{HotpAttempt, TotpAttempt};
 pub use code::{Code, Digits};
 pub use hotp::{Hotp, HotpParameters, HotpState};
+pub use ocra::{
+    Ocra, OcraChallenge, OcraInput, OcraMatch, OcraPassword, OcraQuestionFormat, OcraResponse, OcraSide,
+    OcraSuite, OcraWindow,
+};
+pub use steam::{Steam, SteamCode};
 pub use totp::{Totp, TotpParameters, TotpState};
 #[cfg(feature = "alloc")]
 pub use uri::{OtpKind, OtpUri, UriText};

@@ -188,6 +188,7 @@ impl Totp {
 }
 
 /// A window around a moment, placed by the drift of a state.
+#[derive(Clone, Copy)]
 pub(crate) struct Around {
     pub(crate) steps: Steps,
     drift: i32,

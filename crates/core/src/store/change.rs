@@ -160,7 +160,7 @@ impl Change {
     /// [`Error::TooLong`] for a key or a change beyond the limits.
     pub fn expect(&mut self, key: RowKey, expect: Expect) -> Result<(), Error> {
         limit("a row key", key.key.len(), Self::MAX_KEY)?;
-        limit("the number of rows in a change", self.rows() + 1, Self::MAX_ROWS)?;
+        self.room(self.expectations.contains_key(&key))?;
         if *self.expectations.entry(key).or_insert(expect) == expect { Ok(()) } else { Err(Error::Busy) }
     }
 
@@ -197,7 +197,7 @@ impl Change {
     /// [`Error::TooLong`] for a key or a change beyond the limits.
     pub fn add(&mut self, counter: CounterKey, delta: u64, ceiling: u64) -> Result<(), Error> {
         limit("a counter key", counter.0.len(), Self::MAX_KEY)?;
-        limit("the number of rows in a change", self.rows() + 1, Self::MAX_ROWS)?;
+        self.room(self.adds.contains_key(&counter))?;
         let add = self.adds.entry(counter).or_insert(Add { delta: 0, ceiling });
         add.delta = add.delta.saturating_add(delta);
         add.ceiling = add.ceiling.min(ceiling);
@@ -232,7 +232,7 @@ impl Change {
     #[must_use]
     pub fn next_version(&self, key: &RowKey) -> u64 {
         match self.expectations.get(key) {
-            Some(Expect::Version(version)) => version + 1,
+            Some(Expect::Version(version)) => version.saturating_add(1),
             _ => 1,
         }
     }
@@ -245,8 +245,10 @@ impl Change {
         Ok(())
     }
 
-    fn rows(&self) -> usize {
-        self.expectations.len() + self.adds.len()
+    /// Whether there is room for a row or a counter that the change may know already.
+    fn room(&self, known: bool) -> Result<(), Error> {
+        let rows = self.expectations.len() + self.adds.len() + usize::from(!known);
+        limit("the number of rows in a change", rows, Self::MAX_ROWS)
     }
 }
 

@@ -259,6 +259,14 @@ impl KeyRecord {
         tx.put_record(&self.info.id.row(), attributes.as_slice(), body.as_slice())
     }
 
+    /// Refuses a key that makes no one-time codes.
+    pub(super) fn one_time(&self) -> Result<(), Error> {
+        match self.info.kind {
+            KeyKind::Hotp { .. } | KeyKind::Totp { .. } => Ok(()),
+            KeyKind::P256 => Err(Error::KeyKind),
+        }
+    }
+
     /// Refuses a use that the key's usage, purpose or state does not allow, in this order.
     pub(super) fn allow(&self, usage: Usage, purpose: Purpose, states: &[KeyState]) -> Result<(), Error> {
         if self.usage & usage as u32 == 0 {
@@ -357,11 +365,16 @@ pub fn info(tx: &mut Transaction<'_>, id: KeyId) -> Result<KeyInfo, Error> {
 
 /// Puts an active key aside, or takes a suspended one back into use, or ends its life; journalled with the reason.
 ///
+/// A key that was never active is not taken into use here: an OTP key becomes active by its test code alone (R12).
+///
 /// # Errors
 /// [`Error::KeyState`] when the life of a key has no such step; [`Error::UnknownKey`]; a store's fault.
 pub fn change_state(tx: &mut Transaction<'_>, id: KeyId, next: KeyState, reason: &str) -> Result<(), Error> {
     let mut record = KeyRecord::load(tx, id)?;
     let now = tx.now();
+    if next == KeyState::Active && record.info.activated.is_none() {
+        return Err(Error::KeyState(record.info.state));
+    }
     record.become_state(next, now)?;
     record.put(tx)?;
     let kind = match next {

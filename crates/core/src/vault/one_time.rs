@@ -79,8 +79,9 @@ pub fn generate(
         public_key: None,
         material,
     };
+    let entry = tx.next_entry();
     let record = KeyRecord::create(tx, new)?;
-    spend::begin(tx, record.info.id, record.info.version, parameters.first_counter())?;
+    spend::begin(tx, record.info.id, record.info.version, parameters.first_counter(), entry)?;
     Ok(record.info.id)
 }
 
@@ -93,6 +94,7 @@ pub fn generate(
 /// [`Error::KeyKind`] when it is no OTP key; [`Error::UnknownKey`]; a store's fault.
 pub fn provision(tx: &mut Transaction<'_>, id: KeyId, issuer: &str, account: &str) -> Result<UriText, Error> {
     let mut record = KeyRecord::load(tx, id)?;
+    record.one_time()?;
     record.allow(Usage::VerifyCode, Purpose::OneTimeCode, &[KeyState::PreActive])?;
     record.disclose()?;
     let secret = Secret::new_accepting_weak(&record.material)?;

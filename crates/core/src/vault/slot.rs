@@ -295,7 +295,9 @@ pub fn charge(
     let now = env.now.max(attempts.last);
     let not_before = attempts.not_before(policy);
     if now < not_before {
-        let under_way = now < attempts.last.plus(policy.attempt);
+        // An attempt from a future that a clock has left again is not under way: it would keep people waiting for ever.
+        let under_way =
+            now < attempts.last.plus(policy.attempt) && attempts.last.since(env.now) < policy.attempt;
         return if under_way { Ok(Charge::Wait) } else { Err(Error::UnlockNotBefore(not_before.0)) };
     }
     let charged = Attempts { failures: attempts.failures.saturating_add(1), last: now };

@@ -86,7 +86,8 @@ impl Failures {
         }
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.recent = self.recent.saturating_add(1);
-        if let Some(over) = self.in_a_row.checked_sub(throttle.free) {
+        // Without a free failure the first one is delayed, like the last free one.
+        if let Some(over) = self.in_a_row.checked_sub(throttle.free.max(1)) {
             let doubling = 1_u64.checked_shl(over).unwrap_or(u64::MAX);
             let delay = throttle.first_delay.saturating_mul(doubling).min(throttle.longest_delay);
             // A clock that was set back does not shorten a delay.
@@ -188,17 +189,23 @@ impl OtpState {
     }
 }
 
-/// Writes the first state row of a key.
-pub(super) fn begin(tx: &mut Transaction<'_>, key: KeyId, version: u32, counter: u64) -> Result<(), Error> {
-    let mut state = OtpState {
+/// Writes the first state row of a key; `entry` is the one that recorded its making.
+pub(super) fn begin(
+    tx: &mut Transaction<'_>,
+    key: KeyId,
+    version: u32,
+    counter: u64,
+    entry: EntryId,
+) -> Result<(), Error> {
+    let state = OtpState {
         key,
         version,
         totp: TotpState::default(),
         hotp: HotpState::starting_at(counter),
         failures: Failures::default(),
-        entry: tx.next_entry(),
+        entry,
     };
-    state.put(tx)
+    tx.put_state(&OtpState::row(key), state.encode().as_slice())
 }
 
 /// The counter that an HOTP key expects next.
@@ -245,6 +252,7 @@ fn check(
     wanted: KeyState,
 ) -> Result<Verdict, Error> {
     let mut record = KeyRecord::load(tx, id)?;
+    record.one_time()?;
     let mut state = OtpState::load(tx, id, record.info.version)?;
     let now = tx.now();
     // The same work whatever the key's state, so that a watcher learns nothing of it.
@@ -264,7 +272,7 @@ fn check(
             if wanted == KeyState::PreActive {
                 record.become_state(KeyState::Active, now)?;
                 record.put(tx)?;
-                tx.event(EventKind::KeyActivated, owner, &row, &Detail::new())?;
+                tx.event(EventKind::KeyActivated, owner, &id.row(), &Detail::new())?;
             }
         }
         Verdict::Rejected => {
@@ -276,7 +284,8 @@ fn check(
                 record.become_state(KeyState::Suspended, now)?;
                 record.put(tx)?;
                 let detail = Detail::new().with("failures", format!("{}", state.failures.in_a_row));
-                tx.event(EventKind::CodeDisabled, owner, &row, &detail)?;
+                // The key's own row is named: it must not be put back behind the journal's knowledge.
+                tx.event(EventKind::CodeDisabled, owner, &id.row(), &detail)?;
             }
         }
     }

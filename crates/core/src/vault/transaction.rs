@@ -57,7 +57,8 @@ impl Seen {
     fn next(&self) -> u64 {
         match self.read {
             Expect::Absent => 1,
-            Expect::Version(version) => version + 1,
+            // A store that claims the last of all versions gets a refusal, not an overflow.
+            Expect::Version(version) => version.saturating_add(1),
         }
     }
 
@@ -340,7 +341,8 @@ impl<T> Pending<'_, T> {
             Ok(Outcome::Committed) => Ok(Committed::Done(self.outcome, self.writer)),
             Ok(Outcome::Conflict(row)) => Ok(Committed::Conflict(row)),
             Ok(Outcome::Capped(counter)) => Ok(Committed::Capped(counter)),
-            Ok(Outcome::Fenced) => Err(StoreFault::OutcomeUnknown.into()),
+            // Nothing was written, and never will be: the id was aborted before.
+            Ok(Outcome::Fenced) => Err(StoreFault::Unavailable.into()),
             Err(StoreFault::OutcomeUnknown) => self.settle(),
             Err(fault) => Err(fault.into()),
         }

@@ -139,6 +139,35 @@ impl Vault {
         f(&*self.store, &keyring)
     }
 
+    /// Gives every waiting journal entry its place in the log's tree; answers how many leaves were added.
+    ///
+    /// Any number of threads and processes may call it: each batch is one commit, and those that come second go on
+    /// where the first ended.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the tree or a writer's chain was altered: the log does not grow over it;
+    /// [`Error::Busy`] when other integrators were faster all the time; [`Error::Locked`]; a store's fault.
+    pub fn integrate(&self) -> Result<u64, Error> {
+        let mut added = 0;
+        let mut busy = 0;
+        loop {
+            match self.transact(|tx| zamok_journal::integrate(tx, zamok_journal::MAX_BATCH)) {
+                Ok(batch) => {
+                    busy = 0;
+                    added += u64::try_from(batch.count).unwrap_or(u64::MAX);
+                    if !batch.broken.is_empty() {
+                        tracing::error!(writers = batch.broken.len(), "chains of journal entries are broken");
+                    }
+                    if !batch.more || batch.count == 0 {
+                        return Ok(added);
+                    }
+                }
+                Err(Error::Busy) if busy < Self::TRIES => busy += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// The time, never earlier than this handle has told it before.
     pub fn now(&self) -> UnixTime {
         let now = self.clock.now();

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zamok_core::store::Store;
+use zamok_core::store::{Range, Store};
 use zamok_core::vault::VaultId;
-use zamok_core::vault::slot::{self, Charge, Key32, Slot, UnlockPolicy};
+use zamok_core::vault::slot::{self, Charge, Key32, Slot, UnlockPolicy, VAULT};
 use zamok_core::{Env, Error};
 
 use super::{Options, Vault};
@@ -31,11 +31,9 @@ impl Vault {
         random::catching(|| {
             let mut random = OsRandom::new()?;
             let mut env = Env { now: options.clock.now(), rng: &mut random };
-            // Looked at before the work of the derivation; the commit decides.
-            match Slot::read(&*store, OFFICER) {
-                Err(Error::NoVault) => {}
-                Err(Error::Store(fault)) => return Err(fault.into()),
-                Ok(_) | Err(_) => return Err(Error::VaultExists),
+            // Looked at before the work of the derivation; the commit decides. Remains of a vault are left alone.
+            if !store.scan(VAULT, &Range::all(), 1, None)?.rows.is_empty() {
+                return Err(Error::VaultExists);
             }
             let slot = Slot::new(VaultId(env.random()), OFFICER, options.cost, &mut env);
             let key = derive(&slot, passphrase)?;
@@ -53,7 +51,8 @@ impl Vault {
     /// others are under way it waits, at most for [`UnlockPolicy::attempt`] and a second.
     ///
     /// # Errors
-    /// [`Error::Rejected`] for a wrong passphrase; [`Error::UnlockNotBefore`] while failures delay further attempts;
+    /// [`Error::Rejected`] for a wrong passphrase, or a slot that was altered so that it asks for another one;
+    /// [`Error::UnlockNotBefore`] while failures delay further attempts;
     /// [`Error::SlotDisabled`]; [`Error::NoVault`] in an empty store; [`Error::Refused`] and [`Error::Format`] for
     /// rows that were altered or written by another version; [`Error::TooLong`] for a stored cost beyond the bounds
     /// of [`argon2id`](crate::argon2id); [`Error::Busy`] when others kept it waiting or the slot was changed

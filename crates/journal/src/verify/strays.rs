@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use zamok_core::Error;
+use zamok_core::event::Leaf;
 use zamok_core::store::{Cursor, EntryId, Range, Row, RowKey, Table};
 use zamok_core::vault::{DETAILS, SUBJECTS};
 
@@ -48,7 +49,12 @@ impl Audit<'_> {
         self.waiting()?;
         self.each(DETAILS, None, |audit, key, _| {
             let id = EntryId::from_bytes(key);
-            if !id.is_some_and(|id| audit.has(id)) {
+            let known = match id {
+                None => false,
+                // The entry may have been appended after those that wait were looked at.
+                Some(id) => audit.has(id) || audit.store.get(&id.row())?.is_some(),
+            };
+            if !known {
                 audit.unexpected(id.map(Place::Detail), DETAILS, key);
             }
             Ok(())
@@ -139,11 +145,15 @@ impl Audit<'_> {
                 _ => None,
             },
         };
-        let expected = row
-            .and_then(|row| open_leaf(self.keyring, &row.value).ok())
-            .and_then(|entry| zamok_core::event::Leaf::decode(&entry.leaf).ok())
-            .and_then(|leaf| subject_row(&leaf, id));
-        if expected.is_none_or(|expected| expected.key != key) {
+        let entry =
+            row.and_then(|row| open_leaf(self.keyring, &row.value).ok()).filter(|entry| entry.id == id);
+        let fits = match entry.map(|entry| Leaf::decode(&entry.leaf)) {
+            Some(Ok(leaf)) => subject_row(&leaf, id).is_some_and(|expected| expected.key == key),
+            // An entry that cannot be found or read was named already.
+            Some(Err(_)) => true,
+            None => self.has(id),
+        };
+        if !fits {
             self.report.note(Place::Subject(id), Fault::Unexpected);
         }
         Ok(())

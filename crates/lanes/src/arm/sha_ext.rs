@@ -1,5 +1,6 @@
-//! aarch64 SHA extensions: HMAC (RFC 2104) with SHA-1 and SHA-256 (FIPS 180-4 §6.1, §6.2) of one counter, truncated
-//! (RFC 4226 §5.3). Up to four counters run interleaved, since one hash waits most of the time for its own last rounds.
+//! aarch64 SHA extensions: HMAC (RFC 2104) with SHA-1 and SHA-256 (FIPS 180-4 §6.1, §6.2) of one counter,
+//! truncated (RFC 4226 §5.3). Up to four counters run interleaved, since one hash waits most of the time for
+//! its own last rounds.
 
 use core::arch::aarch64::*;
 use core::mem::transmute;
@@ -199,13 +200,15 @@ fn register(words: [u32; 4]) -> uint32x4_t {
     unsafe { transmute(words) }
 }
 
-/// RFC 4226 §5.3 of a tag with the words 0 to 3 in `head` and word 4 in the lowest lane of `tail`, whose highest lane
-/// is the last word of all. The bytes are picked by a shuffle of registers, which takes the same time for any offset.
+/// RFC 4226 §5.3 of a tag with the words 0 to 3 in `head` and word 4 in the lowest lane of `tail`, whose
+/// highest lane is the last word of all. The bytes are picked by a shuffle of registers, which takes the same
+/// time for any offset.
 #[inline]
 #[target_feature(enable = "sha2")]
 fn truncate(head: uint32x4_t, tail: uint32x4_t) -> u32 {
     let offset = vandq_u8(vdupq_laneq_u8::<12>(vreinterpretq_u8_u32(tail)), vdupq_n_u8(15));
-    // The wanted bytes of the tag, the last one first; `^ 3` because each word lies there in little-endian order.
+    // The wanted bytes of the tag, the last one first; `^ 3` because each word lies there in little-endian
+    // order.
     let places = vaddq_u8(offset, vreinterpretq_u8_u32(vdupq_n_u32(0x0001_0203)));
     let places = veorq_u8(places, vdupq_n_u8(3));
     let bytes = vqtbl2q_u8(uint8x16x2_t(vreinterpretq_u8_u32(head), vreinterpretq_u8_u32(tail)), places);

@@ -1,7 +1,8 @@
-//! AVX-512 F: sixteen lanes of SHA-1 and SHA-256, eight of SHA-512 (FIPS 180-4), for HMAC (RFC 2104) of one counter.
+//! AVX-512 F: sixteen lanes of SHA-1 and SHA-256, eight of SHA-512 (FIPS 180-4), for HMAC (RFC 2104) of one
+//! counter.
 //!
-//! It has rotations, and any function of three bits in one instruction: the imm8 of `vpternlog` is its truth table,
-//! bit `4x + 2y + z` the value for `x`, `y`, `z`.
+//! It has rotations, and any function of three bits in one instruction: the imm8 of `vpternlog` is its truth
+//! table, bit `4x + 2y + z` the value for `x`, `y`, `z`.
 
 use core::arch::x86_64::*;
 use core::mem::transmute;
@@ -67,7 +68,8 @@ vector! {
     }
 }
 
-/// Shifts with a count of the type that the other units have; it is constant, so the immediate form comes out.
+/// Shifts with a count of the type that the other units have; it is constant, so the immediate form comes
+/// out.
 macro_rules! shift {
     ($name:ident, $instruction:ident, $same:ident) => {
         #[inline]

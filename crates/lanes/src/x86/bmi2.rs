@@ -1,5 +1,5 @@
-//! The portable rounds, compiled with BMI1 and BMI2: rotations into another register (`rorx`) and `andn`, which is half
-//! of `Ch` (FIPS 180-4 §4.1), save a third of the time of SHA-512.
+//! The portable rounds, compiled with BMI1 and BMI2: rotations into another register (`rorx`) and `andn`,
+//! which is half of `Ch` (FIPS 180-4 §4.1), save a third of the time of SHA-512.
 
 use crate::key::Keys;
 use crate::{MacKey, Sha1, Sha256, Sha512, portable};

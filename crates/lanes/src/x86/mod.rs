@@ -5,17 +5,17 @@ pub(crate) mod avx512;
 pub(crate) mod bmi2;
 pub(crate) mod sha_ext;
 
-use core::arch::x86_64::{__cpuid, __cpuid_count, __m128i, _MM_HINT_T0, _mm_prefetch, _xgetbv};
+use core::arch::x86_64::{__cpuid_count, __m128i, _MM_HINT_T0, _mm_prefetch, _xgetbv, CpuidResult};
 
-use crate::dispatch::Variant;
+use crate::dispatch::{Variant, kernels};
 
-/// The variants that the processor has and, where they need wider registers, the system saves: Intel's manual,
-/// volume 1, §14.3 and §15.2.
+/// The variants that the processor has and, where they need wider registers, the system saves: Intel's
+/// manual, volume 1, §14.3 and §15.2.
 pub(crate) fn detect() -> impl Iterator<Item = Variant> {
     let bit = |register: u32, bit: u32| register >> bit & 1 == 1;
-    let most = __cpuid(0).eax;
-    let leaf1 = __cpuid(1).ecx;
-    let leaf7 = if most >= 7 { __cpuid_count(7, 0).ebx } else { 0 };
+    let most = cpuid(0).eax;
+    let leaf1 = cpuid(1).ecx;
+    let leaf7 = if most >= 7 { cpuid(7).ebx } else { 0 };
 
     let [ssse3, sse41, osxsave, avx] = [9, 19, 27, 28].map(|n| bit(leaf1, n));
     let [bmi1, avx2, bmi2, avx512f, sha] = [3, 5, 8, 16, 29].map(|n| bit(leaf7, n));
@@ -32,6 +32,58 @@ pub(crate) fn detect() -> impl Iterator<Item = Variant> {
     ]
     .into_iter()
     .filter_map(|(variant, has)| has.then_some(variant))
+}
+
+/// What the processor says about itself, under subleaf 0 where there are several.
+#[allow(unused_unsafe)] // Newer toolchains have it as a safe function.
+fn cpuid(leaf: u32) -> CpuidResult {
+    // SAFETY: every x86-64 has the instruction, which does nothing else.
+    unsafe { __cpuid_count(leaf, 0) }
+}
+
+// Where a pass of wide lanes takes as long as so many counters by the other kernel: for AVX-512 on a Zen 5,
+// for AVX2 with SHA extensions on a Zen 3. SHA-256 by AVX2 is slower than by SHA extensions on both.
+kernels! {
+    Sha1 in sha1;
+    [
+        (ShaExt, 8, Avx512, 16),
+        (ShaExt, 6, Avx2, 8),
+        (ShaExt, 0, ShaExt, 1),
+        (Bmi2, 1, Avx512, 16),
+        (Bmi2, 2, Avx2, 8),
+        (Bmi2, 0, Bmi2, 1),
+    ];
+    Bmi2 in bmi2,
+    ShaExt in sha_ext,
+    Avx2 in avx2,
+    Avx512 in avx512,
+}
+
+kernels! {
+    Sha256 in sha256;
+    [
+        (ShaExt, 10, Avx512, 16),
+        (ShaExt, 0, ShaExt, 1),
+        (Bmi2, 1, Avx512, 16),
+        (Bmi2, 2, Avx2, 8),
+        (Bmi2, 0, Bmi2, 1),
+    ];
+    Bmi2 in bmi2,
+    ShaExt in sha_ext,
+    Avx2 in avx2,
+    Avx512 in avx512,
+}
+
+kernels! {
+    Sha512 in sha512;
+    [
+        (Bmi2, 1, Avx512, 8),
+        (Bmi2, 1, Avx2, 4),
+        (Bmi2, 0, Bmi2, 1),
+    ];
+    Bmi2 in bmi2,
+    Avx2 in avx2,
+    Avx512 in avx512,
 }
 
 /// Sixteen bytes of a row of words, from word `start` on.

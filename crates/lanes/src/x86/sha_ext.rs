@@ -1,9 +1,10 @@
-//! x86-64 SHA extensions: HMAC (RFC 2104) with SHA-1 and SHA-256 (FIPS 180-4 §6.1, §6.2) of one counter, truncated
-//! (RFC 4226 §5.3).
+//! x86-64 SHA extensions: HMAC (RFC 2104) with SHA-1 and SHA-256 (FIPS 180-4 §6.1, §6.2) of one counter,
+//! truncated (RFC 4226 §5.3).
 //!
-//! One hash waits most of the time for its own last rounds, so up to four of them run interleaved. The extensions exist
-//! in the legacy SSE encoding only. Next to dirty upper halves of the 256-bit registers some processors wait at every
-//! such instruction: nothing here is compiled for AVX, and the wide kernels clear those halves before they return.
+//! One hash waits most of the time for its own last rounds, so up to four of them run interleaved. The
+//! extensions exist in the legacy SSE encoding only. Next to dirty upper halves of the 256-bit registers some
+//! processors wait at every such instruction: nothing here is compiled for AVX, and the wide kernels clear
+//! those halves before they return.
 
 use core::arch::x86_64::*;
 
@@ -215,13 +216,15 @@ fn sha256_rounds<const G: usize, const S: usize>(states: &mut [Sha256State; S], 
     }
 }
 
-/// RFC 4226 §5.3 of a tag with the words 0 to 3 in `head` and word 4 in the lowest lane of `tail`, whose highest lane
-/// is the last word of all. The bytes are picked by shuffles within registers, which take the same time for any offset.
+/// RFC 4226 §5.3 of a tag with the words 0 to 3 in `head` and word 4 in the lowest lane of `tail`, whose
+/// highest lane is the last word of all. The bytes are picked by shuffles within registers, which take the
+/// same time for any offset.
 #[inline]
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 fn truncate(head: __m128i, tail: __m128i) -> u32 {
     let offset = _mm_and_si128(_mm_shuffle_epi8(tail, _mm_set1_epi8(12)), _mm_set1_epi8(15));
-    // The wanted bytes of the tag, the last one first; `^ 3` because each word lies there in little-endian order.
+    // The wanted bytes of the tag, the last one first; `^ 3` because each word lies there in little-endian
+    // order.
     let places = _mm_xor_si128(_mm_add_epi8(offset, _mm_set1_epi32(0x0001_0203)), _mm_set1_epi8(3));
     // A shuffle yields zero where the top bit of a place is set: for `head` from 16 up, for `tail` below 16.
     let from_head = _mm_shuffle_epi8(head, _mm_adds_epu8(places, _mm_set1_epi8(0x70)));

@@ -1,0 +1,153 @@
+//! The journal's chains under races, errors, lost answers and clones: numbered without gaps, each entry bound to the
+//! one before.
+
+mod scene;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use scene::{follow_chains, increment, number, row, rows, vault_over};
+use zamok_core::Error;
+use zamok_core::store::{
+    Capabilities, Change, ChangeId, CounterKey, Cursor, EntryId, MemoryStore, Outcome, Page, Range,
+    Resolution, Row, RowKey, Store, StoreFault, Table,
+};
+use zamok_host::Vault;
+
+fn new_vault() -> Vault {
+    vault_over(Arc::new(MemoryStore::new()), scene::options())
+}
+
+#[test]
+fn of_64_threads_on_one_row_every_increment_counts_or_is_told_busy() {
+    let vault = new_vault();
+    let (target, done, busy) = (row("target"), AtomicU64::new(0), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for _ in 0..64 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    let counter = match vault.transact(|tx| increment(tx, &target)) {
+                        Ok(_) => &done,
+                        Err(Error::Busy) => &busy,
+                        Err(error) => panic!("{error}"),
+                    };
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let (done, busy) = (done.into_inner(), busy.into_inner());
+    assert_eq!(done + busy, 64 * 20);
+    assert!(done >= 64, "{done} of {} got through", 64 * 20);
+    assert_eq!(vault.transact(|tx| number(tx, &target)), Ok(done));
+    let (entries, chains) = follow_chains(&vault);
+    assert_eq!(rows(&**vault.store(), EntryId::TABLE).len(), entries);
+    assert_eq!(u64::try_from(entries).unwrap(), done + 1);
+    assert!(chains <= 65, "{chains} chains for 64 threads and the creation");
+}
+
+#[test]
+fn chains_stay_unbroken_under_64_threads_with_errors_and_lost_answers_between() {
+    let store = Arc::new(Flaky::default());
+    let vault = vault_over(Arc::clone(&store) as Arc<dyn Store>, scene::options());
+    store.on.store(true, Ordering::SeqCst);
+    let done = AtomicU64::new(0);
+    thread::scope(|scope| {
+        for thread in 0..64 {
+            let (vault, done) = (&vault, &done);
+            scope.spawn(move || {
+                for round in 0..20 {
+                    let target = row(&format!("{}", (thread + round) % 7));
+                    let outcome = vault.transact(|tx| {
+                        increment(tx, &target)?;
+                        if round % 5 == 4 { Err(Error::UnknownKey) } else { Ok(()) }
+                    });
+                    match outcome {
+                        Ok(()) => done.fetch_add(1, Ordering::Relaxed),
+                        Err(Error::Busy | Error::UnknownKey | Error::Store(StoreFault::Unavailable)) => 0,
+                        Err(error) => panic!("{error}"),
+                    };
+                }
+            });
+        }
+    });
+    let lost = store.lost.lock().unwrap();
+    assert!(lost.0 > 10 && lost.1 > 10, "answers lost before and after the commit: {lost:?}");
+    let entries = follow_chains(&vault).0;
+    assert_eq!(u64::try_from(entries).unwrap(), done.into_inner() + 1);
+    let sum =
+        (0..7).map(|name| vault.transact(|tx| number(tx, &row(&name.to_string()))).unwrap()).sum::<u64>();
+    assert_eq!(sum + 1, u64::try_from(entries).unwrap());
+}
+
+#[test]
+fn a_chain_that_a_cloned_machine_continued_is_left_and_another_begins() {
+    let vault = new_vault();
+    vault.transact(|tx| increment(tx, &row("target"))).unwrap();
+    let mut clone = vault.transact(|tx| Ok::<_, Error>(tx.next_entry())).unwrap();
+    assert_eq!(clone.sequence, 2);
+    let mut change = Change::new(ChangeId([7; 16]));
+    change.append(clone, b"written by the clone".to_vec()).unwrap();
+    assert_eq!(vault.store().commit(&change), Ok(Outcome::Committed));
+    let mut tries = 0;
+    let outcome = vault.transact(|tx| {
+        tries += 1;
+        increment(tx, &row("target"))
+    });
+    assert_eq!((outcome, tries), (Ok(2), 2));
+    let next = vault.transact(|tx| Ok::<_, Error>(tx.next_entry())).unwrap();
+    clone.writer = next.writer;
+    assert_eq!(next, clone, "the second entry of another chain");
+}
+
+/// A store that loses every seventh answer to a commit, half of them before and half of them after it happened.
+#[derive(Default)]
+struct Flaky {
+    inner: MemoryStore,
+    on: AtomicBool,
+    commits: AtomicU64,
+    /// Answers lost before and after the commit.
+    lost: Mutex<(u32, u32)>,
+}
+
+impl Store for Flaky {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
+        self.inner.get(key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        range: &Range,
+        limit: usize,
+        after: Option<&Cursor>,
+    ) -> Result<Page, StoreFault> {
+        self.inner.scan(table, range, limit, after)
+    }
+
+    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
+        let number = self.commits.fetch_add(1, Ordering::Relaxed);
+        if !self.on.load(Ordering::SeqCst) || !number.is_multiple_of(7) {
+            return self.inner.commit(change);
+        }
+        if number.is_multiple_of(2) {
+            self.lost.lock().unwrap().0 += 1;
+        } else if matches!(self.inner.commit(change)?, Outcome::Committed) {
+            self.lost.lock().unwrap().1 += 1;
+        }
+        Err(StoreFault::OutcomeUnknown)
+    }
+
+    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
+        self.inner.resolve(id)
+    }
+
+    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
+        self.inner.counter(key)
+    }
+}

@@ -1,0 +1,220 @@
+//! A vault's own rows, as someone with the store in hand may leave them: refused, in bounded time and memory.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use zamok_core::store::{Change, ChangeId, Expect, MemoryStore, Outcome, Range, Row, RowKey, Store};
+use zamok_core::vault::slot::{Argon2Cost, UnlockPolicy, VAULT};
+use zamok_core::{Env, Error, UnixTime};
+use zamok_host::{ManualClock, Options, OsRandom, Passphrase, Vault};
+
+const SLOT: &[u8] = b"slot/\0";
+const ATTEMPTS: &[u8] = b"attempts/\0";
+const DATA_KEY: &[u8] = b"data-key/\0\0\0\x01";
+const HEADER: &[u8] = b"vault";
+
+fn options() -> Options {
+    Options {
+        clock: Arc::new(ManualClock::new(UnixTime(1_000_000))),
+        cost: Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 },
+        unlock: UnlockPolicy {
+            free: 10,
+            first_delay: 30,
+            longest_delay: 3600,
+            disable_after: None,
+            attempt: 0,
+        },
+        ..Options::default()
+    }
+}
+
+fn row(key: &[u8]) -> RowKey {
+    RowKey::new(VAULT, key)
+}
+
+/// The rows of a new vault.
+fn vault_rows() -> Vec<(Vec<u8>, Row)> {
+    let store = Arc::new(MemoryStore::new());
+    Vault::create(Arc::clone(&store) as Arc<dyn Store>, &Passphrase::from("right"), options()).unwrap();
+    store.scan(VAULT, &Range::all(), 100, None).unwrap().rows
+}
+
+fn value<'a>(rows: &'a [(Vec<u8>, Row)], key: &[u8]) -> &'a [u8] {
+    &rows.iter().find(|(found, _)| found == key).expect("a row of every vault").1.value
+}
+
+fn random_id() -> ChangeId {
+    ChangeId(Env { now: UnixTime(0), rng: &mut OsRandom::new().unwrap() }.random())
+}
+
+/// Unlocks a vault of these rows, with some put in the place of others; `None` deletes. Bounded in time.
+fn unlock_with(rows: &[(Vec<u8>, Row)], edits: &[(&[u8], Option<&[u8]>)]) -> Result<(), Error> {
+    let store = Arc::new(MemoryStore::new());
+    let mut change = Change::new(random_id());
+    for (key, original) in rows {
+        match edits.iter().find(|(edited, _)| edited == key) {
+            None => change.insert(row(key), original.value.clone()).unwrap(),
+            Some((_, Some(edited))) => change.insert(row(key), edited.to_vec()).unwrap(),
+            Some((_, None)) => change.expect(row(key), Expect::Absent).unwrap(),
+        }
+    }
+    for (key, added) in edits {
+        if let (None, Some(added)) = (rows.iter().find(|(found, _)| found == key), added) {
+            change.insert(row(key), added.to_vec()).unwrap();
+        }
+    }
+    assert_eq!(store.commit(&change), Ok(Outcome::Committed));
+    let started = Instant::now();
+    let outcome = Vault::unlock(store, &Passphrase::from("right"), options()).map(|_| ());
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?} for {outcome:?}", started.elapsed());
+    outcome
+}
+
+#[test]
+fn the_rows_of_a_vault_are_these_four_and_open_when_left_alone() {
+    let rows = vault_rows();
+    let keys: Vec<_> = rows.iter().map(|(key, _)| key.as_slice()).collect();
+    assert_eq!(keys, [ATTEMPTS, DATA_KEY, SLOT, HEADER]);
+    assert_eq!(unlock_with(&rows, &[]), Ok(()));
+}
+
+#[test]
+fn a_flipped_bit_in_any_byte_of_slot_data_key_and_header_is_refused() {
+    let rows = vault_rows();
+    let mut cases = 0;
+    for key in [SLOT, DATA_KEY, HEADER] {
+        let original = value(&rows, key);
+        for (byte, bit) in (0..original.len()).flat_map(|byte| [(byte, 0x01), (byte, 0x80)]) {
+            let mut changed = original.to_vec();
+            changed[byte] ^= bit;
+            let outcome = unlock_with(&rows, &[(key, Some(&changed))]);
+            // A slot that was altered derives or wraps another key: it answers as to a wrong passphrase.
+            let expected = match outcome {
+                Err(Error::Refused | Error::Format { .. }) => true,
+                Err(Error::Rejected | Error::TooLong { .. }) => key == SLOT,
+                _ => false,
+            };
+            assert!(expected, "byte {byte} of {key:?}: {outcome:?}");
+            cases += 1;
+        }
+    }
+    let lengths: usize = [SLOT, DATA_KEY, HEADER].map(|key| value(&rows, key).len()).iter().sum();
+    assert_eq!(cases, 2 * lengths);
+    assert!(lengths > 400, "{lengths} bytes");
+}
+
+#[test]
+fn a_row_that_is_cut_or_lengthened_is_refused() {
+    let rows = vault_rows();
+    for key in [SLOT, ATTEMPTS, DATA_KEY, HEADER] {
+        let original = value(&rows, key);
+        for length in 0..original.len() {
+            let outcome = unlock_with(&rows, &[(key, Some(&original[..length]))]);
+            assert!(
+                matches!(outcome, Err(Error::Refused | Error::Rejected)),
+                "{length} of {key:?}: {outcome:?}"
+            );
+        }
+        let longer = [original, &[0]].concat();
+        let outcome = unlock_with(&rows, &[(key, Some(&longer))]);
+        assert!(matches!(outcome, Err(Error::Refused | Error::Rejected)), "longer {key:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn an_altered_count_of_attempts_never_panics_and_never_gives_more_than_it_says() {
+    let rows = vault_rows();
+    let original = value(&rows, ATTEMPTS);
+    for (byte, bit) in (0..original.len()).flat_map(|byte| (0..8).map(move |bit| (byte, 1 << bit))) {
+        let mut changed = original.to_vec();
+        changed[byte] ^= bit;
+        let outcome = unlock_with(&rows, &[(ATTEMPTS, Some(&changed))]);
+        let allowed = matches!(outcome, Ok(()) | Err(Error::Refused | Error::UnlockNotBefore(_)));
+        assert!(allowed, "bit {bit} of byte {byte}: {outcome:?}");
+    }
+    // Ten failures are free, an eleventh waits for 30 s from the time of the last, which may be planted.
+    let planted =
+        |failures: u32, last: u64| [&[1][..], &failures.to_be_bytes(), &last.to_be_bytes()].concat();
+    let unlock = |attempts: Vec<u8>| unlock_with(&rows, &[(ATTEMPTS, Some(&attempts))]);
+    assert_eq!(unlock(planted(11, 1_000_000)), Err(Error::UnlockNotBefore(1_000_030)));
+    assert_eq!(unlock(planted(u32::MAX, 1 << 60)), Err(Error::UnlockNotBefore((1 << 60) + 3600)));
+    // At the end of time no delay is left. Nothing is lost: who can write this row can write a zero as well.
+    assert_eq!(unlock(planted(u32::MAX, u64::MAX)), Ok(()));
+}
+
+#[test]
+fn a_missing_row_locks_the_vault() {
+    let rows = vault_rows();
+    assert_eq!(unlock_with(&rows, &[(SLOT, None)]), Err(Error::NoVault));
+    for key in [ATTEMPTS, DATA_KEY, HEADER] {
+        assert_eq!(unlock_with(&rows, &[(key, None)]), Err(Error::Refused), "{key:?}");
+    }
+}
+
+#[test]
+fn rows_of_another_vault_or_of_another_place_are_refused() {
+    let (rows, others) = (vault_rows(), vault_rows());
+    for key in [SLOT, DATA_KEY, HEADER] {
+        let outcome = unlock_with(&rows, &[(key, Some(value(&others, key)))]);
+        assert_eq!(outcome, Err(Error::Refused), "{key:?} of another vault");
+    }
+    for (first, second) in
+        [(SLOT, DATA_KEY), (SLOT, HEADER), (DATA_KEY, HEADER), (ATTEMPTS, SLOT), (ATTEMPTS, HEADER)]
+    {
+        let swapped = [(first, Some(value(&rows, second))), (second, Some(value(&rows, first)))];
+        assert_eq!(unlock_with(&rows, &swapped), Err(Error::Refused), "{first:?} and {second:?} swapped");
+    }
+    let added: &[u8] = b"data-key/\0\0\0\x02";
+    assert_eq!(unlock_with(&rows, &[(added, Some(value(&rows, DATA_KEY)))]), Err(Error::Refused));
+}
+
+#[test]
+fn hostile_parameters_of_a_slot_cost_neither_memory_nor_time_nor_an_attempt() {
+    let rows = vault_rows();
+    let original = value(&rows, SLOT);
+    // magic 4, format 2, vault 16, number 1, kind 1: the parameters begin at byte 24.
+    assert_eq!(original[24..36], [0, 0, 0, 64, 0, 0, 0, 1, 0, 0, 0, 1]);
+    let hostile: [([u32; 3], bool); 10] = [
+        ([u32::MAX, 1, 1], true),
+        ([(4 << 20) + 1, 1, 1], true),
+        ([4 << 20, 1, 1], false),
+        ([2 << 20, 64, 1], false),
+        ([0, 1, 1], true),
+        ([64, 0, 1], true),
+        ([64, u32::MAX, 1], true),
+        ([64, 1, 0], true),
+        ([64, 1, u32::MAX], true),
+        ([64, 1, 16], true),
+    ];
+    for (parameters, refused) in hostile {
+        let mut changed = original.to_vec();
+        changed[24..36].copy_from_slice(&parameters.map(u32::to_be_bytes).concat());
+        let started = Instant::now();
+        let outcome = unlock_with(&rows, &[(SLOT, Some(&changed))]);
+        let expected = if refused {
+            outcome == Err(Error::Refused)
+        } else {
+            matches!(outcome, Err(Error::TooLong { .. }))
+        };
+        assert!(expected, "{parameters:?}: {outcome:?}");
+        assert!(
+            started.elapsed() < Duration::from_millis(500),
+            "{parameters:?} took {:?}",
+            started.elapsed()
+        );
+    }
+}
+
+#[test]
+fn remains_of_a_vault_are_never_overwritten_by_a_new_one() {
+    let rows = vault_rows();
+    for kept in [SLOT, ATTEMPTS, DATA_KEY, HEADER] {
+        let store = Arc::new(MemoryStore::new());
+        let mut change = Change::new(random_id());
+        change.insert(row(kept), value(&rows, kept)[1..].to_vec()).unwrap();
+        assert_eq!(store.commit(&change), Ok(Outcome::Committed));
+        let made = Vault::create(Arc::clone(&store) as Arc<dyn Store>, &Passphrase::from("new"), options());
+        assert_eq!(made.map(|_| ()), Err(Error::VaultExists), "{kept:?}");
+        assert_eq!(store.scan(VAULT, &Range::all(), 100, None).unwrap().rows.len(), 1);
+    }
+}

@@ -1,0 +1,223 @@
+//! Commits through the handle: conflicts, errors, time and locking.
+
+mod scene;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use scene::{follow_chains, increment, number, options, row, rows, vault_over};
+use zamok_core::secret::{HeapMemory, SecretMemory, SecretRegion};
+use zamok_core::store::{CounterKey, EntryId, MemoryStore, Row, Store, Table};
+use zamok_core::{Error, UnixTime};
+use zamok_host::{ManualClock, Options, Vault};
+
+fn new_vault() -> Vault {
+    vault_over(Arc::new(MemoryStore::new()), options())
+}
+
+/// Everything that a store holds in the tables that a commit here may touch.
+fn everything(store: &dyn Store) -> Vec<Vec<(Vec<u8>, Row)>> {
+    [1, 16, 17, 18, 900].map(|table| rows(store, Table(table))).into()
+}
+
+#[test]
+fn a_conflict_runs_the_closure_again_on_fresh_rows() {
+    let vault = new_vault();
+    let (target, mut seen) = (row("target"), Vec::new());
+    let outcome = vault.transact(|tx| {
+        let before = number(tx, &target)?;
+        seen.push(before);
+        if seen.len() == 1 {
+            // Somebody else is faster: between the reading and the commit.
+            assert_eq!(vault.transact(|other| increment(other, &target)), Ok(1));
+        }
+        increment(tx, &target)
+    });
+    assert_eq!((outcome, seen), (Ok(2), vec![0, 1]));
+    assert_eq!(follow_chains(&vault).0, 3);
+}
+
+#[test]
+fn a_row_that_was_only_read_binds_as_well() {
+    let vault = new_vault();
+    let (read, written, mut tries) = (row("read"), row("written"), 0);
+    let outcome = vault.transact(|tx| {
+        let seen = number(tx, &read)?;
+        tries += 1;
+        if tries == 1 {
+            vault.transact(|other| increment(other, &read))?;
+        }
+        tx.put_state(&written, &seen.to_be_bytes())?;
+        Ok::<_, Error>(seen)
+    });
+    assert_eq!((outcome, tries), (Ok(1), 2));
+}
+
+#[test]
+fn after_eight_lost_races_the_caller_is_told_busy_and_nothing_was_done() {
+    let vault = new_vault();
+    let (target, mine, mut tries) = (row("target"), row("mine"), 0);
+    let outcome: Result<(), Error> = vault.transact(|tx| {
+        tries += 1;
+        number(tx, &target)?;
+        vault.transact(|other| increment(other, &target))?;
+        tx.put_state(&mine, b"never")
+    });
+    assert_eq!((outcome, tries), (Err(Error::Busy), 8));
+    assert_eq!(vault.transact(|tx| Ok::<_, Error>((number(tx, &target)?, tx.state(&mine)?))), Ok((8, None)));
+}
+
+#[test]
+fn an_error_of_the_closure_commits_nothing() {
+    #[derive(Debug, PartialEq)]
+    enum Mine {
+        Core(Error),
+        Own(&'static str),
+    }
+    impl From<Error> for Mine {
+        fn from(error: Error) -> Self {
+            Self::Core(error)
+        }
+    }
+    let vault = new_vault();
+    vault.transact(|tx| increment(tx, &row("target"))).unwrap();
+    let before = everything(&**vault.store());
+    let outcome: Result<(), Mine> = vault.transact(|tx| {
+        increment(tx, &row("target"))?;
+        tx.add(CounterKey(b"sum".to_vec()), 1, 10);
+        Err(Mine::Own("no"))
+    });
+    assert_eq!(outcome, Err(Mine::Own("no")));
+    assert_eq!(everything(&**vault.store()), before);
+    assert_eq!(vault.store().counter(&CounterKey(b"sum".to_vec())), Ok(0));
+    vault.lock();
+    let outcome: Result<(), Mine> = vault.transact(|_| Ok(()));
+    assert_eq!(outcome, Err(Mine::Core(Error::Locked)));
+}
+
+#[test]
+fn a_full_counter_is_told_busy_and_the_chain_goes_on() {
+    let vault = new_vault();
+    let counter = CounterKey(b"sum".to_vec());
+    let add = || {
+        vault.transact(|tx| {
+            tx.add(counter.clone(), 6, 10);
+            increment(tx, &row("target"))
+        })
+    };
+    assert_eq!((add(), add()), (Ok(1), Err(Error::Busy)));
+    assert_eq!(vault.store().counter(&counter), Ok(6));
+    assert_eq!(vault.transact(|tx| increment(tx, &row("target"))), Ok(2));
+    // One chain of the creation, one of the handle.
+    assert_eq!(follow_chains(&vault), (3, 2));
+}
+
+#[test]
+fn time_never_runs_backwards_within_a_handle() {
+    let clock = ManualClock::new(UnixTime(1000));
+    let options = Options { clock: Arc::new(clock.clone()), ..options() };
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let vault = vault_over(store, options);
+    let told = || (vault.now(), vault.transact(|tx| Ok::<_, Error>(tx.now())).unwrap());
+    assert_eq!(told(), (UnixTime(1000), UnixTime(1000)));
+    clock.set(UnixTime(400));
+    assert_eq!(told(), (UnixTime(1000), UnixTime(1000)));
+    clock.set(UnixTime(1001));
+    assert_eq!(told(), (UnixTime(1001), UnixTime(1001)));
+}
+
+#[test]
+fn a_retry_gets_the_time_at_which_it_runs() {
+    let clock = ManualClock::new(UnixTime(1000));
+    let options = Options { clock: Arc::new(clock.clone()), ..options() };
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let vault = vault_over(store, options);
+    let mut times = Vec::new();
+    let outcome = vault.transact(|tx| {
+        times.push(tx.now().0);
+        if times.len() == 1 {
+            clock.advance(30);
+            vault.transact(|other| increment(other, &row("target")))?;
+        }
+        increment(tx, &row("target"))
+    });
+    // The inner commit was made while the outer had not yet read: it is no conflict.
+    assert_eq!((outcome, &times[..]), (Ok(2), &[1000][..]));
+    times.clear();
+    let outcome = vault.transact(|tx| {
+        times.push(tx.now().0);
+        let next = increment(tx, &row("target"))?;
+        if times.len() == 1 {
+            clock.advance(30);
+            vault.transact(|other| increment(other, &row("target")))?;
+        }
+        Ok::<_, Error>(next)
+    });
+    assert_eq!((outcome, &times[..]), (Ok(4), &[1030, 1060][..]));
+}
+
+#[test]
+fn locking_wipes_the_keys_once_the_calls_under_way_have_ended() {
+    let memory = Arc::new(Counted::default());
+    let options = Options { memory: Arc::clone(&memory) as Arc<dyn SecretMemory>, ..options() };
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let vault = vault_over(store, options);
+    let held = || memory.held.load(Ordering::SeqCst);
+    assert_eq!((held(), vault.is_locked()), (1, false));
+    let outcome = vault.transact(|tx| {
+        vault.lock();
+        assert_eq!((held(), vault.is_locked()), (1, true));
+        increment(tx, &row("target"))
+    });
+    assert_eq!((outcome, held()), (Ok(1), 0));
+    assert_eq!(vault.transact(|tx| increment(tx, &row("target"))), Err(Error::Locked));
+    assert_eq!(vault.read(|_, _| Ok(())), Err(Error::Locked));
+    assert_eq!(vault.integrate(), Err(Error::Locked));
+    vault.lock();
+    let shown = format!("{vault:?}");
+    assert_eq!(shown, format!("Vault {{ origin: {:?}, locked: true, .. }}", vault.origin()));
+}
+
+#[test]
+fn integrating_empties_what_waits_also_when_several_do_it() {
+    let vault = new_vault();
+    for _ in 0..300 {
+        vault.transact(|tx| increment(tx, &row("target"))).unwrap();
+    }
+    let added: u64 = thread::scope(|scope| {
+        let integrators: Vec<_> = (0..4).map(|_| scope.spawn(|| vault.integrate())).collect();
+        integrators.into_iter().map(|integrator| integrator.join().unwrap().unwrap()).sum()
+    });
+    assert_eq!((added, rows(&**vault.store(), EntryId::TABLE).len()), (301, 0));
+    assert_eq!(vault.integrate(), Ok(0));
+    vault.transact(|tx| increment(tx, &row("target"))).unwrap();
+    assert_eq!(vault.integrate(), Ok(1));
+}
+
+/// Counts the secrets that are held.
+#[derive(Debug, Default)]
+struct Counted {
+    held: Arc<AtomicU64>,
+}
+
+struct CountedRegion(Box<dyn SecretRegion>, Arc<AtomicU64>);
+
+impl SecretMemory for Counted {
+    fn hold(&self, bytes: &[u8]) -> Result<Box<dyn SecretRegion>, Error> {
+        self.held.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(CountedRegion(HeapMemory.hold(bytes)?, Arc::clone(&self.held))))
+    }
+}
+
+impl SecretRegion for CountedRegion {
+    fn expose(&self) -> Result<&[u8], Error> {
+        self.0.expose()
+    }
+}
+
+impl Drop for CountedRegion {
+    fn drop(&mut self) {
+        self.1.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,474 @@
+//! From waiting entries to leaves: order, batches, chains that are broken, and integrators that race.
+
+mod log;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use log::{Hooked, Hostile, Log, ORIGIN, START, Seeded, integrate_over, keyring, tier};
+use proptest::prelude::*;
+use zamok_core::store::{EntryId, MemoryStore, Range, Row, RowKey, Store};
+use zamok_core::vault::{Committed, Transaction, Writer};
+use zamok_core::{Env, Error, UnixTime};
+use zamok_journal::tiles::{Edge, Tiles};
+use zamok_journal::tree::{self, Hash};
+use zamok_journal::{
+    Broken, Fault, HEAD, Head, Integrated, Journal, LEAVES, MAX_BATCH, POSITIONS, Recorded, TILES, WRITERS,
+    audit, integrate,
+};
+
+fn entries(log: &Log) -> Vec<Recorded> {
+    Journal::new(&log.store, &log.keyring).range(0..u64::MAX).unwrap()
+}
+
+/// The root over leaves by the definition alone.
+fn from_scratch(leaves: &[Recorded]) -> Hash {
+    fn range(hashes: &[Hash]) -> Hash {
+        match hashes {
+            [] => tree::empty(),
+            [one] => *one,
+            more => {
+                let (left, right) = more.split_at(more.len().next_power_of_two() / 2);
+                tree::node(&range(left), &range(right))
+            }
+        }
+    }
+    range(&leaves.iter().map(|leaf| tree::leaf(&leaf.bytes)).collect::<Vec<_>>())
+}
+
+fn leaf_row(index: u64) -> RowKey {
+    RowKey::new(LEAVES, index.to_be_bytes())
+}
+
+#[test]
+fn an_empty_log_has_no_head_and_integrating_nothing_writes_nothing() {
+    let mut log = Log::new(1);
+    let done = log.integrate(10);
+    assert_eq!(done, Integrated { head: None, count: 0, more: false, broken: vec![] });
+    assert!(log.store.get(&Head::row()).unwrap().is_none());
+    assert!(audit(&log.store, &log.keyring).unwrap().is_clean());
+}
+
+#[test]
+fn entries_become_leaves_by_time_then_writer_and_leave_the_waiting_rows() {
+    let mut log = Log::new(2);
+    let ids = log.fill(5, 700);
+    let head = log.drain().head.unwrap();
+    assert_eq!((head.size, head.origin.as_str()), (700, ORIGIN));
+    let leaves = entries(&log);
+    assert_eq!(leaves.iter().map(|leaf| leaf.id).collect::<BTreeSet<_>>(), ids.into_iter().collect());
+    assert!(leaves.is_sorted_by_key(|leaf| (leaf.leaf.time, leaf.id)), "by time, then writer, then sequence");
+    assert_eq!(head.root, from_scratch(&leaves));
+    assert!(log.store.scan(EntryId::TABLE, &Range::all(), 1, None).unwrap().rows.is_empty());
+    assert!(audit(&log.store, &log.keyring).unwrap().is_clean());
+}
+
+#[test]
+fn a_writer_whose_clock_went_back_keeps_its_own_order() {
+    let mut log = Log::new(3);
+    let mut writer = log.writer();
+    let ids: Vec<_> = [50, 10, 40, 5].into_iter().map(|time| log.write(&mut writer, time)).collect();
+    log.drain();
+    assert_eq!(entries(&log).iter().map(|leaf| leaf.id).collect::<Vec<_>>(), ids);
+}
+
+#[test]
+fn a_batch_of_the_greatest_size_fits_into_one_commit_even_when_each_entry_has_its_own_writer() {
+    let mut log = Log::new(4);
+    let count = u64::try_from(MAX_BATCH).unwrap() + 5;
+    for time in 0..count {
+        let mut writer = log.writer();
+        log.write(&mut writer, time);
+    }
+    let first = log.integrate(usize::MAX);
+    assert_eq!((first.count, first.more), (MAX_BATCH, true));
+    assert_eq!(log.integrate(usize::MAX).count, 5);
+    assert!(audit(&log.store, &log.keyring).unwrap().is_clean());
+}
+
+#[test]
+fn a_batch_touches_few_tiles() {
+    let mut log = Log::new(5);
+    log.fill(3, 1500);
+    log.drain();
+    let versions = |log: &Log| log.store.scan(TILES, &Range::all(), 5000, None).unwrap().rows;
+    let before = versions(&log);
+    assert_eq!(before.len(), 5 + 1 + 1);
+    log.fill(1, 1);
+    log.drain();
+    let touched = versions(&log).into_iter().filter(|tile| !before.contains(tile)).count();
+    assert_eq!(touched, 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(u32::try_from(tier(8, 24, 200)).unwrap()))]
+
+    #[test]
+    fn however_the_batches_are_cut_the_log_is_the_same(
+        seed in any::<u64>(), writers in 1_usize..8, count in 1_u64..900,
+        limits in prop::collection::vec(1_usize..400, 1..12),
+    ) {
+        let [mut whole, mut cut] = [Log::new(seed), Log::new(seed)];
+        whole.fill(writers, count);
+        cut.fill(writers, count);
+        whole.drain();
+        for limit in limits.iter().cycle() {
+            let done = cut.integrate(*limit);
+            prop_assert!(done.count <= *limit && done.broken.is_empty());
+            if !done.more {
+                break;
+            }
+        }
+        let (leaves, others) = (entries(&whole), entries(&cut));
+        prop_assert_eq!(&leaves, &others);
+        let head = Journal::new(&cut.store, &cut.keyring).head().unwrap().unwrap();
+        prop_assert_eq!(head.root, from_scratch(&leaves));
+        prop_assert!(audit(&cut.store, &cut.keyring).unwrap().is_clean());
+    }
+
+    #[test]
+    fn a_log_that_is_written_and_integrated_by_turns_extends_every_earlier_head(
+        seed in any::<u64>(), turns in prop::collection::vec((0_u64..300, 1_usize..300), 1..10),
+    ) {
+        let mut log = Log::new(seed);
+        let mut chains: Vec<Writer> = (0..4).map(|_| log.writer()).collect();
+        let mut heads: Vec<Head> = Vec::new();
+        let mut time = 0;
+        for (count, limit) in turns {
+            for _ in 0..count {
+                time += log.rng.below(2);
+                let turn = log.rng.index(4);
+                log.write(&mut chains[turn], time);
+            }
+            heads.extend(log.integrate(limit).head);
+        }
+        let journal = Journal::new(&log.store, &log.keyring);
+        let leaves = entries(&log);
+        for old in heads {
+            prop_assert_eq!(old.root, from_scratch(&leaves[..usize::try_from(old.size).unwrap()]));
+            let (new, path) = journal.extends(old.size).unwrap();
+            tree::verify_consistency((old.size, &old.root), (new.size, &new.root), &path).unwrap();
+        }
+        prop_assert!(audit(&log.store, &log.keyring).unwrap().is_clean());
+    }
+}
+
+/// Integrates over a store that was altered; nothing is committed.
+fn attempt(store: &Hostile<'_>, log: &Log) -> Result<Integrated, Error> {
+    let mut rng = Seeded::new(99);
+    let mut env = Env { now: UnixTime(START), rng: &mut rng };
+    let writer = Writer::new(ORIGIN, &mut env);
+    integrate(&mut Transaction::begin(store, &log.keyring, writer, env), usize::MAX)
+}
+
+fn broken(id: EntryId, fault: Fault) -> Vec<Broken> {
+    vec![Broken { writer: id.writer, sequence: id.sequence, fault }]
+}
+
+/// Two writers with ten integrated and twenty waiting entries each.
+fn two_writers(seed: u64) -> (Log, Vec<EntryId>, Vec<EntryId>) {
+    let mut log = Log::new(seed);
+    let (mut one, mut other) = (log.writer(), log.writer());
+    let turn = |log: &mut Log, one: &mut Writer, other: &mut Writer, times: std::ops::Range<u64>| {
+        times.map(|time| (log.write(one, time), log.write(other, time))).unzip()
+    };
+    let (_, _): (Vec<_>, Vec<_>) = turn(&mut log, &mut one, &mut other, 0..10);
+    log.drain();
+    let (ones, others) = turn(&mut log, &mut one, &mut other, 10..30);
+    (log, ones, others)
+}
+
+#[test]
+fn a_gap_stops_its_writer_and_no_other() {
+    let (log, ones, others) = two_writers(6);
+    let mut hostile = log.hostile();
+    hostile.drop(ones[5].row());
+    let done = attempt(&hostile, &log).unwrap();
+    assert_eq!((done.count, done.more), (5 + 20, false));
+    assert_eq!(done.broken, broken(ones[6], Fault::Gap));
+    let all = others.iter().all(|id| !done.broken.iter().any(|broken| broken.writer == id.writer));
+    assert!(all);
+}
+
+#[test]
+fn an_altered_entry_stops_its_writer_and_no_other() {
+    let (log, ones, _) = two_writers(7);
+    let length = log.store.get(&ones[5].row()).unwrap().unwrap().value.len();
+    for byte in 0..length {
+        let mut hostile = log.hostile();
+        hostile.flip(&ones[5].row(), byte);
+        let done = attempt(&hostile, &log).unwrap();
+        let fault = if byte == 0 { Fault::Unreadable } else { Fault::Altered };
+        assert_eq!((done.count, done.broken), (25, broken(ones[5], fault)), "byte {byte}");
+    }
+}
+
+#[test]
+fn entries_that_were_reordered_or_moved_between_writers_are_refused() {
+    let (log, ones, others) = two_writers(8);
+    let mut reordered = log.hostile();
+    reordered.swap(&ones[3].row(), &ones[4].row());
+    assert_eq!(attempt(&reordered, &log).unwrap().broken, broken(ones[3], Fault::Altered));
+    let mut moved = log.hostile();
+    moved.swap(&ones[3].row(), &others[3].row());
+    let done = attempt(&moved, &log).unwrap();
+    assert_eq!(done.count, 3 + 3);
+    assert_eq!(done.broken.len(), 2);
+}
+
+#[test]
+fn an_entry_that_was_put_back_is_reported_and_its_writer_goes_on() {
+    let (log, ones, _) = two_writers(9);
+    let leaf = log.store.get(&leaf_row(3)).unwrap().unwrap();
+    let id = Journal::new(&log.store, &log.keyring).range(3..4).unwrap()[0].id;
+    let mut hostile = log.hostile();
+    hostile.put(id.row(), Row { version: 1, value: leaf.value });
+    let done = attempt(&hostile, &log).unwrap();
+    assert_eq!((done.count, done.broken), (40, broken(id, Fault::Repeated)));
+    assert!(ones.iter().all(|one| one.sequence > 10));
+}
+
+#[test]
+fn entries_are_not_taken_twice_when_the_state_of_their_writer_is_put_back() {
+    let (mut log, ones, _) = two_writers(10);
+    let state = RowKey::new(WRITERS, ones[0].writer);
+    let old = log.store.get(&state).unwrap().unwrap();
+    let waiting = log.store.get(&ones[0].row()).unwrap().unwrap();
+    log.drain();
+    let mut hostile = log.hostile();
+    hostile.put(state, old);
+    hostile.put(ones[0].row(), waiting);
+    let done = attempt(&hostile, &log).unwrap();
+    assert_eq!((done.count, done.broken), (0, broken(ones[0], Fault::Repeated)));
+}
+
+#[test]
+fn an_entry_of_a_chain_that_forked_is_refused() {
+    // A cloned machine: the same writer goes on twice. The store keeps one of the two; here the other is slipped in.
+    let mut log = Log::new(11);
+    let mut writer = log.writer();
+    log.write(&mut writer, 0);
+    let mut clone = writer.clone();
+    let second = log.write(&mut writer, 1);
+    let third = log.write(&mut writer, 2);
+    let mut elsewhere = Log { store: MemoryStore::new(), keyring: keyring(7), rng: Seeded::new(5) };
+    assert_eq!(elsewhere.write(&mut clone, 7), second);
+    let mut hostile = log.hostile();
+    hostile.put(second.row(), elsewhere.store.get(&second.row()).unwrap().unwrap());
+    let done = attempt(&hostile, &log).unwrap();
+    assert_eq!((done.count, done.broken), (2, broken(third, Fault::Unchained)));
+}
+
+#[test]
+fn entries_of_another_vault_or_for_another_log_are_refused() {
+    let mut log = Log::new(12);
+    let mut writer = log.writer();
+    log.write(&mut writer, 0);
+    log.drain();
+    let mut foreign = log.writer_for("zamok.example/another-log");
+    let id = log.write(&mut foreign, 1);
+    assert_eq!(log.integrate(10).broken, broken(id, Fault::Foreign));
+
+    let mut other_vault = Log { store: MemoryStore::new(), keyring: keyring(8), rng: Seeded::new(6) };
+    let mut stranger = other_vault.writer();
+    let strange = other_vault.write(&mut stranger, 1);
+    let mut hostile = log.hostile();
+    hostile.drop(id.row());
+    hostile.put(strange.row(), other_vault.store.get(&strange.row()).unwrap().unwrap());
+    assert_eq!(attempt(&hostile, &log).unwrap().broken, broken(strange, Fault::Altered));
+}
+
+#[test]
+fn a_log_whose_name_is_not_one_line_is_never_begun() {
+    for name in ["", "two\nlines"] {
+        let mut log = Log::new(13);
+        let mut writer = log.writer_for(name);
+        let id = log.write(&mut writer, 0);
+        let done = log.integrate(10);
+        assert_eq!((done.head, done.broken), (None, broken(id, Fault::Foreign)));
+    }
+}
+
+#[test]
+fn nothing_grows_on_an_altered_head_tile_or_state_or_on_leaves_beyond_the_head() {
+    let (log, ones, _) = two_writers(14);
+    let rows =
+        [Head::row(), RowKey::new(TILES, [&[0][..], &[0; 8]].concat()), RowKey::new(WRITERS, ones[0].writer)];
+    for row in rows {
+        let length = log.store.get(&row).unwrap().unwrap().value.len();
+        for byte in 0..length {
+            let mut hostile = log.hostile();
+            hostile.flip(&row, byte);
+            let error = attempt(&hostile, &log).unwrap_err();
+            assert!(
+                matches!(error, Error::Refused | Error::Format { .. }),
+                "byte {byte} of {row:?}: {error}"
+            );
+        }
+    }
+    let mut longer = log.hostile();
+    longer.put(leaf_row(20), log.store.get(&leaf_row(19)).unwrap().unwrap());
+    assert_eq!(attempt(&longer, &log).unwrap_err(), Error::Refused);
+    for gone in [Head::row(), RowKey::new(TILES, [&[0][..], &[0; 8]].concat())] {
+        let mut hostile = log.hostile();
+        hostile.drop(gone);
+        assert_eq!(attempt(&hostile, &log).unwrap_err(), Error::Refused);
+    }
+}
+
+#[test]
+fn an_older_head_that_is_put_back_is_refused() {
+    let (mut log, _, _) = two_writers(15);
+    let old = log.store.get(&Head::row()).unwrap().unwrap();
+    log.drain();
+    log.fill(1, 1);
+    let mut hostile = log.hostile();
+    hostile.put(Head::row(), old);
+    assert_eq!(attempt(&hostile, &log).unwrap_err(), Error::Refused);
+}
+
+#[test]
+fn a_position_that_an_attacker_planted_is_overwritten() {
+    let mut log = Log::new(16);
+    let mut writer = log.writer();
+    let first = log.write(&mut writer, 0);
+    let mut hostile = log.hostile();
+    hostile.put(
+        RowKey::new(POSITIONS, first.to_bytes()),
+        Row { version: 3, value: 77_u64.to_be_bytes().into() },
+    );
+    assert_eq!(attempt(&hostile, &log).unwrap().count, 1);
+}
+
+#[test]
+fn of_two_integrators_over_the_same_entries_one_conflicts() {
+    let mut log = Log::new(17);
+    log.fill(3, 40);
+    let mut rngs = [Seeded::new(1), Seeded::new(2)];
+    let pending: Vec<_> = rngs
+        .iter_mut()
+        .map(|rng| {
+            let mut env = Env { now: UnixTime(START), rng };
+            let writer = Writer::new(ORIGIN, &mut env);
+            let mut tx = Transaction::begin(&log.store, &log.keyring, writer, env);
+            let done = integrate(&mut tx, 100).unwrap();
+            tx.prepare(done).unwrap()
+        })
+        .collect();
+    let outcomes: Vec<_> = pending.into_iter().map(|pending| pending.commit().unwrap()).collect();
+    assert!(matches!(&outcomes[0], Committed::Done(done, _) if done.count == 40));
+    assert!(matches!(&outcomes[1], Committed::Conflict(_)));
+    let report = audit(&log.store, &log.keyring).unwrap();
+    assert!(report.is_clean() && report.leaves == 40);
+}
+
+/// One integrator is stopped before every single question that it asks the store, and another one runs meanwhile.
+#[test]
+fn an_integrator_that_is_overtaken_anywhere_changes_nothing_and_accuses_nobody() {
+    for limit in [7, 1000] {
+        for at in 0.. {
+            let mut log = Log::new(18);
+            log.fill(3, 30);
+            log.integrate(13);
+            let ran = AtomicBool::new(false);
+            let overtake = || {
+                let mut rng = Seeded::new(3);
+                let done = integrate_over(&log.store, &log.keyring, 1000, &mut rng).unwrap().unwrap();
+                assert_eq!(done.count, 17);
+                ran.store(true, Ordering::SeqCst);
+            };
+            let hooked = Hooked::new(&log.store, at, &overtake);
+            let mut rng = Seeded::new(4);
+            let slow = integrate_over(&hooked, &log.keyring, limit, &mut rng)
+                .unwrap_or_else(|error| panic!("overtaken at question {at}: {error}"));
+            if !ran.load(Ordering::SeqCst) {
+                assert!(at > 20, "the hook was called at every question up to {at}");
+                break;
+            }
+            if let Some(done) = slow {
+                assert!(done.broken.is_empty() && done.count == 0, "overtaken at question {at}: {done:?}");
+            }
+            let report = audit(&log.store, &log.keyring).unwrap();
+            assert!(report.is_clean() && report.leaves == 30, "overtaken at question {at}: {report:?}");
+        }
+    }
+}
+
+#[test]
+fn writers_integrators_readers_and_audits_at_once_make_one_history() {
+    let log = Log::new(19);
+    let stop = AtomicBool::new(false);
+    let each = u64::try_from(tier(60, 300, 3000)).unwrap();
+    thread::scope(|scope| {
+        let (log, stop) = (&log, &stop);
+        let writers: Vec<_> = (0..4_u64)
+            .map(|number| {
+                scope.spawn(move || {
+                    let mut rng = Seeded::new(100 + number);
+                    let mut chain = Writer::new(ORIGIN, &mut Env { now: UnixTime(START), rng: &mut rng });
+                    for time in 0..each {
+                        let env = Env { now: UnixTime(START + time), rng: &mut rng };
+                        let mut tx = Transaction::begin(&log.store, &log.keyring, chain, env);
+                        let row = RowKey::new(zamok_core::store::Table(900), number.to_be_bytes());
+                        let detail = zamok_core::event::Detail::new().with("step", time.to_string());
+                        let kind = zamok_core::event::EventKind::CodeAccepted;
+                        tx.event(kind, Some(log::subject(1)), &row, &detail).unwrap();
+                        let Committed::Done((), next) = tx.prepare(()).unwrap().commit().unwrap() else {
+                            panic!("nobody else writes these rows")
+                        };
+                        chain = next;
+                    }
+                })
+            })
+            .collect();
+        for number in 0..3 {
+            scope.spawn(move || {
+                let mut rng = Seeded::new(200 + number);
+                loop {
+                    let last = stop.load(Ordering::SeqCst);
+                    let done = integrate_over(&log.store, &log.keyring, 50, &mut rng).unwrap();
+                    assert!(done.as_ref().is_none_or(|done| done.broken.is_empty()), "{done:?}");
+                    if last && done.is_some_and(|done| !done.more) {
+                        break;
+                    }
+                }
+            });
+        }
+        scope.spawn(|| {
+            let journal = Journal::new(&log.store, &log.keyring);
+            while !stop.load(Ordering::SeqCst) {
+                let listing = journal.entries_of(log::subject(1), 20, None).unwrap();
+                assert!(listing.entries.len() <= 20);
+                if let Some(head) = journal.head().unwrap() {
+                    journal.prove(head.size - 1).unwrap().verify().unwrap();
+                }
+                let report = audit(&log.store, &log.keyring).unwrap();
+                assert!(report.is_clean(), "{:?}", report.findings);
+            }
+        });
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        stop.store(true, Ordering::SeqCst);
+    });
+    let report = audit(&log.store, &log.keyring).unwrap();
+    assert!(report.is_clean() && report.settled);
+    assert_eq!((report.leaves, report.waiting), (4 * each, 0));
+}
+
+#[test]
+fn the_edge_of_the_tree_is_all_that_is_needed_to_let_it_grow() {
+    let mut log = Log::new(20);
+    log.fill(2, 300);
+    let head = log.drain().head.unwrap();
+    let mut edge = Edge::new();
+    for leaf in entries(&log) {
+        edge.push(tree::leaf(&leaf.bytes), |_, _| {});
+    }
+    assert_eq!((edge.size(), edge.root()), (head.size, head.root));
+    assert_eq!(edge.partial().count(), 2);
+    let mut tiles = Tiles::open(&log.store, head.size, &head.root).unwrap();
+    assert_eq!(tree::root(&mut tiles, head.size).unwrap(), head.root);
+    assert_eq!(HEAD, Head::row().table);
+}
