@@ -1,15 +1,13 @@
-//! From waiting entries to leaves: order, batches, chains that are broken, and integrators that race.
+//! From waiting entries to leaves: order, batches, and chains that are broken.
 
 mod log;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
-use log::{Hooked, Hostile, Log, ORIGIN, START, Seeded, integrate_over, keyring, tier};
+use log::{Hostile, Log, ORIGIN, START, Seeded, keyring, tier};
 use proptest::prelude::*;
 use zamok_core::store::{EntryId, MemoryStore, Range, Row, RowKey, Store};
-use zamok_core::vault::{Committed, Transaction, Writer};
+use zamok_core::vault::{Transaction, Writer};
 use zamok_core::{Env, Error, UnixTime};
 use zamok_journal::tiles::{Edge, Tiles};
 use zamok_journal::tree::{self, Hash};
@@ -339,122 +337,6 @@ fn a_position_that_an_attacker_planted_is_overwritten() {
         Row { version: 3, value: 77_u64.to_be_bytes().into() },
     );
     assert_eq!(attempt(&hostile, &log).unwrap().count, 1);
-}
-
-#[test]
-fn of_two_integrators_over_the_same_entries_one_conflicts() {
-    let mut log = Log::new(17);
-    log.fill(3, 40);
-    let mut rngs = [Seeded::new(1), Seeded::new(2)];
-    let pending: Vec<_> = rngs
-        .iter_mut()
-        .map(|rng| {
-            let mut env = Env { now: UnixTime(START), rng };
-            let writer = Writer::new(ORIGIN, &mut env);
-            let mut tx = Transaction::begin(&log.store, &log.keyring, writer, env);
-            let done = integrate(&mut tx, 100).unwrap();
-            tx.prepare(done).unwrap()
-        })
-        .collect();
-    let outcomes: Vec<_> = pending.into_iter().map(|pending| pending.commit().unwrap()).collect();
-    assert!(matches!(&outcomes[0], Committed::Done(done, _) if done.count == 40));
-    assert!(matches!(&outcomes[1], Committed::Conflict(_)));
-    let report = audit(&log.store, &log.keyring).unwrap();
-    assert!(report.is_clean() && report.leaves == 40);
-}
-
-/// One integrator is stopped before every single question that it asks the store, and another one runs meanwhile.
-#[test]
-fn an_integrator_that_is_overtaken_anywhere_changes_nothing_and_accuses_nobody() {
-    for limit in [7, 1000] {
-        for at in 0.. {
-            let mut log = Log::new(18);
-            log.fill(3, 30);
-            log.integrate(13);
-            let ran = AtomicBool::new(false);
-            let overtake = || {
-                let mut rng = Seeded::new(3);
-                let done = integrate_over(&log.store, &log.keyring, 1000, &mut rng).unwrap().unwrap();
-                assert_eq!(done.count, 17);
-                ran.store(true, Ordering::SeqCst);
-            };
-            let hooked = Hooked::new(&log.store, at, &overtake);
-            let mut rng = Seeded::new(4);
-            let slow = integrate_over(&hooked, &log.keyring, limit, &mut rng)
-                .unwrap_or_else(|error| panic!("overtaken at question {at}: {error}"));
-            if !ran.load(Ordering::SeqCst) {
-                assert!(at > 20, "the hook was called at every question up to {at}");
-                break;
-            }
-            if let Some(done) = slow {
-                assert!(done.broken.is_empty() && done.count == 0, "overtaken at question {at}: {done:?}");
-            }
-            let report = audit(&log.store, &log.keyring).unwrap();
-            assert!(report.is_clean() && report.leaves == 30, "overtaken at question {at}: {report:?}");
-        }
-    }
-}
-
-#[test]
-fn writers_integrators_readers_and_audits_at_once_make_one_history() {
-    let log = Log::new(19);
-    let stop = AtomicBool::new(false);
-    let each = u64::try_from(tier(60, 300, 3000)).unwrap();
-    thread::scope(|scope| {
-        let (log, stop) = (&log, &stop);
-        let writers: Vec<_> = (0..4_u64)
-            .map(|number| {
-                scope.spawn(move || {
-                    let mut rng = Seeded::new(100 + number);
-                    let mut chain = Writer::new(ORIGIN, &mut Env { now: UnixTime(START), rng: &mut rng });
-                    for time in 0..each {
-                        let env = Env { now: UnixTime(START + time), rng: &mut rng };
-                        let mut tx = Transaction::begin(&log.store, &log.keyring, chain, env);
-                        let row = RowKey::new(zamok_core::store::Table(900), number.to_be_bytes());
-                        let detail = zamok_core::event::Detail::new().with("step", time.to_string());
-                        let kind = zamok_core::event::EventKind::CodeAccepted;
-                        tx.event(kind, Some(log::subject(1)), &row, &detail).unwrap();
-                        let Committed::Done((), next) = tx.prepare(()).unwrap().commit().unwrap() else {
-                            panic!("nobody else writes these rows")
-                        };
-                        chain = next;
-                    }
-                })
-            })
-            .collect();
-        for number in 0..3 {
-            scope.spawn(move || {
-                let mut rng = Seeded::new(200 + number);
-                loop {
-                    let last = stop.load(Ordering::SeqCst);
-                    let done = integrate_over(&log.store, &log.keyring, 50, &mut rng).unwrap();
-                    assert!(done.as_ref().is_none_or(|done| done.broken.is_empty()), "{done:?}");
-                    if last && done.is_some_and(|done| !done.more) {
-                        break;
-                    }
-                }
-            });
-        }
-        scope.spawn(|| {
-            let journal = Journal::new(&log.store, &log.keyring);
-            while !stop.load(Ordering::SeqCst) {
-                let listing = journal.entries_of(log::subject(1), 20, None).unwrap();
-                assert!(listing.entries.len() <= 20);
-                if let Some(head) = journal.head().unwrap() {
-                    journal.prove(head.size - 1).unwrap().verify().unwrap();
-                }
-                let report = audit(&log.store, &log.keyring).unwrap();
-                assert!(report.is_clean(), "{:?}", report.findings);
-            }
-        });
-        for writer in writers {
-            writer.join().unwrap();
-        }
-        stop.store(true, Ordering::SeqCst);
-    });
-    let report = audit(&log.store, &log.keyring).unwrap();
-    assert!(report.is_clean() && report.settled);
-    assert_eq!((report.leaves, report.waiting), (4 * each, 0));
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn request<T: Copy>(_: u64, _: &[T]) {}
 /// itself, by which valgrind knows that `rax` points to a request and its arguments.
 #[cfg(all(feature = "ct-check", target_arch = "x86_64"))]
 fn request<T: Copy>(name: u64, values: &[T]) {
-    let arguments = [name, values.as_ptr().addr() as u64, size_of_val(values) as u64, 0, 0, 0];
+    let arguments = [name, values.as_ptr().expose_provenance() as u64, size_of_val(values) as u64, 0, 0, 0];
     // SAFETY: natively the instructions change no register but the flags. Under valgrind `rdx` gets the
     // answer, and memcheck changes its own notes about `values`, not their value. `arguments` lives through
     // the call.

@@ -3,7 +3,7 @@
 use core::num::Wrapping;
 
 use crate::dispatch::{Choice, Variant};
-use crate::key::{Keys, MacKey};
+use crate::key::{Each, MacKey, One};
 use crate::{machine, portable, sha1, sha256, sha512};
 
 /// A hash that [`MacKey`] can be made for. Sealed: [`Sha1`], [`Sha256`] and [`Sha512`].
@@ -61,12 +61,22 @@ pub trait Kernels: Copy + Sized + 'static {
     /// What this machine runs.
     fn choice() -> Choice;
 
-    /// The truncated tag of each counter.
+    /// The truncated tag of each counter of one key. Not generic over the keys, so that the kernels are compiled
+    /// once, here, and not in every crate that calls them.
     ///
     /// # Safety
     ///
     /// The processor can run `variant`.
-    unsafe fn run<'a, K: Keys<'a, Self>>(variant: Variant, keys: K, counters: &[u64], values: &mut [u32])
+    unsafe fn window(variant: Variant, key: One<'_, Self>, counters: &[u64], values: &mut [u32])
+    where
+        Self: Hash;
+
+    /// The same for a key to each counter.
+    ///
+    /// # Safety
+    ///
+    /// The processor can run `variant`.
+    unsafe fn batch(variant: Variant, keys: Each<'_, Self>, counters: &[u64], values: &mut [u32])
     where
         Self: Hash;
 }
@@ -101,12 +111,12 @@ macro_rules! hash {
                 Choice::first($name, machine::$rounds::CHOICES)
             }
 
-            unsafe fn run<'a, K: Keys<'a, Self>>(
-                variant: Variant,
-                keys: K,
-                counters: &[u64],
-                values: &mut [u32],
-            ) {
+            unsafe fn window(variant: Variant, key: One<'_, Self>, counters: &[u64], values: &mut [u32]) {
+                // SAFETY: the caller knows that the processor can run the variant.
+                unsafe { machine::$rounds::run(variant, key, counters, values) }
+            }
+
+            unsafe fn batch(variant: Variant, keys: Each<'_, Self>, counters: &[u64], values: &mut [u32]) {
                 // SAFETY: the caller knows that the processor can run the variant.
                 unsafe { machine::$rounds::run(variant, keys, counters, values) }
             }

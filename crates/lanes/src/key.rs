@@ -4,10 +4,13 @@
 use core::fmt;
 use core::sync::atomic::{Ordering, compiler_fence};
 
+use crate::dispatch::Variant;
 use crate::hash::Hash;
 use crate::machine;
 
 /// An HMAC key, ready to compute codes: two midstates, wiped on drop.
+///
+/// Moving it leaves a copy behind, as with any value: what must not leave one is put where it stays.
 #[derive(Clone)]
 pub struct MacKey<H: Hash> {
     /// Behind the inner pad, and behind the outer one. An array, so that both can be loaded as one row.
@@ -76,7 +79,7 @@ fn wipe<W: Default>(words: &mut [W]) {
 }
 
 /// The keys of a call: the same for all counters, or one for each.
-pub trait Keys<'a, H: Hash>: Copy {
+pub(crate) trait Keys<'a, H: Hash>: Copy {
     /// Whether it is the same for all.
     const SAME: bool;
     /// The key of counter `index`.
@@ -85,10 +88,17 @@ pub trait Keys<'a, H: Hash>: Copy {
     fn prefetch(self, index: usize);
     /// The keys before counter `index`, and the others.
     fn split_at(self, index: usize) -> (Self, Self);
+    /// The truncated tag of each counter.
+    ///
+    /// # Safety
+    ///
+    /// The processor can run `variant`.
+    unsafe fn run(self, variant: Variant, counters: &[u64], values: &mut [u32]);
 }
 
-#[derive(Clone, Copy)]
-pub(crate) struct One<'a, H: Hash>(pub(crate) &'a MacKey<H>);
+/// The same key for all counters.
+#[derive(Clone, Copy, Debug)]
+pub struct One<'a, H: Hash>(pub(crate) &'a MacKey<H>);
 
 impl<'a, H: Hash> Keys<'a, H> for One<'a, H> {
     const SAME: bool = true;
@@ -105,10 +115,16 @@ impl<'a, H: Hash> Keys<'a, H> for One<'a, H> {
     fn split_at(self, _: usize) -> (Self, Self) {
         (self, self)
     }
+
+    unsafe fn run(self, variant: Variant, counters: &[u64], values: &mut [u32]) {
+        // SAFETY: the caller knows that the processor can run the variant.
+        unsafe { H::window(variant, self, counters, values) }
+    }
 }
 
-#[derive(Clone, Copy)]
-pub(crate) struct Each<'a, H: Hash>(pub(crate) &'a [&'a MacKey<H>]);
+/// A key for each counter.
+#[derive(Clone, Copy, Debug)]
+pub struct Each<'a, H: Hash>(pub(crate) &'a [&'a MacKey<H>]);
 
 impl<'a, H: Hash> Keys<'a, H> for Each<'a, H> {
     const SAME: bool = false;
@@ -129,5 +145,10 @@ impl<'a, H: Hash> Keys<'a, H> for Each<'a, H> {
     fn split_at(self, index: usize) -> (Self, Self) {
         let (before, after) = self.0.split_at(index);
         (Self(before), Self(after))
+    }
+
+    unsafe fn run(self, variant: Variant, counters: &[u64], values: &mut [u32]) {
+        // SAFETY: the caller knows that the processor can run the variant.
+        unsafe { H::batch(variant, self, counters, values) }
     }
 }

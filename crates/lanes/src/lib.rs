@@ -102,10 +102,10 @@ fn choose<'a, H: Hash, K: Keys<'a, H>>(keys: K, counters: &[u64], values: &mut [
     // SAFETY: `choice` names only variants that this processor can run.
     unsafe {
         if many > 0 {
-            H::run(choice.many, many_keys, many_counters, many_values);
+            many_keys.run(choice.many, many_counters, many_values);
         }
         if !few_counters.is_empty() {
-            H::run(choice.few, few_keys, few_counters, few_values);
+            few_keys.run(choice.few, few_counters, few_values);
         }
     }
 }
@@ -121,7 +121,7 @@ pub fn window_with<H: Hash>(variant: Variant, key: &MacKey<H>, counters: &[u64],
     assert!(variant.is_available(), "{variant} on this machine");
     assert_eq!(counters.len(), values.len(), "as many values as counters");
     // SAFETY: this processor can run the variant.
-    unsafe { H::run(variant, One(key), counters, values) }
+    unsafe { One(key).run(variant, counters, values) }
 }
 
 /// [`batch`] by one kernel, for tests and benches.
@@ -136,5 +136,5 @@ pub fn batch_with<H: Hash>(variant: Variant, keys: &[&MacKey<H>], counters: &[u6
     assert_eq!(keys.len(), counters.len(), "as many keys as counters");
     assert_eq!(counters.len(), values.len(), "as many values as counters");
     // SAFETY: this processor can run the variant.
-    unsafe { H::run(variant, Each(keys), counters, values) }
+    unsafe { Each(keys).run(variant, counters, values) }
 }

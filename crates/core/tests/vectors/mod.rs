@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The cases of a file. The caller asserts how many there are.
-pub fn rows<const COLUMNS: usize>(file: &str) -> Vec<[String; COLUMNS]> {
+pub(crate) fn rows<const COLUMNS: usize>(file: &str) -> Vec<[String; COLUMNS]> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors").join(file);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let cases = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
@@ -18,6 +18,6 @@ pub fn rows<const COLUMNS: usize>(file: &str) -> Vec<[String; COLUMNS]> {
 }
 
 /// "1234567890" again and again, cut to `len` bytes: the secret of every RFC.
-pub fn secret(len: usize) -> Vec<u8> {
+pub(crate) fn secret(len: usize) -> Vec<u8> {
     b"1234567890".iter().copied().cycle().take(len).collect()
 }

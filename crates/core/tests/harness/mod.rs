@@ -1,0 +1,243 @@
+//! What the tests of the vault share: a store that can be told to misbehave, a scene with keys, randomness that repeats.
+#![allow(dead_code, unused_imports)]
+
+mod chance;
+mod page;
+mod store;
+
+use std::io::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use zamok_core::event::Subject;
+use zamok_core::hash::HashAlgorithm;
+use zamok_core::otp::{Digits, Hotp, OtpUri, Totp, Verdict, Window};
+use zamok_core::secret::HeapMemory;
+use zamok_core::store::{Range, Row, RowKey, Store, Table};
+use zamok_core::vault::one_time::{self, MovingFactor, OtpParameters};
+use zamok_core::vault::spend::{self, SpendPolicy, Throttle};
+use zamok_core::vault::{
+    Committed, DataKeyId, KeyId, Keyring, Purpose, Tally, Transaction, VaultId, Writer, signing,
+};
+use zamok_core::{Env, Error, UnixTime};
+
+pub(crate) use self::chance::{Chance, Scripted};
+pub(crate) use self::page::{bytes, checked_in, page, python, repository, table};
+pub(crate) use self::store::{Lost, TestStore};
+
+pub(crate) const NOON: u64 = 1_800_000_000;
+pub(crate) const OWNER: Subject = Subject([0x0a; 16]);
+pub(crate) const VAULT_ID: VaultId = VaultId([0x5a; 16]);
+
+/// How often a test repeats itself: at `check`, `ci` (the default) and `full`.
+pub(crate) fn tier(check: usize, ci: usize, full: usize) -> usize {
+    match std::env::var("ZAMOK_TIER").as_deref() {
+        Ok("check") => check,
+        Ok("ci") | Err(std::env::VarError::NotPresent) => ci,
+        Ok("full") => full,
+        other => panic!("ZAMOK_TIER is check, ci or full, not {other:?}"),
+    }
+}
+
+/// Tells a figure to whoever runs the tests.
+pub(crate) fn tell(figure: &str) {
+    let _ = writeln!(std::io::stderr(), "{figure}");
+}
+
+/// Policy with the numbers of the profile `strict`.
+pub(crate) fn strict() -> SpendPolicy {
+    SpendPolicy {
+        window: Window::steps(1, 1).unwrap(),
+        drift_limit: 2,
+        look_ahead: Window::look_ahead(10).unwrap(),
+        throttle: Throttle {
+            free: 5,
+            first_delay: 30,
+            longest_delay: 3600,
+            disable_after: 20,
+            recent_limit: 30,
+            recent_span: 30 * 24 * 3600,
+        },
+    }
+}
+
+/// Policy under which a test may guess as often as it likes.
+pub(crate) fn generous() -> SpendPolicy {
+    let throttle = Throttle {
+        free: 1_000_000,
+        first_delay: 1,
+        longest_delay: 1,
+        disable_after: 1_000_000,
+        recent_limit: 1_000_000,
+        recent_span: 1,
+    };
+    SpendPolicy { throttle, ..strict() }
+}
+
+/// A store with the keys of its vault, a clock that the test moves, and chains for the journal.
+pub(crate) struct Scene {
+    pub(crate) store: TestStore,
+    pub(crate) keyring: Keyring,
+    pub(crate) now: AtomicU64,
+    seed: String,
+    draws: AtomicU64,
+    chains: Mutex<Vec<Writer>>,
+}
+
+impl Scene {
+    pub(crate) fn new(seed: &str) -> Self {
+        let keyring = Keyring::new(VAULT_ID, &[(DataKeyId(1), &[0x77; 32])], &HeapMemory).unwrap();
+        Self::over(TestStore::default(), keyring, seed)
+    }
+
+    pub(crate) fn over(store: TestStore, keyring: Keyring, seed: &str) -> Self {
+        let (now, draws, chains) = (AtomicU64::new(NOON), AtomicU64::new(0), Mutex::default());
+        Self { store, keyring, now, seed: seed.into(), draws, chains }
+    }
+
+    pub(crate) fn now(&self) -> UnixTime {
+        UnixTime(self.now.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn set(&self, now: u64) {
+        self.now.store(now, Ordering::SeqCst);
+    }
+
+    pub(crate) fn wait(&self, seconds: u64) {
+        self.now.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    pub(crate) fn chance(&self) -> Chance {
+        Chance::new(&self.seed, self.draws.fetch_add(1, Ordering::SeqCst))
+    }
+
+    pub(crate) fn chain(&self) -> Writer {
+        let given_back = self.chains.lock().unwrap().pop();
+        let mut chance = self.chance();
+        given_back.unwrap_or_else(|| Writer::new("log", &mut Env { now: self.now(), rng: &mut chance }))
+    }
+
+    pub(crate) fn give_back(&self, chain: Writer) {
+        self.chains.lock().unwrap().push(chain);
+    }
+
+    /// Runs `f` over a transaction and commits it, again and again while others are faster.
+    pub(crate) fn transact<T>(
+        &self,
+        f: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.transact_with(&mut self.chance(), None, f)
+    }
+
+    pub(crate) fn transact_with<T>(
+        &self,
+        rng: &mut dyn rand_core::CryptoRng,
+        tally: Option<&dyn Tally>,
+        mut f: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        loop {
+            let chain = self.chain();
+            let env = Env { now: self.now(), rng };
+            let mut tx = Transaction::begin(&self.store, &self.keyring, chain.clone(), env);
+            if let Some(tally) = tally {
+                tx = tx.with_tally(tally);
+            }
+            let outcome = f(&mut tx).inspect_err(|_| self.give_back(chain.clone()))?;
+            match tx.prepare(outcome)?.commit()? {
+                Committed::Done(outcome, chain) => {
+                    self.give_back(chain);
+                    return Ok(outcome);
+                }
+                Committed::Conflict(_) => self.give_back(chain),
+                Committed::Capped(_) => return Err(Error::Busy),
+            }
+        }
+    }
+
+    /// Runs `f` over a transaction that is then thrown away.
+    pub(crate) fn try_out<T>(
+        &self,
+        f: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (chain, mut chance) = (self.chain(), self.chance());
+        let env = Env { now: self.now(), rng: &mut chance };
+        let outcome =
+            f(&mut Transaction::begin(&self.store, &self.keyring, chain.clone(), env));
+        self.give_back(chain);
+        outcome
+    }
+
+    pub(crate) fn verify(&self, key: KeyId, code: &str, policy: &SpendPolicy) -> Result<Verdict, Error> {
+        self.transact(|tx| spend::verify(tx, key, code, policy))
+    }
+
+    pub(crate) fn activate(&self, key: KeyId, code: &str) -> Result<Verdict, Error> {
+        self.transact(|tx| spend::activate(tx, key, code, &strict()))
+    }
+
+    pub(crate) fn generate(&self, factor: MovingFactor) -> KeyId {
+        let parameters = OtpParameters { factor, algorithm: HashAlgorithm::Sha1, digits: Digits::SIX };
+        self.transact(|tx| one_time::generate(tx, parameters, "a label", Some(OWNER))).unwrap()
+    }
+
+    pub(crate) fn provision(&self, key: KeyId) -> Result<OtpUri, Error> {
+        let text = self.transact(|tx| one_time::provision(tx, key, "Bank", "anna"))?;
+        OtpUri::parse(text.as_str())
+    }
+
+    /// A pre-active TOTP key, and what a phone makes of its URI.
+    pub(crate) fn offered_totp(&self) -> (KeyId, Totp) {
+        let key = self.generate(MovingFactor::Time { period: 30 });
+        let uri = self.provision(key).unwrap();
+        (key, Totp::new(uri.secret(), uri.totp_parameters().unwrap()).unwrap())
+    }
+
+    /// An active TOTP key; its test code is spent, and the time is the next step's.
+    pub(crate) fn totp(&self) -> (KeyId, Totp) {
+        let (key, totp) = self.offered_totp();
+        let code = totp.code_at(self.now()).unwrap().to_string();
+        assert!(self.activate(key, &code).unwrap().accepted().is_ok());
+        self.wait(30);
+        (key, totp)
+    }
+
+    /// An active HOTP key whose test code was that of `counter`.
+    pub(crate) fn hotp(&self, counter: u64) -> (KeyId, Hotp) {
+        let key = self.generate(MovingFactor::Counter(counter));
+        let uri = self.provision(key).unwrap();
+        let (parameters, first) = uri.hotp_parameters().unwrap();
+        assert_eq!(first, counter);
+        let hotp = Hotp::new(uri.secret(), parameters);
+        assert!(self.activate(key, &hotp.code(counter).to_string()).unwrap().accepted().is_ok());
+        (key, hotp)
+    }
+
+    pub(crate) fn signer(&self, purpose: Purpose) -> KeyId {
+        self.transact(|tx| signing::generate(tx, purpose, "a signer", Some(OWNER))).unwrap()
+    }
+
+    /// Every row, in order of tables and keys.
+    pub(crate) fn rows(&self) -> Vec<(RowKey, Row)> {
+        rows(&self.store)
+    }
+
+    pub(crate) fn row(&self, key: &RowKey) -> Row {
+        self.store.get(key).unwrap().unwrap()
+    }
+}
+
+/// Every row of the tables that are given away (`docs/formats/tables.md`).
+pub(crate) fn rows(store: &dyn Store) -> Vec<(RowKey, Row)> {
+    let page = |table| store.scan(Table(table), &Range::all(), usize::MAX, None).unwrap().rows;
+    (0..64)
+        .flat_map(|table| page(table).into_iter().map(move |(key, row)| (RowKey::new(Table(table), key), row)))
+        .collect()
+}
+
+/// Digits that the phone does not show now, nor in the steps around.
+pub(crate) fn wrong(totp: &Totp, now: UnixTime) -> String {
+    let step = totp.step_at(now).unwrap();
+    let near: Vec<String> =
+        (step.saturating_sub(6)..step + 6).map(|step| totp.code_of_step(step).to_string()).collect();
+    (0..).map(|number| format!("{number:06}")).find(|code| !near.contains(code)).unwrap()
+}
