@@ -2,6 +2,7 @@
 
 mod bare;
 mod cargo_output;
+mod compare;
 mod dependencies;
 mod freestanding;
 mod licences;
@@ -46,6 +47,11 @@ const COMMANDS: &[Command] = &[
         name: "test",
         about: "everything, at the counts of CI (--full: at the full counts)",
         run: tiers::test_command,
+    },
+    Command {
+        name: "compare",
+        about: "the side-by-side table with peers (--json, --quick, --only PATTERN)",
+        run: compare::command,
     },
     Command {
         name: "structure",

@@ -1,19 +1,21 @@
 //! The same right code at the same instant, from threads, handles and processes: one session (R3; CRYPTO §4).
-#![allow(clippy::print_stdout, missing_docs)]
+#![allow(missing_docs)]
 
+mod altered_store;
 mod file_house;
 mod harness;
-mod without_cas;
 
 use std::path::Path;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use altered_store::{Altered, without_compare_and_set};
 use file_house::child::{Other, order, task, tell};
-use file_house::{Deadline, FileHouse, audited, count, file_is_sound, journal_of, next_code, say, sessions, unlock};
+use file_house::{
+    Deadline, FileHouse, audited, count, file_is_sound, journal_of, next_code, say, sessions, unlock,
+};
 use harness::{Phone, challenge, request};
-use without_cas::WithoutCompareAndSet;
 use zamok_cabinet::{Cabinet, Challenge, Error};
 use zamok_core::event::EventKind;
 use zamok_core::{Error as CoreError, UnixTime};
@@ -160,7 +162,7 @@ fn of_64_threads_on_eight_handles_one_is_accepted() {
 #[test]
 fn threads_over_a_store_without_compare_and_set_are_caught() {
     let _deadline = Deadline::within(LIMIT);
-    let house = FileHouse::new(|store| Arc::new(WithoutCompareAndSet(store)));
+    let house = FileHouse::new(|store| Arc::new(Altered::new(store, without_compare_and_set)));
     let phone = house.house.citizen("ivan");
     let caught = (1..=PLANTED_ROUNDS).find_map(|round| {
         let (_, code) = next_code(&house.house.clock, house.house.clock_now(), &phone);
@@ -179,7 +181,7 @@ fn rival(path: &Path, compare_and_set: bool) {
     let store = SqliteStore::open(path).unwrap();
     let cabinet = match compare_and_set {
         true => unlock(Arc::new(store), &clock),
-        false => unlock(Arc::new(WithoutCompareAndSet(store)), &clock),
+        false => unlock(Arc::new(Altered::new(store, without_compare_and_set)), &clock),
     }
     .unwrap();
     let mut begun = None;

@@ -22,8 +22,7 @@ enum Kind {
     P256(Purpose),
 }
 
-const KINDS: [Kind; 4] =
-    [Kind::Hotp, Kind::Totp, Kind::P256(Purpose::Token), Kind::P256(Purpose::Document)];
+const KINDS: [Kind; 4] = [Kind::Hotp, Kind::Totp, Kind::P256(Purpose::Token), Kind::P256(Purpose::Document)];
 
 /// Whether the secret was shown before, and whether the key was ever active.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,7 +105,7 @@ fn make(scene: &Scene, kind: Kind, state: KeyState, past: Past) -> Option<KeyId>
                             totp.code_at(scene.now()).unwrap()
                         }
                     };
-                    scene.activate(key, &code.to_string()).unwrap().accepted().unwrap();
+                    scene.confirm(key, &code.to_string());
                 }
             }
             key
@@ -146,7 +145,9 @@ fn every_operation_on_every_sort_of_key_is_allowed_or_gives_the_precise_misuse()
     let scene = Scene::new("confusion");
     let (mut keys, mut allowed, mut refused) = (0, 0, 0);
     for kind in KINDS {
-        for (state, past) in STATES.iter().flat_map(|s| [Past::Fresh, Past::Shown, Past::Used].map(|p| (*s, p))) {
+        for (state, past) in
+            STATES.iter().flat_map(|s| [Past::Fresh, Past::Shown, Past::Used].map(|p| (*s, p)))
+        {
             let Some(key) = make(&scene, kind, state, past) else { continue };
             keys += 1;
             for operation in operations() {

@@ -182,7 +182,8 @@ fn a_row_under_another_table_key_or_revision_is_refused() {
             if sealed { keyring.open(key, row).map(|_| ()) } else { keyring.verify(key, row).map(|_| ()) }
         };
         assert_eq!(read(&key, &row), Ok(()));
-        let mut places: Vec<RowKey> = (0..64).map(|table| RowKey::new(Table(table), key.key.clone())).collect();
+        let mut places: Vec<RowKey> =
+            (0..64).map(|table| RowKey::new(Table(table), key.key.clone())).collect();
         places.retain(|place| *place != key);
         places.extend((0..key.key.len()).map(|length| RowKey::new(key.table, &key.key[..length])));
         places.push(RowKey::new(key.table, [&key.key[..], &[0]].concat()));
@@ -199,8 +200,11 @@ fn a_row_under_another_table_key_or_revision_is_refused() {
             }
         }
         // The two forms of a row are not each other's.
-        let crossed =
-            if sealed { keyring.verify(&key, &row).map(|_| ()) } else { keyring.open(&key, &row).map(|_| ()) };
+        let crossed = if sealed {
+            keyring.verify(&key, &row).map(|_| ())
+        } else {
+            keyring.open(&key, &row).map(|_| ())
+        };
         assert_eq!(crossed, Err(Error::Refused));
         cases += 1;
     }
@@ -272,7 +276,8 @@ fn charge(house: &House) -> Result<(), Error> {
     let slot = Slot::read(&house.scene.store, 0)?;
     let mut chance = house.scene.chance();
     let mut env = Env { now: house.scene.now(), rng: &mut chance };
-    slot::charge(&house.scene.store, &slot, &policy, &mut env).map(|charge| assert_eq!(charge, Charge::Charged))
+    slot::charge(&house.scene.store, &slot, &policy, &mut env)
+        .map(|charge| assert_eq!(charge, Charge::Charged))
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn an_otp_secret_is_shown_once_and_only_while_the_key_is_pre_active() {
     let scene = Scene::new("once");
     let (key, totp) = scene.offered_totp();
     assert_eq!(scene.provision(key).err(), Some(Error::KeyUsage), "a second time");
-    scene.activate(key, &totp.code_at(scene.now()).unwrap().to_string()).unwrap().accepted().unwrap();
+    scene.confirm(key, &totp.code_at(scene.now()).unwrap().to_string());
     assert_eq!(scene.provision(key).err(), Some(Error::KeyState(Active)), "once it is active");
 
     let key = scene.generate(MovingFactor::Counter(0));
@@ -138,7 +138,8 @@ fn no_row_ever_holds_the_secret_that_the_phone_has() {
     for algorithm in HashAlgorithm::ALL {
         for factor in [MovingFactor::Counter(3), MovingFactor::Time { period: 30 }] {
             let parameters = OtpParameters { factor, algorithm, digits: Digits::new(8).unwrap() };
-            let key = scene.transact(|tx| one_time::generate(tx, parameters, "her phone", Some(OWNER))).unwrap();
+            let key =
+                scene.transact(|tx| one_time::generate(tx, parameters, "her phone", Some(OWNER))).unwrap();
             let uri = scene.provision(key).unwrap();
             assert_eq!(uri.secret().expose().len(), algorithm.output_len());
             let code = match factor {
@@ -149,7 +150,7 @@ fn no_row_ever_holds_the_secret_that_the_phone_has() {
                     .and_then(|totp| totp.code_at(scene.now()))
                     .unwrap(),
             };
-            scene.activate(key, &code.to_string()).unwrap().accepted().unwrap();
+            scene.confirm(key, &code.to_string());
             scene.verify(key, "00000000", &generous()).unwrap().accepted().unwrap_err();
             for next in [Suspended, Active, Compromised, Destroyed] {
                 scene.transact(|tx| keys::change_state(tx, key, next, "life")).unwrap();
@@ -169,7 +170,11 @@ fn no_row_ever_holds_the_secret_that_the_phone_has() {
         let label = b"her phone";
         assert!(!value.windows(label.len()).any(|window| window == label), "a label in {key:?}");
     }
-    tell(&format!("{} values of {} keys searched {searched} times for secrets", written.len(), secrets.len()));
+    tell(&format!(
+        "{} values of {} keys searched {searched} times for secrets",
+        written.len(),
+        secrets.len()
+    ));
     assert!(secrets.len() == 6 && written.len() > 100);
 }
 

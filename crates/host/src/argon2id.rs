@@ -156,7 +156,8 @@ mod tests {
 
     /// Waits until so many stand before the gate.
     fn until_waiting(gate: &Gate, count: u64) {
-        while gate.queue().next_ticket - gate.queue().serving < count {
+        let waiting = |queue: MutexGuard<'_, Queue>| queue.next_ticket - queue.serving;
+        while waiting(gate.queue()) < count {
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -188,7 +189,7 @@ mod tests {
         let (entered, order) = mpsc::channel();
         thread::scope(|scope| {
             let first = gate.enter(50);
-            for (name, kib, waiting) in [("great", 80, 1), ("small", 10, 2), ("smaller", 1, 3)] {
+            for (name, kib, waiting) in [("great", 80, 1), ("small", 30, 2), ("smaller", 1, 3)] {
                 let (gate, entered) = (&gate, entered.clone());
                 scope.spawn(move || {
                     let _permit = gate.enter(kib);

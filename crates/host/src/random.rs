@@ -18,7 +18,7 @@ use zamok_core::Error;
 /// The generator of the operating system, as a `rand_core` generator fit for keys.
 #[derive(Debug)]
 pub struct OsRandom {
-    // Made by `new` alone, which has drawn once.
+    // Others make one by `new` alone, which has drawn once.
     checked: (),
 }
 
@@ -36,6 +36,11 @@ impl OsRandom {
             fill(draw)?;
         }
         if draws[0] == draws[1] { Err(Error::Randomness) } else { Ok(Self { checked: () }) }
+    }
+
+    /// For an operation of a vault that is open: its opening has drawn once.
+    pub(crate) const fn of_an_open_vault() -> Self {
+        Self { checked: () }
     }
 
     /// Fills `bytes`, or says that it could not; their content is unspecified then.

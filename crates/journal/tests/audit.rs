@@ -236,6 +236,29 @@ fn waiting_entries_that_were_put_back_or_exchanged_are_found() {
 }
 
 #[test]
+fn an_entry_that_a_cloned_writer_slipped_in_is_found_by_the_one_that_follows() {
+    for integrated in [false, true] {
+        let mut log = Log::new(4);
+        let mut writer = log.writer();
+        log.write(&mut writer, 0);
+        let mut clone = writer.clone();
+        let (second, third) = (log.write(&mut writer, 1), log.write(&mut writer, 3));
+        let mut elsewhere = Log::new(5);
+        assert_eq!(elsewhere.write(&mut clone, 2), second);
+        let slipped_in = elsewhere.store.get(&second.row()).unwrap().unwrap();
+        if integrated {
+            log.drain();
+        }
+        let mut hostile = log.hostile();
+        let row = if integrated { leaf_row(1) } else { second.row() };
+        hostile.put(row, slipped_in);
+        let findings = report(&hostile, &log).findings;
+        let place = if integrated { Place::Leaf(2) } else { Place::Waiting(third) };
+        assert!(findings.contains(&Finding { place, fault: Fault::Unchained }), "{findings:?}");
+    }
+}
+
+#[test]
 fn rows_that_belong_to_nothing_are_found() {
     let log = small_log();
     let (integrated, waiting) = (ids(&log), waiting(&log));

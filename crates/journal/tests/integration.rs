@@ -293,8 +293,8 @@ fn nothing_grows_on_an_altered_head_tile_or_state_or_on_leaves_beyond_the_head()
     let (log, ones, _) = two_writers(14);
     let rows =
         [Head::row(), RowKey::new(TILES, [&[0][..], &[0; 8]].concat()), RowKey::new(WRITERS, ones[0].writer)];
-    for row in rows {
-        let length = log.store.get(&row).unwrap().unwrap().value.len();
+    for row in &rows {
+        let length = log.store.get(row).unwrap().unwrap().value.len();
         for byte in 0..length {
             let mut hostile = log.hostile();
             hostile.flip(&row, byte);
@@ -305,6 +305,11 @@ fn nothing_grows_on_an_altered_head_tile_or_state_or_on_leaves_beyond_the_head()
             );
         }
     }
+    let mut longer = log.hostile();
+    let mut tile = longer.value(&rows[1]);
+    tile.value.extend([0; 32]);
+    longer.put(rows[1].clone(), tile);
+    assert_eq!(attempt(&longer, &log).unwrap_err(), Error::Refused);
     let mut longer = log.hostile();
     longer.put(leaf_row(20), log.store.get(&leaf_row(19)).unwrap().unwrap());
     assert_eq!(attempt(&longer, &log).unwrap_err(), Error::Refused);

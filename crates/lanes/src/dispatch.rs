@@ -11,8 +11,6 @@ use crate::machine;
 pub enum Variant {
     /// Plain integers, one counter after the other.
     Portable,
-    /// Plain integers, compiled for the x86-64 instructions BMI1 and BMI2.
-    Bmi2,
     /// x86-64 SHA extensions, up to four counters interleaved. SHA-1 and SHA-256.
     ShaExt,
     /// x86-64 AVX2: eight lanes, four of SHA-512.
@@ -26,8 +24,7 @@ pub enum Variant {
 }
 
 impl Variant {
-    const ALL: [Self; 7] =
-        [Self::Portable, Self::Bmi2, Self::ShaExt, Self::Avx2, Self::Avx512, Self::Neon, Self::ShaArm];
+    const ALL: [Self; 6] = [Self::Portable, Self::ShaExt, Self::Avx2, Self::Avx512, Self::Neon, Self::ShaArm];
 
     /// Whether this machine can run it.
     pub(crate) fn is_available(self) -> bool {
@@ -58,7 +55,6 @@ impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Portable => "portable",
-            Self::Bmi2 => "BMI2",
             Self::ShaExt | Self::ShaArm => "SHA extensions",
             Self::Avx2 => "AVX2",
             Self::Avx512 => "AVX-512",

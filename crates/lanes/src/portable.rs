@@ -54,24 +54,18 @@ macro_rules! kernel {
                 crate::$rounds::hmac(midstates, $counter(counter)).map(|word| word.0)
             }
 
-            /// The truncated tag of one counter. Inlined into kernels that are compiled for more
-            /// instructions.
-            #[inline(always)]
-            pub(crate) fn code(key: &MacKey<$hash>, counter: u64) -> u32 {
-                let midstates = key.midstates.map(|state| state.map(Wrapping));
-                crate::$rounds::code(midstates, $counter(counter)).0 as u32
-            }
-
             /// The truncated tag of each counter.
             pub(crate) fn codes<'a, K: Keys<'a, $hash>>(keys: K, counters: &[u64], values: &mut [u32]) {
-                /// Not part of the loop: what could be computed once for a key would only fill the registers.
-                #[inline(never)]
-                fn one(key: &MacKey<$hash>, counter: u64) -> u32 {
-                    code(key, counter)
-                }
                 for (index, (&counter, value)) in counters.iter().zip(values).enumerate() {
-                    *value = one(keys.at(index), counter);
+                    *value = code(keys.at(index), counter);
                 }
+            }
+
+            /// Not part of the loop: what could be computed once for a key would only fill the registers.
+            #[inline(never)]
+            fn code(key: &MacKey<$hash>, counter: u64) -> u32 {
+                let midstates = key.midstates.map(|state| state.map(Wrapping));
+                crate::$rounds::code(midstates, $counter(counter)).0 as u32
             }
         }
     };

@@ -7,9 +7,6 @@ use zamok_lanes::{Variant, describe, variants};
 #[test]
 fn variants_are_those_that_the_standard_library_detects() {
     let mut expected = vec![Variant::Portable];
-    if is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2") {
-        expected.push(Variant::Bmi2);
-    }
     if is_x86_feature_detected!("sha")
         && is_x86_feature_detected!("ssse3")
         && is_x86_feature_detected!("sse4.1")

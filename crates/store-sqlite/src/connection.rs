@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 /// For how long a statement waits for another process before it is `Contended`.
-pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// More than there are statements: each is prepared once a connection.
 const CACHED_STATEMENTS: usize = 32;
@@ -38,21 +38,6 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Another connection to a store that is open: closing it must leave the log alone.
-///
-/// While the first connection lives, the log and its index keep their files, by which a removed store is told. And
-/// were the store replaced under this process, closing would remove the *new* store's log.
-pub(crate) fn connect_beside(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = connect(path)?;
-    keep_log(&connection, true)?;
-    Ok(connection)
-}
-
-/// Whether closing this connection leaves the log as it is.
-pub(crate) fn keep_log(connection: &Connection, keep: bool) -> rusqlite::Result<()> {
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(|_| ())
-}
-
 #[cfg(test)]
 mod tests {
     use crate::SqliteStore;
@@ -62,7 +47,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("store.db");
         let _store = SqliteStore::create(&path).expect("a new store");
-        let connection = super::connect_beside(&path).expect("a connection");
+        let connection = super::connect(&path).expect("a connection");
         let settings = [
             ("journal_mode", "wal"),
             ("synchronous", "2"),

@@ -3,12 +3,11 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Error, ErrorCode, MAIN_DB, Transaction, TransactionBehavior};
 use zamok_core::store::StoreFault;
 
-use crate::{connection, fault::fault, place, read, sql};
+use crate::{fault::fault, place, read, sql};
 
 /// `Zamk`: SQLite's header field for the program that a file belongs to.
 const APPLICATION_ID: i32 = 0x5a61_6d6b;
@@ -59,7 +58,6 @@ pub(crate) fn prepare(connection: &mut Connection, purpose: Purpose, path: &Path
         // A vault counts an attempt before it opens, so a store that cannot be written opens nothing.
         return Err(StoreFault::ReadOnly);
     }
-    read(connection::keep_log(connection, true))?;
     if read(write_ahead(connection))? != "wal" {
         return Err(StoreFault::NotDurable);
     }
@@ -74,16 +72,7 @@ pub(crate) fn prepare(connection: &mut Connection, purpose: Purpose, path: &Path
 
 /// Switches to the write-ahead log, for good, and answers with the mode that the file is in then.
 fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
-    let deadline = Instant::now() + connection::BUSY_TIMEOUT;
-    loop {
-        // SQLite does not wait for other processes by itself here.
-        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)) {
-            Err(error) if fault(&error) == StoreFault::Contended && Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            result => return result,
-        }
-    }
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
 }
 
 /// The fault behind an error of opening.

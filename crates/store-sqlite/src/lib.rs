@@ -130,7 +130,7 @@ impl SqliteStore {
     // On a connection of its own: those of the pool refuse to write, even into another file.
     fn copy_into(&self, part: &Path) -> Result<(), StoreFault> {
         self.place.intact()?;
-        let connection = read(connection::connect_beside(self.place.path()))?;
+        let connection = read(connection::connect(self.place.path()))?;
         read(sql::copy_whole(&connection, part))?;
         self.place.intact()
     }
@@ -192,20 +192,12 @@ impl Store for SqliteStore {
 }
 
 impl Drop for SqliteStore {
-    /// Closes the connections; the last handle of a store that is still in its place folds the log into the file.
+    /// Closes the connections; with the last one of a store that is still in its place, SQLite folds the log into it.
     fn drop(&mut self) {
-        match self.place.inherited() {
-            // SQLite forbids even closing a connection in a forked child: it would drop the parent's locks.
-            true => {
-                self.readers.leak();
-                self.writer.leak();
-            }
-            false => {
-                self.readers.close();
-                if self.place.intact().is_ok() {
-                    self.writer.close_tidily();
-                }
-            }
+        // SQLite forbids even closing a connection in a forked child: it would drop the parent's locks.
+        if self.place.inherited() {
+            self.readers.leak();
+            self.writer.leak();
         }
     }
 }

@@ -57,10 +57,6 @@ impl Readers {
         Lease { readers: self, connection }
     }
 
-    pub(crate) fn close(&self) {
-        self.pool().idle.clear();
-    }
-
     pub(crate) fn leak(&mut self) {
         let pool = self.pool.get_mut().unwrap_or_else(PoisonError::into_inner);
         pool.idle.drain(..).for_each(leak);
@@ -72,7 +68,7 @@ impl Readers {
 }
 
 fn open(place: &Place) -> rusqlite::Result<Connection> {
-    let connection = connection::connect_beside(place.path())?;
+    let connection = connection::connect(place.path())?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }

@@ -93,7 +93,7 @@ pub(crate) fn remember_change(
     run(connection, include_str!("../sql/remember_change.sql"), params![id.0, state]).map(|_| ())
 }
 
-/// Forgets at most `step` ids and keeps the newest `remembered`.
+/// Forgets at most `step` ids, and none that has at most `remembered` later ones.
 pub(crate) fn forget_changes(connection: &Connection, remembered: u64, step: usize) -> rusqlite::Result<()> {
     let step = i64::try_from(step).unwrap_or(i64::MAX);
     run(connection, include_str!("../sql/forget_changes.sql"), params![remembered.cast_signed(), step])

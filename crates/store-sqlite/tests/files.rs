@@ -106,6 +106,7 @@ fn an_empty_file_is_no_store_until_it_is_created() {
     assert_eq!(open_fault(&path), StoreFault::Foreign);
     fs::write(beside(&path, "-wal"), "what was committed").expect("a file");
     assert_eq!(SqliteStore::create(&path).expect_err("evidence"), StoreFault::Corrupt);
+    assert_eq!(open_fault(&path), StoreFault::Foreign);
     assert_eq!(fs::read(beside(&path, "-wal")).expect("the log"), b"what was committed");
     fs::remove_file(beside(&path, "-wal")).expect("a file");
     // As an interrupted creation leaves it.

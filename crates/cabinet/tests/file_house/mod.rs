@@ -33,7 +33,7 @@ pub(crate) fn patient_policy() -> Policy {
 pub(crate) struct FileHouse {
     pub(crate) house: House,
     pub(crate) path: PathBuf,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl FileHouse {
@@ -43,11 +43,16 @@ impl FileHouse {
         let path = folder.path().join("vault.db");
         let mut house = House::over(wrap(SqliteStore::create(&path).unwrap()));
         house.cabinet = house.cabinet.with_policy(patient_policy());
-        Self { house, path, _folder: folder }
+        Self { house, path, folder }
     }
 
     pub(crate) fn plain() -> Self {
         Self::new(|store| Arc::new(store))
+    }
+
+    /// Closes every handle; the file stays as long as the folder is held.
+    pub(crate) fn close(self) -> (TempDir, PathBuf, ManualClock) {
+        (self.folder, self.path, self.house.clock)
     }
 }
 

@@ -42,7 +42,8 @@ impl House {
     /// A second handle on the same store, as another process would have it.
     pub(crate) fn another(&self) -> Cabinet {
         let options = Options { clock: Arc::new(self.clock.clone()), cost: LIGHT, ..Options::default() };
-        let vault = Vault::unlock(self.store.clone(), &Passphrase::from("open sesame, please"), options).unwrap();
+        let vault =
+            Vault::unlock(self.store.clone(), &Passphrase::from("open sesame, please"), options).unwrap();
         Cabinet::open(Arc::new(vault)).unwrap().with_policy(light_policy())
     }
 

@@ -9,16 +9,18 @@ use std::io::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use zamok_core::event::Subject;
-use zamok_core::hash::HashAlgorithm;
+use zamok_core::event::{Detail, Leaf, Subject};
+use zamok_core::hash::{HashAlgorithm, sha256};
 use zamok_core::otp::{Digits, Hotp, OtpUri, Totp, Verdict, Window};
 use zamok_core::secret::HeapMemory;
-use zamok_core::store::{Range, Row, RowKey, Store, Table};
+use zamok_core::store::{EntryId, Range, Row, RowKey, Store, Table};
 use zamok_core::vault::one_time::{self, MovingFactor, OtpParameters};
 use zamok_core::vault::spend::{self, SpendPolicy, Throttle};
 use zamok_core::vault::{
-    Committed, DataKeyId, KeyId, Keyring, Purpose, Tally, Transaction, VaultId, Writer, signing,
+    Committed, DETAILS, DataKeyId, Entry, KeyId, Keyring, Purpose, Tally, Transaction, VaultId, Writer,
+    signing,
 };
+use zamok_core::wire::Reader;
 use zamok_core::{Env, Error, UnixTime};
 
 pub(crate) use self::chance::{Chance, Scripted};
@@ -161,8 +163,7 @@ impl Scene {
     ) -> Result<T, Error> {
         let (chain, mut chance) = (self.chain(), self.chance());
         let env = Env { now: self.now(), rng: &mut chance };
-        let outcome =
-            f(&mut Transaction::begin(&self.store, &self.keyring, chain.clone(), env));
+        let outcome = f(&mut Transaction::begin(&self.store, &self.keyring, chain.clone(), env));
         self.give_back(chain);
         outcome
     }
@@ -173,6 +174,11 @@ impl Scene {
 
     pub(crate) fn activate(&self, key: KeyId, code: &str) -> Result<Verdict, Error> {
         self.transact(|tx| spend::activate(tx, key, code, &strict()))
+    }
+
+    /// Ends an enrolment with the right test code.
+    pub(crate) fn confirm(&self, key: KeyId, code: &str) {
+        assert!(self.activate(key, code).unwrap().accepted().is_ok());
     }
 
     pub(crate) fn generate(&self, factor: MovingFactor) -> KeyId {
@@ -196,7 +202,7 @@ impl Scene {
     pub(crate) fn totp(&self) -> (KeyId, Totp) {
         let (key, totp) = self.offered_totp();
         let code = totp.code_at(self.now()).unwrap().to_string();
-        assert!(self.activate(key, &code).unwrap().accepted().is_ok());
+        self.confirm(key, &code);
         self.wait(30);
         (key, totp)
     }
@@ -208,7 +214,7 @@ impl Scene {
         let (parameters, first) = uri.hotp_parameters().unwrap();
         assert_eq!(first, counter);
         let hotp = Hotp::new(uri.secret(), parameters);
-        assert!(self.activate(key, &hotp.code(counter).to_string()).unwrap().accepted().is_ok());
+        self.confirm(key, &hotp.code(counter).to_string());
         (key, hotp)
     }
 
@@ -230,8 +236,76 @@ impl Scene {
 pub(crate) fn rows(store: &dyn Store) -> Vec<(RowKey, Row)> {
     let page = |table| store.scan(Table(table), &Range::all(), usize::MAX, None).unwrap().rows;
     (0..64)
-        .flat_map(|table| page(table).into_iter().map(move |(key, row)| (RowKey::new(Table(table), key), row)))
+        .flat_map(|table| {
+            page(table).into_iter().map(move |(key, row)| (RowKey::new(Table(table), key), row))
+        })
         .collect()
+}
+
+/// A state row of an OTP key, read after `docs/formats/state.md` and not with the vault's own reader.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct StateFields {
+    pub(crate) last_step: Option<u64>,
+    pub(crate) drift: i32,
+    pub(crate) next: u64,
+    pub(crate) burned: u128,
+    pub(crate) in_a_row: u32,
+    pub(crate) recent: u32,
+    pub(crate) recent_since: u64,
+    pub(crate) not_before: u64,
+    pub(crate) summed_up: u64,
+    pub(crate) entry: EntryId,
+}
+
+impl Scene {
+    /// The state row of a key as the store has it now.
+    pub(crate) fn state(&self, key: KeyId) -> StateFields {
+        let row = RowKey::new(Table(3), key.0);
+        let stored = self.row(&row);
+        let body = self.keyring.verify(&row, &stored).unwrap();
+        let mut reader = Reader::new(body);
+        assert_eq!((reader.u8().unwrap(), reader.array().unwrap(), reader.u32().unwrap()), (1, key.0, 1));
+        let fields = StateFields {
+            last_step: reader.optional_u64().unwrap(),
+            drift: i32::from_be_bytes(reader.array().unwrap()),
+            next: reader.u64().unwrap(),
+            burned: u128::from_be_bytes(reader.array().unwrap()),
+            in_a_row: reader.u32().unwrap(),
+            recent: reader.u32().unwrap(),
+            recent_since: reader.u64().unwrap(),
+            not_before: reader.u64().unwrap(),
+            summed_up: reader.u64().unwrap(),
+            entry: EntryId { writer: reader.array().unwrap(), sequence: reader.u64().unwrap() },
+        };
+        assert_eq!(reader.remaining(), 0);
+        fields
+    }
+
+    /// Every journal entry in the order of its writing, with its detail; each is checked against its MAC and its row.
+    pub(crate) fn journal(&self) -> Vec<Told> {
+        let page = self.store.scan(EntryId::TABLE, &Range::all(), usize::MAX, None).unwrap();
+        let read = |(key, row): (Vec<u8>, Row)| {
+            let id = EntryId::from_bytes(&key).unwrap();
+            let entry = Entry::open(&self.keyring, id, &row.value).unwrap();
+            let leaf = Leaf::decode(&entry.leaf).unwrap();
+            let detail = RowKey::new(DETAILS, key);
+            let sealed = self.store.get(&detail).unwrap();
+            assert_eq!(sealed.as_ref().map(|row| sha256(&[&row.value])), leaf.detail);
+            let detail = sealed.map_or_else(Detail::new, |row| {
+                Detail::decode(&self.keyring.open(&detail, &row).unwrap().body).unwrap()
+            });
+            Told { id, entry, leaf, detail }
+        };
+        page.rows.into_iter().map(read).collect()
+    }
+}
+
+/// What the journal was told.
+pub(crate) struct Told {
+    pub(crate) id: EntryId,
+    pub(crate) entry: Entry,
+    pub(crate) leaf: Leaf,
+    pub(crate) detail: Detail,
 }
 
 /// Digits that the phone does not show now, nor in the steps around.

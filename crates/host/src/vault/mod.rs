@@ -84,7 +84,7 @@ impl Vault {
         &self,
         f: &mut dyn FnMut(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut random = OsRandom::new()?;
+        let mut random = OsRandom::of_an_open_vault();
         for attempt in 1..=Self::TRIES {
             let keyring = self.keyring()?;
             let mut env = Env { now: self.now(), rng: &mut random };

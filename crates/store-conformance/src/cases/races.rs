@@ -110,6 +110,8 @@ pub fn a_reader_that_stalls_between_read_and_write_loses<F: Factory>(factory: &F
                 let seen = version(&slow, b"row").expect("the row");
                 commit(&slow, &change(|change, _| change.update(row(b"row"), seen, b"slow".to_vec())))
             });
+            // Dropped when the case fails, so that the other side stops waiting.
+            let go_on = go_on;
             reader_waits.recv().expect("the reader has read");
             update(&*store, b"row", round, b"fast");
             go_on.send(()).expect("the reader waits");
@@ -134,6 +136,8 @@ pub fn a_stalled_scan_holds_nobody_up<F: Factory>(factory: &F) {
     });
     thread::scope(|scope| {
         let slow = scope.spawn(move || slow.scan(TABLE, &Range::all(), 50, None).expect("a page"));
+        // Dropped when the case fails, so that the other side stops waiting.
+        let go_on = go_on;
         scanner_waits.recv().expect("the scanner has read");
         for version in 1..=20 {
             update(&*store, &[7], version, b"changed");

@@ -1,0 +1,108 @@
+//! `zamok login`: password and code for a session and its access token.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use zamok::{Begun, Challenge, CoreError, Error, Session, Zamok};
+
+use super::enrol::AFTER_FAILURES;
+use crate::arguments::{PasswordSource, Shared};
+use crate::failure::{Exit, Failure};
+use crate::files::{Prepared, Readable};
+use crate::moment;
+use crate::opening::{self, AUDIENCE};
+use crate::output::Output;
+use crate::secrets::{self, Asked};
+
+/// Log in with a password and a one-time code; prints an access token.
+#[derive(Args, Debug)]
+pub(crate) struct Login {
+    /// The login of the account.
+    login: String,
+    #[command(flatten)]
+    password: PasswordSource,
+    /// The code that the app shows. Otherwise it is asked for, or read from standard input.
+    #[arg(long, value_name = "CODE")]
+    code: Option<String>,
+    /// Write the token to FILE, readable by you alone, instead of printing it.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The service that the token is for. Only the default serves with this program's other commands.
+    #[arg(long, value_name = "NAME", default_value = AUDIENCE)]
+    audience: String,
+}
+
+impl Login {
+    pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        opening::with_vault(shared, output, |zamok| {
+            let password = secrets::password(&self.password, Asked::Once, output)?;
+            // Before the code is spent: can the token be put where it belongs?
+            let prepared =
+                self.token_file.as_deref().map(|path| Prepared::new(path, Readable::ByOwner)).transpose()?;
+            let begun = zamok.begin_login(&self.login, &password).map_err(|error| {
+                Failure::from(error).when_rejected("the login or the password is wrong", AFTER_FAILURES)
+            })?;
+            let Begun::Code(challenge) = begun else { return Err(Error::NothingOffered.into()) };
+            let session = self.answer(zamok, &challenge, output)?;
+            let token = zamok.tokens(self.audience.as_str()).issue(&session)?;
+            let expires = moment::text(session.expires);
+            let written = prepared.map(|file| file.write(format!("{token}\n").as_bytes())).transpose()?;
+            match &written {
+                Some(path) => {
+                    output.line(format!(
+                        "{} is logged in. The token is in {}.",
+                        self.login,
+                        path.display()
+                    ))?;
+                }
+                // Nothing but the token, so that a shell can take it.
+                None if !output.is_for_programs() => output.text(&format!("{token}\n"))?,
+                None => {}
+            }
+            output.remark(format!(
+                "The session ends at {expires}, or after {} minutes without use; the token, after {} minutes.",
+                zamok.policy().session.idle / 60,
+                zamok.policy().session.access_token / 60,
+            ));
+            output.object(&json!({
+                "login": self.login,
+                "account": session.account.to_string(),
+                "session": session.id.to_string(),
+                "expires": session.expires.0,
+                "token": written.is_none().then_some(token),
+                "token_file": written.map(|path| path.display().to_string()),
+            }))?;
+            Ok(Exit::Done)
+        })
+    }
+
+    /// Answers the challenge; a person at a terminal may try as often as the challenge allows.
+    fn answer(&self, zamok: &Zamok, challenge: &Challenge, output: &Output) -> Result<Session, Failure> {
+        let mut tries = match &self.code {
+            None if io::stdin().is_terminal() => zamok.policy().challenge.tries,
+            _ => 1,
+        };
+        loop {
+            tracing::debug!("waiting for the code");
+            let code = match &self.code {
+                Some(code) => code.trim().into(),
+                None => secrets::code("The code that the app shows now", output)?,
+            };
+            tries = tries.saturating_sub(1);
+            match zamok.answer(challenge, &code, zamok.request_id()?) {
+                Ok(session) => return Ok(session),
+                Err(Error::Core(CoreError::Rejected)) if tries > 0 => {
+                    output.remark("This code was not accepted. Wait for the next one.");
+                }
+                Err(error) => {
+                    return Err(Failure::from(error).when_rejected(
+                        "the code was not accepted",
+                        "a code serves once: wait for the next one; the operator sees why with `zamok why LOGIN`",
+                    ));
+                }
+            }
+        }
+    }
+}

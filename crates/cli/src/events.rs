@@ -1,0 +1,89 @@
+//! Entries of the journal as people and programs read them.
+
+use serde_json::{Map, Value, json};
+use zamok::journal::{Recorded, Status, Telling};
+use zamok::store::{Cursor, EntryId};
+
+use crate::failure::Failure;
+use crate::moment;
+
+/// Who reads the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Eyes {
+    /// The owner of the account, or whoever sits at their screen: why something was refused is not shown.
+    Owner,
+    /// The operator.
+    Operator,
+}
+
+impl Eyes {
+    fn see(self, field: &str) -> bool {
+        self == Self::Operator || field != "reason"
+    }
+}
+
+/// Newest first; within one second, in the reverse order of the log.
+pub(crate) fn sort(entries: &mut [Recorded]) {
+    entries.sort_by_key(|entry| core::cmp::Reverse((entry.leaf.time, entry.id.writer, entry.id.sequence)));
+}
+
+/// The place of an entry in the log; `None` while it waits.
+pub(crate) fn index(entry: &Recorded) -> Option<u64> {
+    match entry.status {
+        Status::Integrated { index } => Some(index),
+        Status::Waiting => None,
+    }
+}
+
+/// One line for people.
+pub(crate) fn line(entry: &Recorded, eyes: Eyes) -> String {
+    let index = index(entry).map_or_else(|| "waits".into(), |index| format!("#{index}"));
+    let (time, kind) = (moment::text(entry.leaf.time), entry.leaf.kind.name());
+    let detail = match &entry.detail {
+        Telling::None => String::new(),
+        Telling::Erased => "(erased)".into(),
+        Telling::Told(detail) => {
+            let fields = detail.fields().filter(|(name, _)| eyes.see(name));
+            fields.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join(", ")
+        }
+    };
+    format!("{index:>7}  {time}  {kind:<28}{detail}").trim_end().into()
+}
+
+/// One object for programs.
+pub(crate) fn object(entry: &Recorded, eyes: Eyes) -> Value {
+    let detail = match &entry.detail {
+        Telling::None => json!({}),
+        Telling::Erased => Value::Null,
+        Telling::Told(detail) => {
+            let fields = detail.fields().filter(|(name, _)| eyes.see(name));
+            Value::Object(fields.map(|(name, value)| (name.into(), json!(value))).collect::<Map<_, _>>())
+        }
+    };
+    json!({
+        "index": index(entry),
+        "id": hex(&entry.id.to_bytes()),
+        "time": entry.leaf.time.0,
+        "event": entry.leaf.kind.name(),
+        "detail": detail,
+    })
+}
+
+/// The name of an entry, whole.
+pub(crate) fn name(id: EntryId) -> String {
+    hex(&id.to_bytes())
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The place in a listing that an earlier page named.
+pub(crate) fn cursor(text: &str) -> Result<Cursor, Failure> {
+    let wrong = || Failure::usage("--after takes the text that an earlier page named");
+    if text.is_empty() || !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(wrong());
+    }
+    let pairs = (0..text.len()).step_by(2).map(|place| u8::from_str_radix(&text[place..place + 2], 16));
+    pairs.collect::<Result<Vec<_>, _>>().map(Cursor).map_err(|_| wrong())
+}

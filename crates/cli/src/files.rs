@@ -1,0 +1,131 @@
+//! Files that the program reads and writes: bounded, and written whole or not at all.
+
+use std::fs::{self, File, Permissions};
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+
+/// Longest file with a secret, in bytes.
+const LONGEST_SECRET: u64 = 4096;
+/// Longest document, in bytes: it is held in memory.
+pub(crate) const LONGEST_DOCUMENT: u64 = 1 << 30;
+/// Longest file of another kind, a key or a proof.
+const LONGEST_TEXT: u64 = 1 << 20;
+
+/// Who may read a file that the program writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readable {
+    /// Its owner alone: it holds a secret.
+    ByOwner,
+    /// Whoever the process's umask lets.
+    ByOthers,
+}
+
+/// A secret and how carelessly it lay there.
+pub(crate) struct SecretFile {
+    pub(crate) content: Zeroizing<Vec<u8>>,
+    /// Others may read the file.
+    pub(crate) is_open_to_others: bool,
+}
+
+/// The secret in a file, without the end of its line.
+pub(crate) fn read_secret(path: &Path) -> Result<SecretFile, Failure> {
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
+    // Read to the end into a buffer that never grows, so that no copy is left behind.
+    let limit = usize::try_from(LONGEST_SECRET).unwrap_or_default() + 1;
+    let mut content = Zeroizing::new(Vec::with_capacity(limit));
+    let read = file.take(LONGEST_SECRET + 1).read_to_end(&mut content);
+    read.map_err(|error| unreadable(path, &error))?;
+    if content.len() == limit {
+        return Err(Failure::file(format!(
+            "{}: a secret has at most {LONGEST_SECRET} bytes",
+            path.display()
+        )));
+    }
+    if content.last() == Some(&b'\n') {
+        content.pop();
+        if content.last() == Some(&b'\r') {
+            content.pop();
+        }
+    }
+    let is_open_to_others = metadata.is_file() && metadata.permissions().mode() & 0o077 != 0;
+    Ok(SecretFile { content, is_open_to_others })
+}
+
+/// A document to be signed or verified.
+pub(crate) fn read_document(path: &Path) -> Result<Vec<u8>, Failure> {
+    read(path, LONGEST_DOCUMENT)
+}
+
+/// A signature.
+pub(crate) fn read_small(path: &Path) -> Result<Vec<u8>, Failure> {
+    read(path, LONGEST_TEXT)
+}
+
+/// A key or a proof.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    String::from_utf8(read_small(path)?).map_err(|_| Failure::file(format!("{} is not text", path.display())))
+}
+
+fn read(path: &Path, longest: u64) -> Result<Vec<u8>, Failure> {
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let length = file.metadata().map_err(|error| unreadable(path, &error))?.len();
+    let mut content = Vec::new();
+    let too_long = || Failure::file(format!("{} has more than {longest} bytes", path.display()));
+    if length > longest {
+        return Err(too_long());
+    }
+    file.take(longest + 1).read_to_end(&mut content).map_err(|error| unreadable(path, &error))?;
+    let is_too_long = u64::try_from(content.len()).is_ok_and(|length| length > longest);
+    if is_too_long { Err(too_long()) } else { Ok(content) }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::file(format!("cannot read {}: {error}", path.display()))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::file(format!("cannot write {}: {error}", path.display()))
+}
+
+/// A file to be written, made ready before anything is done that could not be undone.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+impl Prepared {
+    /// Makes sure that the file can be written, beside the place where it will be.
+    pub(crate) fn new(path: &Path, readable: Readable) -> Result<Self, Failure> {
+        match fs::metadata(path) {
+            // A device or a pipe must not be replaced by a file.
+            Ok(found) if !found.is_file() => {
+                return Err(Failure::file(format!("{} is there and is not a file", path.display())));
+            }
+            _ => {}
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".zamok-");
+        if readable == Readable::ByOthers {
+            builder.permissions(Permissions::from_mode(0o666));
+        }
+        let file = builder.tempfile_in(folder).map_err(|error| unwritable(path, &error))?;
+        Ok(Self { path: path.into(), file })
+    }
+
+    /// Writes the file, flushes it, and gives it its name.
+    pub(crate) fn write(mut self, content: &[u8]) -> Result<PathBuf, Failure> {
+        let written = self.file.write_all(content).and_then(|()| self.file.as_file().sync_all());
+        written.map_err(|error| unwritable(&self.path, &error))?;
+        self.file.persist(&self.path).map_err(|error| unwritable(&self.path, &error.error))?;
+        Ok(self.path)
+    }
+}

@@ -1,0 +1,147 @@
+//! Where secrets come from: a file, a variable, the terminal. Never an argument.
+
+use std::env;
+use std::io::{self, BufRead, IsTerminal, Read};
+use std::path::Path;
+
+use zamok::{Passphrase, Password, Policy};
+use zeroize::Zeroizing;
+
+use crate::arguments::{PasswordSource, Shared, TokenSource};
+use crate::failure::Failure;
+use crate::files;
+use crate::output::Output;
+
+/// Whether a secret is asked for once, or is new and asked for twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Once,
+    Twice,
+}
+
+/// The vault's passphrase.
+pub(crate) fn passphrase(shared: &Shared, asked: Asked, output: &Output) -> Result<Passphrase, Failure> {
+    let source = Source {
+        what: "the vault's passphrase",
+        prompt: "Passphrase of the vault",
+        file: shared.passphrase_file.as_deref(),
+        variable: "ZAMOK_PASSPHRASE",
+        option: "--passphrase-file",
+    };
+    let secret = source.read(asked, output)?;
+    if asked == Asked::Twice {
+        // As long as a login password has to be at least; it protects more.
+        let shortest = Policy::default().password.shortest;
+        let found = String::from_utf8_lossy(&secret).chars().count();
+        if found < shortest {
+            return Err(Failure::usage(format!(
+                "the passphrase has {found} characters, at least {shortest} are needed"
+            ))
+            .hint("whoever copies the disk can try passphrases at leisure: take six random words or more"));
+        }
+    }
+    Ok(Passphrase::from(secret.as_slice()))
+}
+
+/// The password of an account.
+pub(crate) fn password(source: &PasswordSource, asked: Asked, output: &Output) -> Result<Password, Failure> {
+    let source = Source {
+        what: "the account's password",
+        prompt: "Password of the account",
+        file: source.password_file.as_deref(),
+        variable: "ZAMOK_PASSWORD",
+        option: "--password-file",
+    };
+    let secret = source.read(asked, output)?;
+    let text = str::from_utf8(&secret).map_err(|_| Failure::usage("the password is not UTF-8 text"))?;
+    Ok(Password::new(text))
+}
+
+/// The access token of a login. It opens a session, so it is treated as a secret; it is never asked for.
+pub(crate) fn token(source: &TokenSource, output: &Output) -> Result<Zeroizing<String>, Failure> {
+    let source = Source {
+        what: "the access token",
+        prompt: "",
+        file: source.token_file.as_deref(),
+        variable: "ZAMOK_TOKEN",
+        option: "--token-file",
+    };
+    let secret = source.found(output)?.ok_or_else(|| {
+        Failure::no_secret("there is no access token").hint(
+            "log in with `zamok login LOGIN --token-file FILE`, and name the file here, or set ZAMOK_TOKEN",
+        )
+    })?;
+    let text = str::from_utf8(&secret).map_err(|_| Failure::usage("the token is not text"))?;
+    Ok(Zeroizing::new(text.trim().into()))
+}
+
+/// A one-time code, from the terminal or from a line of standard input. It is shown as it is typed: it serves once.
+pub(crate) fn code(prompt: &str, output: &Output) -> Result<String, Failure> {
+    if io::stdin().is_terminal() {
+        output.remark(format!("{prompt}:"));
+    }
+    let mut line = String::new();
+    let mut input = io::stdin().lock().take(256);
+    let read = input.read_line(&mut line);
+    match read {
+        Ok(0) => Err(Failure::no_secret("there is no code")
+            .hint("type it at the prompt, give it on standard input, or with --code CODE")),
+        Ok(_) => Ok(line.trim().into()),
+        Err(error) => Err(Failure::file(format!("cannot read standard input: {error}"))),
+    }
+}
+
+struct Source<'a> {
+    what: &'static str,
+    prompt: &'static str,
+    file: Option<&'a Path>,
+    variable: &'static str,
+    option: &'static str,
+}
+
+impl Source<'_> {
+    fn read(&self, asked: Asked, output: &Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let secret = match self.found(output)? {
+            Some(secret) => secret,
+            None => self.ask(asked)?,
+        };
+        if secret.is_empty() {
+            Err(Failure::no_secret(format!("{} is empty", self.what)))
+        } else {
+            Ok(secret)
+        }
+    }
+
+    /// The secret in the file or the variable, where one is named.
+    fn found(&self, output: &Output) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+        if let Some(path) = self.file {
+            let secret = files::read_secret(path)?;
+            if secret.is_open_to_others {
+                let path = path.display();
+                output.remark(format!("warning: others may read {path}; `chmod 600` closes it"));
+            }
+            return Ok(Some(secret.content));
+        }
+        Ok(env::var_os(self.variable).map(|value| Zeroizing::new(value.into_encoded_bytes())))
+    }
+
+    fn ask(&self, asked: Asked) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        if !io::stdin().is_terminal() {
+            let message = format!("{} is needed, and there is no terminal to ask for it", self.what);
+            return Err(Failure::no_secret(message).hint(format!(
+                "put it into a file and name it with {}, or set {}",
+                self.option, self.variable
+            )));
+        }
+        let ask = |prompt: &str| {
+            rpassword::prompt_password(prompt)
+                .map(Zeroizing::new)
+                .map_err(|error| Failure::no_secret(format!("cannot read from the terminal: {error}")))
+        };
+        let secret = ask(&format!("{}: ", self.prompt))?;
+        if asked == Asked::Twice && ask("Once more: ")? != secret {
+            return Err(Failure::usage("the two do not agree").hint("try again; nothing was changed"));
+        }
+        Ok(Zeroizing::new(secret.as_bytes().to_vec()))
+    }
+}

@@ -1,0 +1,201 @@
+//! The leaf and its detail as bytes: what is written is read back, numbers never change, and hostile bytes are refused.
+
+mod harness;
+
+use harness::tier;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use zamok_core::event::{Detail, EventKind, Leaf, Subject};
+use zamok_core::store::{EntryId, RowKey, Table};
+use zamok_core::wire::{Reader, Writer};
+use zamok_core::{Error, UnixTime};
+
+#[test]
+fn numbers_and_names_of_events_are_stable_and_used_once() {
+    let table = [
+        (1, "vault.created"),
+        (2, "vault.unlocked"),
+        (3, "vault.unlock-failed"),
+        (16, "key.created"),
+        (17, "key.provisioned"),
+        (18, "key.activated"),
+        (19, "key.suspended"),
+        (20, "key.resumed"),
+        (21, "key.destroyed"),
+        (22, "key.deactivated"),
+        (23, "key.compromised"),
+        (32, "code.accepted"),
+        (33, "code.rejected"),
+        (34, "code.refused-while-delayed"),
+        (35, "code.disabled"),
+        (48, "signature.made"),
+        (64, "account.registered"),
+        (65, "factor.enrolled"),
+        (66, "factor.offered"),
+        (67, "factor.test-failed"),
+        (80, "login.started"),
+        (81, "login.password-rejected"),
+        (82, "login.session-opened"),
+        (83, "login.challenge-rejected"),
+        (84, "login.refused-while-delayed"),
+        (85, "login.session-ended"),
+    ];
+    let found: Vec<_> = EventKind::ALL.iter().map(|kind| (kind.number(), kind.name())).collect();
+    assert_eq!(found, table, "a new event gets a row here; a number is never used again");
+    for number in 0..=u16::MAX {
+        let known = table.iter().any(|(known, _)| *known == number);
+        assert_eq!(EventKind::from_number(number).map(EventKind::number), known.then_some(number));
+    }
+}
+
+fn kinds() -> impl Strategy<Value = EventKind> {
+    prop::sample::select(EventKind::ALL)
+}
+
+/// Never all zeros, which is how none is written.
+fn not_zero<const N: usize>() -> impl Strategy<Value = Option<[u8; N]>> {
+    prop::option::of(any::<[u8; N]>().prop_filter("zeros are none", |bytes| *bytes != [0; N]))
+}
+
+prop_compose! {
+    fn leaves()(
+        kind in kinds(),
+        time in any::<u64>(),
+        origin in ".{0,40}",
+        subject in not_zero::<16>(),
+        table in any::<u16>(),
+        key in prop::collection::vec(any::<u8>(), 0..60),
+        revision in any::<u64>(),
+        detail in not_zero::<32>(),
+    ) -> Leaf {
+        let row = RowKey::new(Table(table), key);
+        Leaf { kind, time: UnixTime(time), origin, subject: subject.map(Subject), row, revision, detail }
+    }
+}
+
+fn runner() -> TestRunner {
+    let cases = tier(100, 500, 20_000).try_into().unwrap();
+    TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
+}
+
+#[test]
+fn a_leaf_is_read_back_as_it_was_written_and_refused_when_a_byte_is_missing_or_left_over() {
+    runner()
+        .run(&leaves(), |leaf| {
+            let bytes = leaf.encode().unwrap();
+            prop_assert_eq!(Leaf::decode(&bytes), Ok(leaf));
+            for length in 0..bytes.len() {
+                prop_assert_eq!(Leaf::decode(&bytes[..length]), Err(Error::Refused));
+            }
+            prop_assert_eq!(Leaf::decode(&[&bytes[..], &[0]].concat()), Err(Error::Refused));
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn whatever_bytes_are_read_as_a_leaf_are_the_bytes_that_it_writes() {
+    let mutations = (leaves(), any::<prop::sample::Index>(), any::<u8>());
+    runner()
+        .run(&mutations, |(leaf, place, value)| {
+            let mut bytes = leaf.encode().unwrap();
+            let place = place.index(bytes.len());
+            bytes[place] = value;
+            match Leaf::decode(&bytes) {
+                Ok(leaf) => prop_assert_eq!(leaf.encode().unwrap(), bytes),
+                Err(Error::Format { found, supported: 1 }) => {
+                    prop_assert!(place == 0 && found == value.into())
+                }
+                Err(error) => prop_assert_eq!(error, Error::Refused),
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn hostile_bytes_are_no_leaf_no_detail_and_no_panic() {
+    let bytes = prop::collection::vec(any::<u8>(), 0..200);
+    runner()
+        .run(&bytes, |bytes| {
+            let begun = [&[1][..], &bytes].concat();
+            for bytes in [&bytes, &begun] {
+                if let Ok(leaf) = Leaf::decode(bytes) {
+                    prop_assert_eq!(&leaf.encode().unwrap(), bytes);
+                }
+                if let Ok(detail) = Detail::decode(bytes) {
+                    prop_assert_eq!(&detail.encode().unwrap().to_vec(), bytes);
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_detail_is_read_back_in_its_order_with_repeated_and_empty_fields() {
+    let fields = prop::collection::vec((".{0,20}", ".{0,40}"), 0..8);
+    runner()
+        .run(&fields, |fields| {
+            let detail =
+                fields.iter().fold(Detail::new(), |detail, (name, value)| detail.with(name, value.as_str()));
+            prop_assert_eq!(detail.is_empty(), fields.is_empty());
+            let read = Detail::decode(detail.encode().unwrap().as_slice()).unwrap();
+            let found: Vec<_> = read.fields().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+            prop_assert_eq!(&found, &fields);
+            if let Some((name, value)) = fields.first() {
+                prop_assert_eq!(read.get(name), Some(value.as_str()));
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn what_is_too_long_is_named_with_its_length() {
+    let too_long = |what, given| Some(Error::TooLong { what, given, limit: 65_535 });
+    let long = "x".repeat(65_536);
+    assert_eq!(Detail::new().with("a", long.as_str()).encode().err(), too_long("a field", 65_536));
+    assert!(Detail::new().with("a", &long[1..]).encode().is_ok());
+    let many = (0..65_536).fold(Detail::new(), |detail, _| detail.with("", ""));
+    assert_eq!(many.encode().err(), too_long("the number of fields", 65_536));
+    let row = RowKey::new(Table(1), vec![]);
+    let (kind, time, subject, detail) = (EventKind::VaultCreated, UnixTime(0), None, None);
+    let leaf = Leaf { kind, time, origin: long, subject, row, revision: 0, detail };
+    assert_eq!(leaf.encode().err(), too_long("a field", 65_536));
+}
+
+#[test]
+fn an_entry_id_is_its_row_key() {
+    let id = EntryId { writer: [7; 16], sequence: 0x0102_0304_0506_0708 };
+    assert_eq!(EntryId::from_bytes(&id.to_bytes()), Some(id));
+    assert_eq!(id.row(), RowKey::new(EntryId::TABLE, id.to_bytes()));
+    for length in (0..40).filter(|length| *length != 24) {
+        assert_eq!(EntryId::from_bytes(&vec![0; length]), None, "{length}");
+    }
+}
+
+#[test]
+fn fields_are_read_back_and_whatever_is_cut_or_odd_is_refused() {
+    let mut writer = Writer::new();
+    writer.u8(1).u16(2).u32(3).u64(4).optional_u64(None).optional_u64(Some(5));
+    writer.bytes(b"bytes").unwrap().text("текст").unwrap().raw(&[9; 2000]);
+    let whole = writer.as_slice().len();
+    let read = |bytes: &[u8]| -> Result<(), Error> {
+        let mut reader = Reader::new(bytes);
+        assert_eq!((reader.u8()?, reader.u16()?, reader.u32()?, reader.u64()?), (1, 2, 3, 4));
+        assert_eq!((reader.optional_u64()?, reader.optional_u64()?), (None, Some(5)));
+        assert_eq!((reader.bytes()?, reader.text()?), (&b"bytes"[..], "текст"));
+        assert_eq!(reader.raw(1999)?, [9; 1999]);
+        assert_eq!((reader.array()?, reader.remaining()), ([9], bytes.len() - whole));
+        reader.end()
+    };
+    assert_eq!(read(writer.as_slice()), Ok(()));
+    for length in 0..writer.as_slice().len() {
+        assert_eq!(read(&writer.as_slice()[..length]), Err(Error::Refused));
+    }
+    assert_eq!(read(&[writer.as_slice(), &[0]].concat()), Err(Error::Refused));
+    assert_eq!(Reader::new(&[2, 0, 0, 0, 0, 0, 0, 0, 0]).optional_u64(), Err(Error::Refused));
+    assert_eq!(Reader::new(&[0, 2, 0xff, 0xff]).text(), Err(Error::Refused));
+    assert_eq!(writer.to_vec(), writer.as_slice());
+}
