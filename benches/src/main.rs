@@ -112,7 +112,7 @@ fn head(out: &mut impl Write, effort: Effort) -> io::Result<()> {
     }
     let Effort { rounds, turn, quick } = effort;
     let sizes = if quick { "reduced sizes (--quick)" } else { "full sizes" };
-    writeln!(out, "{rounds} rounds, ours and theirs in turns of {turn:?}, {sizes}; times are medians\n")?;
+    writeln!(out, "{rounds} rounds, ours and theirs in turns of {turn:?}, {sizes}; times are medians of processor time\n")?;
     writeln!(
         out,
         "{:<20} {:>11} {:>11} {:>7} {:>7} {:>10}  {:<5} work, peer",

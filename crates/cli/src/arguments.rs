@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    check_proof::CheckProof, doctor::Doctor, enrol::Enrol, init::Init, journal::Journal, login::Login,
-    logout::Logout, register::Register, sign::Sign, verify::Verify, why::Why,
+    check_proof::CheckProof, doctor::Doctor, enrol::Enrol, init::Init, journal::Journal, jwks::Jwks,
+    login::Login, logout::Logout, register::Register, sign::Sign, verify::Verify, why::Why,
 };
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -87,6 +87,7 @@ pub(crate) enum Command {
     Verify(Verify),
     Journal(Journal),
     CheckProof(CheckProof),
+    Jwks(Jwks),
     Why(Why),
     Doctor(Doctor),
 }
@@ -103,6 +104,7 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Journal(_) => "journal",
             Self::CheckProof(_) => "check-proof",
+            Self::Jwks(_) => "jwks",
             Self::Why(_) => "why",
             Self::Doctor(_) => "doctor",
         }

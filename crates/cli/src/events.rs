@@ -1,7 +1,8 @@
 //! Entries of the journal as people and programs read them.
 
 use serde_json::{Map, Value, json};
-use zamok::journal::{Recorded, Status, Telling};
+use zamok::Error;
+use zamok::journal::{Listing, Recorded, Status, Telling};
 use zamok::store::{Cursor, EntryId};
 
 use crate::failure::Failure;
@@ -22,9 +23,32 @@ impl Eyes {
     }
 }
 
-/// Newest first; within one second, in the reverse order of the log.
+/// Newest first: by the order of the log, which entries that wait come after.
 pub(crate) fn sort(entries: &mut [Recorded]) {
-    entries.sort_by_key(|entry| core::cmp::Reverse((entry.leaf.time, entry.id.writer, entry.id.sequence)));
+    entries.sort_by_key(|entry| {
+        let place = index(entry).unwrap_or(u64::MAX);
+        core::cmp::Reverse((place, entry.leaf.time, entry.id.writer, entry.id.sequence))
+    });
+}
+
+/// A page of at least `limit` entries, newest first. Listings order the entries of one second otherwise than the log
+/// does, so a page goes on to the end of its last second.
+pub(crate) fn page(
+    limit: usize,
+    after: Option<&Cursor>,
+    list: impl Fn(usize, Option<&Cursor>) -> Result<Listing, Error>,
+) -> Result<Listing, Failure> {
+    let mut page = list(limit, after)?;
+    while let (Some(next), Some(last)) = (&page.next, page.entries.last()) {
+        let further = list(1, Some(next))?;
+        if further.entries.iter().any(|entry| entry.leaf.time != last.leaf.time) {
+            break;
+        }
+        page.entries.extend(further.entries);
+        page.next = further.next;
+    }
+    sort(&mut page.entries);
+    Ok(page)
 }
 
 /// The place of an entry in the log; `None` while it waits.
@@ -81,7 +105,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// The place in a listing that an earlier page named.
 pub(crate) fn cursor(text: &str) -> Result<Cursor, Failure> {
     let wrong = || Failure::usage("--after takes the text that an earlier page named");
-    if text.is_empty() || !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if text.is_empty() || !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    {
         return Err(wrong());
     }
     let pairs = (0..text.len()).step_by(2).map(|place| u8::from_str_radix(&text[place..place + 2], 16));

@@ -182,7 +182,7 @@ const KNOWN: &[(u16, &str, Exit, &str)] = &[
     (606, "password-unusable", Exit::Usage, "choose one without the login in it, such as four random words"),
     (607, "factor-exists", Exit::Usage, "log in with it: `zamok login LOGIN`"),
     (608, "nothing-offered", Exit::Usage, "enrol a generator first: `zamok enrol LOGIN`"),
-    (609, "session-ended", Exit::Rejected, "log in again: `zamok login LOGIN`"),
+    (609, "session-ended", Exit::Rejected, "`zamok login LOGIN` opens a new one"),
     (610, "issuer-unusable", Exit::Usage, ""),
     (611, "profile-unknown", Exit::Store, "use the version of zamok that made this vault, or a later one"),
 ];

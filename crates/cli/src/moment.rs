@@ -42,6 +42,6 @@ mod tests {
             assert_eq!(text(UnixTime(seconds)), expected);
         }
         // The end of time has a date, too.
-        assert!(text(UnixTime(u64::MAX)).ends_with("07:00:15Z") || !text(UnixTime(u64::MAX)).is_empty());
+        assert!(text(UnixTime(u64::MAX)).ends_with(" 07:00:15Z"));
     }
 }

@@ -22,8 +22,9 @@ fn oathtool(arguments: &[String], key: &[u8]) -> Vec<String> {
     codes
 }
 
-fn digits(fresh: &mut Fresh) -> Digits {
-    Digits::new(fresh.pick(&[6, 7, 8])).unwrap()
+/// Every kind of case has its turn, so that the spread does not hang on chance.
+fn turn<T: Copy>(round: u32, among: &[T]) -> T {
+    among[round as usize % among.len()]
 }
 
 #[test]
@@ -32,8 +33,9 @@ fn hotp_codes_are_those_of_oathtool() {
     let mut fresh = Fresh::new();
     let mut spread = Spread::default();
     for round in 0..cases / AT_ONCE {
-        let key = fresh.bytes(16, 128);
-        let digits = digits(&mut fresh);
+        let (least, most) = turn(round / 4, &[(16, 64), (65, 128)]);
+        let key = fresh.bytes(least, most);
+        let digits = Digits::new(turn(round, &[6, 7, 8])).unwrap();
         let (place, counter) = match round % 4 {
             0 => ("small", fresh.below(1_000)),
             1 => ("around 2^32", (1 << 32) - 30 + fresh.below(60)),
@@ -64,16 +66,17 @@ fn totp_codes_are_those_of_oathtool() {
     let mut spread = Spread::default();
     for round in 0..cases / AT_ONCE {
         let key = fresh.bytes(16, 128);
-        let (digits, period) = (digits(&mut fresh), fresh.pick(&[30, 30, 60, 1, 7]));
-        let algorithm = HashAlgorithm::ALL[(round % 3) as usize];
+        let algorithm = turn(round, &HashAlgorithm::ALL);
+        let digits = Digits::new(turn(round / 3, &[6, 7, 8])).unwrap();
+        let period = fresh.pick(&[30, 30, 60, 1, 7]);
         // Seconds after T0.
-        let (place, elapsed) = match round / 3 % 4 {
+        let (place, elapsed) = match round % 4 {
             0 => ("around 0", fresh.below(90)),
             1 => ("step border", (1_000_000 + fresh.below(1_000_000)) * period + fresh.below(3) - 1),
             2 => ("now", 1_700_000_000 + fresh.below(100_000_000)),
             _ => ("beyond 2^32", (1 << 32) + fresh.below(1 << 35)),
         };
-        let t0 = fresh.pick(&[0, 0, 1, 1_000_000_000]);
+        let t0 = turn(round / 4, &[0, 1, 0, 1_000_000_000]);
         let now = t0 + elapsed;
         let arguments = [
             format!("--totp={}", algorithm.otpauth_name()),

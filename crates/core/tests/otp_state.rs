@@ -176,7 +176,7 @@ fn text(typed: &Typed, expected: u64, start: u64) -> String {
 }
 
 fn runner() -> TestRunner {
-    let cases = tier::pick(30, 200, 2_000);
+    let cases = tier::pick(200, 200, 2_000);
     TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
 }
 
@@ -185,7 +185,7 @@ fn hotp_accepts_and_burns_what_the_plain_model_does() {
     let hotp = Hotp::new(&Secret::new(SECRET).unwrap(), HotpParameters::default());
     let attempts = proptest::collection::vec((typed(), window()), 1..16);
     let seen = RefCell::new([0u32; 8]);
-    let exhausted = proptest::bool::weighted(0.05);
+    let exhausted = proptest::bool::weighted(0.1);
     let outcome = runner().run(&(start(), exhausted, attempts), |(start, exhausted, attempts)| {
         let mut model = PlainHotp::starting_at(start);
         if exhausted {

@@ -125,11 +125,10 @@ fn codes_are_those_of_pyotp_and_are_accepted_once() {
     let count = tier::pick(200, 2_000, 10_000);
     let cases = cases(count);
     let codes = peers::python(CODES, &cases.iter().map(Case::line).collect::<Vec<_>>());
-    let mut fresh = Fresh::new();
     let mut spread = Spread::default();
-    for (case, code) in cases.iter().zip(&codes) {
+    for (round, (case, code)) in cases.iter().zip(&codes).enumerate() {
         assert_eq!(&case.code(), code, "{case:?}");
-        let (past, future) = (fresh.pick(&[0, 1, 5]), fresh.pick(&[0, 1, 10]));
+        let (past, future) = ([0, 1, 5][round % 3], [0, 1, 10][round / 3 % 3]);
         if case.by_time {
             let (totp, now) = (case.totp(), UnixTime(case.moment));
             let window = Window::steps(past, future).unwrap();

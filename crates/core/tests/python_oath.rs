@@ -171,7 +171,7 @@ fn ocra_responses_are_those_of_the_package_and_are_verified() {
         "time",
         "no time",
     ];
-    spread.assert(count, 8, &met);
+    spread.assert(count, 10, &met);
     let met = [
         "4 digits",
         "5 digits",
@@ -184,5 +184,5 @@ fn ocra_responses_are_those_of_the_package_and_are_verified() {
         "PIN SHA-256",
         "PIN SHA-512",
     ];
-    spread.assert(count, 25, &met);
+    spread.assert(count, 40, &met);
 }

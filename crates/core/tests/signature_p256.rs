@@ -92,7 +92,9 @@ fn every_changed_cut_or_extended_signature_is_rejected() {
     assert!(cases > 1000);
     let order = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
     let zero = "00".repeat(32);
-    for (r, s) in [(zero.as_str(), s), (r, zero.as_str()), (order, s), (r, order), (&zero, &zero), (order, order)] {
+    for (r, s) in
+        [(zero.as_str(), s), (r, zero.as_str()), (order, s), (r, order), (&zero, &zero), (order, order)]
+    {
         let hostile = bytes(&[r, s].concat());
         assert_eq!(key.verify_fixed(message.as_bytes(), &hostile), Err(Error::Rejected));
         assert_eq!(key.verify_der(message.as_bytes(), &der(&hostile)), Err(Error::Rejected));
@@ -109,7 +111,10 @@ fn hostile_bytes_are_no_signature_no_key_and_no_panic() {
             prop_assert_eq!(key.verify_der(b"message", &bytes), Err(Error::Rejected));
             prop_assert_eq!(key.verify_fixed(b"message", &bytes), Err(Error::Rejected));
             prop_assert_eq!(VerifyingKey::from_spki_der(&bytes), Err(Error::Rejected));
-            prop_assert_eq!(VerifyingKey::from_spki_pem(&String::from_utf8_lossy(&bytes)), Err(Error::Rejected));
+            prop_assert_eq!(
+                VerifyingKey::from_spki_pem(&String::from_utf8_lossy(&bytes)),
+                Err(Error::Rejected)
+            );
             Ok(())
         })
         .unwrap();
@@ -174,7 +179,9 @@ fn a_public_key_is_read_back_from_der_and_pem_and_from_nothing_else() {
         assert_eq!(VerifyingKey::from_spki_der(&spki).as_ref(), Ok(&key));
         assert_eq!(VerifyingKey::from_spki_pem(&pem).as_ref(), Ok(&key));
         assert_eq!(VerifyingKey::from_spki_pem(&format!("\n{pem}\n ")).as_ref(), Ok(&key));
-        assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----\n") && pem.ends_with("-----END PUBLIC KEY-----\n"));
+        assert!(
+            pem.starts_with("-----BEGIN PUBLIC KEY-----\n") && pem.ends_with("-----END PUBLIC KEY-----\n")
+        );
         let VerifyingKey::P256(point) = &key else { panic!("another algorithm") };
         let (x, y) = point.coordinates();
         assert_eq!(spki, [&bytes(SPKI)[..], &x, &y].concat());

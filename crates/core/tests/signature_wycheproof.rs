@@ -7,8 +7,10 @@ use serde_json::Value;
 use zamok_core::Error;
 use zamok_core::signature::VerifyingKey;
 
+type Verify = fn(&VerifyingKey, &[u8], &[u8]) -> Result<(), Error>;
+
 /// How many tests of a file were valid and how many were not; each was judged as the file says.
-fn judge(file: &str, verify: fn(&VerifyingKey, &[u8], &[u8]) -> Result<(), Error>) -> (usize, usize) {
+fn judge(file: &str, verify: Verify) -> (usize, usize) {
     let vectors: Value = serde_json::from_str(&page(&format!("vectors/wycheproof/{file}"))).unwrap();
     let text = |value: &Value, name: &str| value[name].as_str().unwrap().to_owned();
     let (mut valid, mut invalid) = (0, 0);

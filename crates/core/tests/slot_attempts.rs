@@ -49,7 +49,10 @@ impl Door {
     fn stored(&self) -> (u32, u64) {
         let value = self.scene.row(&attempts()).value;
         assert_eq!((value.len(), value[0]), (13, 1));
-        (u32::from_be_bytes(value[1..5].try_into().unwrap()), u64::from_be_bytes(value[5..].try_into().unwrap()))
+        (
+            u32::from_be_bytes(value[1..5].try_into().unwrap()),
+            u64::from_be_bytes(value[5..].try_into().unwrap()),
+        )
     }
 
     fn plant(&self, value: &[u8]) {

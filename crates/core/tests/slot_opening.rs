@@ -6,7 +6,7 @@ use std::sync::Barrier;
 
 use harness::{Chance, NOON, TestStore, rows};
 use zamok_core::event::{EventKind, Leaf};
-use zamok_core::secret::HeapMemory;
+use zamok_core::secret::{HeapMemory, SecretMemory, SecretRegion};
 use zamok_core::store::{EntryId, Range, Row, RowKey, Store, StoreFault, Table};
 use zamok_core::vault::slot::{self, Argon2Cost, Key32, Slot, VAULT};
 use zamok_core::vault::{Entry, Keyring, VaultId};
@@ -253,4 +253,18 @@ fn rows_of_other_tables_do_not_matter_to_opening() {
         store.plant(&RowKey::new(Table(16), key), None);
     }
     assert!(open(&store, KEK).is_ok(), "a deleted journal entry is found by the audit, not by the door");
+}
+
+#[test]
+fn a_lack_of_locked_memory_is_not_told_as_an_altered_store() {
+    struct Full;
+    const FULL: Error = Error::TooLong { what: "locked memory", given: 128, limit: 0 };
+    impl SecretMemory for Full {
+        fn hold(&self, _: &[u8]) -> Result<Box<dyn SecretRegion>, Error> {
+            Err(FULL)
+        }
+    }
+    let store = TestStore::default();
+    let (slot, _) = create(&store, 0).unwrap();
+    assert_eq!(slot::open(&store, &slot, &kek(), &Full).err(), Some(FULL));
 }

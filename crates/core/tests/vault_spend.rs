@@ -97,9 +97,9 @@ fn collision(code: impl Fn(u64) -> String, first: u64, apart: usize) -> (u64, u6
 
 #[test]
 fn digits_at_two_counters_are_accepted_at_the_lower_and_burned_at_the_higher() {
-    const APART: u64 = 60;
+    const APART: u8 = 60;
     let hotp = Hotp::new(&Secret::new(b"12345678901234567890").unwrap(), HotpParameters::default());
-    let (low, high) = collision(|counter| hotp.code(counter).to_string(), 1, APART as usize);
+    let (low, high) = collision(|counter| hotp.code(counter).to_string(), 1, usize::from(APART));
     tell(&format!("HOTP counters {low} and {high} share {}", hotp.code(low)));
     let scene = Scene::new("burned");
     let parameters = OtpParameters {
@@ -109,7 +109,7 @@ fn digits_at_two_counters_are_accepted_at_the_lower_and_burned_at_the_higher() {
     };
     let key = key_of(&scene, b"12345678901234567890", parameters);
     scene.confirm(key, &hotp.code(low - 1).to_string());
-    let policy = SpendPolicy { look_ahead: Window::look_ahead(APART as u32).unwrap(), ..generous() };
+    let policy = SpendPolicy { look_ahead: Window::look_ahead(u32::from(APART)).unwrap(), ..generous() };
     let twice = hotp.code(low).to_string();
     assert_eq!(scene.verify(key, &twice, &policy), Ok(Verdict::Accepted { step: low, drift: 0 }));
     assert_eq!(scene.state(key).burned, 1 << (high - low - 1));
@@ -130,10 +130,10 @@ fn digits_at_two_counters_are_accepted_at_the_lower_and_burned_at_the_higher() {
 
 #[test]
 fn digits_at_two_time_steps_are_accepted_at_the_higher_and_then_nowhere() {
-    const APART: u64 = 60;
+    const APART: u8 = 60;
     let secret = Secret::new(b"12345678901234567890").unwrap();
     let totp = Totp::new(&secret, TotpParameters::default()).unwrap();
-    let (low, high) = collision(|step| totp.code_of_step(step).to_string(), 10, APART as usize);
+    let (low, high) = collision(|step| totp.code_of_step(step).to_string(), 10, usize::from(APART));
     tell(&format!("TOTP steps {low} and {high} share {}", totp.code_of_step(low)));
     let scene = Scene::new("highest");
     let parameters = OtpParameters {
@@ -145,7 +145,8 @@ fn digits_at_two_time_steps_are_accepted_at_the_higher_and_then_nowhere() {
     scene.set((low - 5) * 30);
     scene.confirm(key, &totp.code_of_step(low - 5).to_string());
     scene.set(low * 30);
-    let policy = SpendPolicy { window: Window::steps(APART as u32, APART as u32).unwrap(), ..generous() };
+    let policy =
+        SpendPolicy { window: Window::steps(u32::from(APART), u32::from(APART)).unwrap(), ..generous() };
     let twice = totp.code_of_step(low).to_string();
     let drift = i32::try_from(high - low).unwrap();
     assert_eq!(scene.verify(key, &twice, &policy), Ok(Verdict::Accepted { step: high, drift }));

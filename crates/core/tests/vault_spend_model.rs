@@ -139,9 +139,10 @@ fn choose(chance: &mut Chance, totp: &Totp, model: &Model, now: u64, spent: &str
         27..32 => code(now / 30 - 1),
         32..40 => Step::Code(spent.to_owned()),
         40..58 => Step::Code(format!("{:06}", chance.below(1_000_000))),
-        58..62 => {
-            Step::Code(["", "12345", "1234567", "12 456", "１２３４５６"][chance.below(5) as usize].into())
-        }
+        58..62 => Step::Code(
+            ["", "12345", "1234567", "12 456", "１２３４５６"][usize::try_from(chance.below(5)).unwrap()]
+                .into(),
+        ),
         62..80 => Step::Clock(now + chance.below(45)),
         80..88 => Step::Clock(now + chance.below(400)),
         88..91 => Step::Clock(now - chance.below(200)),

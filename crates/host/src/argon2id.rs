@@ -150,14 +150,16 @@ impl Drop for Permit<'_> {
 mod tests {
     use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
     use std::sync::mpsc;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
     /// Waits until so many stand before the gate.
     fn until_waiting(gate: &Gate, count: u64) {
         let waiting = |queue: MutexGuard<'_, Queue>| queue.next_ticket - queue.serving;
+        let deadline = Instant::now() + Duration::from_secs(20);
         while waiting(gate.queue()) < count {
+            assert!(Instant::now() < deadline, "fewer than {count} are kept waiting");
             thread::sleep(Duration::from_millis(1));
         }
     }

@@ -72,8 +72,9 @@ impl Other {
         self.rest()
     }
 
-    /// Waits until the process has died by itself, and answers with what it told and how it ended.
+    /// Says no more, waits until the process has ended, and answers with what it told.
     pub(crate) fn rest(&mut self) -> Vec<String> {
+        self.input = None;
         let mut rest = Vec::new();
         self.output.read_to_end(&mut rest).expect("a readable pipe");
         self.child.wait().expect("the child's end");

@@ -153,9 +153,13 @@ fn look_at_journal(zamok: &Zamok, findings: &mut Findings) -> Result<(), Failure
     let head = report.head.as_ref().map_or(UnixTime(0), |head| head.time);
     let waiting = match report.head {
         Some(_) => {
-            format!("{} entries wait; the last batch was taken at {}", report.waiting, moment::text(head))
+            format!(
+                "entries that wait: {}; the last batch was taken at {}",
+                report.waiting,
+                moment::text(head)
+            )
         }
-        None => format!("{} entries wait; none was ever taken", report.waiting),
+        None => format!("entries that wait: {}; none was ever taken", report.waiting),
     };
     findings.note("integration", Grade::Fine, waiting);
     let now = SystemClock.now();

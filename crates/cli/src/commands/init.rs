@@ -61,7 +61,7 @@ impl Init {
         let memory = cost.memory_kib >> 10;
         output.line(format!("{place} holds a vault now, for the service “{}”.", self.issuer))?;
         output.line(format!(
-            "Each guess at its passphrase costs {memory} MiB and {} passes of Argon2id.",
+            "Each guess at its passphrase costs Argon2id with {memory} MiB, passes: {}.",
             cost.passes
         ))?;
         output.remark("next: zamok register LOGIN");

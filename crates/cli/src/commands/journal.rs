@@ -18,7 +18,7 @@ use crate::output::Output;
 pub(crate) struct Journal {
     #[command(flatten)]
     token: TokenSource,
-    /// How many entries to show.
+    /// How many entries to show; a page is longer where many fall into its last second.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
     /// Go on where an earlier page ended.
@@ -46,17 +46,18 @@ impl Journal {
             if let Some(index) = self.prove {
                 return self.proof(zamok, &session, index, output);
             }
-            let listing = zamok.history(&session, self.limit.into(), after.as_ref())?;
-            let mut entries = listing.entries;
-            events::sort(&mut entries);
-            for entry in &entries {
+            let page = events::page(self.limit.into(), after.as_ref(), |limit, after| {
+                zamok.history(&session, limit, after)
+            })?;
+            for entry in &page.entries {
                 output.line(events::line(entry, Eyes::Owner))?;
             }
-            let next = listing.next.map(|cursor| events::hex(&cursor.0));
+            let next = page.next.map(|cursor| events::hex(&cursor.0));
             if let Some(next) = &next {
                 output.remark(format!("there is more: zamok journal --limit {} --after {next}", self.limit));
             }
-            let entries: Vec<_> = entries.iter().map(|entry| events::object(entry, Eyes::Owner)).collect();
+            let entries: Vec<_> =
+                page.entries.iter().map(|entry| events::object(entry, Eyes::Owner)).collect();
             output.object(&json!({"entries": entries, "next": next}))?;
             Ok(Exit::Done)
         })

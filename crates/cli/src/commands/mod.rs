@@ -5,6 +5,7 @@ pub(crate) mod doctor;
 pub(crate) mod enrol;
 pub(crate) mod init;
 pub(crate) mod journal;
+pub(crate) mod jwks;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod register;
@@ -28,6 +29,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         Command::Sign(sign) => sign.run(shared, output),
         Command::Verify(verify) => verify.run(shared, output),
         Command::Journal(journal) => journal.run(shared, output),
+        Command::Jwks(jwks) => jwks.run(shared, output),
         Command::CheckProof(check_proof) => check_proof.run(output),
         Command::Why(why) => why.run(shared, output),
         Command::Doctor(doctor) => doctor.run(shared, output),

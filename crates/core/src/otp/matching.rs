@@ -4,7 +4,7 @@ use zeroize::Zeroize;
 
 use super::code::{Form, Typed};
 use super::mask::Bit;
-use super::window::{Steps, Window};
+use super::window::Steps;
 use crate::hash::HashAlgorithm;
 use crate::mac::CounterMac;
 
@@ -52,10 +52,29 @@ impl Engine {
     }
 }
 
-/// Bit i is set when the value at index i shows the typed digits and its step exists.
+/// Bit i is set when the value at index i shows the typed digits and its step exists. For at most 128 values.
 pub(crate) fn compare(form: Form, values: &[u32], steps: Steps, typed: &Typed) -> u128 {
-    (0..Window::MAX_STEPS).zip(values).fold(0, |bits, (index, value)| {
-        let equal = Bit::equal(form.reduce(*value), typed.value) & steps.at(index).1;
-        bits | u128::from(equal.value()) << index
-    })
+    let (low, high) = values.split_at(values.len().min(64));
+    let [low] = shown(form, low, steps, 0, [typed]);
+    let [high] = shown(form, high, steps, 64, [typed]);
+    u128::from(low) | u128::from(high) << 64
+}
+
+/// For each typed code, which of at most 64 values show it, where their steps exist; they begin at index `from`.
+pub(crate) fn shown<const N: usize>(
+    form: Form,
+    values: &[u32],
+    steps: Steps,
+    from: u32,
+    typed: [&Typed; N],
+) -> [u64; N] {
+    let mut words = [0; N];
+    for (place, value) in (0..64).zip(values) {
+        let digits = form.reduce(*value);
+        let (_, exists) = steps.at(from + place);
+        for (word, typed) in words.iter_mut().zip(typed) {
+            *word |= (Bit::equal(digits, typed.value) & exists).value() << place;
+        }
+    }
+    words
 }

@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 use super::code::Typed;
 use super::hotp::{self, Hotp, HotpState};
 use super::mask::{Bit, low_half, lowest, shift_right};
-use super::matching::Engine;
+use super::matching::{Engine, shown};
 use super::steam::Steam;
 use super::totp::{Totp, TotpParameters, TotpState};
 use super::verdict::{Checked, Findings};
@@ -19,7 +19,7 @@ use crate::error::Error;
 /// Most steps of one search, of which the last can only belong to the second code.
 const MAX: u32 = 10_001;
 const WORDS: usize = (MAX as usize).div_ceil(64);
-/// Steps that go through the lanes together.
+/// Steps that go through the lanes together: whole words of bits.
 const TOGETHER: usize = 256;
 
 impl Hotp {
@@ -193,7 +193,7 @@ struct Shown {
 
 impl Shown {
     fn search(engine: &Engine, steps: Steps, codes: &Codes) -> Self {
-        let mut shown = Self { first: [0; WORDS], second: [0; WORDS] };
+        let mut found = Self { first: [0; WORDS], second: [0; WORDS] };
         let mut counters = [0; TOGETHER];
         let mut values = [0; TOGETHER];
         let mut index = 0;
@@ -204,17 +204,15 @@ impl Shown {
                 together += 1;
             }
             engine.mac.window(&counters[..together], &mut values[..together]);
-            for value in &values[..together] {
-                let value = engine.form.reduce(*value);
-                let (_, exists) = steps.at(index);
-                let [word, place] = [index as usize / 64, index as usize % 64];
-                shown.first[word] |= (Bit::equal(value, codes.first.value) & exists).value() << place;
-                shown.second[word] |= (Bit::equal(value, codes.second.value) & exists).value() << place;
-                index += 1;
+            for word in values[..together].chunks(64) {
+                let place = index as usize / 64;
+                let codes = [&codes.first, &codes.second];
+                [found.first[place], found.second[place]] = shown(engine.form, word, steps, index, codes);
+                index += 64;
             }
         }
         values.zeroize();
-        shown
+        found
     }
 
     /// Bit i is set where step i shows the first code and step i + 1 the second, and both may be spent.

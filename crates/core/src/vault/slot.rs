@@ -183,7 +183,8 @@ pub fn create(
 /// gives a handle to anyone.
 ///
 /// # Errors
-/// [`Error::Rejected`] when the passphrase was wrong; [`Error::Refused`] when a row was altered; [`Error::NoVault`].
+/// [`Error::Rejected`] when the passphrase was wrong; [`Error::Refused`] when a row was altered; [`Error::NoVault`];
+/// what `memory` reports.
 pub fn open(
     store: &dyn Store,
     slot: &Slot,
@@ -215,8 +216,11 @@ pub fn open(
         }
     }
     // Whoever deleted a slot or a data key locked the vault; they did not open another.
+    if keys.is_empty() {
+        return Err(Error::Refused);
+    }
     let borrowed: Vec<(DataKeyId, &[u8; 32])> = keys.iter().map(|(id, key)| (*id, &**key)).collect();
-    let keyring = Keyring::new(slot.vault, &borrowed, memory).map_err(|_| Error::Refused)?;
+    let keyring = Keyring::new(slot.vault, &borrowed, memory)?;
     origin(store, &keyring).map(|_| keyring)
 }
 

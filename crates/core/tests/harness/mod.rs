@@ -24,7 +24,7 @@ use zamok_core::wire::Reader;
 use zamok_core::{Env, Error, UnixTime};
 
 pub(crate) use self::chance::{Chance, Scripted};
-pub(crate) use self::page::{bytes, checked_in, page, python, repository, table};
+pub(crate) use self::page::{bytes, page, python, repository, table, vector, vectors};
 pub(crate) use self::store::{Lost, TestStore};
 
 pub(crate) const NOON: u64 = 1_800_000_000;

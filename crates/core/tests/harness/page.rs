@@ -14,13 +14,17 @@ pub(crate) fn page(path: &str) -> String {
     std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// The bytes under a name in the code blocks of a page: lines `name = hex`, continued by lines of hex alone.
-pub(crate) fn checked_in(page: &str, name: &str) -> Vec<u8> {
-    let mut lines = page.lines().skip_while(|line| !line.starts_with(&format!("{name} = ")));
-    let first = lines.next().unwrap_or_else(|| panic!("no vector named {name}"));
-    let is_hex = |line: &&str| line.starts_with("  ") && !line.contains('=');
-    let more: String = lines.take_while(is_hex).collect();
-    bytes(&format!("{}{more}", first.split_once(" = ").unwrap().1))
+/// The bytes of a vector: the hexadecimal digits in the block that begins with "```vector name".
+pub(crate) fn vector(page: &str, name: &str) -> Vec<u8> {
+    let begin = format!("```vector {name}");
+    let mut lines = page.lines().skip_while(|line| *line != begin);
+    assert!(lines.next().is_some(), "no vector named {name}");
+    bytes(&lines.take_while(|line| *line != "```").collect::<String>())
+}
+
+/// The names of all vectors of a page.
+pub(crate) fn vectors(page: &str) -> Vec<&str> {
+    page.lines().filter_map(|line| line.strip_prefix("```vector ")).collect()
 }
 
 /// The cells of every row of every table below a heading.

@@ -134,6 +134,11 @@ fn small_secrets_share_a_page_but_no_cache_line_and_their_place_is_used_again() 
     let mut regions = regions;
     drop(regions.remove(7));
     assert_eq!(hold(&memory, b"next").address(), place);
+    let pages = || memory.status().locked_bytes + memory.status().unlocked_bytes;
+    let large = hold(&memory, &[7; 5000]);
+    assert!(pages() > page);
+    drop(large);
+    assert_eq!(pages(), page, "pages of its own come and go with it");
 }
 
 #[test]

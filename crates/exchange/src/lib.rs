@@ -1,0 +1,1 @@
+//! Moving one-time-password keys in and out.
