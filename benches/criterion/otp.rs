@@ -30,7 +30,8 @@ fn windows(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("window");
     for algorithm in HashAlgorithm::ALL {
         let secret = Secret::new(&vec![7; algorithm.output_len()]).expect("20 to 64 bytes are a secret");
-        let totp = Totp::new(&secret, TotpParameters { algorithm, ..TotpParameters::default() }).expect("a period");
+        let totp =
+            Totp::new(&secret, TotpParameters { algorithm, ..TotpParameters::default() }).expect("a period");
         for side in [0, 1, 2, 5, 10, 32] {
             let window = Window::steps(side, side).expect("at most 65 steps");
             group.throughput(Throughput::Elements(window.count().into()));

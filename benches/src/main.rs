@@ -95,7 +95,11 @@ fn main() -> io::Result<ExitCode> {
         match (row.run)(effort) {
             Ok(measured) => {
                 missed += usize::from(!row.target.holds(measured.ratio));
-                if arguments.json { object(&mut out, row, &measured)? } else { line(&mut out, row, &measured)? }
+                if arguments.json {
+                    object(&mut out, row, &measured)?
+                } else {
+                    line(&mut out, row, &measured)?
+                }
             }
             Err(problem) => {
                 missed += 1;
@@ -112,7 +116,10 @@ fn head(out: &mut impl Write, effort: Effort) -> io::Result<()> {
     }
     let Effort { rounds, turn, quick } = effort;
     let sizes = if quick { "reduced sizes (--quick)" } else { "full sizes" };
-    writeln!(out, "{rounds} rounds, ours and theirs in turns of {turn:?}, {sizes}; times are medians of processor time\n")?;
+    writeln!(
+        out,
+        "{rounds} rounds, ours and theirs in turns of {turn:?}, {sizes}; times are medians of processor time\n"
+    )?;
     writeln!(
         out,
         "{:<20} {:>11} {:>11} {:>7} {:>7} {:>10}  {:<5} work, peer",

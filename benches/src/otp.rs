@@ -97,7 +97,10 @@ fn window(past: u32, future: u32) -> Result<Window, String> {
 /// A code that no step near `NOW` has.
 fn miss(totp: &Totp) -> Result<String, String> {
     let near: Vec<String> = (0..41).map(|step| totp.code_of_step(NOW / 30 - 20 + step).to_string()).collect();
-    (0..1000).map(|number| format!("{number:06}")).find(|code| !near.contains(code)).ok_or_else(|| "no miss".into())
+    (0..1000)
+        .map(|number| format!("{number:06}"))
+        .find(|code| !near.contains(code))
+        .ok_or_else(|| "no miss".into())
 }
 
 /// RFC 4226 §5.3 as anyone would write it over a finished HMAC.
@@ -226,7 +229,9 @@ fn batch<M: Mac + KeyInit + Clone>(effort: Effort, algorithm: HashAlgorithm) -> 
             let mut attempts = Vec::with_capacity(TOGETHER);
             for keys in ours.chunks(TOGETHER) {
                 attempts.clear();
-                attempts.extend(keys.iter().map(|key| TotpAttempt::new(key, "123456", now, Window::EXACT, state, 2)));
+                attempts.extend(
+                    keys.iter().map(|key| TotpAttempt::new(key, "123456", now, Window::EXACT, state, 2)),
+                );
                 Totp::verify_batch(&mut attempts);
                 black_box(&attempts);
             }
@@ -245,7 +250,8 @@ fn resync(effort: Effort) -> Result<Measured, String> {
     const COUNTERS: u32 = 1000;
     let secret = Secret::new(SECRET).map_err(|error| error.to_string())?;
     let (ours, theirs) = (Hotp::new(&secret, HotpParameters::default()), Liboath::load()?);
-    let (first, second, state) = (ours.code(u64::from(COUNTERS) - 2), ours.code(u64::from(COUNTERS) - 1), HotpState::default());
+    let (first, second, state) =
+        (ours.code(u64::from(COUNTERS) - 2), ours.code(u64::from(COUNTERS) - 1), HotpState::default());
     let found = |first: &str, second: &str| ours.resynchronise(first, second, COUNTERS - 2, &state);
     match found(first.as_str(), second.as_str()) {
         Ok(checked) if checked.verdict.accepted().is_ok() => {}

@@ -29,7 +29,8 @@ impl Liboath {
         // SAFETY: liboath has no constructors with preconditions; it is the system's own copy.
         let library = unsafe { Library::new("liboath.so.0") }.map_err(describe)?;
         // SAFETY: the type is that of `int oath_init (void)` in oath.h.
-        let init = unsafe { library.get::<unsafe extern "C" fn() -> c_int>(b"oath_init\0") }.map_err(describe)?;
+        let init =
+            unsafe { library.get::<unsafe extern "C" fn() -> c_int>(b"oath_init\0") }.map_err(describe)?;
         // SAFETY: it takes nothing and may be called at any time, also repeatedly (oath.h).
         if unsafe { init() } != 0 {
             return Err("oath_init failed".into());
@@ -47,7 +48,16 @@ impl Liboath {
         let mut position = 0;
         // SAFETY: the secret is read for its length, the code is terminated, `position` is written once.
         let found = unsafe {
-            (self.validate)(secret.as_ptr().cast(), secret.len(), now, 30, 0, window, &raw mut position, code.as_ptr())
+            (self.validate)(
+                secret.as_ptr().cast(),
+                secret.len(),
+                now,
+                30,
+                0,
+                window,
+                &raw mut position,
+                code.as_ptr(),
+            )
         };
         found >= 0
     }
@@ -59,7 +69,15 @@ impl Liboath {
         // SAFETY: the secret is read for its length; six digits and a terminator fit the output; a truncation offset
         // of all ones asks for dynamic truncation (oath.h).
         unsafe {
-            (self.generate)(secret.as_ptr().cast(), secret.len(), counter, 6, false, usize::MAX, output.as_mut_ptr())
+            (self.generate)(
+                secret.as_ptr().cast(),
+                secret.len(),
+                counter,
+                6,
+                false,
+                usize::MAX,
+                output.as_mut_ptr(),
+            )
         };
         let mut digits = [0; 6];
         for (digit, character) in digits.iter_mut().zip(output) {

@@ -19,7 +19,10 @@ fn a_citizen_enrols_logs_in_and_signs() {
     let session = house.login("ivan", &phone).unwrap();
     let signed = house.cabinet.sign(&session, b"I agree.", "consent.txt").unwrap();
     assert_eq!(signed.public_key.verify_der(b"I agree.", &signed.signature.to_der()), Ok(()));
-    assert_eq!(signed.public_key.verify_der(b"I agree!", &signed.signature.to_der()), Err(CoreError::Rejected));
+    assert_eq!(
+        signed.public_key.verify_der(b"I agree!", &signed.signature.to_der()),
+        Err(CoreError::Rejected)
+    );
     assert_eq!(house.cabinet.document_key("IVAN").unwrap(), signed.public_key);
 }
 
@@ -77,7 +80,11 @@ fn a_code_opens_one_session_however_often_it_is_shown() {
     let first = house.challenge("ivan");
     house.cabinet.answer(&first, &code, request()).unwrap();
     assert_eq!(house.cabinet.answer(&first, &code, request()), Err(REJECTED), "the challenge is answered");
-    assert_eq!(house.cabinet.answer(&house.challenge("ivan"), &code, request()), Err(REJECTED), "the code is spent");
+    assert_eq!(
+        house.cabinet.answer(&house.challenge("ivan"), &code, request()),
+        Err(REJECTED),
+        "the code is spent"
+    );
 }
 
 #[test]
@@ -88,7 +95,11 @@ fn a_lost_reply_asked_for_again_is_the_same_answer() {
     let name = RequestId([7; 16]);
     let wrong = phone.wrong(house.clock_now());
     for _ in 0..9 {
-        assert_eq!(house.cabinet.answer(&challenge, &wrong, name), Err(REJECTED), "charged once, under one name");
+        assert_eq!(
+            house.cabinet.answer(&challenge, &wrong, name),
+            Err(REJECTED),
+            "charged once, under one name"
+        );
     }
     let second = request();
     let session = house.cabinet.answer(&challenge, &phone.code(house.clock_now()), second).unwrap();

@@ -204,7 +204,8 @@ pub fn python() -> PathBuf {
     if let Some(python) = std::env::var_os("ZAMOK_PYTHON") {
         return python.into();
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace has a root");
     let python = root.join("target/venv/bin/python3");
     assert!(python.exists(), "{} is missing: run `cargo xtask setup`", python.display());
     python

@@ -1,8 +1,9 @@
 //! Codes and their decimal digits (RFC 4226 §5.3).
 
-use core::fmt;
+use core::{fmt, slice};
 
 use subtle::{Choice, ConstantTimeEq};
+use zamok_lanes::ct;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::decimal::{beyond_digits, modulo, read_decimal, reduce_decimal, write_decimal};
@@ -97,6 +98,7 @@ impl Code {
         code.ascii[..expected].copy_from_slice(text.as_bytes());
         // A well-formed code is read without a branch on its digits; only a malformed one is looked at again.
         let wrong = code.ascii.iter().fold(0, |wrong, byte| wrong | beyond_digits(*byte));
+        ct::public(slice::from_ref(&wrong));
         if wrong == 0 { Ok(code) } else { Err(misuse(text, digits)) }
     }
 

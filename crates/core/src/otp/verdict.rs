@@ -1,6 +1,8 @@
 //! What a check answers: the verdict for the caller, the reason for the journal, the state to store.
 
-use core::fmt;
+use core::{fmt, slice};
+
+use zamok_lanes::ct;
 
 use super::mask::Bit;
 use crate::error::Error;
@@ -160,7 +162,9 @@ impl Findings {
 
     /// Makes the outcome public. This is the one place where a check branches on what it found.
     pub(crate) fn conclude<S>(self, step: u64, drift: i32, accepted: S, unchanged: S) -> Checked<S> {
-        let reason = Reason::from_number(self.reason().to_le_bytes()[0]).unwrap_or(Reason::Wrong);
+        let number = self.reason();
+        ct::public(slice::from_ref(&number));
+        let reason = Reason::from_number(number.to_le_bytes()[0]).unwrap_or(Reason::Wrong);
         match reason {
             Reason::Accepted => {
                 Checked { verdict: Verdict::Accepted { step, drift }, reason, state: accepted }

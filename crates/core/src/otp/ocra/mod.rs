@@ -7,9 +7,10 @@ mod input;
 mod response;
 mod suite;
 
-use core::fmt;
+use core::{fmt, slice};
 
 use hmac::{Hmac, KeyInit, Mac};
+use zamok_lanes::ct;
 use zeroize::Zeroizing;
 
 pub use input::{OcraChallenge, OcraInput, OcraPassword, OcraSide};
@@ -143,7 +144,9 @@ impl Ocra {
             }
         }
         // The outcome becomes public here.
-        if any.value() == 0 {
+        let found = any.value();
+        ct::public(slice::from_ref(&found));
+        if found == 0 {
             return Err(Error::Rejected);
         }
         Ok(OcraMatch { counter: data.counter.map(|_| counter), time_step: data.time_step.map(|_| time_step) })

@@ -40,7 +40,8 @@ fn secrets_come_from_files_and_never_from_arguments() {
     let open = desk.zamok(["doctor", "--passphrase-file", "passphrase"]).done();
     assert!(open.stderr.contains("warning: others may read passphrase"), "{open:?}");
 
-    for argument in ["--passphrase=top-secret", "--password=top-secret", "--token=top-secret", "--passphrase"] {
+    for argument in ["--passphrase=top-secret", "--password=top-secret", "--token=top-secret", "--passphrase"]
+    {
         let refused = desk.zamok(["register", "anna", argument, "top-secret", "--json"]);
         refused.failed(2, 900, "usage");
         assert!(!refused.stdout.contains("top-secret"), "{refused:?}");
@@ -192,7 +193,8 @@ fn hostile_arguments_are_refused_in_words_that_command_no_terminal() {
             let answer = run(&mut command);
             assert_eq!(answer.exit, 2, "{arguments:?}: {answer:?}");
             let told = answer.stdout + &answer.stderr;
-            let is_plain = |character: char| character == '\n' || !character.is_control() && character != '\u{202e}';
+            let is_plain =
+                |character: char| character == '\n' || !character.is_control() && character != '\u{202e}';
             assert!(!told.is_empty() && told.chars().all(is_plain), "{arguments:?}: {told:?}");
         }
     }
@@ -246,7 +248,8 @@ fn a_document_that_is_too_large_or_no_file_is_refused() {
     desk.write("note.der", [0x30, 0]);
     let verify = ["verify", "note", "--signature=note.der", "--public-key=broken.pem", "--json"];
     desk.zamok(verify).failed(2, 900, "usage");
-    desk.zamok(["verify", "note", "--signature=note.der", "--login=ivan", "--json"]).failed(1, 100, "rejected");
+    desk.zamok(["verify", "note", "--signature=note.der", "--login=ivan", "--json"])
+        .failed(1, 100, "rejected");
     desk.write("proof", [0xff; 64]);
     desk.zamok(["check-proof", "proof", "--json"]).failed(5, 901, "file");
     desk.write("proof", "c2sp.org/tlog-proof@v1\n");
@@ -282,7 +285,15 @@ fn output_that_nobody_reads_ends_the_program_quietly() {
         assert_eq!((closed.exit, closed.stderr.as_str()), (5, ""), "{arguments:?}");
 
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let full = Run::from(desk.command(arguments).stdout(full).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap());
+        let full = Run::from(
+            desk.command(arguments)
+                .stdout(full)
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+                .wait_with_output()
+                .unwrap(),
+        );
         assert_eq!(full.exit, 5, "{arguments:?}: {full:?}");
         assert!(full.stderr.contains("standard output"), "{arguments:?}: {full:?}");
     }
@@ -305,8 +316,20 @@ fn the_help_names_every_exit_code_and_every_command_has_its_own() {
     for code in 0..=7 {
         assert!(help.contains(&format!("\n  {code}  ")), "exit code {code} is missing in {help}");
     }
-    let commands =
-        ["init", "register", "enrol", "login", "logout", "sign", "verify", "journal", "check-proof", "jwks", "why", "doctor"];
+    let commands = [
+        "init",
+        "register",
+        "enrol",
+        "login",
+        "logout",
+        "sign",
+        "verify",
+        "journal",
+        "check-proof",
+        "jwks",
+        "why",
+        "doctor",
+    ];
     for command in commands {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is missing in {help}");
         let own = desk.zamok([command, "--help"]).done().stdout;
