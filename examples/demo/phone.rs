@@ -7,6 +7,9 @@ use crate::story::Told;
 
 pub(crate) struct Phone {
     generator: Totp,
+    /// The time step in which it scanned the code. Its codes are counted from here, so that a border between two steps
+    /// that passes meanwhile makes no difference.
+    first: u64,
     secret: Vec<u8>,
 }
 
@@ -16,25 +19,24 @@ impl Phone {
         let parameters =
             uri.totp_parameters().ok_or("the QR code is not one of a generator that counts time")?;
         let secret = uri.secret().expose().to_vec();
-        Ok(Self { generator: Totp::new(uri.secret(), parameters)?, secret })
+        let generator = Totp::new(uri.secret(), parameters)?;
+        let first = generator.step_at(SystemClock.now())?;
+        Ok(Self { generator, first, secret })
     }
 
-    /// The present time step, by the phone's clock.
-    pub(crate) fn step(&self) -> Told<u64> {
-        Ok(self.generator.step_at(SystemClock.now())?)
-    }
-
-    /// The code of a time step.
-    pub(crate) fn code(&self, step: u64) -> String {
-        self.generator.code_of_step(step).to_string()
+    /// The code that the phone shows so many time steps after it scanned the code.
+    pub(crate) fn code(&self, steps: u64) -> String {
+        self.generator.code_of_step(self.first + steps).to_string()
     }
 
     /// A code that belongs to no step that could be near.
-    pub(crate) fn wrong_code(&self, step: u64) -> String {
-        let near: Vec<_> = (step.saturating_sub(5)..=step + 5).map(|step| self.code(step)).collect();
-        let digits = ["000000", "111111", "222222", "333333", "444444", "555555"];
-        let free = (0..1_000_000).map(|number| format!("{number:06}"));
-        digits.map(String::from).into_iter().chain(free).find(|code| !near.contains(code)).unwrap_or_default()
+    pub(crate) fn wrong_code(&self) -> String {
+        let near: Vec<_> = (self.first.saturating_sub(5)..=self.first + 5)
+            .map(|step| self.generator.code_of_step(step).to_string())
+            .collect();
+        let candidates = ["000000", "111111", "222222", "333333", "444444", "555555"].map(String::from);
+        let others = (0..1_000_000).map(|number| format!("{number:06}"));
+        candidates.into_iter().chain(others).find(|code| !near.contains(code)).unwrap_or_default()
     }
 
     /// The secret, to go looking for it.

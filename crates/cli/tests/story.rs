@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use harness::{Desk, PASSWORD, STEP, code, heard, peer, python, scanned, wrong_code};
+use harness::{Desk, PASSWORD, Phone, heard, peer, python, scanned};
 use serde_json::json;
 
 fn mode(path: &Path) -> u32 {
@@ -86,15 +86,15 @@ fn a_generator_counts_only_after_its_test_code_and_every_code_once() {
     desk.zamok(["enrol", "ivan", "--confirm", "000000", "--json"]).failed(2, 608, "nothing-offered");
 
     let offered = desk.zamok(["enrol", "ivan", "--json"]).done().json();
-    let uri = offered["uri"].as_str().unwrap();
-    desk.zamok(["enrol", "ivan", "--confirm", &wrong_code(uri), "--json"]).failed(1, 100, "rejected");
-    let test_code = code(uri, 0);
+    let phone = Phone::scan(offered["uri"].as_str().unwrap());
+    desk.zamok(["enrol", "ivan", "--confirm", &phone.wrong_code(), "--json"]).failed(1, 100, "rejected");
+    let test_code = phone.code(0);
     let enrolled = desk.zamok(["enrol", "ivan", "--confirm", &test_code, "--json"]).done().json();
     assert_eq!(enrolled, json!({"login": "ivan", "state": "enrolled"}));
     desk.zamok(["enrol", "ivan", "--json"]).failed(2, 607, "factor-exists");
 
     desk.zamok(["login", "ivan", "--code", &test_code, "--json"]).failed(1, 100, "rejected");
-    let next = code(uri, STEP);
+    let next = phone.code(1);
     let login = desk.zamok_reading(&format!("{next}\n"), ["login", "ivan", "--json"]).done().json();
     assert_eq!(login["account"], registered["account"]);
     assert!(login["token"].as_str().is_some_and(|token| token.split('.').count() == 3));
@@ -107,8 +107,8 @@ fn a_generator_counts_only_after_its_test_code_and_every_code_once() {
 
 #[test]
 fn a_token_is_one_that_pyjwt_accepts() {
-    let (desk, uri) = Desk::enrolled("ivan");
-    let code = code(&uri, STEP);
+    let (desk, phone) = Desk::enrolled("ivan");
+    let code = phone.code(1);
     let login =
         ["login", "ivan", "--code", &code, "--audience", "shop.example", "--token-file", "token", "--json"];
     let login = desk.zamok(login).done().json();
@@ -150,8 +150,8 @@ fn a_token_is_one_that_pyjwt_accepts() {
 
 #[test]
 fn a_signature_is_one_that_openssl_verifies_and_no_other_document_has_it() {
-    let (desk, uri) = Desk::enrolled("ivan");
-    desk.log_in("ivan", &uri);
+    let (desk, phone) = Desk::enrolled("ivan");
+    desk.log_in("ivan", &phone);
     for (document, content) in [("promise.txt", &b"I owe the bank 100 roubles.\n"[..]), ("empty", b"")] {
         desk.write(document, content);
         let sign = ["sign", document, "--token-file", "token", "--public-key", "ivan.pem", "--json"];
@@ -183,9 +183,9 @@ fn a_signature_is_one_that_openssl_verifies_and_no_other_document_has_it() {
 
 #[test]
 fn the_owner_reads_the_journal_and_keeps_a_proof_that_holds_without_the_vault() {
-    let (desk, uri) = Desk::enrolled("ivan");
-    desk.zamok(["login", "ivan", "--code", &wrong_code(&uri)]);
-    desk.log_in("ivan", &uri);
+    let (desk, phone) = Desk::enrolled("ivan");
+    desk.zamok(["login", "ivan", "--code", &phone.wrong_code()]);
+    desk.log_in("ivan", &phone);
     desk.write("note", "text");
     let signed = desk.zamok(["sign", "note", "--token-file", "token", "--json"]).done().json();
     let index = signed["entry"].as_u64().unwrap().to_string();
@@ -239,7 +239,7 @@ fn the_owner_reads_the_journal_and_keeps_a_proof_that_holds_without_the_vault() 
 
 #[test]
 fn the_operator_sees_the_delay_that_the_owner_does_not() {
-    let (desk, uri) = Desk::enrolled("ivan");
+    let (desk, phone) = Desk::enrolled("ivan");
     let quiet = desk.zamok(["why", "ivan", "--json"]).done().json();
     assert_eq!(quiet["refusals"], json!([]));
     assert_eq!(
@@ -251,7 +251,7 @@ fn the_operator_sees_the_delay_that_the_owner_does_not() {
         harness::run(wrong.env("ZAMOK_PASSWORD", "a password of somebody else")).failed(1, 100, "rejected");
     }
     // Even what is right is refused now, in the same words.
-    let right = ["login", "ivan", "--code", &code(&uri, STEP), "--json"];
+    let right = ["login", "ivan", "--code", &phone.code(1), "--json"];
     desk.zamok(right).failed(1, 100, "rejected");
     let why = desk.zamok(["why", "ivan", "--json"]).done().json();
     assert_eq!(why["password"]["failures_in_a_row"], 5);
@@ -290,8 +290,8 @@ fn the_doctor_finds_a_fresh_vault_well_and_open_files_wrong() {
 
 #[test]
 fn a_session_that_was_ended_serves_no_more() {
-    let (desk, uri) = Desk::enrolled("ivan");
-    desk.log_in("ivan", &uri);
+    let (desk, phone) = Desk::enrolled("ivan");
+    desk.log_in("ivan", &phone);
     desk.zamok(["journal", "--token-file", "token"]).done();
     desk.zamok(["logout", "--token-file", "token"]).done();
     desk.zamok(["journal", "--token-file", "token", "--json"]).failed(1, 609, "session-ended");
@@ -299,12 +299,11 @@ fn a_session_that_was_ended_serves_no_more() {
 
 #[test]
 fn nothing_that_is_secret_is_in_the_store_the_log_or_the_output() {
-    let (desk, uri) = Desk::enrolled("ivan");
-    let mut login = desk.command(["login", "ivan", "--code", &code(&uri, STEP), "--token-file", "token"]);
+    let (desk, phone) = Desk::enrolled("ivan");
+    let mut login = desk.command(["login", "ivan", "--code", &phone.code(1), "--token-file", "token"]);
     let login = harness::run(login.env("ZAMOK_LOG", "trace")).done();
     assert!(login.stderr.contains("the vault was unlocked"), "there is a log: {}", login.stderr);
-    let (_, secret) = uri.split_once("secret=").unwrap();
-    let secret = &secret[..32];
+    let secret = phone.parameter("secret");
     let token = String::from_utf8(desk.read("token")).unwrap();
     let store = desk.read("zamok.db");
     for wanted in [secret, &secret.to_lowercase(), PASSWORD, harness::PASSPHRASE, token.trim()] {

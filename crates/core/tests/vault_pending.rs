@@ -223,6 +223,10 @@ fn a_store_that_claims_the_last_version_of_all_is_refused_without_a_panic() {
     tx.put_plain(&plain, vec![2]).unwrap();
     let committed = tx.prepare(()).unwrap().commit().unwrap();
     assert!(matches!(committed, Committed::Conflict(row) if row == plain));
+
+    let mut change = Change::new(ChangeId([3; 16]));
+    change.update(plain.clone(), u64::MAX, vec![]).unwrap();
+    assert_eq!(change.next_version(&plain), u64::MAX);
 }
 
 fn row(number: u8) -> RowKey {

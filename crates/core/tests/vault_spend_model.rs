@@ -147,6 +147,7 @@ fn choose(chance: &mut Chance, totp: &Totp, model: &Model, now: u64, spent: &str
         80..88 => Step::Clock(now + chance.below(400)),
         88..91 => Step::Clock(now - chance.below(200)),
         91..93 => Step::Clock(now + chance.below(2 * SPAN)),
+        93..96 => Step::Clock(now.max(model.summed_up + 60)),
         _ if model.suspended => Step::Resume,
         _ => Step::Clock(model.not_before.max(now)),
     }

@@ -291,6 +291,8 @@ pub enum Warning {
     LocalDate,
     /// The counter was encrypted in a form that can be read in two ways; the decimal one was taken.
     AmbiguousNumber,
+    /// The file does not say the period; 30 seconds were taken.
+    PeriodAssumed,
     /// The account has recovery codes in the file, which were not taken over.
     RecoveryCodes,
     /// The owner had disabled the token.
@@ -310,6 +312,7 @@ impl Warning {
             Self::SpentUnknown => "which codes are spent is not known",
             Self::LocalDate => "a date without a time zone was read as UTC",
             Self::AmbiguousNumber => "an encrypted number can be read in two ways: the decimal one was taken",
+            Self::PeriodAssumed => "the period is not given: 30 seconds were taken",
             Self::RecoveryCodes => "recovery codes were not taken over",
             Self::Disabled => "the token was disabled where it comes from",
         }

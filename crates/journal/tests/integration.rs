@@ -297,7 +297,7 @@ fn nothing_grows_on_an_altered_head_tile_or_state_or_on_leaves_beyond_the_head()
         let length = log.store.get(row).unwrap().unwrap().value.len();
         for byte in 0..length {
             let mut hostile = log.hostile();
-            hostile.flip(&row, byte);
+            hostile.flip(row, byte);
             let error = attempt(&hostile, &log).unwrap_err();
             assert!(
                 matches!(error, Error::Refused | Error::Format { .. }),

@@ -82,7 +82,11 @@ impl Zamok {
         let vault = match Vault::create(store.clone(), passphrase, options.clone()) {
             // Either there is all of it, or an earlier attempt ended before the cabinet was made.
             Err(CoreError::VaultExists) => {
-                Vault::unlock(store, passphrase, options).map_err(|_| CoreError::VaultExists)?
+                Vault::unlock(store, passphrase, options).map_err(|error| match error {
+                    CoreError::Store(_) => error,
+                    // It is not for whoever wants a new vault to learn how this one opens.
+                    _ => CoreError::VaultExists,
+                })?
             }
             made => made?,
         };

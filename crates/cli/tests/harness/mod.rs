@@ -7,14 +7,13 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 pub const PASSPHRASE: &str = "six random words or more";
 pub const PASSWORD: &str = "correct horse battery staple";
-/// Longer than every code is good for.
-pub const STEP: u64 = 30;
 
 /// What the program answered.
 #[derive(Debug)]
@@ -79,24 +78,24 @@ impl Desk {
         desk
     }
 
-    /// The same with an account that has a generator; also the URI of that generator.
-    pub fn enrolled(login: &str) -> (Self, String) {
+    /// The same with an account that has a generator.
+    pub fn enrolled(login: &str) -> (Self, Phone) {
         let desk = Self::new();
-        let uri = desk.enrol(login);
-        (desk, uri)
+        let phone = desk.enrol(login);
+        (desk, phone)
     }
 
-    pub fn enrol(&self, login: &str) -> String {
+    pub fn enrol(&self, login: &str) -> Phone {
         self.zamok(["register", login]).done();
         let offered = self.zamok(["enrol", login, "--json"]).done().json();
-        let uri = offered["uri"].as_str().expect("an offer has its URI").to_owned();
-        self.zamok(["enrol", login, "--confirm", &code(&uri, 0)]).done();
-        uri
+        let phone = Phone::scan(offered["uri"].as_str().expect("an offer has its URI"));
+        self.zamok(["enrol", login, "--confirm", &phone.code(0)]).done();
+        phone
     }
 
-    /// Logs in with the code of the next step, since the present one is spent; the token goes to `token`.
-    pub fn log_in(&self, login: &str, uri: &str) {
-        self.zamok(["login", login, "--code", &code(uri, STEP), "--token-file", "token"]).done();
+    /// Logs in with the code after the test code, which is spent; the token goes to `token`.
+    pub fn log_in(&self, login: &str, phone: &Phone) {
+        self.zamok(["login", login, "--code", &phone.code(1), "--token-file", "token"]).done();
     }
 
     pub fn folder(&self) -> &Path {
@@ -164,33 +163,53 @@ pub fn heard(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
 
-/// The code that oathtool computes from the URI alone, so many seconds from now.
-#[track_caller]
-pub fn code(uri: &str, ahead: u64) -> String {
-    let (_, parameters) = uri.split_once('?').expect("a URI has parameters");
-    let parameter = |name: &str| {
-        let found =
-            parameters.split('&').find_map(|parameter| parameter.strip_prefix(name)?.strip_prefix('='));
-        found.unwrap_or_else(|| panic!("{name} is missing in {uri}"))
-    };
-    heard(peer("oathtool").args([
-        &format!("--totp={}", parameter("algorithm")),
-        "--base32",
-        &format!("--digits={}", parameter("digits")),
-        &format!("--time-step-size={}s", parameter("period")),
-        &format!("--now=now + {ahead} seconds"),
-        parameter("secret"),
-    ]))
+/// A generator that knows the URI alone; oathtool computes its codes.
+pub struct Phone {
+    pub uri: String,
+    /// When it scanned the URI, in seconds since 1970. Codes are counted from here, so that a border between two steps
+    /// that passes meanwhile makes no difference.
+    since: u64,
 }
 
-/// A code that belongs to no step nearby.
-pub fn wrong_code(uri: &str) -> String {
-    let near: Vec<_> = (0..4).map(|step| code(uri, step * STEP)).collect();
-    let mut candidates = ["000000", "111111", "222222", "333333", "444444"].into_iter();
-    candidates
-        .find(|candidate| near.iter().all(|code| code != candidate))
-        .expect("four codes are not five")
-        .into()
+impl Phone {
+    #[track_caller]
+    pub fn scan(uri: &str) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();
+        Self { uri: uri.into(), since }
+    }
+
+    /// The parameter of the URI.
+    #[track_caller]
+    pub fn parameter(&self, name: &str) -> &str {
+        let (_, parameters) = self.uri.split_once('?').expect("a URI has parameters");
+        let found =
+            parameters.split('&').find_map(|parameter| parameter.strip_prefix(name)?.strip_prefix('='));
+        found.unwrap_or_else(|| panic!("{name} is missing in {}", self.uri))
+    }
+
+    /// The code of the step so many steps after the one of the scan.
+    #[track_caller]
+    pub fn code(&self, step: u64) -> String {
+        let period: u64 = self.parameter("period").parse().expect("a period is a number");
+        heard(peer("oathtool").args([
+            &format!("--totp={}", self.parameter("algorithm")),
+            "--base32",
+            &format!("--digits={}", self.parameter("digits")),
+            &format!("--time-step-size={period}s"),
+            &format!("--now=@{}", self.since + step * period),
+            self.parameter("secret"),
+        ]))
+    }
+
+    /// A code that belongs to no step nearby.
+    pub fn wrong_code(&self) -> String {
+        let near: Vec<_> = (0..4).map(|step| self.code(step)).collect();
+        let mut candidates = ["000000", "111111", "222222", "333333", "444444"].into_iter();
+        candidates
+            .find(|candidate| near.iter().all(|code| code != candidate))
+            .expect("five are not four")
+            .into()
+    }
 }
 
 /// The text of the QR code in a picture, as zbarimg reads it.

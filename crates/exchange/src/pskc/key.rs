@@ -1,0 +1,264 @@
+//! A `Key` of a PSKC container as a token (RFC 6030 §4, §5, §10; the TOTP and OCRA profiles).
+
+use zamok_core::UnixTime;
+use zamok_core::hash::HashAlgorithm;
+use zamok_core::otp::{Digits, HotpParameters, OcraSuite, TotpParameters};
+
+use super::header::Opener;
+use super::xml::{Element, Space};
+use crate::error::Fault;
+use crate::record::{KeyUsage, PinPolicy, TokenKind, TokenPolicy, TokenRecord, Warning, WeakSecrets};
+use crate::text::{self, Bytes, Zone};
+
+/// The identifiers under which the profiles are known, without their last word.
+const PROFILES: [&str; 3] = [
+    "urn:ietf:params:xml:ns:keyprov:pskc:",
+    "urn:ietf:params:xml:ns:keyprov:pskc#",
+    "http://www.ietf.org/keyprov/pskc#",
+];
+
+/// The period of the TOTP profile where a file does not say it.
+const USUAL_PERIOD: u64 = 30;
+
+/// Reads one key of one device.
+pub(super) fn record(
+    package: &Element,
+    key: &Element,
+    opener: &mut Opener,
+    weak: WeakSecrets,
+) -> Result<TokenRecord, Fault> {
+    let device = package.pskc("DeviceInfo")?;
+    let of_device = |name: &'static str| device.map_or(Ok(None), |device| device.text_of(name));
+    let key_id = key.attribute("Id").unwrap_or_default();
+    let id = of_device("SerialNo")?.unwrap_or_else(|| key_id.to_owned());
+    let profile = key.attribute("Algorithm").ok_or(Fault::Missing("Algorithm"))?;
+    let profile = PROFILES.iter().find_map(|prefix| profile.strip_prefix(prefix));
+    let profile = profile.ok_or(Fault::Unsupported("this algorithm profile"))?.to_ascii_lowercase();
+
+    let friendly = key.children.iter().find(|child| child.is_pskc("FriendlyName"));
+    let account = match key.text_of("UserId")? {
+        Some(user) => Some(user),
+        None => of_device("UserId")?,
+    };
+    let account = account.or_else(|| friendly.map(|name| name.text().to_owned())).unwrap_or_default();
+
+    let mut warnings = Vec::new();
+    let policy = match key.pskc("Policy")? {
+        Some(policy) => read_policy(policy, &mut warnings)?,
+        None => TokenPolicy::default(),
+    };
+    let kind = kind(key, &profile, opener, &mut warnings)?;
+    policy.allows(&kind)?;
+    let secret = value(key, "Secret", opener)?.ok_or(Fault::Missing("the secret"))?;
+    if secret.is_plain {
+        if opener.expects_encryption() {
+            // A plain secret in place of an encrypted one would be somebody else's.
+            return Err(Fault::Conflict("a plain secret where encryption is expected"));
+        }
+        warnings.push(Warning::PlainSecret);
+    }
+    let secret = match secret.is_plain {
+        true => text::base64(secret.text()?, "the secret")?,
+        false => secret.bytes,
+    };
+    let mut record = TokenRecord::new(id, account, kind, weak.take(&secret)?);
+    record.issuer = key.text_of("Issuer")?;
+    record.policy = policy;
+    record.warnings = warnings;
+    WeakSecrets::mark(&mut record);
+    Ok(record)
+}
+
+fn kind(
+    key: &Element,
+    profile: &str,
+    opener: &mut Opener,
+    warnings: &mut Vec<Warning>,
+) -> Result<TokenKind, Fault> {
+    if !matches!(profile, "hotp" | "totp" | "ocra") {
+        return Err(if profile == "pin" { Fault::NotOneTime } else { Fault::Unsupported("this algorithm profile") });
+    }
+    let parameters = key.pskc("AlgorithmParameters")?;
+    let suite = parameters.map_or(Ok(None), |parameters| parameters.text_of("Suite"))?;
+    let counter = integer(key, "Counter", opener, warnings)?;
+    if profile == "ocra" {
+        let suite = OcraSuite::parse(&suite.ok_or(Fault::Missing("Suite"))?)?;
+        return Ok(TokenKind::Ocra { suite, counter: suite.has_counter().then(|| counter.unwrap_or(0)) });
+    }
+    let algorithm = suite.map_or(Ok(HashAlgorithm::Sha1), |suite| text::algorithm(&suite))?;
+    let format = parameters.map_or(Ok(None), |parameters| parameters.pskc("ResponseFormat"))?;
+    let digits = format.map_or(Ok(Digits::SIX), digits)?;
+    if profile == "hotp" {
+        if counter.is_none() {
+            warnings.push(Warning::SpentUnknown);
+        }
+        let parameters = HotpParameters { algorithm, digits };
+        return Ok(TokenKind::Hotp { parameters, counter: counter.unwrap_or(0) });
+    }
+    let period = match integer(key, "TimeInterval", opener, warnings)? {
+        Some(period) => period,
+        None => {
+            warnings.push(Warning::PeriodAssumed);
+            USUAL_PERIOD
+        }
+    };
+    if period == 0 {
+        return Err(zamok_core::Error::PeriodZero.into());
+    }
+    // RFC 6030 §4.3.4 counts in intervals from a start that the algorithm gives: 1970 for TOTP.
+    let t0 = integer(key, "Time", opener, warnings)?.unwrap_or(0).checked_mul(period);
+    let t0 = UnixTime(t0.ok_or(Fault::Number("Time"))?);
+    if t0 != UnixTime(0) {
+        warnings.push(Warning::T0);
+    }
+    let drift = match value(key, "TimeDrift", opener)? {
+        Some(drift) if drift.is_plain => text::signed(drift.text()?, "TimeDrift")?,
+        Some(drift) => {
+            let number = encrypted_integer(&drift.bytes, "TimeDrift", warnings)?;
+            i32::try_from(number).map_err(|_| Fault::Number("TimeDrift"))?
+        }
+        None => 0,
+    };
+    let parameters = TotpParameters { algorithm, digits, period, t0 };
+    Ok(TokenKind::Totp { parameters, drift, last_step: None })
+}
+
+fn digits(format: &Element) -> Result<Digits, Fault> {
+    if format.attribute("Encoding").is_some_and(|encoding| encoding != "DECIMAL") {
+        return Err(Fault::Unsupported("a response that is not decimal"));
+    }
+    if !matches!(format.attribute("CheckDigits").unwrap_or("false"), "false" | "0") {
+        return Err(Fault::Unsupported("a check digit in the response"));
+    }
+    let Some(length) = format.attribute("Length") else { return Ok(Digits::SIX) };
+    let length = text::number(length, "the response's length")?;
+    let length = u8::try_from(length).map_err(|_| Fault::Number("the response's length"))?;
+    Ok(Digits::new(length)?)
+}
+
+/// What stands in a data element: its text when it is plain, its bytes when it was encrypted.
+struct Value {
+    is_plain: bool,
+    bytes: Bytes,
+}
+
+impl Value {
+    fn text(&self) -> Result<&str, Fault> {
+        std::str::from_utf8(&self.bytes).map_err(|_| Fault::Encoding { what: "a value", encoding: "UTF-8" })
+    }
+}
+
+fn value(key: &Element, name: &'static str, opener: &mut Opener) -> Result<Option<Value>, Fault> {
+    let Some(element) = key.pskc("Data")?.map_or(Ok(None), |data| data.pskc(name))? else { return Ok(None) };
+    match (element.pskc("PlainValue")?, element.pskc("EncryptedValue")?) {
+        (Some(_), Some(_)) => Err(Fault::Conflict("a value that is plain and encrypted")),
+        (Some(plain), None) => {
+            Ok(Some(Value { is_plain: true, bytes: Bytes::new(plain.text().as_bytes().to_vec()) }))
+        }
+        (None, Some(encrypted)) => {
+            let bytes = opener.open(encrypted, element.pskc("ValueMAC")?)?;
+            Ok(Some(Value { is_plain: false, bytes }))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn integer(
+    key: &Element,
+    name: &'static str,
+    opener: &mut Opener,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<u64>, Fault> {
+    value(key, name, opener)?
+        .map(|value| match value.is_plain {
+            true => text::number(value.text()?, name),
+            false => encrypted_integer(&value.bytes, name, warnings),
+        })
+        .transpose()
+}
+
+/// An encrypted integer: 4 or 8 bytes in network order; shorter ones are decimal digits where they are that, else
+/// big-endian bytes, as the known writers have it.
+fn encrypted_integer(bytes: &[u8], name: &'static str, warnings: &mut Vec<Warning>) -> Result<u64, Fault> {
+    let is_decimal = !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
+    if is_decimal && !matches!(bytes.len(), 4 | 8) {
+        if !warnings.contains(&Warning::AmbiguousNumber) && bytes.len() < 8 {
+            warnings.push(Warning::AmbiguousNumber);
+        }
+        return text::number(std::str::from_utf8(bytes).unwrap_or_default(), name);
+    }
+    if bytes.is_empty() || bytes.len() > 8 {
+        return Err(Fault::Number(name));
+    }
+    Ok(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+}
+
+/// RFC 6030 §5: whatever is not understood here forbids the key's use.
+fn read_policy(element: &Element, warnings: &mut Vec<Warning>) -> Result<TokenPolicy, Fault> {
+    let mut policy = TokenPolicy::default();
+    for child in &element.children {
+        if child.space != Space::Pskc {
+            return Err(Fault::PolicyUnknown);
+        }
+        let once = |is_there: bool| if is_there { Err(Fault::Duplicate("a policy")) } else { Ok(()) };
+        let mut date = |what| {
+            let (time, zone) = text::date(child.text(), what)?;
+            if zone == Zone::TakenAsUtc && !warnings.contains(&Warning::LocalDate) {
+                warnings.push(Warning::LocalDate);
+            }
+            Ok::<_, Fault>(time)
+        };
+        match child.name.as_str() {
+            "StartDate" => {
+                once(policy.start.is_some())?;
+                policy.start = Some(date("StartDate")?);
+            }
+            "ExpiryDate" => {
+                once(policy.expiry.is_some())?;
+                policy.expiry = Some(date("ExpiryDate")?);
+            }
+            "KeyUsage" => {
+                let usage = KeyUsage::from_word(child.text()).ok_or(Fault::PolicyUnknown)?;
+                if !policy.usage.contains(&usage) {
+                    policy.usage.push(usage);
+                }
+            }
+            "NumberOfTransactions" => {
+                once(policy.transactions.is_some())?;
+                policy.transactions = Some(text::number(child.text(), "NumberOfTransactions")?);
+            }
+            "PINPolicy" => {
+                once(policy.pin.is_some())?;
+                policy.pin = Some(read_pin(child)?);
+                warnings.push(Warning::Pin);
+            }
+            _ => return Err(Fault::PolicyUnknown),
+        }
+    }
+    Ok(policy)
+}
+
+fn read_pin(element: &Element) -> Result<PinPolicy, Fault> {
+    if !element.children.is_empty() {
+        return Err(Fault::PolicyUnknown);
+    }
+    let mut pin = PinPolicy::default();
+    for (name, value) in element.attributes() {
+        let text = || Some(value.to_owned());
+        match name {
+            "PINKeyId" => pin.key_id = text(),
+            "PINUsageMode" => {
+                if !["Local", "Prepend", "Append", "Algorithmic"].contains(&value) {
+                    return Err(Fault::PolicyUnknown);
+                }
+                pin.mode = text();
+            }
+            "MaxFailedAttempts" => pin.max_failed = Some(text::number(value, "MaxFailedAttempts")?),
+            "MinLength" => pin.min_length = Some(text::number(value, "MinLength")?),
+            "MaxLength" => pin.max_length = Some(text::number(value, "MaxLength")?),
+            "PINEncoding" => pin.encoding = text(),
+            _ => return Err(Fault::PolicyUnknown),
+        }
+    }
+    Ok(pin)
+}
