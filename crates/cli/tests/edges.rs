@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 
 use harness::{Desk, PASSPHRASE, Run, run};
@@ -259,7 +260,9 @@ fn a_token_that_cannot_be_kept_spends_no_code() {
     let (desk, phone) = Desk::enrolled("ivan");
     let code = phone.code(1);
     fs::create_dir(desk.path("folder")).unwrap();
-    for place in ["folder", "absent/token", "/dev/null", "/proc/token"] {
+    // What is no file must not be replaced by one.
+    let _socket = UnixListener::bind(desk.path("socket")).unwrap();
+    for place in ["folder", "absent/token", "socket", "/proc/token"] {
         let login = ["login", "ivan", "--code", &code, "--token-file", place, "--json"];
         desk.zamok(login).failed(5, 901, "file");
     }

@@ -133,8 +133,10 @@ pub(crate) mod tests {
 
     #[test]
     fn a_source_that_fails_at_the_start_is_an_error_and_later_an_unwinding_that_becomes_one() {
-        DRAWS_LEFT.set(Some(0));
-        assert_eq!(OsRandom::new().map(|_| ()), Err(Error::Randomness));
+        for draws in [0, 1] {
+            DRAWS_LEFT.set(Some(draws));
+            assert_eq!(OsRandom::new().map(|_| ()), Err(Error::Randomness));
+        }
         DRAWS_LEFT.set(Some(3));
         let mut random = OsRandom::new().unwrap();
         let mut bytes = [0; 16];

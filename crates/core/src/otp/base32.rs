@@ -1,5 +1,10 @@
 //! Base32 (RFC 4648 §6), the writing of shared secrets: arithmetic instead of tables, into the caller's buffer.
 
+use core::slice;
+
+use zamok_lanes::ct;
+
+use super::mask::Bit;
 use crate::error::Error;
 
 /// Characters that `bytes` bytes become, without padding.
@@ -130,27 +135,23 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// All ones when `low` ≤ `byte` ≤ `high`, else zero; by sign bits alone.
-const fn between(byte: i16, low: u8, high: u8) -> i16 {
-    !((byte - low as i16) | (high as i16 - byte)) >> 15
-}
-
 /// The five bits of a character. Which character it was is not looked up and not branched on, only whether it is one.
 fn value(byte: u8, case: Case) -> Option<u8> {
-    let byte = i16::from(byte);
     let lower = match case {
-        Case::Upper => 0,
-        Case::Either => between(byte, b'a', b'z'),
+        Case::Upper => Bit::NO,
+        Case::Either => Bit::between(byte, b'a', b'z'),
     };
-    let (upper, digit) = (between(byte, b'A', b'Z'), between(byte, b'2', b'7'));
-    let five = (upper & (byte - 65)) | (lower & (byte - 97)) | (digit & (byte - 24));
-    ((upper | lower | digit) != 0).then(|| five.to_le_bytes()[0])
+    let (upper, digit) = (Bit::between(byte, b'A', b'Z'), Bit::between(byte, b'2', b'7'));
+    let from = |first: u8, five: u8| byte.wrapping_sub(first).wrapping_add(five);
+    let five = upper.keep(from(b'A', 0)) | lower.keep(from(b'a', 0)) | digit.keep(from(b'2', 26));
+    let known = (upper | lower | digit).value();
+    ct::public(slice::from_ref(&known));
+    (known == 1).then_some(five)
 }
 
 /// The character of five bits: `A` + v, or from 26 on `2` + v − 26.
-const fn symbol(five: u8) -> u8 {
-    let above = (25u8.wrapping_sub(five) >> 7).wrapping_neg();
-    five.wrapping_add(b'A').wrapping_sub(above & 41)
+fn symbol(five: u8) -> u8 {
+    five.wrapping_add(b'A').wrapping_sub(Bit::between(five, 26, 31).keep(b'A' + 26 - b'2'))
 }
 
 #[cfg(test)]

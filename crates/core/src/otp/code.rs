@@ -158,6 +158,7 @@ impl Code {
     /// The digits, to hand them on without an allocator. Showing a code to its owner is its purpose.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        ct::public(&self.ascii);
         // Only ASCII digits are ever written.
         core::str::from_utf8(&self.ascii[..usize::from(self.digits.0)]).unwrap_or_default()
     }
@@ -198,6 +199,7 @@ impl ZeroizeOnDrop for Code {}
 
 /// Names what is wrong with a typed text; not on the verify path.
 fn misuse(text: &str, digits: Digits) -> Error {
+    ct::public(text.as_bytes());
     let found = text.chars().take(256).count();
     if found != usize::from(digits.0) {
         return Error::CodeLength { expected: digits.0, found: u8::try_from(found).unwrap_or(u8::MAX) };

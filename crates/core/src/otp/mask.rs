@@ -46,9 +46,26 @@ impl Bit {
         Self(words(bits >> index)[0] & 1)
     }
 
+    /// The highest bit: the sign of a difference in two's complement.
+    pub(crate) const fn sign(value: u64) -> Self {
+        Self(value >> 63)
+    }
+
+    /// Whether `low` ≤ `byte` ≤ `high`: neither difference is negative.
+    pub(crate) const fn between(byte: u8, low: u8, high: u8) -> Self {
+        let (byte, low, high) = (byte as u64, low as u64, high as u64);
+        Self(Self::sign(byte.wrapping_sub(low) | high.wrapping_sub(byte)).0 ^ 1)
+    }
+
     /// Whether a number in two's complement is negative.
     pub(crate) const fn negative(value: u128) -> Self {
-        Self(words(value)[1] >> 63)
+        Self::sign(words(value)[1])
+    }
+
+    /// `byte` for yes, 0 for no.
+    #[inline(always)]
+    pub(crate) fn keep(self, byte: u8) -> u8 {
+        (self.mask() & u64::from(byte)).to_le_bytes()[0]
     }
 
     /// All ones for yes, all zeros for no; opaque to the optimiser.
@@ -132,7 +149,7 @@ pub(crate) fn shift_right(bits: u128, places: u32) -> u128 {
 
 /// `value` brought within ± `limit`, which is not negative.
 pub(crate) fn within(value: i32, limit: i32) -> i32 {
-    let less = |a: i32, b: i32| Bit(i64::from(a).wrapping_sub(i64::from(b)).cast_unsigned() >> 63);
+    let less = |a: i32, b: i32| Bit::sign(i64::from(a).wrapping_sub(i64::from(b)).cast_unsigned());
     let low = limit.wrapping_neg();
     less(value, low).pick_signed(low, less(limit, value).pick_signed(limit, value))
 }

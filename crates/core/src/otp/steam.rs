@@ -5,6 +5,7 @@
 use core::fmt;
 
 use subtle::{Choice, ConstantTimeEq};
+use zamok_lanes::ct;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::code::{Form, Typed};
@@ -69,15 +70,16 @@ impl SteamCode {
             let place = rest.wrapping_sub(higher.wrapping_mul(26));
             rest = higher;
             // Every character is looked at, whichever it is.
-            (0u64..).zip(ALPHABET).fold(0, |found, (index, character)| {
-                found | (Bit::equal(index, place).mask() & u64::from(character)).to_le_bytes()[0]
-            })
+            (0u64..)
+                .zip(ALPHABET)
+                .fold(0, |found, (index, character)| found | Bit::equal(index, place).keep(character))
         }))
     }
 
     /// The characters, to hand them on without an allocator. Showing a code to its owner is its purpose.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        ct::public(&self.0);
         // Only characters of the alphabet are ever written.
         core::str::from_utf8(&self.0).unwrap_or_default()
     }

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use subtle::{Choice, ConstantTimeEq};
+use zamok_lanes::ct;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::otp::code::Typed;
@@ -55,15 +56,15 @@ impl OcraResponse {
     /// The characters, to hand them on without an allocator.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        ct::public(&self.ascii);
         // Only ASCII is ever written.
         core::str::from_utf8(&self.ascii[..self.len]).unwrap_or_default()
     }
 }
 
 /// `0` + v, or from 10 on `a` + v − 10; without a branch or a table.
-const fn hexadecimal(nibble: u8) -> u8 {
-    let above = (9u8.wrapping_sub(nibble) >> 7).wrapping_neg();
-    nibble.wrapping_add(b'0').wrapping_add(above & 39)
+fn hexadecimal(nibble: u8) -> u8 {
+    nibble.wrapping_add(b'0').wrapping_add(Bit::between(nibble, 10, 15).keep(b'a' - b'0' - 10))
 }
 
 /// Equality without a timing difference in the characters; their number is not secret.
@@ -130,10 +131,8 @@ impl Expected {
 }
 
 /// The lower-case form of `A` to `F`, and every other byte as it is.
-const fn lower(byte: u8) -> u8 {
-    let wide = byte as u64;
-    let outside = (wide.wrapping_sub(b'A' as u64) | (b'F' as u64).wrapping_sub(wide)) >> 63;
-    byte | (0x20 & outside.to_le_bytes()[0].wrapping_sub(1))
+fn lower(byte: u8) -> u8 {
+    byte | Bit::between(byte, b'A', b'F').keep(0x20)
 }
 
 #[cfg(test)]

@@ -1,0 +1,166 @@
+//! Keycloak: OTP credentials in exports of a realm, of its users, of one user, or as a list of credentials.
+//!
+//! `secretData` and `credentialData` are JSON inside of JSON. Without `secretEncoding` the secret is its text's bytes.
+
+use serde::Deserialize;
+use zamok_core::hash::HashAlgorithm;
+use zamok_core::otp::Digits;
+use zeroize::Zeroize;
+
+use crate::error::{ExchangeError, Fault, Position};
+use crate::record::{By, TokenKind, TokenRecord, Warning, WeakSecrets};
+use crate::text;
+
+/// Text that may be a secret: wiped when dropped.
+#[derive(Deserialize, Default)]
+#[serde(transparent)]
+pub(crate) struct SecretText(pub(crate) String);
+
+impl Drop for SecretText {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// A realm, a user or a credential: their fields do not collide.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Node {
+    realm: Option<String>,
+    users: Option<Vec<Node>>,
+    username: Option<String>,
+    enabled: Option<bool>,
+    credentials: Option<Vec<Node>>,
+    id: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    user_label: Option<String>,
+    secret_data: Option<SecretText>,
+    credential_data: Option<String>,
+    /// Up to Keycloak 7 these stood in the credential itself.
+    value: Option<SecretText>,
+    #[serde(flatten)]
+    parameters: Parameters,
+}
+
+#[derive(Deserialize, Default, Clone)]
+#[serde(rename_all = "camelCase", default)]
+struct Parameters {
+    sub_type: Option<String>,
+    digits: Option<u64>,
+    period: Option<u64>,
+    counter: Option<u64>,
+    algorithm: Option<String>,
+    secret_encoding: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct SecretData {
+    value: SecretText,
+}
+
+/// What is wrong with JSON, and where; what stands there is not told.
+pub(crate) fn json_error(error: &serde_json::Error) -> ExchangeError {
+    let fault = match error.classify() {
+        serde_json::error::Category::Eof => Fault::Cut,
+        _ => Fault::Malformed("JSON of this format"),
+    };
+    ExchangeError::file(fault, Position::Line(error.line() as u64))
+}
+
+/// Reads an export. Credentials that are no one-time passwords are passed over.
+///
+/// # Errors
+/// [`Fault::Cut`], [`Fault::Malformed`] with their line; what is wrong with one credential is told in its place.
+pub fn read_keycloak(
+    text: &str,
+    weak: WeakSecrets,
+) -> Result<Vec<Result<TokenRecord, ExchangeError>>, ExchangeError> {
+    let nodes = if text.trim_start().starts_with('[') {
+        serde_json::from_str::<Vec<Node>>(text)
+    } else {
+        serde_json::from_str::<Node>(text).map(|node| vec![node])
+    };
+    let mut found = Found { weak, records: Vec::new() };
+    for node in &nodes.map_err(|error| json_error(&error))? {
+        found.node(node, &Context::default());
+    }
+    Ok(found.records)
+}
+
+/// What the nodes around a credential say.
+#[derive(Clone, Copy, Default)]
+struct Context<'a> {
+    realm: Option<&'a str>,
+    user: &'a str,
+    is_disabled: bool,
+}
+
+struct Found {
+    weak: WeakSecrets,
+    records: Vec<Result<TokenRecord, ExchangeError>>,
+}
+
+impl Found {
+    fn node(&mut self, node: &Node, around: &Context<'_>) {
+        let context = Context {
+            realm: node.realm.as_deref().or(around.realm),
+            user: node.username.as_deref().unwrap_or(around.user),
+            is_disabled: around.is_disabled || node.enabled == Some(false),
+        };
+        for below in node.users.iter().chain(&node.credentials).flatten() {
+            self.node(below, &context);
+        }
+        if matches!(node.kind.as_deref(), Some("otp" | "totp" | "hotp")) {
+            let at = Position::Entry(self.records.len() as u64 + 1);
+            let record = credential(node, &context, self.weak);
+            self.records.push(record.map_err(|fault| ExchangeError::entry(fault, at)));
+        }
+    }
+}
+
+fn credential(node: &Node, context: &Context<'_>, weak: WeakSecrets) -> Result<TokenRecord, Fault> {
+    let inner = |_| Fault::Malformed("the credential's JSON");
+    let parameters = match &node.credential_data {
+        Some(data) => serde_json::from_str::<Parameters>(data).map_err(inner)?,
+        None => node.parameters.clone(),
+    };
+    let inside =
+        node.secret_data.as_ref().map(|data| serde_json::from_str::<SecretData>(&data.0)).transpose().map_err(inner)?;
+    let secret = inside.as_ref().map(|data| &data.value).or(node.value.as_ref());
+    let secret = &secret.ok_or(Fault::Missing("the secret"))?.0;
+    let secret = match parameters.secret_encoding.as_deref() {
+        None | Some("") => weak.take(secret.as_bytes())?,
+        Some(name) if name.eq_ignore_ascii_case("BASE32") => {
+            weak.take(&text::from_base32(secret, "the secret")?)?
+        }
+        Some(_) => return Err(Fault::Unsupported("this encoding of the secret")),
+    };
+    let algorithm =
+        parameters.algorithm.as_deref().map_or(Ok(HashAlgorithm::Sha1), text::algorithm)?;
+    let digits = u8::try_from(parameters.digits.unwrap_or(6)).map_err(|_| Fault::Number("the digits"))?;
+    let sub_type = parameters.sub_type.as_deref().or(node.kind.as_deref().filter(|kind| *kind != "otp"));
+    let by = match sub_type {
+        Some("totp") => By::Time { period: parameters.period.unwrap_or(30) },
+        Some("hotp") => By::Counter(parameters.counter.ok_or(Fault::Missing("the counter"))?),
+        Some(_) => return Err(Fault::Unsupported("this type of token")),
+        None => return Err(Fault::Missing("subType")),
+    };
+    let account = match (context.user, &node.user_label) {
+        ("", Some(label)) => label.as_str(),
+        (user, _) => user,
+    };
+    let id = node.id.as_deref().unwrap_or_default();
+    let kind = TokenKind::moving(by, algorithm, Digits::new(digits)?)?;
+    let mut record = TokenRecord::new(id, account, kind, secret);
+    record.issuer = context.realm.filter(|realm| !realm.is_empty()).map(str::to_owned);
+    record.warn(Warning::PlainSecret);
+    if matches!(by, By::Time { .. }) {
+        record.warn(Warning::SpentUnknown);
+    }
+    if context.is_disabled {
+        record.warn(Warning::Disabled);
+    }
+    WeakSecrets::mark(&mut record);
+    Ok(record)
+}
