@@ -74,7 +74,8 @@ impl Format {
         let text = Zeroizing::new(head.trim_start_matches('\u{feff}').trim_start().to_owned());
         let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
         let first = first.unwrap_or_default();
-        let begins = |prefix: &str| first.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
+        let begins =
+            |prefix: &str| first.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
         if begins("otpauth-migration:") {
             return Some(Self::Migration);
         }

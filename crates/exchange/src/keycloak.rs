@@ -125,8 +125,12 @@ fn credential(node: &Node, context: &Context<'_>, weak: WeakSecrets) -> Result<T
         Some(data) => serde_json::from_str::<Parameters>(data).map_err(inner)?,
         None => node.parameters.clone(),
     };
-    let inside =
-        node.secret_data.as_ref().map(|data| serde_json::from_str::<SecretData>(&data.0)).transpose().map_err(inner)?;
+    let inside = node
+        .secret_data
+        .as_ref()
+        .map(|data| serde_json::from_str::<SecretData>(&data.0))
+        .transpose()
+        .map_err(inner)?;
     let secret = inside.as_ref().map(|data| &data.value).or(node.value.as_ref());
     let secret = &secret.ok_or(Fault::Missing("the secret"))?.0;
     let secret = match parameters.secret_encoding.as_deref() {
@@ -136,8 +140,7 @@ fn credential(node: &Node, context: &Context<'_>, weak: WeakSecrets) -> Result<T
         }
         Some(_) => return Err(Fault::Unsupported("this encoding of the secret")),
     };
-    let algorithm =
-        parameters.algorithm.as_deref().map_or(Ok(HashAlgorithm::Sha1), text::algorithm)?;
+    let algorithm = parameters.algorithm.as_deref().map_or(Ok(HashAlgorithm::Sha1), text::algorithm)?;
     let digits = u8::try_from(parameters.digits.unwrap_or(6)).map_err(|_| Fault::Number("the digits"))?;
     let sub_type = parameters.sub_type.as_deref().or(node.kind.as_deref().filter(|kind| *kind != "otp"));
     let by = match sub_type {

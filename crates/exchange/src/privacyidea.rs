@@ -53,7 +53,8 @@ fn line_of_csv(line: &str, has_users: bool, weak: WeakSecrets) -> Result<TokenRe
     let fields: Vec<&str> = line.splitn(32, ',').map(|field| field.trim().trim_matches('"')).collect();
     let (account, fields) = if has_users {
         let (user, fields) = fields.split_at_checked(3).ok_or(Fault::Missing("the user"))?;
-        let account = if user[2].is_empty() { user[0].to_owned() } else { format!("{}@{}", user[0], user[2]) };
+        let account =
+            if user[2].is_empty() { user[0].to_owned() } else { format!("{}@{}", user[0], user[2]) };
         (account, fields)
     } else if is_type(fields.get(3)) && !is_type(fields.get(2)) {
         let owner = if fields[0] == "n/a" { "" } else { fields[0] };
@@ -61,7 +62,8 @@ fn line_of_csv(line: &str, has_users: bool, weak: WeakSecrets) -> Result<TokenRe
     } else {
         (String::new(), &fields[..])
     };
-    let serial = fields.first().filter(|serial| !serial.is_empty()).ok_or(Fault::Missing("the serial number"))?;
+    let serial =
+        fields.first().filter(|serial| !serial.is_empty()).ok_or(Fault::Missing("the serial number"))?;
     let key = secret(fields.get(1).filter(|key| !key.is_empty()).ok_or(Fault::Missing("the secret"))?)?;
     let kind = fields.get(2).copied().unwrap_or("hotp").to_ascii_lowercase();
     let number = |place: usize, what, usual: u64| match fields.get(place) {

@@ -306,7 +306,9 @@ impl Warning {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::WeakSecret => "the secret has fewer than 128 bits: a few observed codes are enough to guess it",
+            Self::WeakSecret => {
+                "the secret has fewer than 128 bits: a few observed codes are enough to guess it"
+            }
             Self::PlainSecret => "the file holds the secret in plain text: remove it afterwards",
             Self::ConflictingIssuer => "two issuers are named: the parameter was taken, not the label",
             Self::Pin => "a PIN goes with the code: its checking is not taken over",

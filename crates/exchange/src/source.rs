@@ -144,12 +144,11 @@ impl<R: Read> Lines<R> {
         }
         let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let line = if self.number == 1 { line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line) } else { line };
+        let line =
+            if self.number == 1 { line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line) } else { line };
         Some(match std::str::from_utf8(line) {
             Ok(line) => Ok((self.number, line)),
-            Err(_) => {
-                Err(ExchangeError::entry(Fault::Encoding { what: "the line", encoding: "UTF-8" }, at))
-            }
+            Err(_) => Err(ExchangeError::entry(Fault::Encoding { what: "the line", encoding: "UTF-8" }, at)),
         })
     }
 }

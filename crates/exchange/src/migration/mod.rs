@@ -167,7 +167,11 @@ fn token(bytes: &[u8], weak: WeakSecrets) -> Result<TokenRecord, Fault> {
     let (mut algorithm, mut digits, mut kind, mut counter) = (0, 0, 0, 0);
     let mut fields = Fields::new(bytes);
     let once = |place: &mut Option<_>, field: Field<'_>, what| {
-        if place.replace(field.bytes().map(<[u8]>::len)?).is_some() { Err(Fault::Duplicate(what)) } else { Ok(()) }
+        if place.replace(field.bytes().map(<[u8]>::len)?).is_some() {
+            Err(Fault::Duplicate(what))
+        } else {
+            Ok(())
+        }
     };
     let mut seen = None;
     while let Some((number, field)) = fields.next()? {
@@ -201,7 +205,9 @@ fn token(bytes: &[u8], weak: WeakSecrets) -> Result<TokenRecord, Fault> {
         _ => return Err(Fault::Number("the digits")),
     };
     let by = match kind {
-        1 => By::Counter(i64::try_from(counter).map_err(|_| Fault::Number("the counter")).map(i64::cast_unsigned)?),
+        1 => By::Counter(
+            i64::try_from(counter).map_err(|_| Fault::Number("the counter")).map(i64::cast_unsigned)?,
+        ),
         0 | 2 => By::Time { period: PERIOD },
         _ => return Err(Fault::Unsupported("this type of token")),
     };
@@ -306,7 +312,8 @@ fn put_token(record: &TokenRecord) -> Result<Zeroizing<Vec<u8>>, Fault> {
         TokenKind::Ocra { .. } => return Err(Fault::Unrepresentable("an OCRA suite")),
     };
     let account = if record.account.is_empty() { &record.id } else { &record.account };
-    if account.contains(':') || account.len() > 1024 || record.issuer.as_ref().is_some_and(|i| i.len() > 1024) {
+    if account.contains(':') || account.len() > 1024 || record.issuer.as_ref().is_some_and(|i| i.len() > 1024)
+    {
         return Err(Fault::Unrepresentable("an account with a colon, or names of more than 1024 bytes"));
     }
     let mut out = Zeroizing::new(Vec::with_capacity(4096));

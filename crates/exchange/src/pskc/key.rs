@@ -76,7 +76,11 @@ fn kind(
     warnings: &mut Vec<Warning>,
 ) -> Result<TokenKind, Fault> {
     if !matches!(profile, "hotp" | "totp" | "ocra") {
-        return Err(if profile == "pin" { Fault::NotOneTime } else { Fault::Unsupported("this algorithm profile") });
+        return Err(if profile == "pin" {
+            Fault::NotOneTime
+        } else {
+            Fault::Unsupported("this algorithm profile")
+        });
     }
     let parameters = key.pskc("AlgorithmParameters")?;
     let suite = parameters.map_or(Ok(None), |parameters| parameters.text_of("Suite"))?;

@@ -12,8 +12,8 @@ use std::collections::VecDeque;
 use std::io::Read;
 
 pub use self::crypto::MacHash;
-pub use self::header::PskcKey;
 use self::header::Opener;
+pub use self::header::PskcKey;
 pub use self::write::{Protection, PskcWriter};
 use self::xml::{Piece, Pieces};
 use crate::error::{ExchangeError, Fault, Position, Scope};

@@ -79,8 +79,13 @@ impl<'a, W: Write> PskcWriter<'a, W> {
     /// # Errors
     /// [`Fault::Number`] for 0 rounds; [`Fault::Io`].
     pub fn new(out: W, protection: &Protection, rng: &'a mut dyn CryptoRng) -> Result<Self, ExchangeError> {
-        let mut writer =
-            Self { out, keys: None, rng, buffer: Zeroizing::new(String::with_capacity(16 * 1024)), written: 0 };
+        let mut writer = Self {
+            out,
+            keys: None,
+            rng,
+            buffer: Zeroizing::new(String::with_capacity(16 * 1024)),
+            written: 0,
+        };
         writer.begin(protection).map_err(|fault| ExchangeError::file(fault, Position::Whole))?;
         Ok(writer)
     }
@@ -223,7 +228,8 @@ impl<'a, W: Write> PskcWriter<'a, W> {
     fn ciphertext(&mut self, plain: &[u8]) -> Vec<u8> {
         let mut iv = [0; 16];
         self.rng.fill_bytes(&mut iv);
-        let ciphertext = self.keys.as_ref().map(|keys| to_cbc(&keys.encryption, &iv, plain)).unwrap_or_default();
+        let ciphertext =
+            self.keys.as_ref().map(|keys| to_cbc(&keys.encryption, &iv, plain)).unwrap_or_default();
         let encoded = text::to_base64(&ciphertext);
         self.put(format_args!(
             "<xenc:EncryptionMethod Algorithm=\"{CIPHER}\"/><xenc:CipherData><xenc:CipherValue>{}\
@@ -265,7 +271,8 @@ impl<'a, W: Write> PskcWriter<'a, W> {
         self.put(format_args!("<pskc:Policy>"));
         for (name, date) in [("StartDate", policy.start), ("ExpiryDate", policy.expiry)] {
             if let Some(date) = date {
-                let date = text::write_date(date).ok_or(Fault::Unrepresentable("a date beyond the year 9999"))?;
+                let date =
+                    text::write_date(date).ok_or(Fault::Unrepresentable("a date beyond the year 9999"))?;
                 self.put(format_args!("<pskc:{name}>{date}</pskc:{name}>"));
             }
         }

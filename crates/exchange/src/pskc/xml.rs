@@ -186,7 +186,9 @@ impl<R: Read> Pieces<R> {
                         return Err(self.fail(Fault::TooLong { what: "the nesting", limit: DEPTH as u64 }));
                     }
                     if elements > ELEMENTS {
-                        return Err(self.fail(Fault::TooLong { what: "a key package", limit: ELEMENTS as u64 }));
+                        return Err(
+                            self.fail(Fault::TooLong { what: "a key package", limit: ELEMENTS as u64 })
+                        );
                     }
                     open.push(element);
                 }

@@ -1,0 +1,225 @@
+//! The figures of RFC 6030 (`vectors/pskc`), read as the RFC describes them.
+
+use std::fs;
+use std::path::Path;
+
+use zamok_core::UnixTime;
+use zamok_core::otp::Digits;
+use zamok_exchange::{
+    ExchangeError, Fault, KeyUsage, PskcKey, PskcOptions, PskcReader, TokenKind, TokenRecord, Warning, WeakSecrets,
+};
+use zeroize::Zeroizing;
+
+const SECRET: &[u8] = b"12345678901234567890";
+const KEY: [u8; 16] =
+    [0x12, 0x34, 0x56, 0x78, 0x90, 0x12, 0x34, 0x56, 0x78, 0x90, 0x12, 0x34, 0x56, 0x78, 0x90, 0x12];
+
+fn figure(number: u32) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors/pskc");
+    fs::read_to_string(folder.join(format!("rfc6030-figure{number:02}.xml"))).unwrap()
+}
+
+fn read(text: &str, key: PskcKey) -> Vec<Result<TokenRecord, ExchangeError>> {
+    let options = PskcOptions { key, weak: WeakSecrets::AcceptGuessable, ..PskcOptions::default() };
+    PskcReader::new(text.as_bytes(), options).unwrap().collect()
+}
+
+fn faults(text: &str, key: PskcKey) -> Vec<Fault> {
+    read(text, key).into_iter().filter_map(Result::err).map(ExchangeError::fault).collect()
+}
+
+fn password(text: &str) -> PskcKey {
+    PskcKey::Password(Zeroizing::new(text.as_bytes().to_vec()))
+}
+
+fn pre_shared(key: &[u8]) -> PskcKey {
+    PskcKey::PreShared(Zeroizing::new(key.to_vec()))
+}
+
+fn hotp(record: &TokenRecord) -> (u8, u64) {
+    let TokenKind::Hotp { parameters, counter } = record.kind else { panic!("{:?}", record.kind) };
+    (parameters.digits.count(), counter)
+}
+
+#[test]
+fn figures_2_and_3_are_plain_keys_with_and_without_a_device() {
+    let records = read(&figure(2), PskcKey::None);
+    let record = records[0].as_ref().unwrap();
+    assert_eq!((records.len(), record.id.as_str(), record.secret.expose()), (1, "12345678", &b"1234"[..]));
+    assert_eq!(record.issuer.as_deref(), Some("Issuer-A"));
+    assert_eq!(hotp(record), (6, 0));
+    let warnings = [Warning::SpentUnknown, Warning::PlainSecret, Warning::WeakSecret];
+    assert_eq!(record.warnings, warnings);
+    let strict = PskcReader::new(figure(2).as_bytes(), PskcOptions::default()).unwrap().next().unwrap();
+    assert_eq!(strict.unwrap_err().code(), 203, "four bytes are a weak secret");
+
+    let records = read(&figure(3), PskcKey::None);
+    let record = records[0].as_ref().unwrap();
+    assert_eq!((record.id.as_str(), record.secret.expose()), ("987654321", SECRET));
+    assert_eq!(record.account, "UID=jsmith,DC=example-bank,DC=net");
+    assert_eq!(hotp(record), (8, 0));
+}
+
+#[test]
+fn figure_4_holds_no_key_and_says_so() {
+    assert_eq!(faults(&figure(4), PskcKey::None), [Fault::Missing("the secret")]);
+}
+
+#[test]
+fn figure_5_has_a_pin_policy_and_a_pin_that_is_no_token() {
+    let records = read(&figure(5), PskcKey::None);
+    assert_eq!(records.len(), 2);
+    let record = records[0].as_ref().unwrap();
+    assert_eq!(record.policy.usage, [KeyUsage::Otp]);
+    let pin = record.policy.pin.as_ref().unwrap();
+    assert_eq!((pin.min_length, pin.max_length, pin.key_id.as_deref()), (Some(4), Some(4), Some("123456781")));
+    assert_eq!((pin.mode.as_deref(), pin.encoding.as_deref()), (Some("Local"), Some("DECIMAL")));
+    assert!(record.warnings.contains(&Warning::Pin));
+    assert_eq!(records[1].as_ref().unwrap_err().fault(), Fault::NotOneTime);
+}
+
+#[test]
+fn figure_6_opens_with_the_pre_shared_key_and_with_no_other() {
+    let text = figure(6);
+    let record = read(&text, pre_shared(&KEY)).remove(0).unwrap();
+    assert_eq!(record.secret.expose(), SECRET);
+    assert_eq!(hotp(&record), (8, 0));
+    assert!(!record.warnings.contains(&Warning::PlainSecret));
+    assert_eq!(faults(&text, PskcKey::None), [Fault::KeyNeeded]);
+    assert_eq!(faults(&text, pre_shared(&[7; 16])), [Fault::Refused]);
+    assert_eq!(faults(&text, pre_shared(&[7; 32])), [Fault::KeyUnfit("a key as long as the cipher's")]);
+    assert_eq!(faults(&text, password("qwerty")), [Fault::KeyUnfit("a pre-shared key")]);
+}
+
+#[test]
+fn every_altered_character_of_a_ciphertext_or_mac_is_refused_with_the_same_error() {
+    let text = figure(6);
+    let values = [
+        "ESIzRFVmd4iZABEiM0RVZgKn6WjLaTC1sbeBMSvIhRejN9vJa2BOlSaMrR7I5wSX",
+        "AAECAwQFBgcICQoLDA0OD+cIHItlB3Wra1DUpxVvOx2lef1VmNPCMl8jwZqIUqGv",
+        "Su+NvtQfmvfJzF6bmQiJqoLRExc",
+    ];
+    let mut tried = 0;
+    for value in values {
+        let start = text.find(value).unwrap();
+        for place in start..start + value.len() - 1 {
+            let mut altered = text.clone().into_bytes();
+            altered[place] = if altered[place] == b'A' { b'B' } else { b'A' };
+            let altered = String::from_utf8(altered).unwrap();
+            assert_eq!(faults(&altered, pre_shared(&KEY)), [Fault::Refused], "{place}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 150);
+}
+
+#[test]
+fn a_mac_that_is_taken_away_or_a_secret_put_in_plain_is_refused() {
+    let text = figure(6);
+    let (start, end) = (text.find("<ValueMAC>").unwrap(), text.find("</ValueMAC>").unwrap() + 11);
+    let without = format!("{}{}", &text[..start], &text[end..]);
+    assert_eq!(faults(&without, pre_shared(&KEY)), [Fault::Missing("ValueMAC")]);
+    let (start, end) = (text.find("<MACMethod").unwrap(), text.find("</MACMethod>").unwrap() + 12);
+    let without = format!("{}{}", &text[..start], &text[end..]);
+    assert_eq!(faults(&without, pre_shared(&KEY)), [Fault::Missing("MACMethod")]);
+    let (start, end) = (text.find("<EncryptedValue>").unwrap(), text.find("</ValueMAC>").unwrap() + 11);
+    let plain = format!("{}<PlainValue>MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=</PlainValue>{}", &text[..start], &text[end..]);
+    let downgrade = Fault::Conflict("a plain secret where encryption is expected");
+    assert_eq!(faults(&plain, pre_shared(&KEY)), [downgrade]);
+    assert_eq!(faults(&figure(3), pre_shared(&KEY)), [downgrade], "a key was given, so encryption is expected");
+}
+
+#[test]
+fn figure_7_opens_with_its_password_and_its_rounds_are_bounded() {
+    let text = figure(7);
+    let record = read(&text, password("qwerty")).remove(0).unwrap();
+    assert_eq!(record.secret.expose(), SECRET);
+    assert_eq!((hotp(&record), record.id.as_str()), ((8, 0), "987654321"));
+    assert_eq!(faults(&text, password("qwertz")), [Fault::Refused]);
+    assert_eq!(faults(&text, pre_shared(&KEY)), [Fault::KeyUnfit("a password")]);
+    for (rounds, given) in [("4294967296", 4_294_967_296_u64), ("5000001", 5_000_001)] {
+        let greedy = text.replace(">1000<", &format!(">{rounds}<"));
+        assert_eq!(faults(&greedy, password("qwerty")), [Fault::Iterations { given, limit: 5_000_000 }]);
+    }
+    for wrong in [">0<", ">-1<", "><", ">x<"] {
+        assert!(matches!(faults(&text.replace(">1000<", wrong), password("q"))[..], [Fault::Number(_)]), "{wrong}");
+    }
+    let greedy = text.replace("<KeyLength>16<", "<KeyLength>99999999999<");
+    assert!(matches!(faults(&greedy, password("qwerty"))[..], [Fault::Conflict(_)]));
+}
+
+#[test]
+fn figure_8_is_encrypted_to_a_certificate_which_is_not_served() {
+    assert_eq!(faults(&figure(8), PskcKey::None), [Fault::Unsupported("encryption to a certificate")]);
+}
+
+#[test]
+fn figure_9_is_read_and_its_signature_is_told_and_not_trusted() {
+    let options = PskcOptions::default();
+    let text = figure(9);
+    let mut reader = PskcReader::new(text.as_bytes(), options).unwrap();
+    assert_eq!(reader.by_ref().map(|record| record.unwrap().id).collect::<Vec<_>>(), ["0755225266"]);
+    assert!(reader.is_signed());
+}
+
+#[test]
+fn figure_10_is_four_keys_with_dates_that_are_kept() {
+    let records: Vec<_> = read(&figure(10), PskcKey::None).into_iter().map(Result::unwrap).collect();
+    let ids: Vec<_> = records.iter().map(|record| record.id.as_str()).collect();
+    assert_eq!(ids, ["654321", "123456", "9999999", "9999999"]);
+    assert_eq!(records[0].policy.start, Some(UnixTime(1_146_441_600)));
+    assert_eq!(records[0].policy.expiry, Some(UnixTime(1_149_033_600)));
+    let policy = &records[0].policy;
+    assert!(policy.check(&records[0].kind, UnixTime(1_147_000_000)).is_ok());
+    for outside in [1_146_441_599, 1_149_033_601] {
+        assert_eq!(policy.check(&records[0].kind, UnixTime(outside)), Err(Fault::PolicyUsage));
+    }
+}
+
+#[test]
+fn what_a_policy_holds_unknown_forbids_the_use_of_its_key_alone() {
+    let text = figure(10);
+    let first = |from: &str, to: &str| text.replacen(from, to, 1);
+    for altered in [
+        first("<StartDate>2006-05-01T00:00:00Z</StartDate>", "<KeyUsage>Dance</KeyUsage>"),
+        first("<StartDate>2006-05-01T00:00:00Z</StartDate>", "<MoonPhase>full</MoonPhase>"),
+        first("<StartDate>2006-05-01T00:00:00Z</StartDate>", "<PINPolicy Mood=\"good\"/>"),
+        first("<StartDate>2006-05-01T00:00:00Z</StartDate>", "<PINPolicy PINUsageMode=\"Whisper\"/>"),
+        first("<StartDate>2006-05-01T00:00:00Z</StartDate>", "<x:StartDate xmlns:x=\"urn:x\">2006</x:StartDate>"),
+    ] {
+        let records = read(&altered, PskcKey::None);
+        assert_eq!(records.len(), 4);
+        assert_eq!(records[0].as_ref().unwrap_err().fault(), Fault::PolicyUnknown, "{altered}");
+        assert!(records[1..].iter().all(Result::is_ok));
+    }
+    let signing = first("<StartDate>2006-05-01T00:00:00Z</StartDate>", "<KeyUsage>Integrity</KeyUsage>");
+    assert_eq!(faults(&signing, PskcKey::None), [Fault::PolicyUsage]);
+}
+
+#[test]
+fn digits_hashes_and_time_are_read_and_what_is_not_served_is_named() {
+    let text = figure(3).replace("pskc:hotp", "pskc:totp").replace(
+        "<PlainValue>0</PlainValue>\n                </Counter>",
+        "<PlainValue>0</PlainValue></Counter><TimeInterval><PlainValue>60</PlainValue></TimeInterval>\
+         <Time><PlainValue>10</PlainValue></Time><TimeDrift><PlainValue>-3</PlainValue></TimeDrift>",
+    );
+    let text = text.replace("<ResponseFormat", "<Suite>HMAC-SHA256</Suite><ResponseFormat");
+    let record = read(&text, PskcKey::None).remove(0).unwrap();
+    let TokenKind::Totp { parameters, drift, .. } = record.kind else { panic!() };
+    assert_eq!((parameters.period, parameters.t0, drift), (60, UnixTime(600), -3));
+    assert_eq!((parameters.digits, parameters.algorithm.to_string().as_str()), (Digits::EIGHT, "SHA-256"));
+    assert!(record.warnings.contains(&Warning::T0));
+    for (from, to, fault) in [
+        ("HMAC-SHA256", "HMAC-MD5", Fault::Unsupported("MD5")),
+        ("DECIMAL", "HEXADECIMAL", Fault::Unsupported("a response that is not decimal")),
+        ("Length=\"8\"", "Length=\"5\"", Fault::Token(zamok_core::Error::Digits(5))),
+        ("Length=\"8\"", "Length=\"8\" CheckDigits=\"true\"", Fault::Unsupported("a check digit in the response")),
+        (">60<", ">0<", Fault::Token(zamok_core::Error::PeriodZero)),
+        (">10<", ">18446744073709551615<", Fault::Number("Time")),
+        (">60<", ">18446744073709551616<", Fault::Number("TimeInterval")),
+        ("pskc:totp", "pskc:securid", Fault::Unsupported("this algorithm profile")),
+    ] {
+        assert!(text.contains(from));
+        assert_eq!(faults(&text.replace(from, to), PskcKey::None), [fault], "{to}");
+    }
+}
