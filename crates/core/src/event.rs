@@ -5,40 +5,59 @@
 //! can be deleted while the tree still proves. An *entry* is a leaf on its way into the tree: numbered and chained by
 //! its writer with a MAC. Byte by byte in `docs/formats/events.md`.
 
+use alloc::borrow::Cow;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::env::UnixTime;
 use crate::error::Error;
-use crate::store::{RowKey, Table};
+use crate::store::{EntryId, RowKey, Table};
 use crate::wire::{Reader, Writer};
 
 /// The pseudonym under which the journal knows an account: 128 random bits, never derived from an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Subject(pub [u8; 16]);
 
+/// The number of a kind that this program does not know; made by [`EventKind::from_number`] alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UnknownKind(u16);
+
 macro_rules! event_kinds {
     ($($(#[doc = $doc:literal])+ $name:ident = $number:literal, $text:literal;)+) => {
         /// What happened. Numbers are part of the leaf format and are never used again; names are what people read.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
-        #[repr(u16)]
-        pub enum EventKind { $($(#[doc = $doc])+ $name = $number,)+ }
+        pub enum EventKind {
+            $($(#[doc = $doc])+ $name,)+
+            /// Something that a newer version of the program knows. The leaf proves and is listed like any other.
+            Unknown(UnknownKind),
+        }
 
         impl EventKind {
-            /// Every kind, in order of numbers.
+            /// Every kind that has a name, in order of numbers.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// The name in listings and exports.
+            /// The name in listings and exports; `unknown.` and the number where this program has none.
             #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => $text,)+ }
+            pub fn name(self) -> Cow<'static, str> {
+                match self {
+                    $(Self::$name => Cow::Borrowed($text),)+
+                    Self::Unknown(kind) => Cow::Owned(format!("unknown.{}", kind.0)),
+                }
             }
 
-            /// Reads the number of a leaf.
+            /// The number in the leaf format.
             #[must_use]
-            pub const fn from_number(number: u16) -> Option<Self> {
-                match number { $($number => Some(Self::$name),)+ _ => None }
+            pub const fn number(self) -> u16 {
+                match self { $(Self::$name => $number,)+ Self::Unknown(kind) => kind.0 }
+            }
+
+            /// The kind with this number; every number is one.
+            #[must_use]
+            pub const fn from_number(number: u16) -> Self {
+                match number { $($number => Self::$name,)+ _ => Self::Unknown(UnknownKind(number)) }
             }
         }
     };
@@ -67,9 +86,11 @@ event_kinds! {
     KeyDeactivated = 22, "key.deactivated";
     /// A key is known or suspected to be known to others. Detail: `reason`.
     KeyCompromised = 23, "key.compromised";
+    /// A key that was made elsewhere was taken in. Detail: `kind`, `purpose`, `label`.
+    KeyImported = 24, "key.imported";
     /// A one-time code was accepted and spent. Detail: `step`, `drift`.
     CodeAccepted = 32, "code.accepted";
-    /// A one-time code was refused. Detail: `reason` (wrong, spent, malformed).
+    /// A one-time code was refused. Detail: `reason` (wrong, used or no code).
     CodeRejected = 33, "code.rejected";
     /// Codes were refused unseen while the key was delayed, summed up. Detail: `refusals`.
     CodeRefusedWhileDelayed = 34, "code.refused-while-delayed";
@@ -83,37 +104,37 @@ event_kinds! {
     FactorEnrolled = 65, "factor.enrolled";
     /// A factor's enrolment began. Detail: `factor`.
     FactorOffered = 66, "factor.offered";
-    /// An enrolment's test code was wrong. Detail: `factor`, `reason`.
+    /// An enrolment's test code was wrong. Detail: `factor`; why it was wrong is in `code.rejected`.
     FactorTestFailed = 67, "factor.test-failed";
-    /// The password was right and a challenge was opened.
+    /// The password was right and a challenge was opened. Detail: `challenge`.
     LoginStarted = 80, "login.started";
     /// The password was wrong. Detail: `reason`.
     PasswordRejected = 81, "login.password-rejected";
-    /// A challenge was answered rightly and a session opened.
+    /// A challenge was answered rightly and a session opened. Detail: `session`, `challenge`.
     SessionOpened = 82, "login.session-opened";
-    /// A challenge was answered wrongly. Detail: `reason`.
+    /// A challenge was answered wrongly too often and is over. Detail: `reason`, `challenge`.
     ChallengeRejected = 83, "login.challenge-rejected";
     /// Logins were refused unseen while the account was delayed, summed up. Detail: `refusals`.
     LoginRefusedWhileDelayed = 84, "login.refused-while-delayed";
-    /// A session ended. Detail: `reason`.
+    /// A session ended. Detail: `reason`, `session`.
     SessionEnded = 85, "login.session-ended";
 }
 
-impl EventKind {
-    /// The number in the leaf format.
-    #[must_use]
-    pub const fn number(self) -> u16 {
-        self as u16
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.name())
     }
 }
 
-/// What the Merkle tree hashes.
+/// What the Merkle tree hashes. No two leaves are the same: each bears the id of its entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
     /// What happened.
     pub kind: EventKind,
     /// When, by the clock of the writer.
     pub time: UnixTime,
+    /// The entry that brings it into the tree, and no other.
+    pub entry: EntryId,
     /// The log it was written for.
     pub origin: String,
     /// Whose; `None` for the vault itself.
@@ -128,6 +149,15 @@ pub struct Leaf {
 
 impl Leaf {
     const VERSION: u8 = 1;
+    /// Version, kind and time: every version begins with them and the id of the entry.
+    const BEFORE_ENTRY: usize = 11;
+
+    /// The id of the entry to which these bytes belong, whatever the version.
+    pub(crate) fn entry_of(bytes: &[u8]) -> Result<EntryId, Error> {
+        let mut reader = Reader::new(bytes);
+        reader.raw(Self::BEFORE_ENTRY)?;
+        EntryId::from_bytes(reader.raw(24)?).ok_or(Error::Refused)
+    }
 
     /// The bytes that the tree hashes.
     ///
@@ -136,7 +166,7 @@ impl Leaf {
     pub fn encode(&self) -> Result<Vec<u8>, Error> {
         let mut writer = Writer::new();
         writer.u8(Self::VERSION).u16(self.kind.number()).u64(self.time.0);
-        writer.text(&self.origin)?;
+        writer.raw(&self.entry.to_bytes()).text(&self.origin)?;
         writer.raw(&self.subject.map_or([0; 16], |subject| subject.0));
         writer.u16(self.row.table.0);
         writer.bytes(&self.row.key)?.u64(self.revision).raw(&self.detail.unwrap_or([0; 32]));
@@ -153,8 +183,9 @@ impl Leaf {
         if version != Self::VERSION {
             return Err(Error::Format { found: version.into(), supported: Self::VERSION.into() });
         }
-        let kind = EventKind::from_number(reader.u16()?).ok_or(Error::Refused)?;
+        let kind = EventKind::from_number(reader.u16()?);
         let time = UnixTime(reader.u64()?);
+        let entry = EntryId { writer: reader.array()?, sequence: reader.u64()? };
         let origin = String::from(reader.text()?);
         let subject = Some(reader.array()?).filter(|bytes| *bytes != [0; 16]).map(Subject);
         let table = Table(reader.u16()?);
@@ -162,7 +193,7 @@ impl Leaf {
         let revision = reader.u64()?;
         let detail = Some(reader.array()?).filter(|bytes| *bytes != [0; 32]);
         reader.end()?;
-        Ok(Self { kind, time, origin, subject, row, revision, detail })
+        Ok(Self { kind, time, entry, origin, subject, row, revision, detail })
     }
 }
 

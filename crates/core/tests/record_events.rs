@@ -2,6 +2,8 @@
 
 mod harness;
 
+use std::borrow::Cow;
+
 use harness::tier;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -24,6 +26,7 @@ fn numbers_and_names_of_events_are_stable_and_used_once() {
         (21, "key.destroyed"),
         (22, "key.deactivated"),
         (23, "key.compromised"),
+        (24, "key.imported"),
         (32, "code.accepted"),
         (33, "code.rejected"),
         (34, "code.refused-while-delayed"),
@@ -41,15 +44,19 @@ fn numbers_and_names_of_events_are_stable_and_used_once() {
         (85, "login.session-ended"),
     ];
     let found: Vec<_> = EventKind::ALL.iter().map(|kind| (kind.number(), kind.name())).collect();
+    let table = table.map(|(number, name)| (number, Cow::Borrowed(name)));
     assert_eq!(found, table, "a new event gets a row here; a number is never used again");
     for number in 0..=u16::MAX {
         let known = table.iter().any(|(known, _)| *known == number);
-        assert_eq!(EventKind::from_number(number).map(EventKind::number), known.then_some(number));
+        let kind = EventKind::from_number(number);
+        assert_eq!((kind.number(), matches!(kind, EventKind::Unknown(_))), (number, !known));
+        assert!(known || kind.name() == format!("unknown.{number}"), "{kind}");
+        assert_eq!(kind.to_string(), kind.name());
     }
 }
 
 fn kinds() -> impl Strategy<Value = EventKind> {
-    prop::sample::select(EventKind::ALL)
+    prop_oneof![prop::sample::select(EventKind::ALL), any::<u16>().prop_map(EventKind::from_number)]
 }
 
 /// Never all zeros, which is how none is written.
@@ -61,6 +68,7 @@ prop_compose! {
     fn leaves()(
         kind in kinds(),
         time in any::<u64>(),
+        (writer, sequence) in any::<([u8; 16], u64)>(),
         origin in ".{0,40}",
         subject in not_zero::<16>(),
         table in any::<u16>(),
@@ -68,8 +76,9 @@ prop_compose! {
         revision in any::<u64>(),
         detail in not_zero::<32>(),
     ) -> Leaf {
-        let row = RowKey::new(Table(table), key);
-        Leaf { kind, time: UnixTime(time), origin, subject: subject.map(Subject), row, revision, detail }
+        let (time, row) = (UnixTime(time), RowKey::new(Table(table), key));
+        let entry = EntryId { writer, sequence };
+        Leaf { kind, time, entry, origin, subject: subject.map(Subject), row, revision, detail }
     }
 }
 
@@ -161,7 +170,8 @@ fn what_is_too_long_is_named_with_its_length() {
     assert_eq!(many.encode().err(), too_long("the number of fields", 65_536));
     let row = RowKey::new(Table(1), vec![]);
     let (kind, time, subject, detail) = (EventKind::VaultCreated, UnixTime(0), None, None);
-    let leaf = Leaf { kind, time, origin: long, subject, row, revision: 0, detail };
+    let entry = EntryId { writer: [0; 16], sequence: 1 };
+    let leaf = Leaf { kind, time, entry, origin: long, subject, row, revision: 0, detail };
     assert_eq!(leaf.encode().err(), too_long("a field", 65_536));
 }
 

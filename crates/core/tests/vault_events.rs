@@ -9,7 +9,7 @@ use zamok_core::hash::sha256;
 use zamok_core::otp::Verdict;
 use zamok_core::store::{EntryId, Range, RowKey, Store, Table};
 use zamok_core::vault::one_time::MovingFactor;
-use zamok_core::vault::{Entry, KeyId, KeyState, Purpose, SUBJECTS, keys, signing};
+use zamok_core::vault::{Entry, KeyId, KeyState, Purpose, SUBJECTS, keys, signing, subjects};
 use zamok_core::wire::hex;
 
 const KEYS: u16 = 2;
@@ -254,9 +254,17 @@ fn the_index_of_a_subject_lists_its_entries_newest_first() {
     for (key, row) in page.rows {
         assert!(row.value.is_empty());
         let time = !u64::from_be_bytes(key[16..24].try_into().unwrap());
-        let id = EntryId::from_bytes(&key[24..]).unwrap();
-        assert_eq!(journal.iter().find(|told| told.id == id).unwrap().leaf.time.0, time);
-        times.push(time);
+        let sequence = !u64::from_be_bytes(key[40..].try_into().unwrap());
+        let id = EntryId { writer: key[24..40].try_into().unwrap(), sequence };
+        let leaf = &journal.iter().find(|told| told.id == id).unwrap().leaf;
+        assert_eq!((leaf.time.0, leaf.subject), (time, Some(OWNER)));
+        assert_eq!(subjects::row_of(leaf).unwrap(), RowKey::new(SUBJECTS, key.as_slice()));
+        assert_eq!(subjects::entry_of(&key), Some(id));
+        times.push((time, sequence));
     }
-    assert!(times.is_sorted_by(|newer, older| newer >= older), "{times:?}");
+    assert!(times.is_sorted_by(|newer, older| newer > older), "{times:?}");
+    assert!(times.windows(2).any(|pair| pair[0].0 == pair[1].0), "two within one second: {times:?}");
+    for length in (0..60).filter(|length| *length != 48) {
+        assert_eq!(subjects::entry_of(&vec![0; length]), None, "{length}");
+    }
 }

@@ -54,8 +54,12 @@ impl Chance {
             let period = 1 + self.number() % 120;
             TokenKind::totp(TotpParameters { algorithm, digits, period, ..TotpParameters::default() })
         };
-        let mut record =
-            TokenRecord::new(format!("T{number}"), format!("user {number} <&>\"é"), kind, Secret::new(&secret).unwrap());
+        let mut record = TokenRecord::new(
+            format!("T{number}"),
+            format!("user {number} <&>\"é"),
+            kind,
+            Secret::new(&secret).unwrap(),
+        );
         record.issuer = Some("Bank & Sons".to_owned());
         record
     }
@@ -77,7 +81,12 @@ fn line(record: &TokenRecord) -> String {
         other => format!("HMAC-{}", other.otpauth_name()),
     };
     let secret = hexadecimal(record.secret.expose());
-    format!("{}|{}|{secret}|{moving}|{period}|{suite}|{}", record.id, record.kind.name(), record.kind.digits())
+    format!(
+        "{}|{}|{secret}|{moving}|{period}|{suite}|{}",
+        record.id,
+        record.kind.name(),
+        record.kind.digits()
+    )
 }
 
 const READ: &str = "
@@ -167,7 +176,10 @@ fn what_we_write_the_peer_reads_plain_with_a_key_and_with_a_password() {
         let ours = read(&text, key).unwrap();
         assert_eq!(ours.iter().map(line).collect::<Vec<_>>(), expected, "{protection:?}");
         for (ours, original) in ours.iter().zip(&records) {
-            assert_eq!((&ours.account, &ours.issuer, ours.kind), (&original.account, &original.issuer, original.kind));
+            assert_eq!(
+                (&ours.account, &ours.issuer, ours.kind),
+                (&original.account, &original.issuer, original.kind)
+            );
         }
         if !matches!(protection, Protection::Plain) {
             for record in &records {
@@ -206,8 +218,11 @@ fn what_the_peer_writes_we_read_with_every_cipher_mac_and_derivation() {
             ] {
                 let input = format!("{how} {algorithm} {mac} {prf} secret\n{}", lines.join("\n"));
                 let text = peers::python(WRITE, &input);
-                assert!(!text.contains("PlainValue") || !text.contains("<pskc:Secret>\n     <pskc:PlainValue"));
-                let ours = read(&text, opener).unwrap_or_else(|fault| panic!("{algorithm} {mac}: {fault}\n{text}"));
+                assert!(
+                    !text.contains("PlainValue") || !text.contains("<pskc:Secret>\n     <pskc:PlainValue")
+                );
+                let ours =
+                    read(&text, opener).unwrap_or_else(|fault| panic!("{algorithm} {mac}: {fault}\n{text}"));
                 assert_eq!(ours.iter().map(line).collect::<Vec<_>>(), lines, "{algorithm} {mac} {how}");
                 compared += ours.len();
                 let wrong = PskcKey::PreShared(Zeroizing::new(vec![0x25; len]));

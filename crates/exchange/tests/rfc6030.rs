@@ -6,7 +6,8 @@ use std::path::Path;
 use zamok_core::UnixTime;
 use zamok_core::otp::Digits;
 use zamok_exchange::{
-    ExchangeError, Fault, KeyUsage, PskcKey, PskcOptions, PskcReader, TokenKind, TokenRecord, Warning, WeakSecrets,
+    ExchangeError, Fault, KeyUsage, PskcKey, PskcOptions, PskcReader, TokenKind, TokenRecord, Warning,
+    WeakSecrets,
 };
 use zeroize::Zeroizing;
 
@@ -72,7 +73,10 @@ fn figure_5_has_a_pin_policy_and_a_pin_that_is_no_token() {
     let record = records[0].as_ref().unwrap();
     assert_eq!(record.policy.usage, [KeyUsage::Otp]);
     let pin = record.policy.pin.as_ref().unwrap();
-    assert_eq!((pin.min_length, pin.max_length, pin.key_id.as_deref()), (Some(4), Some(4), Some("123456781")));
+    assert_eq!(
+        (pin.min_length, pin.max_length, pin.key_id.as_deref()),
+        (Some(4), Some(4), Some("123456781"))
+    );
     assert_eq!((pin.mode.as_deref(), pin.encoding.as_deref()), (Some("Local"), Some("DECIMAL")));
     assert!(record.warnings.contains(&Warning::Pin));
     assert_eq!(records[1].as_ref().unwrap_err().fault(), Fault::NotOneTime);
@@ -123,10 +127,15 @@ fn a_mac_that_is_taken_away_or_a_secret_put_in_plain_is_refused() {
     let without = format!("{}{}", &text[..start], &text[end..]);
     assert_eq!(faults(&without, pre_shared(&KEY)), [Fault::Missing("MACMethod")]);
     let (start, end) = (text.find("<EncryptedValue>").unwrap(), text.find("</ValueMAC>").unwrap() + 11);
-    let plain = format!("{}<PlainValue>MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=</PlainValue>{}", &text[..start], &text[end..]);
+    let plain =
+        format!("{}<PlainValue>MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=</PlainValue>{}", &text[..start], &text[end..]);
     let downgrade = Fault::Conflict("a plain secret where encryption is expected");
     assert_eq!(faults(&plain, pre_shared(&KEY)), [downgrade]);
-    assert_eq!(faults(&figure(3), pre_shared(&KEY)), [downgrade], "a key was given, so encryption is expected");
+    assert_eq!(
+        faults(&figure(3), pre_shared(&KEY)),
+        [downgrade],
+        "a key was given, so encryption is expected"
+    );
 }
 
 #[test]
@@ -142,7 +151,10 @@ fn figure_7_opens_with_its_password_and_its_rounds_are_bounded() {
         assert_eq!(faults(&greedy, password("qwerty")), [Fault::Iterations { given, limit: 5_000_000 }]);
     }
     for wrong in [">0<", ">-1<", "><", ">x<"] {
-        assert!(matches!(faults(&text.replace(">1000<", wrong), password("q"))[..], [Fault::Number(_)]), "{wrong}");
+        assert!(
+            matches!(faults(&text.replace(">1000<", wrong), password("q"))[..], [Fault::Number(_)]),
+            "{wrong}"
+        );
     }
     let greedy = text.replace("<KeyLength>16<", "<KeyLength>99999999999<");
     assert!(matches!(faults(&greedy, password("qwerty"))[..], [Fault::Conflict(_)]));
@@ -185,7 +197,10 @@ fn what_a_policy_holds_unknown_forbids_the_use_of_its_key_alone() {
         first("<StartDate>2006-05-01T00:00:00Z</StartDate>", "<MoonPhase>full</MoonPhase>"),
         first("<StartDate>2006-05-01T00:00:00Z</StartDate>", "<PINPolicy Mood=\"good\"/>"),
         first("<StartDate>2006-05-01T00:00:00Z</StartDate>", "<PINPolicy PINUsageMode=\"Whisper\"/>"),
-        first("<StartDate>2006-05-01T00:00:00Z</StartDate>", "<x:StartDate xmlns:x=\"urn:x\">2006</x:StartDate>"),
+        first(
+            "<StartDate>2006-05-01T00:00:00Z</StartDate>",
+            "<x:StartDate xmlns:x=\"urn:x\">2006</x:StartDate>",
+        ),
     ] {
         let records = read(&altered, PskcKey::None);
         assert_eq!(records.len(), 4);
@@ -213,7 +228,11 @@ fn digits_hashes_and_time_are_read_and_what_is_not_served_is_named() {
         ("HMAC-SHA256", "HMAC-MD5", Fault::Unsupported("MD5")),
         ("DECIMAL", "HEXADECIMAL", Fault::Unsupported("a response that is not decimal")),
         ("Length=\"8\"", "Length=\"5\"", Fault::Token(zamok_core::Error::Digits(5))),
-        ("Length=\"8\"", "Length=\"8\" CheckDigits=\"true\"", Fault::Unsupported("a check digit in the response")),
+        (
+            "Length=\"8\"",
+            "Length=\"8\" CheckDigits=\"true\"",
+            Fault::Unsupported("a check digit in the response"),
+        ),
         (">60<", ">0<", Fault::Token(zamok_core::Error::PeriodZero)),
         (">10<", ">18446744073709551615<", Fault::Number("Time")),
         (">60<", ">18446744073709551616<", Fault::Number("TimeInterval")),

@@ -47,8 +47,16 @@ fn random_id() -> ChangeId {
     ChangeId(Env { now: UnixTime(0), rng: &mut OsRandom::new().unwrap() }.random())
 }
 
-/// Unlocks a vault of these rows, with some put in the place of others; `None` deletes. Bounded in time.
-fn unlock_with(rows: &[(Vec<u8>, Row)], edits: &[(&[u8], Option<&[u8]>)]) -> Result<(), Error> {
+/// Rows that are put in the place of others; `None` deletes.
+type Edits<'a> = [(&'a [u8], Option<&'a [u8]>)];
+
+/// Unlocks a vault of these rows after some edits. Bounded in time.
+fn unlock_with(rows: &[(Vec<u8>, Row)], edits: &Edits<'_>) -> Result<(), Error> {
+    unlock_counted(rows, edits).0
+}
+
+/// As [`unlock_with`], with the version of the count of attempts: 1 as long as none was charged.
+fn unlock_counted(rows: &[(Vec<u8>, Row)], edits: &Edits<'_>) -> (Result<(), Error>, Option<u64>) {
     let store = Arc::new(MemoryStore::new());
     let mut change = Change::new(random_id());
     for (key, original) in rows {
@@ -65,9 +73,10 @@ fn unlock_with(rows: &[(Vec<u8>, Row)], edits: &[(&[u8], Option<&[u8]>)]) -> Res
     }
     assert_eq!(store.commit(&change), Ok(Outcome::Committed));
     let started = Instant::now();
-    let outcome = Vault::unlock(store, &Passphrase::from("right"), options()).map(|_| ());
+    let shared: Arc<dyn Store> = Arc::clone(&store) as Arc<dyn Store>;
+    let outcome = Vault::unlock(shared, &Passphrase::from("right"), options()).map(|_| ());
     assert!(started.elapsed() < Duration::from_secs(30), "{:?} for {outcome:?}", started.elapsed());
-    outcome
+    (outcome, store.get(&row(ATTEMPTS)).unwrap().map(|row| row.version))
 }
 
 #[test]
@@ -75,7 +84,7 @@ fn the_rows_of_a_vault_are_these_four_and_open_when_left_alone() {
     let rows = vault_rows();
     let keys: Vec<_> = rows.iter().map(|(key, _)| key.as_slice()).collect();
     assert_eq!(keys, [ATTEMPTS, DATA_KEY, SLOT, HEADER]);
-    assert_eq!(unlock_with(&rows, &[]), Ok(()));
+    assert_eq!(unlock_counted(&rows, &[]), (Ok(()), Some(3)), "charged and discharged");
 }
 
 #[test]
@@ -190,7 +199,8 @@ fn hostile_parameters_of_a_slot_cost_neither_memory_nor_time_nor_an_attempt() {
         let mut changed = original.to_vec();
         changed[24..36].copy_from_slice(&parameters.map(u32::to_be_bytes).concat());
         let started = Instant::now();
-        let outcome = unlock_with(&rows, &[(SLOT, Some(&changed))]);
+        let (outcome, version) = unlock_counted(&rows, &[(SLOT, Some(&changed))]);
+        assert_eq!(version, Some(1), "{parameters:?} was charged");
         let expected = if refused {
             outcome == Err(Error::Refused)
         } else {

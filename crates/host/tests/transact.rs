@@ -114,6 +114,20 @@ fn a_full_counter_is_told_busy_and_the_chain_goes_on() {
 }
 
 #[test]
+fn refusals_are_counted_by_the_handle_until_the_journal_was_told() {
+    let vault = new_vault();
+    let count = |name: &str| vault.transact(|tx| Ok::<_, Error>(tx.count_refusal(&row(name)))).unwrap();
+    assert_eq!(["one", "one", "two", "one"].map(count), [1, 2, 1, 3]);
+    vault
+        .transact(|tx| {
+            tx.forget_refusals(&row("one"));
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    assert_eq!(["one", "two"].map(count), [1, 2]);
+}
+
+#[test]
 fn time_never_runs_backwards_within_a_handle() {
     let clock = ManualClock::new(UnixTime(1000));
     let options = Options { clock: Arc::new(clock.clone()), ..options() };
@@ -182,17 +196,22 @@ fn locking_wipes_the_keys_once_the_calls_under_way_have_ended() {
 #[test]
 fn integrating_empties_what_waits_also_when_several_do_it() {
     let vault = new_vault();
-    for _ in 0..300 {
-        vault.transact(|tx| increment(tx, &row("target"))).unwrap();
-    }
+    let waiting = || rows(&**vault.store(), EntryId::TABLE).len();
+    let write = |entries: u32| {
+        for _ in 0..entries {
+            vault.transact(|tx| increment(tx, &row("target"))).unwrap();
+        }
+    };
+    // More than one batch takes, and the vault's creation.
+    write(1100);
+    assert_eq!((waiting(), vault.integrate(), waiting()), (1101, Ok(1101), 0));
+    assert_eq!(vault.integrate(), Ok(0));
+    write(300);
     let added: u64 = thread::scope(|scope| {
         let integrators: Vec<_> = (0..4).map(|_| scope.spawn(|| vault.integrate())).collect();
         integrators.into_iter().map(|integrator| integrator.join().unwrap().unwrap()).sum()
     });
-    assert_eq!((added, rows(&**vault.store(), EntryId::TABLE).len()), (301, 0));
-    assert_eq!(vault.integrate(), Ok(0));
-    vault.transact(|tx| increment(tx, &row("target"))).unwrap();
-    assert_eq!(vault.integrate(), Ok(1));
+    assert_eq!((added, waiting()), (300, 0));
 }
 
 /// Counts the secrets that are held.

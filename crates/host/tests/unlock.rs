@@ -176,12 +176,8 @@ fn an_attempt_that_cannot_be_charged_is_not_made() {
 #[test]
 fn attempts_that_died_after_the_charge_are_counted_and_told_at_the_next_success() {
     let scene = Scene::with_vault();
-    let slot = Slot::read(&*scene.store, 0).unwrap();
-    for _ in 0..2 {
-        // As if the process had been killed in the middle of the derivation.
-        let env = &mut Env { now: scene.clock.now(), rng: &mut OsRandom::new().unwrap() };
-        assert_eq!(charge(&*scene.store, &slot, &POLICY, env), Ok(Charge::Charged));
-    }
+    // As if the process had been killed in the middle of the derivation.
+    charge_for_others(&scene, 2);
     assert_eq!((scene.try_unlock("wrong"), scene.failures()), (Err(Error::Rejected), 3));
     scene.clock.advance(1);
     let vault = scene.unlock("right").unwrap();
@@ -253,6 +249,40 @@ fn eight_threads_with_the_right_passphrase_all_get_in() {
         });
         assert_eq!(scene.failures(), 0);
     }
+}
+
+/// Charges attempts whose derivations never end, so that further ones must wait.
+fn charge_for_others(scene: &Scene, attempts: u32) {
+    let slot = Slot::read(&*scene.store, 0).unwrap();
+    for _ in 0..attempts {
+        let env = &mut Env { now: scene.clock.now(), rng: &mut OsRandom::new().unwrap() };
+        assert_eq!(charge(&*scene.store, &slot, &scene.policy, env), Ok(Charge::Charged));
+    }
+}
+
+#[test]
+fn an_attempt_waits_for_those_under_way_and_then_gets_its_turn() {
+    let mut scene = Scene::with_vault();
+    scene.policy.attempt = 10;
+    charge_for_others(&scene, 4);
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| scene.try_unlock("right"));
+        thread::sleep(Duration::from_millis(100));
+        assert!(!waiting.is_finished());
+        scene.clock.advance(30);
+        assert_eq!(waiting.join().unwrap(), Ok(()));
+    });
+}
+
+#[test]
+fn an_attempt_does_not_wait_for_ever() {
+    let mut scene = Scene::with_vault();
+    scene.policy.attempt = 1;
+    charge_for_others(&scene, 4);
+    let started = Instant::now();
+    assert_eq!(scene.try_unlock("right"), Err(Error::Busy));
+    assert!((2..10).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+    assert_eq!(scene.failures(), 4);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use zamok_core::vault::{Entry, Transaction};
 use zamok_core::{Error, UnixTime};
 
 use crate::fault::{Broken, Fault, follows, leaf_of, or_fault};
-use crate::rows::{Chain, Head, leaf_row, named, position, position_row};
+use crate::rows::{Chain, Head, leaf_row, position, position_row};
 use crate::tiles::{self, Edge, TileName};
 use crate::tree;
 use crate::waiting::{Queue, queues};
@@ -208,7 +208,7 @@ impl<'t, 'a> Batch<'t, 'a> {
         let Some(row) = self.tx.plain(&position_row(id))? else { return Ok(false) };
         let Ok(index) = position(&row.value) else { return Ok(false) };
         let leaf = self.tx.store().get(&leaf_row(index))?;
-        Ok(leaf.is_some_and(|leaf| named(&leaf.value) == Ok(id)))
+        Ok(leaf.is_some_and(|leaf| Entry::id_of(&leaf.value) == Ok(id)))
     }
 
     /// Writes tiles, chains and head.

@@ -6,11 +6,11 @@ use core::ops;
 
 use zamok_core::event::{Detail, Leaf, Subject};
 use zamok_core::store::{Cursor, EntryId, Range, Row, RowKey, Store};
-use zamok_core::vault::{DETAILS, Entry, Keyring, SUBJECTS};
+use zamok_core::vault::{DETAILS, Entry, Keyring, SUBJECTS, subjects};
 use zamok_core::{Error, hash};
 
 use crate::proof::InclusionProof;
-use crate::rows::{Head, LEAVES, leaf_row, named, open_leaf, position, position_row};
+use crate::rows::{Head, LEAVES, leaf_row, open_leaf, position, position_row};
 use crate::tiles::Tiles;
 use crate::tree::{self, Hash, HashReader};
 
@@ -68,7 +68,7 @@ pub enum Status {
 /// Part of a subject's entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// The latest second first; within one second, by writer and in the writer's own order.
+    /// The latest first; within one second by writer, of each writer the latest first.
     pub entries: Vec<Recorded>,
     /// Where to go on; `None` when nothing older was left.
     pub next: Option<Cursor>,
@@ -112,9 +112,9 @@ impl<'a> Journal<'a> {
         let mut prover = Prover::new(self);
         let mut entries = Vec::with_capacity(page.rows.len());
         for (key, _) in page.rows {
-            let id = key.get(24..).and_then(EntryId::from_bytes).ok_or(Error::Refused)?;
+            let id = subjects::entry_of(&key).ok_or(Error::Refused)?;
             let recorded = self.find(id, &mut prover)?.ok_or(Error::Refused)?;
-            if subject_row(&recorded.leaf, id).is_none_or(|expected| expected.key != key) {
+            if subjects::row_of(&recorded.leaf).is_none_or(|expected| expected.key != key) {
                 return Err(Error::Refused);
             }
             entries.push(recorded);
@@ -197,7 +197,7 @@ impl<'a> Journal<'a> {
         let Some(row) = self.store.get(&position_row(id))? else { return Ok(None) };
         let index = position(&row.value)?;
         let row = self.store.get(&leaf_row(index))?.ok_or(Error::Refused)?;
-        if named(&row.value)? != id {
+        if Entry::id_of(&row.value)? != id {
             return Err(Error::Refused);
         }
         self.integrated(index, &row, prover).map(Some)
@@ -235,13 +235,6 @@ pub(crate) fn detail(
 /// The row of the detail of this entry.
 pub(crate) fn detail_row(id: EntryId) -> RowKey {
     RowKey::new(DETAILS, id.to_bytes())
-}
-
-/// The row under which a leaf stands in the index of its subject.
-pub(crate) fn subject_row(leaf: &Leaf, id: EntryId) -> Option<RowKey> {
-    let subject = leaf.subject?;
-    let key = [&subject.0[..], &(!leaf.time.0).to_be_bytes(), &id.to_bytes()].concat();
-    Some(RowKey::new(SUBJECTS, key))
 }
 
 /// Looks leaves up in the tree under the head, and reads the head again when the log has grown past it.

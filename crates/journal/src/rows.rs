@@ -122,12 +122,5 @@ pub(crate) fn position(value: &[u8]) -> Result<u64, Error> {
 
 /// Opens the entry in a row of [`LEAVES`], which says itself which entry it is.
 pub(crate) fn open_leaf(keyring: &Keyring, value: &[u8]) -> Result<Entry, Error> {
-    Entry::open(keyring, named(value)?, value)
-}
-
-/// The id that an entry gives itself (`docs/formats/events.md`): after its version and its data key.
-pub(crate) fn named(entry: &[u8]) -> Result<EntryId, Error> {
-    let mut reader = Reader::new(entry);
-    let (_version, _data_key) = (reader.u8()?, reader.u32()?);
-    EntryId::from_bytes(reader.raw(24)?).ok_or(Error::Refused)
+    Entry::open(keyring, Entry::id_of(value)?, value)
 }

@@ -12,7 +12,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use zamok_core::store::{Cursor, EntryId, Range, Row, Store};
-use zamok_core::vault::{Entry, Keyring};
+use zamok_core::vault::{Entry, Keyring, subjects};
 use zamok_core::{Error, event::Leaf};
 
 use self::hashes::Hashes;
@@ -200,7 +200,7 @@ impl Audit<'_> {
             Ok(_) => {}
             Err(fault) => self.report.note(Place::Detail(id), fault),
         }
-        if let Some(row) = read::subject_row(leaf, id) {
+        if let Some(row) = subjects::row_of(leaf) {
             self.report.unlisted += u64::from(self.store.get(&row)?.is_none());
         }
         Ok(())

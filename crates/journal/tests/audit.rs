@@ -265,7 +265,10 @@ fn rows_that_belong_to_nothing_are_found() {
     let stranger = EntryId { writer: [9; 16], sequence: 1 };
     let without_detail = integrated[1];
     let tile = |level, index| TileName { level, index };
-    let subject_of = |id: EntryId| RowKey::new(SUBJECTS, [&[5; 16][..], &[0; 8], &id.to_bytes()].concat());
+    let subject_of = |id: EntryId| {
+        let sequence = (!id.sequence).to_be_bytes();
+        RowKey::new(SUBJECTS, [&[5; 16][..], &[0; 8], &id.writer, &sequence].concat())
+    };
     let planted: Vec<(RowKey, Vec<u8>, Place)> = vec![
         (leaf_row(14), log.hostile().value(&leaf_row(13)).value, Place::Leaf(14)),
         (leaf_row(u64::MAX), vec![1], Place::Leaf(u64::MAX)),

@@ -10,9 +10,9 @@ use zamok_journal::{InclusionProof, Journal};
 fn proof(leaves: u64, index: u64) -> InclusionProof {
     let mut log = Log::new(leaves);
     let mut writer = log.writer();
-    // One event a second: two that differ in nothing would be the same leaf.
-    (0..leaves).for_each(|time| {
-        log.write(&mut writer, time);
+    // All in one second: nothing but the ids of their entries tells them apart.
+    (0..leaves).for_each(|_| {
+        log.write(&mut writer, 1);
     });
     log.drain();
     Journal::new(&log.store, &log.keyring).prove(index).unwrap()
@@ -26,6 +26,27 @@ fn a_proof_needs_nothing_but_its_text() {
     assert_eq!((proof.index(), proof.size(), proof.origin()), (257, 300, ORIGIN));
     assert_eq!(leaf.encode().unwrap(), proof.leaf());
     assert_eq!(proof.to_text(), text);
+}
+
+#[test]
+fn a_proof_names_one_entry_among_events_that_differ_in_nothing_else() {
+    let mut log = Log::new(8);
+    let mut writers = [log.writer(), log.writer()];
+    let mut ids: Vec<_> = (0..10).map(|turn| log.write(&mut writers[turn % 2], 1)).collect();
+    log.drain();
+    ids.sort();
+    let journal = Journal::new(&log.store, &log.keyring);
+    let proofs: Vec<_> = (0..10).map(|index| journal.prove(index).unwrap()).collect();
+    let named: Vec<_> = proofs.iter().map(|proof| proof.verify().unwrap().entry).collect();
+    assert_eq!(named, ids);
+    let line = |proof: &InclusionProof| proof.to_text().lines().nth(1).unwrap().to_owned();
+    for (index, proof) in proofs.iter().enumerate() {
+        for other in proofs.iter().enumerate().filter(|(place, _)| *place != index).map(|(_, other)| other) {
+            let exchanged = proof.to_text().replace(&line(proof), &line(other));
+            let read = InclusionProof::from_text(&exchanged).unwrap();
+            assert_eq!(read.verify(), Err(Error::Refused));
+        }
+    }
 }
 
 #[test]

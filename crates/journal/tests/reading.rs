@@ -5,9 +5,9 @@ mod log;
 use log::{Log, START, subject};
 use zamok_core::event::{Detail, EventKind};
 use zamok_core::store::{Change, ChangeId, EntryId, Outcome, Row, RowKey, Store};
-use zamok_core::vault::{DETAILS, SUBJECTS};
-use zamok_core::{Error, UnixTime};
-use zamok_journal::{Head, InclusionProof, Journal, LEAVES, POSITIONS, Status, Telling, tree};
+use zamok_core::vault::{Committed, DETAILS, SUBJECTS, Transaction};
+use zamok_core::{Env, Error, UnixTime};
+use zamok_journal::{Head, InclusionProof, Journal, LEAVES, POSITIONS, Status, Telling, audit, tree};
 
 fn leaf_row(index: u64) -> RowKey {
     RowKey::new(LEAVES, index.to_be_bytes())
@@ -62,6 +62,62 @@ fn a_subject_reads_its_own_entries_latest_first_page_by_page_across_leaves_and_w
     assert_eq!(times, expected);
     assert_eq!(waiting, expected.iter().filter(|time| **time > 60).count());
     assert_eq!(journal.entries_of(subject(9), 7, None).unwrap().entries, []);
+}
+
+#[test]
+fn within_one_second_the_latest_of_a_writer_comes_first() {
+    let mut log = Log::new(13);
+    let mut writers = [log.writer(), log.writer()];
+    let mut ids: Vec<_> = (0..300).map(|turn| log.write(&mut writers[turn % 2], 1)).collect();
+    log.integrate(200);
+    ids.sort_by_key(|id| (id.writer, !id.sequence));
+    let journal = Journal::new(&log.store, &log.keyring);
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let listing = journal.entries_of(subject(1), 7, after.as_ref()).unwrap();
+        found.extend(listing.entries.iter().map(|entry| entry.id));
+        match listing.next {
+            Some(cursor) => after = Some(cursor),
+            None => break,
+        }
+    }
+    assert_eq!(found, ids);
+}
+
+#[test]
+fn an_event_of_a_kind_that_only_a_newer_program_knows_is_integrated_proved_and_listed() {
+    let mut log = Log::new(14);
+    let kind = EventKind::from_number(999);
+    assert_eq!((kind.number(), kind.name().as_ref()), (999, "unknown.999"));
+    let writer = log.writer();
+    let env = Env { now: UnixTime(START + 1), rng: &mut log.rng };
+    let mut tx = Transaction::begin(&log.store, &log.keyring, writer, env);
+    let detail = Detail::new().with("novelty", "1");
+    let id = tx.event(kind, Some(subject(1)), &log::row(), &detail).unwrap();
+    let Committed::Done((), mut writer) = tx.prepare(()).unwrap().commit().unwrap() else {
+        panic!("nobody else is at work")
+    };
+    let next = log.write(&mut writer, 2);
+
+    let listed = |log: &Log| {
+        let journal = Journal::new(&log.store, &log.keyring);
+        let recorded = journal.entries_of(subject(1), 7, None).unwrap().entries.pop().unwrap();
+        assert_eq!(
+            (recorded.id, recorded.leaf.kind, &recorded.detail),
+            (id, kind, &Telling::Told(detail.clone()))
+        );
+        assert_eq!(recorded.leaf.encode().unwrap(), recorded.bytes);
+        assert_eq!(recorded.bytes[1..3], 999_u16.to_be_bytes());
+        recorded.status
+    };
+    assert_eq!(listed(&log), Status::Waiting);
+    let done = log.drain();
+    assert_eq!((done.count, done.broken), (2, vec![]));
+    assert_eq!(listed(&log), Status::Integrated { index: 0 });
+    let journal = Journal::new(&log.store, &log.keyring);
+    assert_eq!(journal.prove(0).unwrap().verify().unwrap().kind, kind);
+    assert_eq!(journal.range(0..2).unwrap()[1].id, next);
+    assert!(audit(&log.store, &log.keyring).unwrap().is_clean());
 }
 
 #[test]
@@ -161,10 +217,8 @@ fn an_index_of_a_subject_that_leads_elsewhere_is_refused() {
     let mut writer = log.writer();
     let id = log.write(&mut writer, 1);
     let key = |whose: u8, time: u64, id: EntryId| {
-        RowKey::new(
-            SUBJECTS,
-            [&subject(whose).0[..], &(!(START + time)).to_be_bytes(), &id.to_bytes()].concat(),
-        )
+        let (time, sequence) = ((!(START + time)).to_be_bytes(), (!id.sequence).to_be_bytes());
+        RowKey::new(SUBJECTS, [&subject(whose).0[..], &time, &id.writer, &sequence].concat())
     };
     assert!(log.store.get(&key(1, 1, id)).unwrap().is_some());
     let nowhere = EntryId { writer: [3; 16], sequence: 1 };

@@ -1,4 +1,7 @@
-//! Base32 (RFC 4648 §6), the writing of shared secrets: arithmetic instead of tables, into the caller's buffer.
+//! Base32 (RFC 4648 §6), the writing of shared secrets, into the caller's buffer.
+//!
+//! Arithmetic instead of tables: of a character only its class (of the alphabet, separator, padding, none of them) is
+//! branched on, never its value.
 
 use core::slice;
 

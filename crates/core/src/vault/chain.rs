@@ -48,6 +48,7 @@ impl Writer {
     /// Makes the bytes of the next entry, and moves on.
     pub(super) fn write(&mut self, keyring: &Keyring, leaf: &Leaf) -> Result<Vec<u8>, Error> {
         let id = self.next();
+        debug_assert_eq!(leaf.entry, id, "a leaf is written into its own entry");
         let leaf = leaf.encode()?;
         let mut entry = Fields::new();
         entry.u8(VERSION).u32(keyring.current_id().0).raw(&id.to_bytes()).raw(&self.last_mac).bytes(&leaf)?;
@@ -72,11 +73,21 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Reads an entry that the store gave under `id`, and checks its MAC.
+    /// The id that an entry gives itself, unchecked: every version begins with a version, a data key and the id.
     ///
     /// # Errors
-    /// [`Error::Refused`] when it was altered, renumbered or made by another vault; [`Error::Format`] for another
-    /// version; [`Error::Locked`] when the keys are gone.
+    /// [`Error::Refused`] for bytes that are too short for an entry.
+    pub fn id_of(bytes: &[u8]) -> Result<EntryId, Error> {
+        let mut reader = Reader::new(bytes);
+        let (_version, _data_key) = (reader.u8()?, reader.u32()?);
+        EntryId::from_bytes(reader.raw(24)?).ok_or(Error::Refused)
+    }
+
+    /// Reads an entry that the store gave under `id`, and checks its MAC and that its leaf bears the same id.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it was altered, renumbered or made by another vault, or when its leaf belongs to
+    /// another entry; [`Error::Format`] for another version; [`Error::Locked`] when the keys are gone.
     pub fn open(keyring: &Keyring, id: EntryId, bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes);
         let version = reader.u8()?;
@@ -91,7 +102,7 @@ impl Entry {
         let mac: [u8; 32] = reader.array()?;
         reader.end()?;
         let (_, right) = keyring.entry_mac(Some(data_key), &[LABEL, &keyring.vault().0, covered])?;
-        if !bool::from(right.ct_eq(&mac)) || named != id.to_bytes() {
+        if !bool::from(right.ct_eq(&mac)) || named != id.to_bytes() || Leaf::entry_of(&leaf)? != id {
             return Err(Error::Refused);
         }
         Ok(Self { id, previous, mac, leaf })

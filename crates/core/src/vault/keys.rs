@@ -154,6 +154,8 @@ mod history {
     /// The secret was shown for enrolment; it is not shown again.
     pub(super) const PROVISIONED: u8 = 1 << 3;
     pub(super) const MADE_HERE: u8 = LOCAL | ALWAYS_SENSITIVE | NEVER_EXTRACTED;
+    /// It was somewhere else before, and was shown there: nothing of the three, and no enrolment shows it again.
+    pub(super) const MADE_ELSEWHERE: u8 = PROVISIONED;
 }
 
 /// What is known of a key, without its material.
@@ -210,6 +212,16 @@ impl KeyRecord {
 
     /// Makes the record of a key that was drawn inside the vault, and journals it.
     pub(super) fn create(tx: &mut Transaction<'_>, new: NewKey<'_>) -> Result<Self, Error> {
+        Self::begin(tx, new, history::MADE_HERE, EventKind::KeyCreated)
+    }
+
+    /// Makes the record of a key that comes from elsewhere, and journals it. Nobody knows who has seen its secret, so
+    /// that it is neither local nor was it ever only here.
+    pub(super) fn import(tx: &mut Transaction<'_>, new: NewKey<'_>) -> Result<Self, Error> {
+        Self::begin(tx, new, history::MADE_ELSEWHERE, EventKind::KeyImported)
+    }
+
+    fn begin(tx: &mut Transaction<'_>, new: NewKey<'_>, past: u8, event: EventKind) -> Result<Self, Error> {
         if new.label.len() > Self::LABEL {
             return Err(Error::TooLong { what: "a key's label", given: new.label.len(), limit: Self::LABEL });
         }
@@ -224,13 +236,12 @@ impl KeyRecord {
             state: new.state,
             created,
             activated: active.then_some(created),
-            local: true,
+            local: past & history::LOCAL != 0,
             public_key: new.public_key,
             label: new.label.into(),
             owner: new.owner,
         };
-        let record =
-            Self { info, usage: new.usage as u32, history: history::MADE_HERE, material: new.material };
+        let record = Self { info, usage: new.usage as u32, history: past, material: new.material };
         if tx.record(&id.row())?.is_some() {
             return Err(Error::Randomness);
         }
@@ -239,7 +250,7 @@ impl KeyRecord {
             .with("kind", new.kind.name())
             .with("purpose", new.purpose.name())
             .with("label", new.label);
-        tx.event(EventKind::KeyCreated, new.owner, &id.row(), &detail)?;
+        tx.event(event, new.owner, &id.row(), &detail)?;
         Ok(record)
     }
 

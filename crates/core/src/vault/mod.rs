@@ -23,6 +23,8 @@ pub mod slot;
 #[cfg(feature = "alloc")]
 pub mod spend;
 #[cfg(feature = "alloc")]
+pub mod subjects;
+#[cfg(feature = "alloc")]
 mod transaction;
 
 #[cfg(feature = "alloc")]
@@ -30,5 +32,6 @@ pub use self::{
     chain::{Entry, Writer},
     keyring::{DataKeyId, Keyring, Opened, VaultId},
     keys::{KeyId, KeyInfo, KeyKind, Purpose},
-    transaction::{Committed, DETAILS, Pending, SUBJECTS, Tally, Transaction},
+    subjects::SUBJECTS,
+    transaction::{Committed, DETAILS, Pending, Tally, Transaction},
 };

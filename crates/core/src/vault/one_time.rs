@@ -12,7 +12,7 @@ use crate::env::UnixTime;
 use crate::error::Error;
 use crate::event::{Detail, EventKind, Subject};
 use crate::hash::HashAlgorithm;
-use crate::otp::{Digits, HotpParameters, OtpUri, TotpParameters, UriText};
+use crate::otp::{Digits, HotpParameters, HotpState, OtpUri, TotpParameters, TotpState, UriText};
 use crate::secret::Secret;
 
 /// What kind of codes a new key makes.
@@ -81,7 +81,70 @@ pub fn generate(
     };
     let entry = tx.next_entry();
     let record = KeyRecord::create(tx, new)?;
-    spend::begin(tx, record.info.id, record.info.version, parameters.first_counter(), entry)?;
+    let hotp = HotpState::starting_at(parameters.first_counter());
+    spend::begin(tx, record.info.id, record.info.version, TotpState::default(), hotp, entry)?;
+    Ok(record.info.id)
+}
+
+/// A key that another system made, with what it knew of spent codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportedParameters {
+    /// By counter (RFC 4226).
+    Hotp {
+        /// Hash and digits.
+        parameters: HotpParameters,
+        /// The counter of the next code: all before it are spent.
+        counter: u64,
+    },
+    /// By time (RFC 6238).
+    Totp {
+        /// Hash, digits, period and T0.
+        parameters: TotpParameters,
+        /// The last step that is spent, as far as it is known, and the drift. Where the last step is not known, the last
+        /// code that the other system accepted can be accepted here once more.
+        state: TotpState,
+    },
+}
+
+/// Takes in a key that was made elsewhere: the first of the three doors in the wall (rule 1 of the design).
+///
+/// The key is active at once, since it was in use before, and marked for ever as not made here: others have seen its
+/// secret, and no [`provision`] shows it again. The owner of the secret wipes the original.
+///
+/// # Errors
+/// [`Error::PeriodZero`], [`Error::TooLong`] for misuse; a store's fault.
+pub fn import(
+    tx: &mut Transaction<'_>,
+    parameters: ImportedParameters,
+    secret: &Secret,
+    label: &str,
+    owner: Option<Subject>,
+) -> Result<KeyId, Error> {
+    let (kind, totp, hotp) = match parameters {
+        ImportedParameters::Hotp { parameters: HotpParameters { algorithm, digits }, counter } => {
+            (KeyKind::Hotp { algorithm, digits }, TotpState::default(), HotpState::starting_at(counter))
+        }
+        ImportedParameters::Totp { parameters: TotpParameters { period: 0, .. }, .. } => {
+            return Err(Error::PeriodZero);
+        }
+        ImportedParameters::Totp { parameters, state } => {
+            let TotpParameters { algorithm, digits, period, t0 } = parameters;
+            (KeyKind::Totp { algorithm, digits, period, t0: t0.0 }, state, HotpState::default())
+        }
+    };
+    let new = NewKey {
+        kind,
+        usage: Usage::VerifyCode,
+        purpose: Purpose::OneTimeCode,
+        state: KeyState::Active,
+        label,
+        owner,
+        public_key: None,
+        material: Zeroizing::new(secret.expose().to_vec()),
+    };
+    let entry = tx.next_entry();
+    let record = KeyRecord::import(tx, new)?;
+    spend::begin(tx, record.info.id, record.info.version, totp, hotp, entry)?;
     Ok(record.info.id)
 }
 

@@ -194,17 +194,11 @@ pub(super) fn begin(
     tx: &mut Transaction<'_>,
     key: KeyId,
     version: u32,
-    counter: u64,
+    totp: TotpState,
+    hotp: HotpState,
     entry: EntryId,
 ) -> Result<(), Error> {
-    let state = OtpState {
-        key,
-        version,
-        totp: TotpState::default(),
-        hotp: HotpState::starting_at(counter),
-        failures: Failures::default(),
-        entry,
-    };
+    let state = OtpState { key, version, totp, hotp, failures: Failures::default(), entry };
     tx.put_state(&OtpState::row(key), state.encode().as_slice())
 }
 

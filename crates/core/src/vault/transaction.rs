@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use super::chain::Writer;
 use super::keyring::{Keyring, Opened, Place};
+use super::subjects;
 use crate::env::{Env, UnixTime};
 use crate::error::Error;
 use crate::event::{Detail, EventKind, Leaf, Subject};
@@ -20,8 +21,6 @@ use crate::store::{
 
 /// Sealed details of events, under the id of their entry.
 pub const DETAILS: Table = Table(17);
-/// Which entries concern a subject: subject ‖ inverted time ‖ entry id, newest first. The rows are empty.
-pub const SUBJECTS: Table = Table(18);
 
 /// A commit in the making.
 pub struct Transaction<'a> {
@@ -243,6 +242,7 @@ impl<'a> Transaction<'a> {
         let leaf = Leaf {
             kind,
             time: self.env.now,
+            entry: id,
             origin: self.writer.origin().into(),
             subject,
             row: row.clone(),
@@ -286,9 +286,8 @@ impl<'a> Transaction<'a> {
             if let Some(sealed) = sealed {
                 change.insert(RowKey::new(DETAILS, id.to_bytes()), sealed)?;
             }
-            if let Some(subject) = leaf.subject {
-                let key = [&subject.0[..], &(!leaf.time.0).to_be_bytes(), &id.to_bytes()].concat();
-                change.insert(RowKey::new(SUBJECTS, key), Vec::new())?;
+            if let Some(row) = subjects::row_of(&leaf) {
+                change.insert(row, Vec::new())?;
             }
             let entry = self.writer.write(self.keyring, &leaf)?;
             change.append(id, entry)?;

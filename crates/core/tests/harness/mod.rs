@@ -288,6 +288,7 @@ impl Scene {
             let id = EntryId::from_bytes(&key).unwrap();
             let entry = Entry::open(&self.keyring, id, &row.value).unwrap();
             let leaf = Leaf::decode(&entry.leaf).unwrap();
+            assert_eq!((leaf.entry, Entry::id_of(&row.value)), (id, Ok(id)));
             let detail = RowKey::new(DETAILS, key);
             let sealed = self.store.get(&detail).unwrap();
             assert_eq!(sealed.as_ref().map(|row| sha256(&[&row.value])), leaf.detail);

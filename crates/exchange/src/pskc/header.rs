@@ -89,7 +89,10 @@ struct MacMethod {
 pub(super) struct Opener {
     given: PskcKey,
     limit: u32,
+    /// An `EncryptionKey` was met.
     is_declared: bool,
+    /// A `MACMethod` was met.
+    is_protected: bool,
     derivation: Option<Derivation>,
     mac: Option<MacMethod>,
     key: Option<Bytes>,
@@ -98,7 +101,7 @@ pub(super) struct Opener {
 
 impl Opener {
     pub(super) fn new(given: PskcKey, limit: u32) -> Self {
-        Self { given, limit, is_declared: false, derivation: None, mac: None, key: None, mac_key: None }
+        Self { given, limit, is_declared: false, is_protected: false, derivation: None, mac: None, key: None, mac_key: None }
     }
 
     /// Takes the container's `EncryptionKey`.
@@ -120,7 +123,10 @@ impl Opener {
         if self.mac.is_some() {
             return Err(Fault::Duplicate("MACMethod"));
         }
-        let uri = element.attribute("Algorithm").ok_or(Fault::Missing("Algorithm"))?;
+        self.is_protected = true;
+        // Beside key wrap, some writers leave a method that names no algorithm. It serves no value: one that needs a MAC
+        // is refused without it.
+        let Some(uri) = element.attribute("Algorithm") else { return Ok(()) };
         let key = element.pskc("MACKey")?.map(ciphertext).transpose()?;
         self.mac = Some(MacMethod { hash: MacHash::of(uri)?, key });
         Ok(())
@@ -128,7 +134,7 @@ impl Opener {
 
     /// Whether a plain secret would be a downgrade: the file speaks of encryption, or its reader expects it.
     pub(super) fn expects_encryption(&self) -> bool {
-        self.is_declared || self.mac.is_some() || !matches!(self.given, PskcKey::None)
+        self.is_declared || self.is_protected || !matches!(self.given, PskcKey::None)
     }
 
     /// Opens an encrypted value.

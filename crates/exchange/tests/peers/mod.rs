@@ -22,7 +22,10 @@ pub(crate) fn python(program: &str, input: &str) -> String {
     let writer = thread::spawn(move || stdin.write_all(input.as_bytes()));
     let output = child.wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the peer failed; is python-pskc there? run cargo xtask setup\n{errors}");
+    assert!(
+        output.status.success(),
+        "the peer failed; is python-pskc there? run cargo xtask setup\n{errors}"
+    );
     writer.join().unwrap().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }

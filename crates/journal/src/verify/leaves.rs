@@ -4,10 +4,11 @@ use alloc::vec::Vec;
 
 use zamok_core::Error;
 use zamok_core::store::{Cursor, Range, Row, RowKey};
+use zamok_core::vault::Entry;
 
 use super::{Audit, PAGE};
 use crate::fault::{Fault, Place};
-use crate::rows::{LEAVES, named, position, position_row};
+use crate::rows::{LEAVES, position, position_row};
 use crate::tree;
 
 impl Audit<'_> {
@@ -50,7 +51,7 @@ impl Audit<'_> {
 
     fn leaf(&mut self, index: u64, row: &Row) -> Result<(), Error> {
         let place = Place::Leaf(index);
-        let read = match named(&row.value) {
+        let read = match Entry::id_of(&row.value) {
             Ok(id) => self.entry(id, &row.value, &place)?,
             Err(_) => {
                 self.report.note(place, Fault::Altered);

@@ -5,11 +5,10 @@ use alloc::vec::Vec;
 use zamok_core::Error;
 use zamok_core::event::Leaf;
 use zamok_core::store::{Cursor, EntryId, Range, Row, RowKey, Table};
-use zamok_core::vault::{DETAILS, SUBJECTS};
+use zamok_core::vault::{DETAILS, SUBJECTS, subjects};
 
 use super::{Audit, Followed, PAGE};
 use crate::fault::{Fault, Place, or_fault};
-use crate::read::subject_row;
 use crate::rows::{Chain, HEAD, LEAVES, POSITIONS, WRITERS, leaf_row, open_leaf, position, position_row};
 use crate::tiles::{TILES, TileName};
 
@@ -134,7 +133,7 @@ impl Audit<'_> {
 
     /// A row of a subject's index must name an entry that concerns the subject.
     fn listed(&mut self, key: &[u8]) -> Result<(), Error> {
-        let Some(id) = key.get(24..).and_then(EntryId::from_bytes) else {
+        let Some(id) = subjects::entry_of(key) else {
             self.unexpected(None, SUBJECTS, key);
             return Ok(());
         };
@@ -148,7 +147,7 @@ impl Audit<'_> {
         let entry =
             row.and_then(|row| open_leaf(self.keyring, &row.value).ok()).filter(|entry| entry.id == id);
         let fits = match entry.map(|entry| Leaf::decode(&entry.leaf)) {
-            Some(Ok(leaf)) => subject_row(&leaf, id).is_some_and(|expected| expected.key == key),
+            Some(Ok(leaf)) => subjects::row_of(&leaf).is_some_and(|expected| expected.key == key),
             // An entry that cannot be found or read was named already.
             Some(Err(_)) => true,
             None => self.has(id),

@@ -1,0 +1,277 @@
+//! Files that other programs leave behind: liboath, google-authenticator's PAM module, privacyIDEA, Keycloak, URIs.
+
+use zamok_core::hash::HashAlgorithm;
+use zamok_core::otp::{Digits, Hotp, HotpParameters, TotpParameters};
+use zamok_core::secret::Secret;
+use zamok_exchange::{
+    ExchangeError, Fault, Format, LiboathReader, Options, Position, TokenKind, TokenRecord, Warning,
+    WeakSecrets, open, read_google_pam, read_keycloak, read_privacyidea_csv, read_privacyidea_json,
+};
+
+type Read = Result<TokenRecord, ExchangeError>;
+
+const SECRET: &[u8] = b"12345678901234567890";
+const HEX: &str = "3132333435363738393031323334353637383930";
+const BASE32: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+
+fn hotp(digits: u8, counter: u64) -> TokenKind {
+    let parameters = HotpParameters { algorithm: HashAlgorithm::Sha1, digits: Digits::new(digits).unwrap() };
+    TokenKind::Hotp { parameters, counter }
+}
+
+fn totp(algorithm: HashAlgorithm, digits: u8, period: u64) -> TokenKind {
+    let digits = Digits::new(digits).unwrap();
+    TokenKind::totp(TotpParameters { algorithm, digits, period, ..TotpParameters::default() })
+}
+
+fn faults(records: impl IntoIterator<Item = Read>) -> Vec<(Fault, Position)> {
+    records.into_iter().filter_map(Result::err).map(|error| (error.fault(), error.position())).collect()
+}
+
+#[test]
+fn a_liboath_usersfile_is_read_line_by_line() {
+    let secret = Secret::new(SECRET).unwrap();
+    let code = |counter| Hotp::new(&secret, HotpParameters::default()).code(counter);
+    let file = format!(
+        "# comment\r\n\nHOTP anna - {HEX}\nHOTP/E/8\tbob 1234 {HEX}\nHOTP/T30 carl - {HEX}\nHOTP/T60/7 dora + {HEX} 0 328482 2009-12-07T23:18:22L\n\
+         HOTP eve - {HEX} 4 {} 2009-12-07T23:18:22L\nHOTP fred - {HEX} 4 {} 2009-12-07T23:18:22L\n",
+        code(4),
+        code(3)
+    );
+    let records: Vec<_> =
+        LiboathReader::new(file.as_bytes(), WeakSecrets::Refuse).map(Result::unwrap).collect();
+    let sha1 = HashAlgorithm::Sha1;
+    let expected = [
+        ("anna", hotp(6, 0)),
+        ("bob", hotp(8, 0)),
+        ("carl", totp(sha1, 6, 30)),
+        ("dora", totp(sha1, 7, 60)),
+        // The code beside the counter is the one of that counter: it is spent.
+        ("eve", hotp(6, 5)),
+        ("fred", hotp(6, 4)),
+    ];
+    let found: Vec<_> = records.iter().map(|record| (record.account.as_str(), record.kind)).collect();
+    assert_eq!(found, expected);
+    assert!(records.iter().all(|record| record.secret.expose() == SECRET));
+    assert!(records[1].warnings.contains(&Warning::Pin) && records[3].warnings.contains(&Warning::Pin));
+    assert!(records[3].warnings.contains(&Warning::SpentUnknown));
+}
+
+#[test]
+fn lines_that_are_wrong_are_told_and_the_next_ones_read() {
+    let file = format!(
+        "HOTP anna - xyz\nHOTP bob\nMOTP carl - {HEX}\nHOTP/T0 dora - {HEX}\nHOTP/E/5 eve - {HEX}\nHOTP fred - 00\n\
+         HOTP gina - {HEX} -1\nHOTP/E/6/7 hans - {HEX}\nHOTP ida - {HEX}\n"
+    );
+    let records: Vec<_> = LiboathReader::new(file.as_bytes(), WeakSecrets::Refuse).collect();
+    assert_eq!(records.last().unwrap().as_ref().unwrap().account, "ida");
+    let expected = [
+        Fault::Encoding { what: "the secret", encoding: "hexadecimal" },
+        Fault::Missing("the PIN, or a hyphen"),
+        Fault::Unsupported("this type of token"),
+        Fault::Token(zamok_core::Error::PeriodZero),
+        Fault::Token(zamok_core::Error::Digits(5)),
+        Fault::Token(zamok_core::Error::SecretTooShort(1)),
+        Fault::Number("the counter"),
+        Fault::Unsupported("this type of token"),
+    ];
+    let lines: Vec<_> = (1..).map(Position::Line).zip(expected).map(|(line, fault)| (fault, line)).collect();
+    assert_eq!(faults(records), lines);
+}
+
+#[test]
+fn a_pam_file_of_google_authenticator_is_read_with_its_state() {
+    let file = format!(
+        "{BASE32}\n\" RATE_LIMIT 3 30 1439976483\n\" WINDOW_SIZE 17\n\" DISALLOW_REUSE 47959316 47959318 47959317\n\
+         \" STEP_SIZE 60\n\" TIME_SKEW -2\n\" RESETTING_TIME_SKEW 47822956-958\n\" TOTP_AUTH\n52449723\n11133056\n"
+    );
+    let read = read_google_pam(&file, "anna", WeakSecrets::Refuse).unwrap();
+    let TokenKind::Totp { parameters, drift, last_step } = read.record.kind else { panic!() };
+    assert_eq!((parameters.period, drift, last_step), (60, -2, Some(47_959_318)));
+    assert_eq!((read.record.account.as_str(), read.record.secret.expose()), ("anna", SECRET));
+    assert_eq!(
+        read.scratch_codes.iter().map(|code| code.as_str()).collect::<Vec<_>>(),
+        ["52449723", "11133056"]
+    );
+    assert!(read.record.warnings.contains(&Warning::RecoveryCodes));
+    let shown = format!("{read:?}");
+    assert!(!shown.contains("52449723") && !shown.contains("11133056"), "{shown}");
+
+    let counted =
+        read_google_pam(&format!("{BASE32}\n\" HOTP_COUNTER 17\n"), "bob", WeakSecrets::Refuse).unwrap();
+    assert_eq!((counted.record.kind, counted.scratch_codes.len()), (hotp(6, 17), 0));
+
+    for (text, fault, line) in [
+        ("", Fault::Missing("the secret"), 1),
+        ("0189\n\" TOTP_AUTH\n", Fault::Encoding { what: "the secret", encoding: "base32" }, 1),
+        ("CJEWH6THAJH5FUKI\n\" TOTP_AUTH\n", Fault::Token(zamok_core::Error::SecretTooShort(10)), 1),
+        (&format!("{BASE32}\n"), Fault::Missing("TOTP_AUTH or HOTP_COUNTER"), 1),
+        (
+            &format!("{BASE32}\n\" TOTP_AUTH\n\" HOTP_COUNTER 1\n"),
+            Fault::Conflict("HOTP_COUNTER and TOTP_AUTH"),
+            1,
+        ),
+        (&format!("{BASE32}\n\" HOTP_COUNTER 1\n\" HOTP_COUNTER 2\n"), Fault::Duplicate("HOTP_COUNTER"), 3),
+        (&format!("{BASE32}\n\" TOTP_AUTH\n1234\n"), Fault::Malformed("a scratch code"), 3),
+        (&format!("{BASE32}\n\" TOTP_AUTH\n\" STEP_SIZE x\n"), Fault::Number("the step size"), 3),
+    ] {
+        let error = read_google_pam(text, "anna", WeakSecrets::Refuse).unwrap_err();
+        assert_eq!((error.fault(), error.position()), (fault, Position::Line(line)), "{text}");
+    }
+}
+
+#[test]
+fn the_csv_of_privacyidea_is_read_in_its_three_forms() {
+    let long = "31".repeat(32);
+    let file = format!(
+        "anna@realm, TOTP0001, {HEX}, totp, 8, 60\nn/a, OATH0002, {BASE32}, hotp, 6\nT3,{HEX}\nT4,{HEX},totp,6,None\n\
+         T5,{long},hotp,7\nT6,{HEX},sms,6\n"
+    );
+    let records: Vec<_> = read_privacyidea_csv(file.as_bytes(), WeakSecrets::Refuse).collect();
+    let sha1 = HashAlgorithm::Sha1;
+    let found: Vec<_> = records
+        .iter()
+        .flatten()
+        .map(|record| (record.id.as_str(), record.account.as_str(), record.kind))
+        .collect();
+    let expected = [
+        ("TOTP0001", "anna@realm", totp(sha1, 8, 60)),
+        ("OATH0002", "", hotp(6, 0)),
+        ("T3", "", hotp(6, 0)),
+        ("T4", "", totp(sha1, 6, 30)),
+        ("T5", "", hotp(7, 0)),
+    ];
+    assert_eq!(found, expected);
+    assert!(records[4].as_ref().unwrap().warnings.contains(&Warning::HashAssumed));
+    assert_eq!(faults(records), [(Fault::NotOneTime, Position::Line(6))]);
+
+    let file = format!("# version: 2\nanna, ldap, realm, T1, {HEX}, totp, 6, 30\n, , , T2, {HEX}\n");
+    let records: Vec<_> =
+        read_privacyidea_csv(file.as_bytes(), WeakSecrets::Refuse).map(Result::unwrap).collect();
+    let found: Vec<_> = records.iter().map(|record| (record.id.as_str(), record.account.as_str())).collect();
+    assert_eq!(found, [("T1", "anna@realm"), ("T2", "")]);
+}
+
+#[test]
+fn the_json_of_privacyidea_keeps_hash_state_and_owner() {
+    let file = format!(
+        r#"[{{"serial": "TOTP1", "type": "totp", "otpkey": "{HEX}", "otplen": 8, "count": 47959319, "owner": "anna@realm",
+             "info_list": {{"timeStep": "60", "hashlib": "sha256", "timeShift": "-120.5", "other": []}}, "extra": null}},
+            {{"serial": "HOTP1", "tokentype": "HOTP", "otpkey": "{HEX}", "otplen": 6, "count": 12, "active": false}},
+            {{"serial": "SMS1", "type": "sms", "otpkey": "{HEX}"}},
+            {{"serial": "X", "type": "totp", "otpkey": "z!"}}]"#
+    );
+    let records = read_privacyidea_json(&file, WeakSecrets::Refuse).unwrap();
+    let record = records[0].as_ref().unwrap();
+    let TokenKind::Totp { parameters, drift, last_step } = record.kind else { panic!() };
+    assert_eq!((parameters.period, parameters.algorithm, drift), (60, HashAlgorithm::Sha256, -2));
+    assert_eq!((last_step, record.account.as_str()), (Some(47_959_318), "anna@realm"));
+    let record = records[1].as_ref().unwrap();
+    assert_eq!(record.kind, hotp(6, 12));
+    assert!(record.warnings.contains(&Warning::Disabled));
+    let secret = Fault::Encoding { what: "the secret", encoding: "base32" };
+    assert_eq!(faults(records), [(Fault::NotOneTime, Position::Entry(3)), (secret, Position::Entry(4))]);
+    let error = read_privacyidea_json("gAAAAABnx", WeakSecrets::Refuse).unwrap_err();
+    assert!(error.to_string().contains("still encrypted"));
+}
+
+#[test]
+fn keycloak_exports_are_read_from_the_realm_down_to_one_credential() {
+    let data = |encoding: &str| {
+        format!(
+            r#""{{\"subType\":\"totp\",\"digits\":6,\"counter\":0,\"period\":30,\"algorithm\":\"HmacSHA256\"{encoding}}}""#
+        )
+    };
+    let credential = |value: &str, encoding: &str| {
+        format!(
+            r#"{{"id": "c1", "type": "otp", "userLabel": "phone", "secretData": "{{\"value\":\"{value}\"}}", "credentialData": {}}}"#,
+            data(encoding)
+        )
+    };
+    let raw = credential("alphanumericSecret01", "");
+    let encoded = credential(BASE32, r#",\"secretEncoding\":\"BASE32\""#);
+    let old = r#"{"type": "hotp", "value": "alphanumericSecret02", "counter": 7, "digits": 8, "algorithm": "HmacSHA1"}"#;
+    let file = format!(
+        r#"{{"id": "r", "realm": "acme", "enabled": true, "clients": [{{"clientId": "x", "protocol": null}}], "users": [
+            {{"username": "anna", "enabled": true, "credentials": [{{"type": "password", "secretData": "{{}}"}}, {raw}, {encoded}]}},
+            {{"username": "bob", "enabled": false, "credentials": [{old}]}}, {{"username": "eve"}}]}}"#
+    );
+    let records: Vec<_> =
+        read_keycloak(&file, WeakSecrets::Refuse).unwrap().into_iter().map(Result::unwrap).collect();
+    let found: Vec<_> =
+        records.iter().map(|record| (record.account.as_str(), record.secret.expose(), record.kind)).collect();
+    let sha256 = totp(HashAlgorithm::Sha256, 6, 30);
+    let expected = [
+        ("anna", &b"alphanumericSecret01"[..], sha256),
+        ("anna", SECRET, sha256),
+        ("bob", b"alphanumericSecret02", hotp(8, 7)),
+    ];
+    assert_eq!(found, expected);
+    assert!(records.iter().all(|record| record.issuer.as_deref() == Some("acme")));
+    assert!(records[2].warnings.contains(&Warning::Disabled));
+
+    let list = read_keycloak(&format!("[{raw}]"), WeakSecrets::Refuse).unwrap();
+    assert_eq!(list[0].as_ref().unwrap().account, "phone");
+    for (altered, fault) in [
+        (raw.replace("totp", "xotp"), Fault::Unsupported("this type of token")),
+        (raw.replace(r#"\"subType\":\"totp\","#, ""), Fault::Missing("subType")),
+        (raw.replace("secretData", "hidden"), Fault::Missing("the secret")),
+        (raw.replace("HmacSHA256", "HmacMD5"), Fault::Unsupported("MD5")),
+        (raw.replace(r#"\"digits\":6"#, r#"\"digits\":600"#), Fault::Number("the digits")),
+        (raw.replace(r#"{\"value\""#, r#"{{\"value\""#), Fault::Malformed("the credential's JSON")),
+        (encoded.replace("BASE32", "ROT13"), Fault::Unsupported("this encoding of the secret")),
+    ] {
+        let records = read_keycloak(&format!("[{altered}]"), WeakSecrets::Refuse).unwrap();
+        assert_eq!(faults(records), [(fault, Position::Entry(1))], "{altered}");
+    }
+    let error = read_keycloak("{\n\n\"users\": [", WeakSecrets::Refuse).unwrap_err();
+    assert_eq!((error.fault(), error.position()), (Fault::Cut, Position::Line(3)));
+    let error = read_keycloak("{\n\"users\": 7}", WeakSecrets::Refuse).unwrap_err();
+    assert_eq!(error.position(), Position::Line(2));
+}
+
+#[test]
+fn formats_are_recognised_by_their_first_bytes() {
+    for (text, expected) in [
+        ("\u{feff}\n otpauth://totp/x?secret=AA", Some(Format::Uri)),
+        ("OTPAUTH-MIGRATION://offline?data=", Some(Format::Migration)),
+        ("# my tokens\notpauth://hotp/x", Some(Format::Uri)),
+        ("<?xml version=\"1.0\"?>", Some(Format::Pskc)),
+        ("<pskc:KeyContainer", Some(Format::Pskc)),
+        ("# users\nHOTP/T30 anna - 00", Some(Format::Liboath)),
+        ("GEZDGNBVGY3TQOJQ\n\" TOTP_AUTH\n", Some(Format::GooglePam)),
+        ("[{\"serial\": \"x\"", Some(Format::PrivacyIdea)),
+        ("gAAAAABn", Some(Format::PrivacyIdea)),
+        ("anna, T1, 00, totp, 6", Some(Format::PrivacyIdea)),
+        ("{\"realm\": \"x\"", Some(Format::Keycloak)),
+        ("[{\"type\": \"otp\"", Some(Format::Keycloak)),
+        ("", None),
+        ("hello", None),
+        ("\u{0}\u{1}", None),
+    ] {
+        assert_eq!(Format::detect(text.as_bytes()), expected, "{text:?}");
+    }
+    let options = Options { account: "anna".to_owned(), ..Options::default() };
+    let file = format!("{BASE32}\n\" TOTP_AUTH\n");
+    let records = open(file.as_bytes(), None, &options).unwrap();
+    assert_eq!(records.format(), Format::GooglePam);
+    assert_eq!(records.map(|record| record.unwrap().account).collect::<Vec<_>>(), ["anna"]);
+    let error = open("hello".as_bytes(), None, &options).unwrap_err();
+    assert_eq!(error.fault(), Fault::Format("a format that is recognised"));
+}
+
+#[test]
+fn neither_debug_nor_an_error_ever_shows_a_secret() {
+    let file = format!(
+        "otpauth://totp/Bank:anna?secret={BASE32}&issuer=Sparkasse\notpauth://totp/x?secret={BASE32}1\n"
+    );
+    let records: Vec<_> = open(file.as_bytes(), None, &Options::default()).unwrap().collect();
+    let record = records[0].as_ref().unwrap();
+    assert_eq!(record.issuer.as_deref(), Some("Sparkasse"));
+    assert!(record.warnings.contains(&Warning::ConflictingIssuer));
+    let shown = format!("{records:?}");
+    assert!(shown.contains("secret: Secret(20 bytes, redacted)"), "{shown}");
+    for form in [BASE32, HEX, "12345678901234567890", "MTIzNDU2Nzg5MDEyMzQ1Njc4OTA"] {
+        assert!(!shown.contains(form) && !records[1].as_ref().unwrap_err().to_string().contains(form));
+    }
+}
