@@ -203,7 +203,7 @@ fn hit_position(effort: Effort) -> Result<Measured, String> {
 
 fn batch<M: Mac + KeyInit + Clone>(effort: Effort, algorithm: HashAlgorithm) -> Result<Measured, String> {
     /// Attempts that are made and checked together.
-    const TOGETHER: usize = 512;
+    const TOGETHER: usize = 128;
     let count = effort.size(1_000_000, 100_000);
     let length = algorithm.output_len();
     let (mut ours, mut theirs) = (Vec::with_capacity(count), Vec::with_capacity(count));

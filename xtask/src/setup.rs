@@ -21,6 +21,11 @@ const PEERS: &[Peer] = &[
         needed_by: "HOTP and TOTP against another implementation",
     },
     Peer { program: "zbarimg", package: "zbar-tools", needed_by: "reading the enrolment QR code" },
+    Peer {
+        program: "rsvg-convert",
+        package: "librsvg2-bin",
+        needed_by: "turning the SVG of that QR code into pixels",
+    },
     Peer { program: "openssl", package: "openssl", needed_by: "verifying document signatures" },
     Peer { program: "valgrind", package: "valgrind", needed_by: "constant-time checks" },
     Peer { program: "python3", package: "python3", needed_by: "PyJWT and pyotp" },

@@ -157,9 +157,23 @@ impl<'a> Attempt<'a> for HotpAttempt<'a> {
 
 fn verify<'a>(attempts: &mut [impl Attempt<'a>]) {
     // Which hash a key has is public.
-    verify_with(attempts, |mac| if let CounterMac::Sha1(key) = mac { Some(key) } else { None });
-    verify_with(attempts, |mac| if let CounterMac::Sha256(key) = mac { Some(key) } else { None });
-    verify_with(attempts, |mac| if let CounterMac::Sha512(key) = mac { Some(key) } else { None });
+    let mut hashes = [false; 3];
+    for attempt in attempts.iter() {
+        match attempt.engine().mac {
+            CounterMac::Sha1(_) => hashes[0] = true,
+            CounterMac::Sha256(_) => hashes[1] = true,
+            CounterMac::Sha512(_) => hashes[2] = true,
+        }
+    }
+    if hashes[0] {
+        verify_with(attempts, |mac| if let CounterMac::Sha1(key) = mac { Some(key) } else { None });
+    }
+    if hashes[1] {
+        verify_with(attempts, |mac| if let CounterMac::Sha256(key) = mac { Some(key) } else { None });
+    }
+    if hashes[2] {
+        verify_with(attempts, |mac| if let CounterMac::Sha512(key) = mac { Some(key) } else { None });
+    }
 }
 
 /// The attempts whose keys have one hash.
