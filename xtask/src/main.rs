@@ -5,6 +5,7 @@ mod cargo_output;
 mod compare;
 mod dependencies;
 mod freestanding;
+mod fuzz;
 mod licences;
 mod manifests;
 mod process;
@@ -52,6 +53,11 @@ const COMMANDS: &[Command] = &[
         name: "compare",
         about: "the side-by-side table with peers (--json, --quick, --only PATTERN)",
         run: compare::command,
+    },
+    Command {
+        name: "fuzz",
+        about: "run the fuzz targets (--seconds N for all together, or one TARGET)",
+        run: fuzz::command,
     },
     Command {
         name: "structure",

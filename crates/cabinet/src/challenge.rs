@@ -4,7 +4,7 @@
 //! begin_login ──wrong──▶ rejected, charged            answer ──wrong──▶ open, one try less ──none left──▶ failed
 //!      │                                                │
 //!      ├─right, a factor is enrolled──▶ open ───────────┴──right──▶ answered (a session)
-//!      └─right, none is──▶ open for enrolment ──test code right──▶ answered
+//!      └─right, none is──▶ open for enrolment ──test code──▶ likewise: enrolled, or one try less
 //! ```
 
 use zamok_core::event::{Detail, EventKind};
@@ -14,32 +14,35 @@ use zamok_core::vault::{Transaction, spend};
 use zamok_core::wire::{Reader, Writer, hex};
 use zamok_core::{Error as CoreError, UnixTime};
 
-use crate::Cabinet;
-use crate::account::{self, AccountId, AccountRecord};
+use crate::account::{self, Account, AccountId, AccountRecord};
 use crate::error::Error;
 use crate::factor;
 use crate::name::Login;
 use crate::password::{Password, PasswordHash};
 use crate::session::{self, Session, SessionId};
+use crate::{Cabinet, flag};
 
 /// Sealed challenges, under their id.
 const CHALLENGES: Table = Table(35);
 
 /// The name that a client gives to one attempt at a challenge: 128 random bits. A client that lost the reply asks again
-/// with the same name, and gets the same answer without being charged again.
+/// with the same name while the challenge lives, and gets the same answer without being charged again. The code is not
+/// looked at then, so a name is drawn afresh for every attempt, and known to nobody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId(pub [u8; 16]);
 
-/// A challenge that waits for a code. Bound to one login; only [`Cabinet::begin_login`] makes one.
+/// A challenge that waits for a code, bound to one account. [`Cabinet::begin_login`] makes it; the id may travel to the
+/// client and back, and one that was made up is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Challenge {
-    /// Its id: 128 random bits, known to the client that began the login.
+    /// Its id: 128 random bits. Not a secret: the store and the journal name it.
     pub id: [u8; 16],
     /// When it ends.
     pub expires: UnixTime,
 }
 
-/// A right to enrol the first second factor. Only [`Cabinet::begin_login`] makes one.
+/// A right to enrol the first second factor, for as many wrong codes, and as many offers, as a challenge has tries. Only
+/// [`Cabinet::begin_login`] makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enrolment {
     pub(crate) id: [u8; 16],
@@ -66,12 +69,15 @@ pub(crate) enum Purpose {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Waiting, after so many wrong codes; the last attempt's name, to answer it again.
-    Open { wrong: u32, last: Option<RequestId> },
-    /// Answered by this request, with this session. An enrolment opens none.
+    /// Waiting, after so many wrong codes; the last attempt's name, to answer it again; at an enrolment, how often a
+    /// generator was offered.
+    Open { wrong: u32, last: Option<RequestId>, offers: u32 },
+    /// Answered by this request, with this session.
     Answered { request: RequestId, session: SessionId },
     /// Too many wrong codes.
     Failed,
+    /// An enrolment whose test code was right; it opens no session.
+    Enrolled,
 }
 
 /// A challenge as stored.
@@ -92,7 +98,7 @@ impl Cabinet {
     /// [`CoreError::Rejected`]; the vault's and the store's errors.
     pub fn begin_login(&self, login: &str, password: &Password) -> Result<Begun, Error> {
         // What cannot be a login is hashed and charged like a login that nobody has.
-        let login = Login::parse(login).unwrap_or_else(|_| Login::parse("-").expect("a hyphen is a login"));
+        let login = Login::parse(login).unwrap_or_else(|_| Login::nobody());
         for _ in 0..Self::PASSWORD_CHANGES {
             // The hash takes long, so it is computed between two looks at the account, of which the second decides.
             let stored = self.vault.transact(|tx| {
@@ -174,7 +180,7 @@ impl Cabinet {
             purpose,
             account: record.account.id,
             expires: tx.now().plus(lifetime),
-            state: State::Open { wrong: 0, last: None },
+            state: State::Open { wrong: 0, last: None, offers: 0 },
         };
         challenge.put(tx)?;
         let detail = Detail::new().with("challenge", hex(&challenge.id));
@@ -211,14 +217,16 @@ impl Cabinet {
         if challenge.purpose != Purpose::Login {
             return Ok(None);
         }
-        let wrong = match challenge.state {
+        match challenge.state {
+            // A lost reply is given again while the challenge lives: its names must not open the session for ever.
+            _ if tx.now() >= challenge.expires => return Ok(None),
             State::Answered { request: first, session } if first == request => {
                 return session::live(tx, session, &self.policy.session).map(Some);
             }
             State::Open { last: Some(last), .. } if last == request => return Ok(None),
-            State::Open { wrong, .. } if tx.now() < challenge.expires => wrong,
-            State::Open { .. } | State::Answered { .. } | State::Failed => return Ok(None),
-        };
+            State::Open { .. } => {}
+            State::Answered { .. } | State::Failed | State::Enrolled => return Ok(None),
+        }
         let account = account::load(tx, challenge.account)?.account;
         let Some(key) = factor::active_generator(tx, &account)? else { return Ok(None) };
         let verdict = match spend::verify(tx, key, code, &self.policy.generator.spend) {
@@ -235,16 +243,7 @@ impl Cabinet {
                 Ok(Some(session))
             }
             Verdict::Rejected => {
-                let wrong = wrong + 1;
-                let failed = wrong >= self.policy.challenge.tries;
-                challenge.state =
-                    if failed { State::Failed } else { State::Open { wrong, last: Some(request) } };
-                challenge.put(tx)?;
-                if failed {
-                    let detail =
-                        Detail::new().with("reason", "too many wrong codes").with("challenge", hex(&id));
-                    tx.event(EventKind::ChallengeRejected, Some(account.subject), &challenge.row(), &detail)?;
-                }
+                challenge.charge(tx, &account, Some(request), self.policy.challenge.tries)?;
                 Ok(None)
             }
         }
@@ -262,22 +261,47 @@ impl ChallengeRecord {
         RowKey::new(CHALLENGES, self.id)
     }
 
+    /// Takes one try from an open challenge, and ends it with the last one.
+    pub(crate) fn charge(
+        &mut self,
+        tx: &mut Transaction<'_>,
+        account: &Account,
+        request: Option<RequestId>,
+        tries: u32,
+    ) -> Result<(), Error> {
+        let State::Open { wrong, offers, .. } = self.state else { return Ok(()) };
+        let wrong = wrong.saturating_add(1);
+        let failed = wrong >= tries;
+        self.state = if failed { State::Failed } else { State::Open { wrong, last: request, offers } };
+        self.put(tx)?;
+        if failed {
+            let detail =
+                Detail::new().with("reason", "too many wrong codes").with("challenge", hex(&self.id));
+            tx.event(EventKind::ChallengeRejected, Some(account.subject), &self.row(), &detail)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
         let mut writer = Writer::new();
         writer.u8(1).raw(&self.id).u8(self.purpose as u8).raw(&self.account.0).u64(self.expires.0);
         match self.state {
-            State::Open { wrong, last } => {
+            State::Open { wrong, last, offers } => {
                 writer
                     .u8(1)
                     .u32(wrong)
                     .u8(u8::from(last.is_some()))
-                    .raw(&last.map_or([0; 16], |last| last.0));
+                    .raw(&last.map_or([0; 16], |last| last.0))
+                    .u32(offers);
             }
             State::Answered { request, session } => {
                 writer.u8(2).raw(&request.0).raw(&session.0);
             }
             State::Failed => {
                 writer.u8(3);
+            }
+            State::Enrolled => {
+                writer.u8(4);
             }
         }
         Ok(tx.put_record(&self.row(), &[], writer.as_slice())?)
@@ -307,12 +331,13 @@ impl ChallengeRecord {
         let state = match reader.u8()? {
             1 => {
                 let wrong = reader.u32()?;
-                let known = reader.u8()? == 1;
+                let known = flag(&mut reader)?;
                 let last = RequestId(reader.array()?);
-                State::Open { wrong, last: known.then_some(last) }
+                State::Open { wrong, last: known.then_some(last), offers: reader.u32()? }
             }
             2 => State::Answered { request: RequestId(reader.array()?), session: SessionId(reader.array()?) },
             3 => State::Failed,
+            4 => State::Enrolled,
             _ => return Err(CoreError::Refused),
         };
         reader.end()?;

@@ -1,9 +1,9 @@
 //! Signed documents (R37, R38): a detached signature by the account's own key, made in a live session.
 
-use zamok_core::UnixTime;
 use zamok_core::signature::{Signature, VerifyingKey};
 use zamok_core::store::EntryId;
-use zamok_core::vault::{Purpose, signing};
+use zamok_core::vault::{KeyState, Purpose, signing};
+use zamok_core::{Error as CoreError, UnixTime};
 
 use crate::Cabinet;
 use crate::account;
@@ -44,9 +44,17 @@ impl Cabinet {
     /// The public key that checks an account's documents.
     ///
     /// # Errors
-    /// [`zamok_core::Error::Rejected`] when no account has this login; the vault's and the store's.
+    /// [`CoreError::Rejected`] when no account has this login; [`CoreError::KeyState`] when the key is compromised or
+    /// destroyed; the vault's and the store's.
     pub fn document_key(&self, login: &str) -> Result<VerifyingKey, Error> {
         let account = self.account_by_login(login)?;
-        self.vault.transact(|tx| Ok(signing::public_key(tx, account.document_key)?.1))
+        self.vault.transact(|tx| {
+            let (info, key) = signing::public_key(tx, account.document_key)?;
+            // Others may sign with it, too: a signature by it proves nothing.
+            if info.state == KeyState::Compromised {
+                return Err(CoreError::KeyState(info.state).into());
+            }
+            Ok(key)
+        })
     }
 }

@@ -9,11 +9,10 @@ use zamok_core::vault::one_time::{MovingFactor, OtpParameters};
 use zamok_core::vault::{KeyId, KeyState, Transaction, keys, one_time, spend};
 use zamok_core::wire::{Reader, Writer};
 
-use crate::Cabinet;
 use crate::account::{self, Account, AccountId};
-use crate::challenge::{ChallengeRecord, Enrolment, Purpose, RequestId, State};
+use crate::challenge::{ChallengeRecord, Enrolment, Purpose, State};
 use crate::error::Error;
-use crate::session::SessionId;
+use crate::{Cabinet, flag};
 
 /// Sealed factor records, under their id.
 const FACTORS: Table = Table(36);
@@ -43,11 +42,17 @@ impl Cabinet {
     /// is destroyed.
     ///
     /// # Errors
-    /// [`CoreError::Rejected`] when the enrolment has ended; [`Error::FactorExists`]; the vault's and the store's.
+    /// [`CoreError::Rejected`] when the enrolment has ended, or has offered as often as it may;
+    /// [`Error::FactorExists`]; the vault's and the store's.
     pub fn offer_generator(&self, enrolment: &Enrolment) -> Result<Offer, Error> {
         self.vault.transact(|tx| {
-            let (_, mut record) = self.open_enrolment(tx, enrolment)?;
-            let mut kept = Vec::new();
+            let (mut challenge, mut record) = self.open_enrolment(tx, enrolment)?;
+            // One hashed password does not buy keys and entries of the journal without end.
+            match &mut challenge.state {
+                State::Open { offers, .. } if *offers < self.policy.challenge.tries => *offers += 1,
+                _ => return Err(CoreError::Rejected.into()),
+            }
+            challenge.put(tx)?;
             for id in &record.account.factors {
                 let factor = Factor::load(tx, *id, record.account.id)?;
                 if factor.active {
@@ -70,8 +75,7 @@ impl Cabinet {
             let uri = one_time::provision(tx, key, &self.issuer, &account.login)?;
             let factor = Factor { id: FactorId(tx.env().random()), account: account.id, key, active: false };
             factor.put(tx)?;
-            kept.push(factor.id);
-            account.factors = kept;
+            account.factors = vec![factor.id];
             account::put(tx, account, &record.password)?;
             let detail = Detail::new().with("factor", "generator");
             tx.event(EventKind::FactorOffered, Some(account.subject), &factor.id.row(), &detail)?;
@@ -82,8 +86,8 @@ impl Cabinet {
     /// Ends an enrolment with the test code: when it is right, the generator counts from now on, and the code is spent.
     ///
     /// # Errors
-    /// [`CoreError::Rejected`] for a wrong code or an enrolment that has ended; [`Error::NothingOffered`]; the
-    /// vault's and the store's.
+    /// [`CoreError::Rejected`] for a wrong code or an enrolment that has ended; [`Error::NothingOffered`];
+    /// [`Error::FactorExists`]; the vault's and the store's.
     pub fn confirm_generator(&self, enrolment: &Enrolment, code: &str) -> Result<(), Error> {
         let verdict = self.vault.transact(|tx| {
             let (mut challenge, mut record) = self.open_enrolment(tx, enrolment)?;
@@ -104,12 +108,12 @@ impl Cabinet {
                 // A new factor is a new epoch: sessions that were opened with less are over.
                 record.account.epoch += 1;
                 account::put(tx, &record.account, &record.password)?;
-                challenge.state =
-                    State::Answered { request: RequestId([0; 16]), session: SessionId([0; 16]) };
+                challenge.state = State::Enrolled;
                 challenge.put(tx)?;
                 tx.event(EventKind::FactorEnrolled, subject, &id.row(), &detail)?;
             } else {
                 tx.event(EventKind::FactorTestFailed, subject, &id.row(), &detail)?;
+                challenge.charge(tx, &record.account, None, self.policy.challenge.tries)?;
             }
             Ok(verdict)
         })?;
@@ -160,7 +164,7 @@ impl Factor {
             id: FactorId(reader.array()?),
             account: AccountId(reader.array()?),
             key: KeyId(reader.array()?),
-            active: reader.u8()? == 1,
+            active: flag(&mut reader)?,
         };
         reader.end()?;
         if factor.id == id && factor.account == account { Ok(factor) } else { Err(CoreError::Refused.into()) }

@@ -18,6 +18,7 @@ mod session;
 use std::sync::Arc;
 
 use zamok_core::vault::KeyId;
+use zamok_core::wire::Reader;
 use zamok_host::Vault;
 
 pub use account::{Account, AccountId};
@@ -25,7 +26,6 @@ pub use challenge::{Begun, Challenge, Enrolment, RequestId};
 pub use document::SignedDocument;
 pub use error::Error;
 pub use factor::Offer;
-
 pub use password::Password;
 pub use policy::{ChallengePolicy, GeneratorPolicy, PasswordPolicy, Policy, SessionPolicy};
 pub use session::{Session, SessionId};
@@ -37,6 +37,15 @@ pub struct Cabinet {
     policy: Policy,
     issuer: String,
     token_key: KeyId,
+}
+
+/// A flag of a sealed body: what is neither 0 nor 1 was not written here.
+fn flag(reader: &mut Reader<'_>) -> Result<bool, zamok_core::Error> {
+    match reader.u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(zamok_core::Error::Refused),
+    }
 }
 
 impl Cabinet {

@@ -24,6 +24,11 @@ impl Login {
         Ok(Self(normal.into_owned()))
     }
 
+    /// What stands for a text that is no login. Nobody can have it: it is no login either.
+    pub(crate) const fn nobody() -> Self {
+        Self(String::new())
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

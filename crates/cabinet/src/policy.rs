@@ -52,7 +52,7 @@ pub struct GeneratorPolicy {
 pub struct ChallengePolicy {
     /// Lifetime.
     pub lifetime: u64,
-    /// Wrong codes that end it.
+    /// Wrong codes that end it; an enrolment shows as many offers.
     pub tries: u32,
     /// Lifetime of an enrolment, from the right password to the test code.
     pub enrolment: u64,

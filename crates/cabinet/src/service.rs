@@ -25,7 +25,8 @@ impl Cabinet {
     /// Makes the cabinet of a new vault. `issuer` is the service's name, as authenticator apps and tokens show it.
     ///
     /// # Errors
-    /// [`Error::IssuerUnusable`]; [`CoreError::VaultExists`] when the vault has a cabinet; the vault's and the store's.
+    /// [`Error::IssuerUnusable`]; [`Error::ProfileUnknown`]; [`CoreError::VaultExists`] when the vault has a cabinet; the
+    /// vault's and the store's.
     pub fn create(vault: Arc<Vault>, issuer: &str, policy: Policy) -> Result<Self, Error> {
         // What apps show before the colon of a label cannot hold one, nor anything that a terminal would obey.
         let usable = !issuer.is_empty()
@@ -35,6 +36,8 @@ impl Cabinet {
         if !usable {
             return Err(Error::IssuerUnusable);
         }
+        // It would be made, and never opened again.
+        Policy::named(policy.profile).ok_or(Error::ProfileUnknown)?;
         let token_key = vault.transact(|tx| {
             if load(tx)?.is_some() {
                 return Err(Error::Core(CoreError::VaultExists));
@@ -51,7 +54,8 @@ impl Cabinet {
     /// Longest name of a service, in bytes.
     const LONGEST_ISSUER: usize = 128;
 
-    /// Opens the cabinet of a vault, under the profile of policy with which it was made.
+    /// Opens the cabinet of a vault, under the named profile of policy with which it was made. Numbers that were changed in
+    /// a profile are not kept: [`Cabinet::with_policy`] sets them again.
     ///
     /// # Errors
     /// [`CoreError::NoVault`] when the vault has no cabinet; [`CoreError::Refused`] when its row was altered;

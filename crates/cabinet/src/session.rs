@@ -6,15 +6,16 @@ use zamok_core::vault::Transaction;
 use zamok_core::wire::{Reader, Writer, hex};
 use zamok_core::{Error as CoreError, UnixTime};
 
-use crate::Cabinet;
 use crate::account::{self, Account, AccountId};
 use crate::error::Error;
 use crate::policy::SessionPolicy;
+use crate::{Cabinet, flag};
 
 /// Sealed sessions, under their id.
 const SESSIONS: Table = Table(37);
 
-/// The id of a session: 128 random bits. Tokens name it; it alone opens nothing.
+/// The id of a session: 128 random bits. Not a secret: tokens, the store and the journal name it. A service takes it from
+/// a token that it has verified, or from its own memory, and never from a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId(pub [u8; 16]);
 
@@ -54,7 +55,7 @@ impl Cabinet {
     /// Ends a session, journalled with the reason. Ending it twice is no error.
     ///
     /// # Errors
-    /// The vault's and the store's.
+    /// [`Error::SessionEnded`] for one that never was; the vault's and the store's.
     pub fn end_session(&self, id: SessionId, reason: &str) -> Result<(), Error> {
         self.vault.transact(|tx| {
             let mut session = load(tx, id)?;
@@ -148,7 +149,7 @@ fn load(tx: &mut Transaction<'_>, id: SessionId) -> Result<Session, Error> {
         expires: UnixTime(reader.u64()?),
         last_used: UnixTime(reader.u64()?),
         challenge: reader.array()?,
-        ended: reader.u8()? != 0,
+        ended: flag(&mut reader)?,
     };
     reader.end()?;
     if session.id == id { Ok(session) } else { Err(CoreError::Refused.into()) }

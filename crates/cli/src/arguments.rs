@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    check_proof::CheckProof, doctor::Doctor, enrol::Enrol, init::Init, journal::Journal, jwks::Jwks,
-    login::Login, logout::Logout, register::Register, sign::Sign, verify::Verify, why::Why,
+    check_proof::CheckProof, convert::Convert, doctor::Doctor, enrol::Enrol, import::Import, init::Init,
+    journal::Journal, jwks::Jwks, login::Login, logout::Logout, register::Register, sign::Sign,
+    verify::Verify, why::Why,
 };
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -88,6 +89,8 @@ pub(crate) enum Command {
     Journal(Journal),
     CheckProof(CheckProof),
     Jwks(Jwks),
+    Import(Import),
+    Convert(Convert),
     Why(Why),
     Doctor(Doctor),
 }
@@ -105,6 +108,8 @@ impl Command {
             Self::Journal(_) => "journal",
             Self::CheckProof(_) => "check-proof",
             Self::Jwks(_) => "jwks",
+            Self::Import(_) => "import",
+            Self::Convert(_) => "convert",
             Self::Why(_) => "why",
             Self::Doctor(_) => "doctor",
         }

@@ -12,6 +12,7 @@ mod opening;
 mod output;
 mod qr;
 mod secrets;
+mod transfer;
 
 use std::process::ExitCode;
 

@@ -60,7 +60,7 @@ impl PlainHotp {
         };
         self.next = chosen + 1;
         self.burned.extend(fresh);
-        self.burned.retain(|step| *step >= chosen + 1);
+        self.burned.retain(|step| *step > chosen);
         (Some(narrow(chosen)), Reason::Accepted)
     }
 

@@ -333,3 +333,14 @@ fn no_text_makes_the_reader_panic() {
     });
     outcome.unwrap();
 }
+
+#[test]
+fn colons_where_issuers_put_them_survive_being_written() {
+    for label in ["/:a:b?", "/a:b:c?", "/:?issuer=x:y&", "/b:c?issuer=x:y&", "/a?issuer=x%3Ay&"] {
+        let uri = format!("otpauth://totp{label}secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+        let Ok(read) = OtpUri::parse(&uri) else { continue };
+        let again = OtpUri::parse(read.to_uri().as_str()).unwrap();
+        assert_eq!((again.issuer(), again.account()), (read.issuer(), read.account()), "{label}");
+    }
+    assert!(OtpUri::parse("otpauth://totp/:a:b?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").is_ok());
+}

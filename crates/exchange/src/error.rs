@@ -58,6 +58,13 @@ impl ExchangeError {
         Self { fault, position, scope: Scope::File }
     }
 
+    /// An error of a record that has left its file: whoever takes it in or writes it found it unfit. Records are
+    /// counted from 1.
+    #[must_use]
+    pub const fn of_record(fault: Fault, number: u64) -> Self {
+        Self::entry(fault, Position::Entry(number))
+    }
+
     /// What is wrong.
     #[must_use]
     pub const fn fault(self) -> Fault {
@@ -159,6 +166,9 @@ pub enum Fault {
     /// The key's policy does not allow one-time passwords.
     #[error("the key's policy does not allow one-time passwords")]
     PolicyUsage,
+    /// The key has expired, or has not begun, by its policy.
+    #[error("the key has expired or has not begun, by its issuer's policy")]
+    PolicyDates,
     /// A part of several is missing.
     #[error("part {index} of {parts} is missing")]
     PartMissing {
@@ -213,6 +223,7 @@ impl Fault {
             Self::PartsMixed => 721,
             Self::NotOneTime => 722,
             Self::Unrepresentable(_) => 723,
+            Self::PolicyDates => 724,
             Self::Token(error) => error.code(),
         }
     }

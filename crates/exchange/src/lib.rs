@@ -17,6 +17,7 @@ mod record;
 mod source;
 mod text;
 mod uri;
+mod vault;
 
 pub use error::{ExchangeError, Fault, Position, Scope};
 pub use format::{Format, Options, Records, open};

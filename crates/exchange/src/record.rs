@@ -183,12 +183,12 @@ impl TokenPolicy {
     /// Whether the token may be used at a moment, for its kind of codes.
     ///
     /// # Errors
-    /// [`Fault::PolicyUsage`] when the usages leave it out, or when it has expired or has not begun.
+    /// [`Fault::PolicyUsage`] when the usages leave it out; [`Fault::PolicyDates`] when it has expired or has not begun.
     pub fn check(&self, kind: &TokenKind, now: UnixTime) -> Result<(), Fault> {
         self.allows(kind)?;
         let early = self.start.is_some_and(|start| now < start);
         let late = self.expiry.is_some_and(|expiry| now > expiry);
-        if early || late { Err(Fault::PolicyUsage) } else { Ok(()) }
+        if early || late { Err(Fault::PolicyDates) } else { Ok(()) }
     }
 
     /// Whether the usages include this kind of codes.

@@ -113,7 +113,8 @@ fn parts_are_put_together_in_any_order() {
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
         let mut migration = Migration::new();
         for index in order {
-            assert!(migration.missing().contains(&(index as u32 + 1)) || migration.missing().is_empty());
+            let number = u32::try_from(index).unwrap() + 1;
+            assert!(migration.missing().contains(&number) || migration.missing().is_empty());
             migration.add(&parts[index]).unwrap();
             migration.add(&parts[index]).unwrap();
         }

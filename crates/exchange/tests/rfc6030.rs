@@ -184,7 +184,7 @@ fn figure_10_is_four_keys_with_dates_that_are_kept() {
     let policy = &records[0].policy;
     assert!(policy.check(&records[0].kind, UnixTime(1_147_000_000)).is_ok());
     for outside in [1_146_441_599, 1_149_033_601] {
-        assert_eq!(policy.check(&records[0].kind, UnixTime(outside)), Err(Fault::PolicyUsage));
+        assert_eq!(policy.check(&records[0].kind, UnixTime(outside)), Err(Fault::PolicyDates));
     }
 }
 

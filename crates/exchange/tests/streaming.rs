@@ -37,13 +37,13 @@ impl Read for Container {
             self.ready.clear();
             self.place = 0;
             if self.next < self.count {
-                write!(
+                writeln!(
                     self.ready,
                     "<KeyPackage><DeviceInfo><Manufacturer>M</Manufacturer><SerialNo>{0:012}</SerialNo></DeviceInfo>\
                      <Key Id=\"{0:012}\" Algorithm=\"urn:ietf:params:xml:ns:keyprov:pskc:totp\"><Issuer>I</Issuer>\
                      <AlgorithmParameters><ResponseFormat Length=\"6\" Encoding=\"DECIMAL\"/></AlgorithmParameters><Data><Secret>\
                      <PlainValue>MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=</PlainValue></Secret><TimeInterval><PlainValue>30</PlainValue>\
-                     </TimeInterval></Data><Policy><KeyUsage>OTP</KeyUsage></Policy></Key></KeyPackage>\n",
+                     </TimeInterval></Data><Policy><KeyUsage>OTP</KeyUsage></Policy></Key></KeyPackage>",
                     self.next
                 )?;
             } else if self.next == self.count {
@@ -78,7 +78,8 @@ fn child_that_reads_a_container() {
         found += 1;
     }
     assert_eq!(found, count);
-    println!("peak={} seconds={:.1}", peak(), began.elapsed().as_secs_f64());
+    let seconds = began.elapsed().as_secs_f64();
+    writeln!(std::io::stdout().lock(), "peak={} seconds={seconds:.1}", peak()).unwrap();
 }
 
 fn child(count: u32) -> u64 {
@@ -90,7 +91,7 @@ fn child(count: u32) -> u64 {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     let told = text.lines().find_map(|line| line.split_once("peak=")).expect(&text).1;
-    println!("{count} tokens: peak KiB, seconds: {told}");
+    let _ = writeln!(std::io::stderr(), "{count} tokens: peak KiB, seconds: {told}");
     told.split(' ').next().unwrap().parse().unwrap()
 }
 

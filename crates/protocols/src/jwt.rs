@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use zamok_cabinet::{Cabinet, Error, Session, SessionId};
 use zamok_core::Error as CoreError;
 use zamok_core::signature::VerifyingKey;
-use zamok_core::vault::{Purpose, Transaction, signing};
+use zamok_core::vault::{KeyState, Purpose, Transaction, signing};
 use zamok_core::wire::hex;
 
 const ALGORITHM: &str = "ES256";
@@ -80,7 +80,7 @@ impl<'a> AccessTokens<'a> {
         self.cabinet.vault().transact(|tx| {
             let now = tx.now();
             let identifier: [u8; 16] = tx.env().random();
-            let header = Header { alg: ALGORITHM.into(), typ: TYPE.into(), kid: self.key_name(tx)? };
+            let header = Header { alg: ALGORITHM.into(), typ: TYPE.into(), kid: self.key(tx)?.0 };
             let claims = Claims {
                 iss: self.cabinet.issuer().into(),
                 sub: session.account.to_string(),
@@ -103,7 +103,8 @@ impl<'a> AccessTokens<'a> {
     ///
     /// # Errors
     /// [`CoreError::Rejected`] for anything but an unexpired token of this cabinet for this audience;
-    /// [`Error::SessionEnded`] when its session is over; the vault's and the store's.
+    /// [`Error::SessionEnded`] when its session is over; [`CoreError::KeyState`] when the token key was put aside; the
+    /// vault's and the store's.
     pub fn verify(&self, token: &str) -> Result<Session, Error> {
         let (header, claims) = self.open(token)?;
         let now = self.cabinet.vault().now();
@@ -130,8 +131,7 @@ impl<'a> AccessTokens<'a> {
         let (signed, signature) = token.rsplit_once('.').ok_or_else(rejected)?;
         let (header, claims) = signed.split_once('.').ok_or_else(rejected)?;
         let parsed: Header = decode(header)?;
-        let (name, key) =
-            self.cabinet.vault().transact(|tx| Ok::<_, Error>((self.key_name(tx)?, self.key(tx)?)))?;
+        let (name, key) = self.cabinet.vault().transact(|tx| self.key(tx))?;
         if parsed.alg != ALGORITHM || parsed.kid != name {
             return Err(rejected());
         }
@@ -145,7 +145,7 @@ impl<'a> AccessTokens<'a> {
     /// # Errors
     /// The vault's and the store's.
     pub fn public_key_pem(&self) -> Result<String, Error> {
-        self.cabinet.vault().transact(|tx| Ok(self.key(tx)?.to_spki_pem()))
+        self.cabinet.vault().transact(|tx| Ok(self.key(tx)?.1.to_spki_pem()))
     }
 
     /// The public key as a JWK set (RFC 7517 §5).
@@ -154,8 +154,9 @@ impl<'a> AccessTokens<'a> {
     /// The vault's and the store's.
     pub fn jwks(&self) -> Result<String, Error> {
         self.cabinet.vault().transact(|tx| {
-            let kid = self.key_name(tx)?;
-            let VerifyingKey::P256(key) = self.key(tx)? else { return Err(CoreError::KeyKind.into()) };
+            let (kid, VerifyingKey::P256(key)) = self.key(tx)? else {
+                return Err(CoreError::KeyKind.into());
+            };
             let (x, y) = key.coordinates();
             let [x, y] = [x, y].map(|coordinate| Base64UrlUnpadded::encode_string(&coordinate));
             let jwk = Jwk { kty: "EC", crv: "P-256", r#use: "sig", alg: ALGORITHM, kid, x, y };
@@ -163,15 +164,15 @@ impl<'a> AccessTokens<'a> {
         })
     }
 
-    fn key(&self, tx: &mut Transaction<'_>) -> Result<VerifyingKey, Error> {
-        Ok(signing::public_key(tx, self.cabinet.token_key())?.1)
-    }
-
-    /// The key's name in tokens: the first half of the SHA-256 of its public key, so that it says nothing of the vault.
-    fn key_name(&self, tx: &mut Transaction<'_>) -> Result<String, Error> {
-        let (info, _) = signing::public_key(tx, self.cabinet.token_key())?;
+    /// The key of tokens with its name there: the first half of the SHA-256 of its public key, so that it says nothing of
+    /// the vault. What was suspended or compromised vouches for nobody.
+    fn key(&self, tx: &mut Transaction<'_>) -> Result<(String, VerifyingKey), Error> {
+        let (info, key) = signing::public_key(tx, self.cabinet.token_key())?;
+        if !matches!(info.state, KeyState::Active | KeyState::Deactivated) {
+            return Err(CoreError::KeyState(info.state).into());
+        }
         let digest = info.public_key.ok_or(CoreError::KeyKind)?;
-        Ok(hex(&digest[..16]))
+        Ok((hex(&digest[..16]), key))
     }
 }
 

@@ -8,6 +8,7 @@ use zamok_cabinet::{Begun, Cabinet, Error, Password, Policy, RequestId, Session}
 use zamok_core::otp::{OtpUri, Totp, TotpParameters};
 use zamok_core::store::MemoryStore;
 use zamok_core::vault::slot::Argon2Cost;
+use zamok_core::vault::{KeyState, keys};
 use zamok_core::{Error as CoreError, UnixTime};
 use zamok_host::{ManualClock, Options, Passphrase, Vault};
 use zamok_protocols::jwt::AccessTokens;
@@ -184,4 +185,23 @@ fn the_key_set_names_the_key_that_signed() {
     assert_eq!(set["keys"][0]["kid"], header["kid"]);
     assert_eq!(set["keys"][0]["crv"], "P-256");
     assert!(set["keys"][0].get("d").is_none(), "nothing private");
+}
+
+#[test]
+fn a_token_key_that_was_put_aside_or_stolen_vouches_for_nobody() {
+    for state in [KeyState::Suspended, KeyState::Compromised] {
+        let house = house();
+        let tokens = AccessTokens::new(&house.cabinet, "https://bank.example");
+        let token = tokens.issue(&house.session).unwrap();
+        house
+            .cabinet
+            .vault()
+            .transact(|tx| keys::change_state(tx, house.cabinet.token_key(), state, "it leaked"))
+            .unwrap_or_else(|error: CoreError| panic!("{error}"));
+        let refused = Error::Core(CoreError::KeyState(state));
+        assert_eq!(tokens.verify(&token), Err(refused));
+        assert_eq!(tokens.issue(&house.session), Err(refused));
+        assert_eq!(tokens.jwks(), Err(refused));
+        assert_eq!(tokens.public_key_pem(), Err(refused));
+    }
 }

@@ -13,7 +13,7 @@ pub use zamok_cabinet::{
 pub use zamok_core::vault::slot::{Argon2Cost, UnlockPolicy};
 pub use zamok_core::{Error as CoreError, UnixTime, event, hash, otp, secret, signature, store};
 pub use zamok_host::{
-    Clock, LockedMemory, ManualClock, MemoryStatus, Options, Passphrase, SystemClock, Vault,
+    Clock, LockedMemory, ManualClock, MemoryStatus, Options, OsRandom, Passphrase, SystemClock, Vault,
 };
 pub use zamok_protocols::jwt::AccessTokens;
 

@@ -1,8 +1,10 @@
 //! The commands, one file each.
 
 pub(crate) mod check_proof;
+pub(crate) mod convert;
 pub(crate) mod doctor;
 pub(crate) mod enrol;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod journal;
 pub(crate) mod jwks;
@@ -31,6 +33,8 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         Command::Journal(journal) => journal.run(shared, output),
         Command::Jwks(jwks) => jwks.run(shared, output),
         Command::CheckProof(check_proof) => check_proof.run(output),
+        Command::Import(import) => import.run(shared, output),
+        Command::Convert(convert) => convert.run(output),
         Command::Why(why) => why.run(shared, output),
         Command::Doctor(doctor) => doctor.run(shared, output),
     }

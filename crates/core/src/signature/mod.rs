@@ -1,4 +1,4 @@
-//! Digital signatures: one file for each algorithm, behind [`SigningKey`] and [`VerifyingKey`].
+//! Digital signatures: one file for each algorithm, behind `SigningKey` and [`VerifyingKey`].
 //!
 //! Private keys exist only inside a vault; what leaves are signatures and public keys.
 

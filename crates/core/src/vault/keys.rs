@@ -1,7 +1,7 @@
 //! Keys: their attributes, their sealed record, their life (NIST SP 800-57 part 1).
 //!
 //! Attributes stand in the record's header, authenticated; label and key material are sealed. Nothing here hands out
-//! key material: the modules beside it compute with a [`KeyRecord`] and drop it.
+//! key material: the modules beside it compute with a `KeyRecord` and drop it.
 
 use alloc::string::String;
 use alloc::vec::Vec;

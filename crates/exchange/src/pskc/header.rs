@@ -101,7 +101,16 @@ pub(super) struct Opener {
 
 impl Opener {
     pub(super) fn new(given: PskcKey, limit: u32) -> Self {
-        Self { given, limit, is_declared: false, is_protected: false, derivation: None, mac: None, key: None, mac_key: None }
+        Self {
+            given,
+            limit,
+            is_declared: false,
+            is_protected: false,
+            derivation: None,
+            mac: None,
+            key: None,
+            mac_key: None,
+        }
     }
 
     /// Takes the container's `EncryptionKey`.

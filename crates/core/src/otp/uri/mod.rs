@@ -206,8 +206,10 @@ impl OtpUri {
             OtpKind::Hotp { .. } => "otpauth://hotp/",
             OtpKind::Totp { .. } => "otpauth://totp/",
         });
-        if let Some(issuer) = &self.issuer {
-            escape(issuer, &mut text);
+        // A label is read up to its first colon: an issuer that holds one stands in the query alone.
+        let prefix = self.issuer.as_deref().filter(|issuer| !issuer.contains(':'));
+        escape(prefix.unwrap_or_default(), &mut text);
+        if prefix.is_some() || self.account.contains(':') {
             text.push(':');
         }
         escape(&self.account, &mut text);

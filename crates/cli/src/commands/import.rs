@@ -1,0 +1,186 @@
+//! `zamok import`: tokens of other programs into the vault, each an active key that is marked as not made here.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+use zamok::{CoreError, UnixTime, Zamok};
+use zamok_exchange::{ExchangeError, Fault, Scope, TokenRecord};
+
+use crate::arguments::Shared;
+use crate::failure::{Exit, Failure};
+use crate::opening;
+use crate::output::Output;
+use crate::transfer::{Progress, Source, Told};
+
+/// Take the tokens of a file into the vault: otpauth URIs, Google Authenticator's export, PSKC, liboath, and others.
+///
+/// The file is read twice: first to see that it can be read to its end, then to take its tokens in, some at a time in one
+/// commit each. Running it again takes them in again. There is no export from a vault; `zamok convert` goes from file to file.
+#[derive(Args, Debug)]
+pub(crate) struct Import {
+    /// The file.
+    file: PathBuf,
+    #[command(flatten)]
+    source: Source,
+    /// Only tell what would be taken in.
+    #[arg(long)]
+    dry_run: bool,
+    /// Take nothing in when anything is wrong with any entry.
+    #[arg(long)]
+    strict: bool,
+    /// Take in tokens that have expired, or have not begun, by the policy of their issuer.
+    #[arg(long)]
+    ignore_dates: bool,
+}
+
+/// Tokens in one commit.
+const BATCH: usize = 64;
+/// Errors, and tokens, that programs are told one by one; the counts are whole.
+const LISTED: usize = 10_000;
+
+impl Import {
+    pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        let keys = self.source.keys(output)?;
+        let mut tally = Tally::default();
+        // The first reading: nothing of a file that ends in the middle is taken in.
+        let now = zamok::Clock::now(&zamok::SystemClock);
+        for (number, record) in (1..).zip(self.source.open(&self.file, &keys, output)?.records) {
+            match self.examined(number, record, now) {
+                Ok(record) => {
+                    if self.dry_run {
+                        output.line(described(&record))?;
+                        tally.list(json!({"token": record.label(), "kind": record.kind.name()}));
+                    }
+                    tally.found += 1;
+                }
+                Err(error) if error.scope() == Scope::File => return Err(Told(error, &self.file).into()),
+                Err(error) => tally.error(&error, output),
+            }
+        }
+        if self.strict && tally.errors > 0 {
+            let message = format!("{} entries are wrong, and nothing was taken in", tally.errors);
+            return Err(Failure::file(message).hint("without --strict the others are taken in"));
+        }
+        if !self.dry_run && tally.found > 0 {
+            opening::with_vault(shared, output, |zamok| self.take_in(zamok, &keys, &mut tally, output))?;
+        }
+        tally.tell(self.dry_run, output)
+    }
+
+    fn take_in(
+        &self,
+        zamok: &Zamok,
+        keys: &zamok_exchange::Options,
+        tally: &mut Tally,
+        output: &Output,
+    ) -> Result<(), Failure> {
+        let now = zamok.vault().now();
+        let opened = self.source.open(&self.file, keys, output)?;
+        let mut progress = Progress::new(&opened, output);
+        let mut records =
+            (1..).zip(opened.records).map(|(number, record)| self.examined(number, record, now));
+        loop {
+            let mut batch = Vec::with_capacity(BATCH);
+            for record in records.by_ref() {
+                match record {
+                    Ok(record) => batch.push(record),
+                    Err(error) if error.scope() == Scope::File => return Err(Told(error, &self.file).into()),
+                    // Told at the first reading.
+                    Err(_) => {}
+                }
+                if batch.len() == BATCH {
+                    break;
+                }
+            }
+            if batch.is_empty() {
+                return Ok(());
+            }
+            let ids = zamok.vault().transact(|tx| {
+                let taken = batch.iter().map(|record| match record.import(tx, None) {
+                    Err(Fault::Token(error)) => Err(error),
+                    // What does not fit was left out before.
+                    Err(_) => Err(CoreError::KeyKind),
+                    Ok(id) => Ok(id),
+                });
+                taken.collect::<Result<Vec<_>, CoreError>>()
+            })?;
+            tally.imported += ids.len();
+            for (record, id) in batch.iter().zip(&ids) {
+                if !output.is_terminal() {
+                    output.line(format!("{id} {}", record.label()))?;
+                }
+                tally.list(
+                    json!({"key": id.to_string(), "token": record.label(), "kind": record.kind.name()}),
+                );
+            }
+            progress.advance(tally.imported);
+        }
+    }
+
+    /// Whether the vault has room for it, and its issuer's policy allows it now.
+    fn examined(
+        &self,
+        number: u64,
+        record: Result<TokenRecord, ExchangeError>,
+        now: UnixTime,
+    ) -> Result<TokenRecord, ExchangeError> {
+        let record = record?;
+        let fits = record
+            .fits_vault()
+            .and_then(|()| if self.ignore_dates { Ok(()) } else { record.policy.check(&record.kind, now) });
+        match fits {
+            Ok(()) => Ok(record),
+            Err(fault) => Err(ExchangeError::of_record(fault, number)),
+        }
+    }
+}
+
+/// A token on one line: no secret.
+fn described(record: &TokenRecord) -> String {
+    let kind = &record.kind;
+    let mut line =
+        format!("{} {} digits {}: {}", kind.name(), kind.digits(), kind.algorithm(), record.label());
+    for warning in &record.warnings {
+        line.push_str("; ");
+        line.push_str(warning.text());
+    }
+    line
+}
+
+#[derive(Default)]
+struct Tally {
+    found: usize,
+    imported: usize,
+    errors: usize,
+    listed: Vec<Value>,
+    told: Vec<Value>,
+}
+
+impl Tally {
+    fn list(&mut self, value: Value) {
+        if self.listed.len() < LISTED {
+            self.listed.push(value);
+        }
+    }
+
+    fn error(&mut self, error: &ExchangeError, output: &Output) {
+        self.errors += 1;
+        if self.told.len() < LISTED {
+            output.remark(format!("left out: {error}"));
+            self.told.push(json!({"code": error.code(), "message": error.to_string()}));
+        }
+    }
+
+    fn tell(&self, dry_run: bool, output: &Output) -> Result<Exit, Failure> {
+        let Self { found, imported, errors, listed, told } = self;
+        output.line(match dry_run {
+            true => format!("{found} tokens would be taken in, {errors} entries left out; nothing was done."),
+            false => format!("{imported} tokens were taken in, {errors} entries left out."),
+        })?;
+        output.object(&json!({
+            "found": found, "imported": imported, "left_out": errors, "tokens": listed, "errors": told,
+        }))?;
+        Ok(if *errors > 0 { Exit::Files } else { Exit::Done })
+    }
+}

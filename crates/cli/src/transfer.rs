@@ -1,0 +1,202 @@
+//! What `zamok import` and `zamok convert` share: opening a file of another program, and telling how far it was read.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use zamok_exchange::{ExchangeError, Format, Options, PskcKey, Records, WeakSecrets};
+use zeroize::Zeroizing;
+
+use crate::failure::{Exit, Failure};
+use crate::files;
+use crate::output::Output;
+
+/// How a file is read.
+#[derive(Args, Debug)]
+pub(crate) struct Source {
+    /// The format: auto, uri, migration, pskc, liboath, google-pam, privacyidea, keycloak.
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = format)]
+    format: Chosen,
+    /// PSKC: a file with the password that the file's issuer gave.
+    #[arg(long, value_name = "FILE", conflicts_with = "key_file")]
+    password_file: Option<PathBuf>,
+    /// PSKC: a file with the key that the file's issuer gave, in hexadecimal digits.
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// Whose token it is, where the format does not say it (google-pam).
+    #[arg(long, value_name = "NAME", default_value = "")]
+    account: String,
+    /// Take secrets below 128 bits, which can be guessed from a few observed codes.
+    #[arg(long)]
+    accept_guessable: bool,
+}
+
+/// A format, or none: then it is recognised.
+#[derive(Clone, Copy, Debug)]
+struct Chosen(Option<Format>);
+
+fn format(name: &str) -> Result<Chosen, String> {
+    if name == "auto" {
+        return Ok(Chosen(None));
+    }
+    let known = Format::ALL.into_iter().find(|format| format.name() == name);
+    known.map(|format| Chosen(Some(format))).ok_or_else(|| "there is no such format".to_owned())
+}
+
+/// A file whose tokens are being read.
+pub(crate) struct Opened {
+    pub(crate) records: Records<'static>,
+    length: u64,
+    read: Rc<Cell<u64>>,
+}
+
+impl Source {
+    /// The keys that open the file, and how it is read.
+    pub(crate) fn keys(&self, output: &Output) -> Result<Options, Failure> {
+        let mut options = Options { account: self.account.clone(), ..Options::default() };
+        if self.accept_guessable {
+            options.weak = WeakSecrets::AcceptGuessable;
+        }
+        options.pskc.key = match (&self.password_file, &self.key_file) {
+            (Some(path), _) => {
+                let secret = files::read_secret(path)?;
+                if secret.is_open_to_others {
+                    let path = path.display();
+                    output.remark(format!("warning: others may read {path}; `chmod 600` closes it"));
+                }
+                PskcKey::Password(secret.content)
+            }
+            (None, Some(path)) => PskcKey::PreShared(Self::key(path)?),
+            (None, None) => PskcKey::None,
+        };
+        Ok(options)
+    }
+
+    /// A key in a file, in hexadecimal digits.
+    pub(crate) fn key(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let secret = files::read_secret(path)?;
+        let wrong = || Failure::usage(format!("{} holds no hexadecimal digits", path.display()));
+        let text = secret.content.trim_ascii();
+        let (pairs, rest) = text.as_chunks::<2>();
+        if !rest.is_empty() || pairs.is_empty() {
+            return Err(wrong());
+        }
+        let mut key = Zeroizing::new(Vec::with_capacity(pairs.len()));
+        for pair in pairs {
+            let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            let [high, low] = pair.map(digit);
+            key.push(high.ok_or_else(wrong)? << 4 | low.ok_or_else(wrong)?);
+        }
+        Ok(key)
+    }
+
+    /// Opens a file; it may be opened again.
+    pub(crate) fn open(&self, path: &Path, options: &Options, output: &Output) -> Result<Opened, Failure> {
+        let unreadable = |error: io::Error| Failure::file(format!("cannot read {}: {error}", path.display()));
+        let file = File::open(path).map_err(unreadable)?;
+        let length = file.metadata().map_err(unreadable)?.len();
+        let read = Rc::new(Cell::new(0));
+        let counted = Counted { file, read: read.clone() };
+        let records =
+            zamok_exchange::open(counted, self.format.0, options).map_err(|error| Told(error, path))?;
+        if self.format.0.is_none() {
+            tracing::info!(format = records.format().name(), "the format was recognised");
+        }
+        let _ = output;
+        Ok(Opened { records, length, read })
+    }
+}
+
+/// A file that counts what was read of it.
+struct Counted {
+    file: File,
+    read: Rc<Cell<u64>>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let len = self.file.read(out)?;
+        self.read.set(self.read.get().saturating_add(len as u64));
+        Ok(len)
+    }
+}
+
+/// A bar on the terminal; nothing elsewhere.
+pub(crate) struct Progress {
+    length: u64,
+    read: Rc<Cell<u64>>,
+    shown: Option<Instant>,
+    is_shown: bool,
+}
+
+impl Progress {
+    const WIDTH: u64 = 30;
+    const PAUSE: Duration = Duration::from_millis(100);
+
+    pub(crate) fn new(opened: &Opened, output: &Output) -> Self {
+        let is_shown = !output.is_for_programs() && io::stderr().is_terminal();
+        Self { length: opened.length, read: opened.read.clone(), shown: None, is_shown }
+    }
+
+    pub(crate) fn advance(&mut self, tokens: usize) {
+        if !self.is_shown || self.shown.is_some_and(|shown| shown.elapsed() < Self::PAUSE) {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        let done = bar(self.read.get(), self.length, Self::WIDTH);
+        // Without standard error there is nobody to show it to.
+        let _ = write!(io::stderr().lock(), "\r[{done}] {tokens} tokens");
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown.is_some() {
+            let _ = write!(io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+}
+
+fn bar(read: u64, length: u64, width: u64) -> String {
+    let full = read.min(length).saturating_mul(width).checked_div(length).unwrap_or(width);
+    (0..width).map(|place| if place < full { '#' } else { '.' }).collect()
+}
+
+/// An error of a file, told with the file's name.
+pub(crate) struct Told<'a>(pub(crate) ExchangeError, pub(crate) &'a Path);
+
+impl From<Told<'_>> for Failure {
+    fn from(Told(error, path): Told<'_>) -> Self {
+        let failure = Self {
+            exit: Exit::Files,
+            code: error.code(),
+            name: "exchange",
+            message: format!("{}: {error}", path.display()),
+            hint: None,
+            is_silent: false,
+        };
+        match error.code() {
+            705 => failure.hint("name the format with --format"),
+            713 | 714 => failure.hint("give --password-file or --key-file, as the issuer of the file says"),
+            _ => failure,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_is_full_at_the_end_and_never_longer() {
+        assert_eq!(bar(0, 10, 4), "....");
+        assert_eq!(bar(5, 10, 4), "##..");
+        assert_eq!(bar(10, 10, 4), "####");
+        assert_eq!(bar(u64::MAX, 10, 4), "####");
+        assert_eq!(bar(0, 0, 4), "####");
+    }
+}
