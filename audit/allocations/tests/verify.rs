@@ -66,7 +66,8 @@ fn no_batch_allocates() {
     let keys: Vec<Totp> = (0..200_u8)
         .map(|byte| Totp::new(&Secret::new(&[byte; 20]).unwrap(), TotpParameters::default()).unwrap())
         .collect();
-    let attempt = |key| TotpAttempt::new(key, "123456", NOW, Window::steps(1, 1).unwrap(), TotpState::default(), 2);
+    let attempt =
+        |key| TotpAttempt::new(key, "123456", NOW, Window::steps(1, 1).unwrap(), TotpState::default(), 2);
     let mut attempts: Vec<TotpAttempt<'_>> = keys.iter().map(attempt).collect();
     assert_eq!(during(|| Totp::verify_batch(black_box(&mut attempts))), 0);
 }
