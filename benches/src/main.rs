@@ -1,12 +1,14 @@
 //! `cargo xtask compare`: Zamok beside its peers, in one run, through public interfaces alone.
 //!
 //! `--json` prints one object a line, `--only PATTERN` picks comparisons whose id holds the pattern, `--quick` takes
-//! smaller sizes and shorter turns. Exits with 1 when a ratio misses its target.
+//! smaller sizes and shorter turns, `--plot DIR` draws what a window costs by its width and compares nothing. Exits with 1 when a ratio misses its target.
 
 mod otp;
 mod pairs;
+mod plot;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use pairs::{Effort, Measured};
@@ -55,17 +57,22 @@ struct Arguments {
     json: bool,
     quick: bool,
     only: Option<String>,
+    plot: Option<PathBuf>,
 }
 
 fn arguments() -> Result<Arguments, String> {
-    let mut arguments = Arguments { json: false, quick: false, only: None };
+    let mut arguments = Arguments { json: false, quick: false, only: None, plot: None };
     let mut given = std::env::args().skip(1);
     while let Some(argument) = given.next() {
         match argument.as_str() {
             "--json" => arguments.json = true,
             "--quick" => arguments.quick = true,
             "--only" => arguments.only = Some(given.next().ok_or("--only needs a pattern")?),
-            other => return Err(format!("unknown argument `{other}`; known: --json --quick --only PATTERN")),
+            "--plot" => arguments.plot = Some(given.next().ok_or("--plot needs a folder")?.into()),
+            other => {
+                let known = "--json --quick --only PATTERN --plot DIR";
+                return Err(format!("unknown argument `{other}`; known: {known}"));
+            }
         }
     }
     Ok(arguments)
@@ -81,6 +88,15 @@ fn main() -> io::Result<ExitCode> {
         }
     };
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
+    if let Some(folder) = &arguments.plot {
+        return match plot::write(folder, effort) {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(problem) => {
+                writeln!(io::stderr(), "compare: {problem}")?;
+                Ok(ExitCode::FAILURE)
+            }
+        };
+    }
     let chosen = |id: &str| arguments.only.as_ref().is_none_or(|pattern| id.contains(pattern.as_str()));
     let comparisons: Vec<&Comparison> = otp::COMPARISONS.iter().filter(|row| chosen(row.id)).collect();
     if comparisons.is_empty() {

@@ -71,6 +71,12 @@ pub(crate) fn pair(
     }
 }
 
+/// The least time of one call of a piece of work by itself, in nanoseconds.
+pub(crate) fn alone(effort: Effort, mut work: impl FnMut()) -> f64 {
+    let calls = calls_for(effort.turn, &mut work);
+    (0..effort.rounds.min(11)).map(|_| turn(calls, 1, &mut work)).fold(f64::INFINITY, f64::min)
+}
+
 /// How many calls fill a turn.
 fn calls_for(turn: Duration, work: &mut impl FnMut()) -> u32 {
     work();
