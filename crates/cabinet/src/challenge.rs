@@ -112,12 +112,34 @@ impl Cabinet {
             let typed = PasswordHash::compute(password, stored.0, stored.1, &self.policy.password)?;
             let decided = self.vault.transact(|tx| self.decide_password(tx, &login, &typed))?;
             match decided {
-                Decided::Begun(begun) => return Ok(begun),
+                Decided::Begun(begun) => {
+                    self.renew_hash(&login, password, &typed)?;
+                    return Ok(begun);
+                }
                 Decided::Rejected => return Err(CoreError::Rejected.into()),
                 Decided::PasswordChanged => {}
             }
         }
         Err(CoreError::Busy.into())
+    }
+
+    /// Hashes a password that was right again, when the policy's cost is no longer that of the stored hash (R14).
+    fn renew_hash(&self, login: &Login, password: &Password, typed: &PasswordHash) -> Result<(), Error> {
+        let policy = &self.policy.password;
+        if typed.cost == policy.cost {
+            return Ok(());
+        }
+        let salt = self.vault.transact(|tx| Ok::<_, Error>(tx.env().random()))?;
+        let renewed = PasswordHash::compute(password, policy.cost, salt, policy)?;
+        self.vault.transact(|tx| {
+            match account::find(tx, login)? {
+                // Only in the place of the hash that was matched: the password may have changed meanwhile.
+                Some(record) if record.password.salt == typed.salt => {
+                    account::put(tx, &record.account, &renewed)
+                }
+                _ => Ok(()),
+            }
+        })
     }
 
     /// How often a password may change while it is being checked.
@@ -146,7 +168,7 @@ impl Cabinet {
         if failures.delayed(now) {
             let refusals = tx.count_refusal(&row);
             if failures.summary_due(now) {
-                failures.summed_up = now;
+                failures.sum_up(now, &self.policy.password_throttle);
                 account::put_failures(tx, &row, &failures)?;
                 let detail = Detail::new().with("refusals", refusals.to_string());
                 tx.event(EventKind::LoginRefusedWhileDelayed, subject, &row, &detail)?;
@@ -307,7 +329,7 @@ impl ChallengeRecord {
         Ok(tx.put_record(&self.row(), &[], writer.as_slice())?)
     }
 
-    /// A challenge that is not there was never made, or has been swept away: it grants nothing.
+    /// A challenge that is not there grants nothing.
     pub(crate) fn load(tx: &mut Transaction<'_>, id: [u8; 16]) -> Result<Option<Self>, Error> {
         let Some(opened) = tx.record(&RowKey::new(CHALLENGES, id))? else { return Ok(None) };
         let challenge = Self::decode(&opened.body)?;

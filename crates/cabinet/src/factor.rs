@@ -64,6 +64,13 @@ impl Cabinet {
                 }
                 keys::change_state(tx, factor.key, KeyState::Destroyed, "a new generator was offered")?;
                 tx.delete(&factor.id.row())?;
+                let (subject, row) = (Some(record.account.subject), factor.id.row());
+                tx.event(
+                    EventKind::FactorWithdrawn,
+                    subject,
+                    &row,
+                    &Detail::new().with("factor", "generator"),
+                )?;
             }
             let account = &mut record.account;
             let parameters = OtpParameters {
@@ -118,6 +125,21 @@ impl Cabinet {
             Ok(verdict)
         })?;
         verdict.accepted().map(|_| ()).map_err(Error::Core)
+    }
+
+    /// Takes a generator that failures have disabled back into use, and forgives the failures (R15). For an operator who
+    /// has made sure that whoever asks is the owner; journalled with the reason.
+    ///
+    /// # Errors
+    /// [`CoreError::Rejected`] when no account has this login; [`Error::NothingOffered`] when it has no generator;
+    /// [`CoreError::KeyState`] when the generator is not disabled; the vault's and the store's.
+    pub fn resume_generator(&self, login: &str, reason: &str) -> Result<(), Error> {
+        let account = self.account_by_login(login)?;
+        self.vault.transact(|tx| {
+            let account = account::load(tx, account.id)?.account;
+            let key = active_generator(tx, &account)?.ok_or(Error::NothingOffered)?;
+            Ok(spend::resume(tx, key, reason)?)
+        })
     }
 
     fn open_enrolment(

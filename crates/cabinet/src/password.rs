@@ -49,7 +49,9 @@ impl Password {
         }
         let folded = Zeroizing::new(normal.to_lowercase());
         let repeated = normal.chars().all(|character| normal.starts_with(character));
-        if repeated || folded.contains(login.as_str()) {
+        // A login of a letter or two is in every other password by chance.
+        let names_login = login.as_str().chars().count() > 2 && folded.contains(login.as_str());
+        if repeated || names_login {
             return Err(Error::PasswordUnusable);
         }
         Ok(())

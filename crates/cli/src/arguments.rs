@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     check_proof::CheckProof, convert::Convert, doctor::Doctor, enrol::Enrol, import::Import, init::Init,
-    journal::Journal, jwks::Jwks, login::Login, logout::Logout, register::Register, sign::Sign,
-    verify::Verify, why::Why,
+    journal::Journal, jwks::Jwks, login::Login, logout::Logout, register::Register, resume::Resume,
+    sign::Sign, verify::Verify, why::Why,
 };
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -84,6 +84,7 @@ pub(crate) enum Command {
     Enrol(Enrol),
     Login(Login),
     Logout(Logout),
+    Resume(Resume),
     Sign(Sign),
     Verify(Verify),
     Journal(Journal),
@@ -103,6 +104,7 @@ impl Command {
             Self::Enrol(_) => "enrol",
             Self::Login(_) => "login",
             Self::Logout(_) => "logout",
+            Self::Resume(_) => "resume",
             Self::Sign(_) => "sign",
             Self::Verify(_) => "verify",
             Self::Journal(_) => "journal",

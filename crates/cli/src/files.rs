@@ -1,7 +1,7 @@
 //! Files that the program reads and writes: bounded, and written whole or not at all.
 
 use std::fs::{self, File, Permissions};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -86,12 +86,17 @@ fn read(path: &Path, longest: u64) -> Result<Vec<u8>, Failure> {
     if is_too_long { Err(too_long()) } else { Ok(content) }
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
     Failure::file(format!("cannot read {}: {error}", path.display()))
 }
 
-fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::file(format!("cannot write {}: {error}", path.display()))
+}
+
+fn is_there(path: &Path) -> Failure {
+    Failure::file(format!("{} is there already", path.display()))
+        .hint("name another file, or give --overwrite")
 }
 
 /// A file to be written, made ready before anything is done that could not be undone.
@@ -99,6 +104,16 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 pub(crate) struct Prepared {
     path: PathBuf,
     file: NamedTempFile,
+    existing: Existing,
+}
+
+/// What becomes of a file that has the name already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Existing {
+    /// It gives way.
+    Replaced,
+    /// It stays, and nothing is written.
+    Kept,
 }
 
 impl Prepared {
@@ -118,14 +133,30 @@ impl Prepared {
             builder.permissions(Permissions::from_mode(0o666));
         }
         let file = builder.tempfile_in(folder).map_err(|error| unwritable(path, &error))?;
-        Ok(Self { path: path.into(), file })
+        Ok(Self { path: path.into(), file, existing: Existing::Replaced })
+    }
+
+    /// The same, for a file with a name that nobody has yet.
+    pub(crate) fn unless_there(path: &Path, readable: Readable) -> Result<Self, Failure> {
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(is_there(path));
+        }
+        Ok(Self { existing: Existing::Kept, ..Self::new(path, readable)? })
     }
 
     /// Writes the file, flushes it, and gives it its name.
     pub(crate) fn write(mut self, content: &[u8]) -> Result<PathBuf, Failure> {
         let written = self.file.write_all(content).and_then(|()| self.file.as_file().sync_all());
         written.map_err(|error| unwritable(&self.path, &error))?;
-        self.file.persist(&self.path).map_err(|error| unwritable(&self.path, &error.error))?;
-        Ok(self.path)
+        let named = match self.existing {
+            Existing::Replaced => self.file.persist(&self.path),
+            // Somebody may have made it meanwhile.
+            Existing::Kept => self.file.persist_noclobber(&self.path),
+        };
+        match named {
+            Ok(_) => Ok(self.path),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(is_there(&self.path)),
+            Err(error) => Err(unwritable(&self.path, &error.error)),
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use zamok_exchange::{ExchangeError, Format, Options, PskcKey, Records, WeakSecrets};
+use zamok_exchange::{ExchangeError, Fault, Format, Options, PskcKey, Records, WeakSecrets};
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
@@ -171,10 +171,14 @@ pub(crate) struct Told<'a>(pub(crate) ExchangeError, pub(crate) &'a Path);
 
 impl From<Told<'_>> for Failure {
     fn from(Told(error, path): Told<'_>) -> Self {
+        let name = match error.fault() {
+            Fault::Token(error) => Self::from(error).name,
+            fault => fault.name().unwrap_or("other"),
+        };
         let failure = Self {
             exit: Exit::Files,
             code: error.code(),
-            name: "exchange",
+            name,
             message: format!("{}: {error}", path.display()),
             hint: None,
             is_silent: false,
@@ -182,6 +186,7 @@ impl From<Told<'_>> for Failure {
         match error.code() {
             705 => failure.hint("name the format with --format"),
             713 | 714 => failure.hint("give --password-file or --key-file, as the issuer of the file says"),
+            715 => failure.hint("check the password or key; if it is right, the file was altered"),
             _ => failure,
         }
     }

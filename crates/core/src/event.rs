@@ -39,6 +39,12 @@ macro_rules! event_kinds {
             /// Every kind that has a name, in order of numbers.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
+            /// Whether the row that the event names went away with it.
+            #[must_use]
+            pub const fn removes(self) -> bool {
+                matches!(self, Self::FactorWithdrawn)
+            }
+
             /// The name in listings and exports; `unknown.` and the number where this program has none.
             #[must_use]
             pub fn name(self) -> Cow<'static, str> {
@@ -96,6 +102,8 @@ event_kinds! {
     CodeRefusedWhileDelayed = 34, "code.refused-while-delayed";
     /// A key was disabled after too many failures. Detail: `failures`.
     CodeDisabled = 35, "code.disabled";
+    /// The failures of a key were forgiven when it was taken back into use. Detail: `reason`.
+    FailuresForgiven = 36, "code.failures-forgiven";
     /// A signature was made. Detail: `purpose`, `digest`, `document`.
     SignatureMade = 48, "signature.made";
     /// An account was registered.
@@ -106,6 +114,8 @@ event_kinds! {
     FactorOffered = 66, "factor.offered";
     /// An enrolment's test code was wrong. Detail: `factor`; why it was wrong is in `code.rejected`.
     FactorTestFailed = 67, "factor.test-failed";
+    /// A factor that was offered and never tested went away: its row is gone. Detail: `factor`.
+    FactorWithdrawn = 68, "factor.withdrawn";
     /// The password was right and a challenge was opened. Detail: `challenge`.
     LoginStarted = 80, "login.started";
     /// The password was wrong. Detail: `reason`.

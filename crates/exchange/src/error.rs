@@ -83,6 +83,12 @@ impl ExchangeError {
         self.scope
     }
 
+    /// The stable name for programs; `None` for the core's errors.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        self.fault.name()
+    }
+
     /// The stable number: of this crate's own faults 700 to 729, of the core's errors theirs.
     #[must_use]
     pub const fn code(self) -> u16 {
@@ -227,6 +233,39 @@ impl Fault {
             Self::Token(error) => error.code(),
         }
     }
+
+    /// The stable name for programs, that of `docs/errors.md` in small letters; `None` for the core's errors.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Io(_) => "exchange-io",
+            Self::TooLong { .. } => "exchange-too-long",
+            Self::Cut => "exchange-cut",
+            Self::Malformed(_) => "exchange-malformed",
+            Self::Dtd => "exchange-dtd",
+            Self::Format(_) => "exchange-format",
+            Self::Version => "exchange-version",
+            Self::Encoding { .. } => "exchange-encoding",
+            Self::Number(_) => "exchange-number",
+            Self::Missing(_) => "exchange-missing",
+            Self::Duplicate(_) => "exchange-duplicate",
+            Self::Conflict(_) => "exchange-conflict",
+            Self::Unsupported(_) => "exchange-unsupported",
+            Self::KeyNeeded => "exchange-key-needed",
+            Self::KeyUnfit(_) => "exchange-key-unfit",
+            Self::Refused => "exchange-refused",
+            Self::Iterations { .. } => "exchange-iterations",
+            Self::PolicyUnknown => "exchange-policy-unknown",
+            Self::PolicyUsage => "exchange-policy-usage",
+            Self::PartMissing { .. } => "exchange-part-missing",
+            Self::PartTwice(_) => "exchange-part-twice",
+            Self::PartsMixed => "exchange-parts-mixed",
+            Self::NotOneTime => "exchange-not-one-time",
+            Self::Unrepresentable(_) => "exchange-unrepresentable",
+            Self::PolicyDates => "exchange-policy-dates",
+            Self::Token(_) => return None,
+        })
+    }
 }
 
 impl From<CoreError> for Fault {
@@ -243,7 +282,58 @@ impl From<io::Error> for Fault {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
+
+    #[test]
+    fn numbers_and_names_are_those_of_the_page() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors.md");
+        let page = fs::read_to_string(page).unwrap();
+        let documented = page.lines().filter(|line| line.starts_with("| 7")).filter_map(|line| {
+            let mut cells = line.split('|').map(str::trim).skip(1);
+            Some((cells.next()?.parse::<u16>().ok()?, cells.next()?.trim_matches('`').to_owned()))
+        });
+        let documented: Vec<_> = documented.collect();
+        let faults = [
+            Fault::Io(io::ErrorKind::NotFound),
+            Fault::TooLong { what: "", limit: 0 },
+            Fault::Cut,
+            Fault::Malformed(""),
+            Fault::Dtd,
+            Fault::Format(""),
+            Fault::Version,
+            Fault::Encoding { what: "", encoding: "" },
+            Fault::Number(""),
+            Fault::Missing(""),
+            Fault::Duplicate(""),
+            Fault::Conflict(""),
+            Fault::Unsupported(""),
+            Fault::KeyNeeded,
+            Fault::KeyUnfit(""),
+            Fault::Refused,
+            Fault::Iterations { given: 0, limit: 0 },
+            Fault::PolicyUnknown,
+            Fault::PolicyUsage,
+            Fault::PartMissing { index: 0, parts: 0 },
+            Fault::PartTwice(0),
+            Fault::PartsMixed,
+            Fault::NotOneTime,
+            Fault::Unrepresentable(""),
+            Fault::PolicyDates,
+        ];
+        assert_eq!(documented.len(), faults.len());
+        for (fault, (number, name)) in faults.into_iter().zip(documented) {
+            let small = |name: String, letter: char| match letter {
+                'A'..='Z' => name + "-" + &letter.to_lowercase().to_string(),
+                _ => name + &letter.to_string(),
+            };
+            let name = name.chars().fold("exchange".to_owned(), small);
+            assert_eq!((fault.code(), fault.name()), (number, Some(name.as_str())));
+        }
+        assert_eq!(Fault::Token(CoreError::PeriodZero).name(), None);
+    }
 
     #[test]
     fn an_error_is_small_and_says_where() {

@@ -32,6 +32,8 @@ pub enum Fault {
     Differs,
     /// It should not be there.
     Unexpected,
+    /// It is older than the journal says: somebody put it back.
+    Behind,
 }
 
 impl Fault {
@@ -46,6 +48,7 @@ impl Fault {
             Self::Missing => "is missing",
             Self::Differs => "is not what the rest of the journal says",
             Self::Unexpected => "should not be there",
+            Self::Behind => "is older than the journal says: it was put back",
         }
     }
 }
@@ -94,7 +97,7 @@ pub enum Place {
     Detail(EntryId),
     /// A subject's index names this entry.
     Subject(EntryId),
-    /// A row under a name that no row of its table can have.
+    /// This row: of the journal under a name that none can have, or one that the journal tells of.
     Row(RowKey),
 }
 

@@ -5,17 +5,19 @@
 
 mod hashes;
 mod leaves;
+mod put_back;
 mod strays;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use zamok_core::store::{Cursor, EntryId, Range, Row, Store};
+use zamok_core::store::{Cursor, EntryId, Range, Row, RowKey, Store};
 use zamok_core::vault::{Entry, Keyring, subjects};
 use zamok_core::{Error, event::Leaf};
 
 use self::hashes::Hashes;
+use self::put_back::Told;
 use crate::fault::{Fault, Finding, Place, follows, leaf_of, or_fault};
 use crate::read::{self, Telling};
 use crate::rows::{Head, LEAVES};
@@ -70,7 +72,11 @@ impl Report {
 }
 
 /// Audits the journal in this store: the MAC and place of every leaf, the chain of every writer, every tile, the
-/// head, positions, writers' states, subjects' indexes, the digests of details, and the entries that wait.
+/// head, positions, writers' states, subjects' indexes, the digests of details, and the entries that wait. Every row
+/// that an entry tells of is looked up as well: one that is older, or gone, was put back or taken away behind the
+/// journal's back (`CRYPTO.md` §1b).
+///
+/// It remembers one revision for each row that the journal ever told of.
 ///
 /// Without an outside anchor it cannot see that the whole store was put back to an earlier day.
 ///
@@ -85,6 +91,7 @@ pub fn audit(store: &dyn Store, keyring: &Keyring) -> Result<Report, Error> {
         hashes: Hashes::new(store),
         chains: BTreeMap::new(),
         last_key: None,
+        told: BTreeMap::new(),
     };
     let mut row = store.get(&Head::row())?;
     for round in 1.. {
@@ -105,6 +112,7 @@ pub fn audit(store: &dyn Store, keyring: &Keyring) -> Result<Report, Error> {
         }
         (audit.report, row) = (before, now);
     }
+    audit.put_back()?;
     Ok(audit.report)
 }
 
@@ -129,6 +137,8 @@ struct Audit<'a> {
     chains: BTreeMap<[u8; 16], Followed>,
     /// The key of the last row of leaves that was looked at.
     last_key: Option<Cursor>,
+    /// The last that the journal tells of each row.
+    told: BTreeMap<RowKey, Told>,
 }
 
 impl Audit<'_> {
@@ -186,6 +196,7 @@ impl Audit<'_> {
             }
         };
         self.origin.get_or_insert_with(|| leaf.origin.clone());
+        self.tell(&leaf);
         self.beside(&leaf, id)?;
         Ok(Some((entry, Some(leaf))))
     }

@@ -39,14 +39,20 @@ impl Variant {
 /// A bit for each variant that this machine can run. The processor is asked at the first call; threads that
 /// race there find the same answer. [`Variant::Portable`] is always set, so that zero stands for "not yet
 /// asked".
+#[inline]
 fn available() -> u8 {
     static AVAILABLE: AtomicU8 = AtomicU8::new(0);
+
+    #[cold]
+    #[inline(never)]
+    fn detect() -> u8 {
+        let found = machine::detect().fold(Variant::Portable.bit(), |set, variant| set | variant.bit());
+        AVAILABLE.store(found, Ordering::Relaxed);
+        found
+    }
+
     match AVAILABLE.load(Ordering::Relaxed) {
-        0 => {
-            let found = machine::detect().fold(Variant::Portable.bit(), |set, variant| set | variant.bit());
-            AVAILABLE.store(found, Ordering::Relaxed);
-            found
-        }
+        0 => detect(),
         known => known,
     }
 }
@@ -89,6 +95,7 @@ pub struct Choice {
 }
 
 impl Choice {
+    #[inline]
     pub(crate) fn first(hash: &'static str, lines: &[Line]) -> Self {
         let available = available();
         for &(few, few_max, many, lanes) in lines {

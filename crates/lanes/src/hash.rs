@@ -107,6 +107,7 @@ macro_rules! hash {
                 tag
             }
 
+            #[inline]
             fn choice() -> Choice {
                 Choice::first($name, machine::$rounds::CHOICES)
             }

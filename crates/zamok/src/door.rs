@@ -111,6 +111,12 @@ impl Zamok {
         Cabinet::open(Arc::new(vault)).map(|cabinet| Self { cabinet })
     }
 
+    /// The same under other numbers, for as long as it is open: the vault keeps only the name of the profile.
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Self {
+        Self { cabinet: self.cabinet.with_policy(policy) }
+    }
+
     /// The accounts, factors, challenges and sessions.
     #[must_use]
     pub const fn cabinet(&self) -> &Cabinet {

@@ -19,6 +19,9 @@ pub(crate) struct Convert {
     file: PathBuf,
     /// The file to write, readable by you alone.
     output: PathBuf,
+    /// Replace the file to write, if it is there.
+    #[arg(long)]
+    overwrite: bool,
     /// The format to write.
     #[arg(long, value_enum)]
     to: Target,
@@ -51,7 +54,8 @@ enum Target {
 
 impl Convert {
     pub(crate) fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let prepared = Prepared::new(&self.output, Readable::ByOwner)?;
+        let prepare = if self.overwrite { Prepared::new } else { Prepared::unless_there };
+        let prepared = prepare(&self.output, Readable::ByOwner)?;
         let keys = self.source.keys(output)?;
         let opened = self.source.open(&self.file, &keys, output)?;
         let (mut records, mut left_out) = (Vec::new(), 0_usize);

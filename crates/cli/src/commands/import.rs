@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 use zamok::{CoreError, UnixTime, Zamok};
-use zamok_exchange::{ExchangeError, Fault, Scope, TokenRecord};
+use zamok_exchange::{ExchangeError, Fault, Import as Taken, Scope, TokenRecord};
 
 use crate::arguments::Shared;
 use crate::failure::{Exit, Failure};
@@ -16,7 +16,8 @@ use crate::transfer::{Progress, Source, Told};
 /// Take the tokens of a file into the vault: otpauth URIs, Google Authenticator's export, PSKC, liboath, and others.
 ///
 /// The file is read twice: first to see that it can be read to its end, then to take its tokens in, some at a time in one
-/// commit each. Running it again takes them in again. There is no export from a vault; `zamok convert` goes from file to file.
+/// commit each. A secret that was taken in before is left as it is there and told, so that a run that was interrupted can be
+/// repeated. There is no export from a vault; `zamok convert` goes from file to file.
 #[derive(Args, Debug)]
 pub(crate) struct Import {
     /// The file.
@@ -96,25 +97,19 @@ impl Import {
             if batch.is_empty() {
                 return Ok(());
             }
-            let ids = zamok.vault().transact(|tx| {
+            let keys = zamok.vault().transact(|tx| {
                 let taken = batch.iter().map(|record| match record.import(tx, None) {
                     Err(Fault::Token(error)) => Err(error),
                     // What does not fit was left out before.
                     Err(_) => Err(CoreError::KeyKind),
-                    Ok(id) => Ok(id),
+                    Ok(taken) => Ok(taken),
                 });
                 taken.collect::<Result<Vec<_>, CoreError>>()
             })?;
-            tally.imported += ids.len();
-            for (record, id) in batch.iter().zip(&ids) {
-                if !output.is_terminal() {
-                    output.line(format!("{id} {}", record.label()))?;
-                }
-                tally.list(
-                    json!({"key": id.to_string(), "token": record.label(), "kind": record.kind.name()}),
-                );
+            for (record, taken) in batch.iter().zip(keys) {
+                tally.take(record, taken, output)?;
             }
-            progress.advance(tally.imported);
+            progress.advance(tally.imported + tally.already_there);
         }
     }
 
@@ -152,6 +147,7 @@ fn described(record: &TokenRecord) -> String {
 struct Tally {
     found: usize,
     imported: usize,
+    already_there: usize,
     errors: usize,
     listed: Vec<Value>,
     told: Vec<Value>,
@@ -164,6 +160,19 @@ impl Tally {
         }
     }
 
+    fn take(&mut self, record: &TokenRecord, taken: Taken, output: &Output) -> Result<(), Failure> {
+        let is_new = matches!(taken, Taken::New(_));
+        *if is_new { &mut self.imported } else { &mut self.already_there } += 1;
+        let (id, label) = (taken.key(), record.label());
+        if !output.is_terminal() {
+            output.line(format!("{id} {label}{}", if is_new { "" } else { " (already there)" }))?;
+        }
+        self.list(json!({
+            "key": id.to_string(), "token": label, "kind": record.kind.name(), "already_there": !is_new,
+        }));
+        Ok(())
+    }
+
     fn error(&mut self, error: &ExchangeError, output: &Output) {
         self.errors += 1;
         if self.told.len() < LISTED {
@@ -173,13 +182,16 @@ impl Tally {
     }
 
     fn tell(&self, dry_run: bool, output: &Output) -> Result<Exit, Failure> {
-        let Self { found, imported, errors, listed, told } = self;
+        let Self { found, imported, already_there, errors, listed, told } = self;
         output.line(match dry_run {
             true => format!("{found} tokens would be taken in, {errors} entries left out; nothing was done."),
-            false => format!("{imported} tokens were taken in, {errors} entries left out."),
+            false => format!(
+                "{imported} tokens were taken in, {already_there} were already there, {errors} entries left out."
+            ),
         })?;
         output.object(&json!({
-            "found": found, "imported": imported, "left_out": errors, "tokens": listed, "errors": told,
+            "found": found, "imported": imported, "already_there": already_there, "left_out": errors,
+            "tokens": listed, "errors": told,
         }))?;
         Ok(if *errors > 0 { Exit::Files } else { Exit::Done })
     }

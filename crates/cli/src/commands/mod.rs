@@ -11,6 +11,7 @@ pub(crate) mod jwks;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod register;
+pub(crate) mod resume;
 pub(crate) mod sign;
 pub(crate) mod verify;
 pub(crate) mod why;
@@ -28,6 +29,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         Command::Enrol(enrol) => enrol.run(shared, output),
         Command::Login(login) => login.run(shared, output),
         Command::Logout(logout) => logout.run(shared, output),
+        Command::Resume(resume) => resume.run(shared, output),
         Command::Sign(sign) => sign.run(shared, output),
         Command::Verify(verify) => verify.run(shared, output),
         Command::Journal(journal) => journal.run(shared, output),

@@ -122,6 +122,10 @@ impl Standing {
                 EventKind::CodeRejected => fail(&mut standing.code, time, &policy.generator.spend.throttle),
                 EventKind::CodeAccepted => standing.code.succeed(),
                 EventKind::CodeDisabled => standing.phase = Phase::Disabled,
+                EventKind::FailuresForgiven => {
+                    standing.phase = Phase::Enrolled;
+                    standing.code = Failures::default();
+                }
                 EventKind::FactorEnrolled => standing.phase = Phase::Enrolled,
                 EventKind::FactorOffered => {
                     standing.phase = Phase::Offered;
@@ -138,7 +142,10 @@ impl Standing {
             Phase::Absent => "none enrolled".into(),
             Phase::Offered => format!("offered, not confirmed; {}", told(&self.code, now)),
             Phase::Enrolled => told(&self.code, now),
-            Phase::Disabled => format!("disabled after too many wrong codes; {}", told(&self.code, now)),
+            Phase::Disabled => format!(
+                "disabled after too many wrong codes; {}; `zamok resume` takes it back into use",
+                told(&self.code, now)
+            ),
         }
     }
 

@@ -48,6 +48,7 @@ pub struct TotpAttempt<'a> {
 
 impl<'a> TotpAttempt<'a> {
     /// Takes the arguments of [`Totp::check`].
+    #[inline] // Made in its place in the batch, not copied there.
     #[must_use]
     pub fn new(
         key: &'a Totp,
@@ -79,6 +80,7 @@ pub struct HotpAttempt<'a> {
 
 impl<'a> HotpAttempt<'a> {
     /// Takes the arguments of [`Hotp::check`].
+    #[inline]
     #[must_use]
     pub fn new(key: &'a Hotp, text: &str, window: Window, state: HotpState) -> Self {
         let steps = Steps::around(state.next, 0, window);
@@ -133,7 +135,7 @@ impl<'a> Attempt<'a> for TotpAttempt<'a> {
     }
 
     fn conclude(&mut self, matched: u128) {
-        self.checked = self.around.conclude(matched, self.typed.well_formed, &self.state);
+        self.checked = self.around.conclude(matched, self.typed.well_formed(), &self.state);
     }
 }
 
@@ -151,7 +153,7 @@ impl<'a> Attempt<'a> for HotpAttempt<'a> {
     }
 
     fn conclude(&mut self, matched: u128) {
-        self.checked = hotp::conclude(self.steps, matched, self.typed.well_formed, &self.state);
+        self.checked = hotp::conclude(self.steps, matched, self.typed.well_formed(), &self.state);
     }
 }
 

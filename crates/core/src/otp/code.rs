@@ -6,7 +6,7 @@ use subtle::{Choice, ConstantTimeEq};
 use zamok_lanes::ct;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::decimal::{beyond_digits, modulo, read_decimal, reduce_decimal, write_decimal};
+use super::decimal::{Modulus, beyond_digits, read_decimal, write_decimal};
 use super::mask::Bit;
 use super::steam;
 use crate::error::Error;
@@ -213,13 +213,16 @@ fn misuse(text: &str, digits: Digits) -> Error {
 pub(crate) struct Typed {
     /// A number that no code has, when the text is malformed.
     pub(crate) value: u64,
-    /// Unset for anything but exactly so many digits.
-    pub(crate) well_formed: Bit,
 }
 
 impl Typed {
     pub(crate) fn new(value: u64, well_formed: Bit) -> Self {
-        Self { value: well_formed.pick(value, u64::MAX), well_formed }
+        Self { value: well_formed.pick(value, u64::MAX) }
+    }
+
+    /// Unset for anything but exactly so many digits.
+    pub(crate) const fn well_formed(self) -> Bit {
+        Bit::any(!self.value as u128)
     }
 }
 
@@ -233,15 +236,16 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// The number that is shown: the 31-bit value without its higher places. No division: every modulus is a constant.
-    pub(crate) fn reduce(self, value: u32) -> u64 {
+    /// What the 31-bit value is reduced by to the number that is shown. The form is public.
+    pub(crate) const fn modulus(self) -> Modulus {
         match self {
-            Self::Decimal(digits) => reduce_decimal(value, digits.0),
-            Self::Steam => modulo::<{ steam::CODES }>(value),
+            Self::Decimal(digits) => Modulus::of_digits(digits.0),
+            Self::Steam => const { Modulus::new(steam::CODES) },
         }
     }
 
     /// Reads a typed text without branching on its characters. Its length is no secret.
+    #[inline]
     pub(crate) fn read(self, text: &str) -> Typed {
         match self {
             Self::Decimal(digits) => read_decimal(text, usize::from(digits.0)),

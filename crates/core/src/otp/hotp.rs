@@ -109,7 +109,7 @@ impl Hotp {
         let typed = self.engine.form.read(text);
         let steps = Steps::around(state.next, 0, window);
         let matched = self.engine.matches(steps, &typed);
-        conclude(steps, matched, typed.well_formed, state)
+        conclude(steps, matched, typed.well_formed(), state)
     }
 
     /// Looks a typed code up in a window that begins at `counter`, for callers who keep the state themselves.
@@ -141,7 +141,7 @@ pub(crate) fn conclude(
 ) -> Checked<HotpState> {
     // Counters before the next one are spent; so are burned ones.
     let fresh = matched & (!state.burned << steps.past);
-    let chosen = lowest(fresh, steps.count);
+    let chosen = lowest(fresh);
     let ahead = chosen.wrapping_sub(steps.past);
     let step = state.next.wrapping_add(u64::from(ahead));
 

@@ -51,6 +51,11 @@ impl Bit {
         Self(value >> 63)
     }
 
+    /// Whether `a` < `b`.
+    pub(crate) const fn less(a: i32, b: i32) -> Self {
+        Self::sign((a as i64).wrapping_sub(b as i64).cast_unsigned())
+    }
+
     /// Whether `low` ≤ `byte` ≤ `high`: neither difference is negative.
     pub(crate) const fn between(byte: u8, low: u8, high: u8) -> Self {
         let (byte, low, high) = (byte as u64, low as u64, high as u64);
@@ -74,9 +79,20 @@ impl Bit {
         black_box(self.0).wrapping_neg()
     }
 
-    /// The bit itself, for building bitmaps.
+    /// The masks of several bits, hidden together: one trip through memory for all.
+    #[inline(always)]
+    pub(crate) fn masks<const N: usize>(bits: [Self; N]) -> [u64; N] {
+        black_box(bits.map(|bit| bit.0)).map(u64::wrapping_neg)
+    }
+
+    /// The bit itself, for building bitmaps and for sums.
     pub(crate) const fn value(self) -> u64 {
         self.0
+    }
+
+    /// The bit itself, for sums with a sign.
+    pub(crate) const fn signed(self) -> i32 {
+        low_half(self.0).cast_signed()
     }
 
     /// `yes` or `no`.
@@ -90,13 +106,6 @@ impl Bit {
     pub(crate) fn pick_wide(self, yes: u128, no: u128) -> u128 {
         let mask = u128::from(self.mask());
         no ^ ((yes ^ no) & (mask | mask << 64))
-    }
-
-    /// `yes` or `no`.
-    #[inline(always)]
-    pub(crate) fn pick_signed(self, yes: i32, no: i32) -> i32 {
-        let (yes, no) = (u64::from(yes.cast_unsigned()), u64::from(no.cast_unsigned()));
-        low_half(self.pick(yes, no)).cast_signed()
     }
 }
 
@@ -136,22 +145,48 @@ pub(crate) const fn low_half(value: u64) -> u32 {
     u32::from_le_bytes([b[0], b[1], b[2], b[3]])
 }
 
-/// The index of the lowest of `count` bits; 0 when none is set.
-pub(crate) fn lowest(bits: u128, count: u32) -> u32 {
-    low_half((0..count).rev().fold(0, |lowest, index| Bit::at(bits, index).pick(u64::from(index), lowest)))
+/// The index of the lowest bit set; 0 when none is. Counts the zeros below it, all bits alike.
+pub(crate) const fn lowest(bits: u128) -> u32 {
+    let alone = bits & bits.wrapping_neg();
+    alone.wrapping_sub(Bit::any(bits).0 as u128).count_ones()
+}
+
+/// The index of the highest bit set; 0 when none is. Fills up what lies below it, and counts that.
+pub(crate) const fn highest(bits: u64) -> u32 {
+    let bits = bits | bits >> 1;
+    let bits = bits | bits >> 2;
+    let bits = bits | bits >> 4;
+    let bits = bits | bits >> 8;
+    let bits = bits | bits >> 16;
+    let bits = bits | bits >> 32;
+    (bits >> 1).count_ones()
+}
+
+/// The same for the bits of a window of `count` steps, which is public: few windows need the second word.
+pub(crate) fn highest_of(bits: u128, count: u32) -> u32 {
+    let [low, high] = words(bits);
+    if count <= 64 {
+        return highest(low);
+    }
+    let in_high = !Bit::zero(high);
+    highest(in_high.pick(high, low)).wrapping_add(low_half(in_high.0) << 6)
 }
 
 /// `bits >> places` for fewer than 128 secret places: the processor shifts by constants only.
 pub(crate) fn shift_right(bits: u128, places: u32) -> u128 {
-    (0..7)
-        .fold(bits, |bits, stage| Bit::at(u128::from(places), stage).pick_wide(bits >> (1u32 << stage), bits))
+    let masks = Bit::masks([0, 1, 2, 3, 4, 5, 6].map(|stage| Bit::at(u128::from(places), stage)));
+    (0u32..).zip(masks).fold(bits, |bits, (stage, mask)| {
+        let mask = u128::from(mask) | u128::from(mask) << 64;
+        bits ^ ((bits ^ bits >> (1u32 << stage)) & mask)
+    })
 }
 
 /// `value` brought within ± `limit`, which is not negative.
 pub(crate) fn within(value: i32, limit: i32) -> i32 {
-    let less = |a: i32, b: i32| Bit::sign(i64::from(a).wrapping_sub(i64::from(b)).cast_unsigned());
     let low = limit.wrapping_neg();
-    less(value, low).pick_signed(low, less(limit, value).pick_signed(limit, value))
+    let [below, above] = Bit::masks([Bit::less(value, low), Bit::less(limit, value)]).map(low_half);
+    let choose = |mask: u32, yes: i32, no: i32| no ^ ((yes ^ no) & mask.cast_signed());
+    choose(below, low, choose(above, limit, value))
 }
 
 #[cfg(test)]
@@ -164,7 +199,9 @@ mod tests {
             let spread = u128::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
             let bits = spread & !(u128::MAX << (seed % 128));
             if bits != 0 {
-                assert_eq!(lowest(bits, 128), bits.trailing_zeros());
+                assert_eq!(lowest(bits), bits.trailing_zeros());
+                assert_eq!(highest_of(bits, 128), bits.ilog2());
+                assert_eq!(highest_of(bits >> 64, 64), (bits >> 64 | 1).ilog2());
             }
             assert_eq!(Bit::any(bits).value() == 1, bits != 0);
             assert_eq!(Bit::none(bits).value() == 1, bits == 0);
@@ -175,6 +212,14 @@ mod tests {
         assert_eq!(Bit::at_most_one(1 << 127).value(), 1);
         assert_eq!(Bit::at_most_one(1 << 127 | 1).value(), 0);
         assert_eq!(shift_right(u128::MAX, 127), 1);
+        assert_eq!(
+            [0, 1, 2, 3, 1 << 63, 1 << 64, 3 << 63, u128::MAX].map(|bits| highest_of(bits, 128)),
+            [0, 0, 1, 1, 63, 64, 64, 127]
+        );
+        assert_eq!(
+            [0, 1, 2, 3, 1 << 63, 1 << 64, 3 << 63, 1 << 127].map(lowest),
+            [0, 0, 1, 0, 63, 64, 63, 127]
+        );
     }
 
     #[test]

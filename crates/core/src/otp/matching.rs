@@ -29,38 +29,45 @@ impl Engine {
 
     /// Which steps have the typed digits: bit i for the step at index i. Not for malformed text, after the same work.
     pub(crate) fn matches(&self, steps: Steps, typed: &Typed) -> u128 {
-        // The number of steps is public. Usual windows fit the small buffers.
-        if steps.count <= 16 {
-            self.matches_in::<16>(steps, typed)
-        } else {
-            self.matches_in::<128>(steps, typed)
+        // The number of steps is public. The usual windows have buffers of their size, and loops without an end test.
+        match steps.count {
+            1 => self.matches_in::<1>(1, steps, typed),
+            2 => self.matches_in::<2>(2, steps, typed),
+            3 => self.matches_in::<3>(3, steps, typed),
+            4..=16 => self.matches_in::<16>(steps.count as usize, steps, typed),
+            _ => self.matches_in::<128>(steps.count as usize, steps, typed),
         }
     }
 
-    fn matches_in<const N: usize>(&self, steps: Steps, typed: &Typed) -> u128 {
-        let mut counters = [0; N];
-        let mut values = [0; N];
-        let mut count = 0;
-        for (index, counter) in (0..steps.count).zip(&mut counters) {
+    #[inline(always)]
+    fn matches_in<const N: usize>(&self, count: usize, steps: Steps, typed: &Typed) -> u128 {
+        let (mut counters, mut values) = ([0; N], [0; N]);
+        let (counters, values) = (&mut counters[..count], &mut values[..count]);
+        for (index, counter) in (0..).zip(&mut *counters) {
             *counter = steps.at(index).0;
-            count += 1;
         }
-        self.mac.window(&counters[..count], &mut values[..count]);
-        let matched = compare(self.form, &values[..count], steps, typed);
-        values[..count].zeroize();
+        self.mac.window(counters, values);
+        let matched = compare(self.form, values, steps, typed);
+        values.zeroize();
         matched
     }
 }
 
 /// Bit i is set when the value at index i shows the typed digits and its step exists. For at most 128 values.
+#[inline(always)]
 pub(crate) fn compare(form: Form, values: &[u32], steps: Steps, typed: &Typed) -> u128 {
-    let (low, high) = values.split_at(values.len().min(64));
+    if values.len() <= 64 {
+        let [word] = shown(form, values, steps, 0, [typed]);
+        return u128::from(word);
+    }
+    let (low, high) = values.split_at(64);
     let [low] = shown(form, low, steps, 0, [typed]);
     let [high] = shown(form, high, steps, 64, [typed]);
     u128::from(low) | u128::from(high) << 64
 }
 
 /// For each typed code, which of at most 64 values show it, where their steps exist; they begin at index `from`.
+#[inline(always)]
 pub(crate) fn shown<const N: usize>(
     form: Form,
     values: &[u32],
@@ -68,12 +75,14 @@ pub(crate) fn shown<const N: usize>(
     from: u32,
     typed: [&Typed; N],
 ) -> [u64; N] {
+    let modulus = form.modulus();
     let mut words = [0; N];
     for (place, value) in (0..64).zip(values) {
-        let digits = form.reduce(*value);
-        let (_, exists) = steps.at(from + place);
+        let digits = modulus.remainder(*value);
+        let beyond = steps.beyond(from + place);
         for (word, typed) in words.iter_mut().zip(typed) {
-            *word |= (Bit::equal(digits, typed.value) & exists).value() << place;
+            // One test for both: other digits, or no such step.
+            *word |= Bit::zero((digits ^ typed.value) | beyond).value() << place;
         }
     }
     words

@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 
 use super::code::Typed;
 use super::hotp::{self, Hotp, HotpState};
-use super::mask::{Bit, low_half, lowest, shift_right};
+use super::mask::{Bit, highest, low_half, lowest, shift_right};
 use super::matching::{Engine, shown};
 use super::steam::Steam;
 use super::totp::{Totp, TotpParameters, TotpState};
@@ -176,7 +176,7 @@ impl Codes {
     }
 
     fn findings(&self, fresh: Bit, any: Bit) -> Findings {
-        let mut findings = Findings::new(fresh, any, self.first.well_formed & self.second.well_formed);
+        let mut findings = Findings::new(fresh, any, self.first.well_formed() & self.second.well_formed());
         findings.repeated = Bit::equal(self.first.value, self.second.value);
         findings
     }
@@ -239,7 +239,7 @@ fn first_of(bitmap: &Bitmap) -> u32 {
         let here = !Bit::zero(*word);
         (here.pick(index as u64, place), here.pick(*word, found))
     });
-    low_half(place).wrapping_mul(64).wrapping_add(lowest(u128::from(word), 64))
+    low_half(place).wrapping_mul(64).wrapping_add(lowest(u128::from(word)))
 }
 
 /// The index of the highest bit; 0 when none is set.
@@ -249,8 +249,7 @@ fn last_of(bitmap: &Bitmap) -> u32 {
         let here = !Bit::zero(*word);
         (here.pick(index as u64, place), here.pick(*word, found))
     });
-    let mirrored = 63u32.wrapping_sub(lowest(u128::from(word.reverse_bits()), 64));
-    low_half(place).wrapping_mul(64).wrapping_add(mirrored)
+    low_half(place).wrapping_mul(64).wrapping_add(highest(word))
 }
 
 /// The 128 bits from a secret index on.

@@ -9,7 +9,7 @@ use zamok_lanes::ct;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::code::{Form, Typed};
-use super::decimal::quotient;
+use super::decimal::Modulus;
 use super::mask::Bit;
 use super::matching::Engine;
 use super::totp::{Around, TotpParameters, TotpState};
@@ -66,7 +66,7 @@ impl SteamCode {
     fn from_value(value: u32) -> Self {
         let mut rest = u64::from(value & 0x7fff_ffff);
         Self([(); LEN].map(|()| {
-            let higher = quotient::<26>(rest);
+            let higher = const { Modulus::new(26) }.quotient(rest);
             let place = rest.wrapping_sub(higher.wrapping_mul(26));
             rest = higher;
             // Every character is looked at, whichever it is.
@@ -195,7 +195,7 @@ impl Steam {
         let typed = self.engine.form.read(text);
         let around = Around::new(&TotpParameters::default(), now, window, state, drift_limit);
         let matched = self.engine.matches(around.steps, &typed);
-        around.conclude(matched, typed.well_formed, state)
+        around.conclude(matched, typed.well_formed(), state)
     }
 
     /// Looks a typed code up in the window around `now`, as [`Totp::verify`](super::Totp::verify) does: **the caller
@@ -242,7 +242,7 @@ mod tests {
             for text in [code.to_string(), code.to_string().to_lowercase()] {
                 let typed = read(&text);
                 assert_eq!(typed.value, u64::from(value & 0x7fff_ffff) % CODES);
-                assert_eq!(typed.well_formed.value(), 1);
+                assert_eq!(typed.well_formed().value(), 1);
                 assert!(bool::from(SteamCode::parse(&text).unwrap().ct_eq(&code)));
             }
         }
@@ -255,7 +255,7 @@ mod tests {
             assert_eq!(known, ALPHABET.contains(&byte.to_ascii_uppercase()), "{byte}");
         }
         for text in ["", "2222", "222222", "2222A", "22 22", "2222０"] {
-            assert_eq!(read(text).well_formed.value(), 0, "{text}");
+            assert_eq!(read(text).well_formed().value(), 0, "{text}");
             assert!(SteamCode::parse(text).is_err(), "{text}");
         }
         assert_eq!(SteamCode::parse("2222").unwrap_err(), Error::CodeLength { expected: 5, found: 4 });

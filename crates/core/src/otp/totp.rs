@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::code::{Code, Digits, Form};
-use super::mask::{Bit, low_half, within};
+use super::mask::{Bit, highest_of, within};
 use super::matching::Engine;
 use super::verdict::{Checked, Findings, Matched};
 use super::window::{Steps, Window};
@@ -159,10 +159,14 @@ impl Totp {
         state: &TotpState,
         drift_limit: u32,
     ) -> Checked<TotpState> {
+        self.check_around(text, &Around::new(&self.parameters, now, window, state, drift_limit), state)
+    }
+
+    #[inline(always)]
+    fn check_around(&self, text: &str, around: &Around, state: &TotpState) -> Checked<TotpState> {
         let typed = self.engine.form.read(text);
-        let around = Around::new(&self.parameters, now, window, state, drift_limit);
         let matched = self.engine.matches(around.steps, &typed);
-        around.conclude(matched, typed.well_formed, state)
+        around.conclude(matched, typed.well_formed(), state)
     }
 
     /// Looks a typed code up in the window around `now`, for callers who keep the state themselves.
@@ -182,8 +186,9 @@ impl Totp {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn verify(&self, text: &str, now: UnixTime, window: Window) -> Result<Matched, Error> {
-        self.step_at(now)?;
-        self.check(text, now, window, &TotpState::default(), 0).verdict.accepted()
+        let present = self.step_at(now)?;
+        let state = TotpState::default();
+        self.check_around(text, &Around::at(present, window, &state, 0), &state).verdict.accepted()
     }
 }
 
@@ -197,6 +202,7 @@ pub(crate) struct Around {
 }
 
 impl Around {
+    #[inline]
     pub(crate) fn new(
         parameters: &TotpParameters,
         now: UnixTime,
@@ -205,34 +211,36 @@ impl Around {
         drift_limit: u32,
     ) -> Self {
         // Time and parameters are public; drift is not.
-        let (present, before_t0) = match parameters.step_at(now) {
-            Ok(step) => (step, Bit::NO),
-            Err(_) => (0, Bit::YES),
-        };
+        match parameters.step_at(now) {
+            Ok(present) => Self::at(present, window, state, drift_limit),
+            Err(_) => Self { before_t0: Bit::YES, ..Self::at(0, window, state, drift_limit) },
+        }
+    }
+
+    /// The window around a present step.
+    #[inline]
+    pub(crate) fn at(present: u64, window: Window, state: &TotpState, drift_limit: u32) -> Self {
         let limit = i32::try_from(drift_limit).unwrap_or(i32::MAX);
         let drift = within(state.drift, limit);
-        Self { steps: Steps::around(present, drift, window), drift, limit, before_t0 }
+        Self { steps: Steps::around(present, drift, window), drift, limit, before_t0: Bit::NO }
     }
 
     /// The rule for a window of time steps, given which of them have the typed digits.
-    pub(crate) fn conclude(self, matched: u128, well_formed: Bit, state: &TotpState) -> Checked<TotpState> {
+    #[inline(always)]
+    pub(crate) fn conclude(&self, matched: u128, well_formed: Bit, state: &TotpState) -> Checked<TotpState> {
         // The last spent step on the whole number line: −1 when there is none.
         let floor = state.last_step.map_or(u128::MAX, u128::from);
-        let (mut fresh, mut chosen, mut place) = (0u128, 0u64, 0u64);
-        // The last fresh match in ascending order is the highest.
-        for index in 0..self.steps.count {
-            let above = Bit::negative(floor.wrapping_sub(self.steps.signed(index)));
-            let here = Bit::at(matched, index) & above;
-            fresh |= u128::from(here.value()) << index;
-            chosen = here.pick(self.steps.at(index).0, chosen);
-            place = here.pick(u64::from(index), place);
-        }
+        let fresh = matched & self.steps.bitmap(|step| Bit::negative(floor.wrapping_sub(step)));
+        let place = highest_of(fresh, self.steps.count);
+        let (chosen, _) = self.steps.at(place);
         // How far the match lies from the middle of the window, and from the present.
-        let off_centre = low_half(place).wrapping_sub(self.steps.past).cast_signed();
+        let off_centre = place.wrapping_sub(self.steps.past).cast_signed();
         let observed = self.drift.wrapping_add(off_centre);
-        // One step at a time, and only where no other step has the same digits.
-        let learned = Bit::at_most_one(matched).pick_signed(within(off_centre, 1), 0);
-        let drift = within(self.drift.wrapping_add(learned), self.limit);
+        // One step at a time, not beyond the limit, and only where no other step has the same digits.
+        let only = Bit::at_most_one(matched);
+        let later = only & Bit::less(0, off_centre) & Bit::less(self.drift, self.limit);
+        let earlier = only & Bit::less(off_centre, 0) & Bit::less(self.limit.wrapping_neg(), self.drift);
+        let drift = self.drift.wrapping_add(later.signed()).wrapping_sub(earlier.signed());
 
         let mut findings = Findings::new(Bit::any(fresh), Bit::any(matched), well_formed);
         findings.before_t0 = self.before_t0;

@@ -75,8 +75,8 @@ impl Window {
 /// computed, and those that do not exist are masked out.
 #[derive(Clone, Copy)]
 pub(crate) struct Steps {
-    /// The first step, in two's complement.
-    first: u128,
+    /// The first step, in two's complement: the low and the high word. As one number it would be aligned to sixteen bytes.
+    first: [u64; 2],
     pub(crate) count: u32,
     pub(crate) past: u32,
 }
@@ -91,7 +91,17 @@ impl Steps {
     pub(crate) fn range(centre: u64, drift: i32, past: u32, count: u32) -> Self {
         let drift = i128::from(drift).cast_unsigned();
         let first = u128::from(centre).wrapping_add(drift).wrapping_sub(u128::from(past));
-        Self { first, count, past }
+        Self { first: words(first), count, past }
+    }
+
+    /// A bit for each step, found by its place on the whole number line: bit i is that of the step at index i.
+    pub(crate) fn bitmap(&self, bit: impl Fn(u128) -> Bit) -> u128 {
+        // The number of steps is public, and few windows need the second word.
+        let word = |from, to| {
+            (from..to).fold(0u64, |word, index| word | bit(self.signed(index)).value() << (index - from))
+        };
+        let low = u128::from(word(0, self.count.min(64)));
+        if self.count <= 64 { low } else { low | u128::from(word(64, self.count)) << 64 }
     }
 
     /// The step at `index`, and whether there is such a step.
@@ -100,9 +110,15 @@ impl Steps {
         (step, Bit::zero(beyond))
     }
 
+    /// 0 where there is a step at `index`, something else where there is none.
+    pub(crate) const fn beyond(&self, index: u32) -> u64 {
+        words(self.signed(index))[1]
+    }
+
     /// The step at `index` on the whole number line, in two's complement.
     pub(crate) const fn signed(&self, index: u32) -> u128 {
-        self.first.wrapping_add(index as u128)
+        let [low, high] = self.first;
+        (low as u128 | (high as u128) << 64).wrapping_add(index as u128)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use alloc::format;
 
-use super::keys::{KeyId, KeyKind, KeyRecord, Purpose, Usage};
+use super::keys::{self, KeyId, KeyKind, KeyRecord, Purpose, Usage};
 use super::state::KeyState;
 use super::transaction::Transaction;
 use crate::env::UnixTime;
@@ -84,6 +84,8 @@ impl Failures {
             self.recent_since = now;
             self.recent = 0;
         }
+        // A span that began in a future which the clock has left again begins now; its failures stay.
+        self.recent_since = self.recent_since.min(now);
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.recent = self.recent.saturating_add(1);
         // Without a free failure the first one is delayed, like the last free one.
@@ -102,10 +104,18 @@ impl Failures {
         self.not_before = UnixTime(0);
     }
 
-    /// Whether refusals are to be summed up now.
+    /// Whether refusals are to be summed up now: once a minute, and when the last sum lies in a future which the clock
+    /// has left again.
     #[must_use]
     pub fn summary_due(&self, now: UnixTime) -> bool {
-        now.since(self.summed_up) >= Self::SUMMARY
+        now.since(self.summed_up) >= Self::SUMMARY || self.summed_up > now
+    }
+
+    /// Notes a summary. A delay that is longer than any that is given was set by a clock that had jumped ahead: it
+    /// ends after the longest one from now.
+    pub fn sum_up(&mut self, now: UnixTime, throttle: &Throttle) {
+        self.summed_up = now;
+        self.not_before = self.not_before.min(now.plus(throttle.longest_delay));
     }
 
     /// Writes the fields, 32 bytes.
@@ -224,6 +234,28 @@ pub fn verify(
     check(tx, id, text, policy, KeyState::Active)
 }
 
+/// Takes a suspended OTP key back into use and forgives its failures; what was spent stays spent. Journalled with the
+/// reason. For whoever has made sure, by another factor or in person, that the holder is the owner.
+///
+/// # Errors
+/// [`Error::KeyKind`] when it is no OTP key; [`Error::KeyState`] when it is not suspended, or was never active;
+/// [`Error::UnknownKey`]; [`Error::Refused`] when a row is missing or was altered; a store's fault.
+pub fn resume(tx: &mut Transaction<'_>, id: KeyId, reason: &str) -> Result<(), Error> {
+    let record = KeyRecord::load(tx, id)?;
+    record.allow(Usage::VerifyCode, Purpose::OneTimeCode, &[KeyState::Suspended])?;
+    keys::change_state(tx, id, KeyState::Active, reason)?;
+    let mut state = OtpState::load(tx, id, record.info.version)?;
+    state.failures = Failures::default();
+    state.put(tx)?;
+    tx.event(
+        EventKind::FailuresForgiven,
+        record.info.owner,
+        &OtpState::row(id),
+        &Detail::new().with("reason", reason),
+    )
+    .map(|_| ())
+}
+
 /// Checks the test code that ends an enrolment: when it is right, the key becomes active and the code is spent, so
 /// that it cannot be the first login as well (R12).
 ///
@@ -255,7 +287,7 @@ fn check(
 
     let (row, owner) = (OtpState::row(id), record.info.owner);
     if state.failures.delayed(now) {
-        return refuse_unseen(tx, &record, id, now).map(|()| Verdict::Rejected);
+        return refuse_unseen(tx, &record, &policy.throttle).map(|()| Verdict::Rejected);
     }
     match verdict {
         Verdict::Accepted { step, drift } => {
@@ -316,18 +348,14 @@ fn compute(
 
 /// Refuses an attempt while the key is delayed. Nothing is written but one summary a minute: junk must not buy a
 /// flush each, nor fill the journal.
-fn refuse_unseen(
-    tx: &mut Transaction<'_>,
-    record: &KeyRecord,
-    id: KeyId,
-    now: UnixTime,
-) -> Result<(), Error> {
+fn refuse_unseen(tx: &mut Transaction<'_>, record: &KeyRecord, throttle: &Throttle) -> Result<(), Error> {
+    let (id, now) = (record.info.id, tx.now());
     let row = OtpState::row(id);
     let refusals = tx.count_refusal(&row);
     // The check has moved the code's state on; what is written here is the state as it was, with the summary's time.
     let mut state = OtpState::load(tx, id, record.info.version)?;
     if state.failures.summary_due(now) {
-        state.failures.summed_up = now;
+        state.failures.sum_up(now, throttle);
         state.put(tx)?;
         let detail = Detail::new().with("refusals", format!("{refusals}"));
         tx.event(EventKind::CodeRefusedWhileDelayed, record.info.owner, &row, &detail)?;

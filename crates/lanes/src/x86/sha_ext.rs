@@ -8,6 +8,7 @@
 
 use core::arch::x86_64::*;
 
+use super::load;
 use crate::key::Keys;
 use crate::lanes::unroll;
 use crate::{Sha1, Sha256, sha256};
@@ -89,8 +90,8 @@ impl Sha1State {
     #[inline]
     #[target_feature(enable = "sha,ssse3,sse4.1")]
     fn load(words: &[u32; 5]) -> Self {
-        let [a, b, c, d, e] = words.map(|word| word as i32);
-        Self { abcd: _mm_set_epi32(a, b, c, d), e: _mm_set_epi32(e, 0, 0, 0) }
+        let e = _mm_set_epi32(words[4] as i32, 0, 0, 0);
+        Self { abcd: _mm_shuffle_epi32::<0b00_01_10_11>(load(words, 0)), e }
     }
 }
 
