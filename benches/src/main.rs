@@ -6,6 +6,7 @@
 mod otp;
 mod pairs;
 mod plot;
+mod pskc;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -98,7 +99,8 @@ fn main() -> io::Result<ExitCode> {
         };
     }
     let chosen = |id: &str| arguments.only.as_ref().is_none_or(|pattern| id.contains(pattern.as_str()));
-    let comparisons: Vec<&Comparison> = otp::COMPARISONS.iter().filter(|row| chosen(row.id)).collect();
+    let all = otp::COMPARISONS.iter().chain(pskc::COMPARISONS);
+    let comparisons: Vec<&Comparison> = all.filter(|row| chosen(row.id)).collect();
     if comparisons.is_empty() {
         writeln!(io::stderr(), "compare: no comparison has this in its id")?;
         return Ok(ExitCode::from(2));
