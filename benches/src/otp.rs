@@ -202,8 +202,8 @@ fn hit_position(effort: Effort) -> Result<Measured, String> {
 }
 
 fn batch<M: Mac + KeyInit + Clone>(effort: Effort, algorithm: HashAlgorithm) -> Result<Measured, String> {
-    /// Attempts that are made and checked together.
-    const TOGETHER: usize = 128;
+    /// Attempts that are made and checked together: few enough to stay in the nearest cache.
+    const TOGETHER: usize = 64;
     let count = effort.size(1_000_000, 100_000);
     let length = algorithm.output_len();
     let (mut ours, mut theirs) = (Vec::with_capacity(count), Vec::with_capacity(count));

@@ -172,8 +172,7 @@ fn stream(container: &[u8], effort: Effort, content: Content) -> Result<String, 
     }
     let speed = f64::from(found) / seconds;
     let memory = if is_fresh {
-        let grown = peak.saturating_sub(before);
-        format!("peak RSS {grown} KiB above the {before} KiB before")
+        format!("peak RSS {peak} KiB, {before} KiB before it")
     } else {
         format!("peak RSS of the process {peak} KiB")
     };

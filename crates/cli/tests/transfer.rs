@@ -103,6 +103,9 @@ fn a_dry_run_tells_what_would_be_taken_in_and_needs_no_vault() {
     assert!(!desk.path("zamok.db").exists());
 }
 
+/// Format, file, arguments beside it, kind, label.
+type Case<'a> = (&'a str, Vec<u8>, &'a [&'a str], &'a str, &'a str);
+
 #[test]
 fn tokens_of_every_format_come_in_are_journalled_and_leave_no_secret_behind() {
     let keycloak = format!(
@@ -113,7 +116,7 @@ fn tokens_of_every_format_come_in_are_journalled_and_leave_no_secret_behind() {
     // Bank:anna, TOTP, SHA-1, six digits, in the fields of docs/formats/exchange.md.
     let migration = "otpauth-migration://offline?data=\
         Ci0KFDEyMzQ1Njc4OTAxMjM0NTY3ODkwEglCYW5rOmFubmEaBEJhbmsgASgBMAIQARgBIAA%3D";
-    let cases: [(&str, Vec<u8>, &[&str], &str, &str); 9] = [
+    let cases: [Case<'_>; 9] = [
         ("uri", uri("anna", BASE32).into(), &[], "TOTP", "Bank anna"),
         ("migration", migration.into(), &[], "TOTP", "Bank anna"),
         ("pskc", figure(3), &[], "HOTP", "Issuer UID=jsmith,DC=example-bank,DC=net 987654321"),
@@ -204,15 +207,19 @@ fn wrong_entries_are_left_out_and_told_and_strict_takes_in_nothing() {
 #[test]
 fn of_a_file_that_is_cut_nothing_is_taken_in() {
     let desk = Desk::new();
-    let whole = figure(10);
-    let end =
-        whole.windows(14).rposition(|window| window == b"</pskc:KeyPack" || window == b"</KeyPackage>\n");
-    desk.write("tokens", &whole[..end.expect("a last key package")]);
-    desk.zamok(["import", "tokens", "--ignore-dates", "--json"]).failed(5, 702, "exchange-cut");
+    // More tokens than go into one commit, so that those before the cut would be there.
+    let users: String = (1..=200).map(|number| format!("HOTP user{number} - {number:040x}\n")).collect();
+    desk.write("users", users);
+    desk.zamok(["convert", "users", "whole", "--to", "pskc", "--plain"]).done();
+    let whole = desk.read("whole");
+    desk.write("tokens", &whole[..whole.len() - 100]);
+    desk.zamok(["import", "tokens", "--json"]).failed(5, 702, "exchange-cut");
     desk.write("empty", "");
     desk.zamok(["import", "empty", "--json"]).failed(5, 705, "exchange-format");
     desk.zamok(["import", "absent", "--json"]).failed(5, 901, "file");
     assert_eq!(told(&desk), []);
+    assert_eq!(desk.zamok(["import", "whole", "--json"]).done().json()["imported"], 200);
+    assert_eq!(told(&desk).len(), 200);
 }
 
 #[test]

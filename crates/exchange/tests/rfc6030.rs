@@ -242,3 +242,47 @@ fn digits_hashes_and_time_are_read_and_what_is_not_served_is_named() {
         assert_eq!(faults(&text.replace(from, to), PskcKey::None), [fault], "{to}");
     }
 }
+
+#[test]
+fn the_examples_of_rfc_5649_are_unwrapped_under_either_name_of_the_algorithm() {
+    // RFC 5649 §6: one key of 192 bits wraps 20 octets, and 7.
+    const WRAPPING: &str = "5840df6e29b02af1ab493b705bf16ea1ae8338f4dcc176a8";
+    const LONG: (&str, &str) =
+        ("c37b7e6492584340bed12207808941155068f738", "E4veqpuPp/xh+XdC5yJI7lrmrlNg0a5qX1Tzc/pUO2o=");
+    const SHORT: (&str, &str) = ("466f7250617369", "r76w8H379UGSAPLMtQuyTw==");
+    let unhex = |text: &str| -> Vec<u8> {
+        (0..text.len())
+            .step_by(2)
+            .map(|place| u8::from_str_radix(&text[place..place + 2], 16).unwrap())
+            .collect()
+    };
+    let key = unhex(WRAPPING);
+    let container = |name: &str, value: &str| {
+        format!(
+            "<KeyContainer Version=\"1.0\" xmlns=\"urn:ietf:params:xml:ns:keyprov:pskc\" \
+             xmlns:xenc=\"http://www.w3.org/2001/04/xmlenc#\" xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\">\
+             <EncryptionKey><ds:KeyName>K</ds:KeyName></EncryptionKey>\
+             <KeyPackage><Key Id=\"1\" Algorithm=\"urn:ietf:params:xml:ns:keyprov:pskc:hotp\"><AlgorithmParameters>\
+             <ResponseFormat Length=\"6\" Encoding=\"DECIMAL\"/></AlgorithmParameters><Data><Secret><EncryptedValue>\
+             <xenc:EncryptionMethod Algorithm=\"{name}\"/><xenc:CipherData><xenc:CipherValue>{value}</xenc:CipherValue>\
+             </xenc:CipherData></EncryptedValue></Secret></Data></Key></KeyPackage></KeyContainer>"
+        )
+    };
+    // XML Encryption 1.1 §5.7.3, and as some issuers write it.
+    for name in
+        ["kw-aes-192-pad", "kw-aes192-pad"].map(|name| format!("http://www.w3.org/2009/xmlenc11#{name}"))
+    {
+        for (plain, wrapped) in [LONG, SHORT] {
+            let text = container(&name, wrapped);
+            let record = read(&text, pre_shared(&key)).remove(0).unwrap();
+            assert_eq!(record.secret.expose(), unhex(plain), "{name}");
+            let altered = if wrapped.starts_with('A') { "B" } else { "A" };
+            let altered = text.replace(wrapped, &format!("{altered}{}", &wrapped[1..]));
+            assert_eq!(faults(&altered, pre_shared(&key)), [Fault::Refused]);
+            assert_eq!(faults(&text, pre_shared(&[7; 24])), [Fault::Refused]);
+            // Without padding the integrity check is another one (RFC 5649 §3, RFC 3394 §2.2.3).
+            let unpadded = container("http://www.w3.org/2001/04/xmlenc#kw-aes192", wrapped);
+            assert_eq!(faults(&unpadded, pre_shared(&key)), [Fault::Refused]);
+        }
+    }
+}

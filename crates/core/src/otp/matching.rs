@@ -10,14 +10,16 @@ use crate::mac::CounterMac;
 
 /// A key with the form of its codes: what HOTP, TOTP and Steam have in common.
 #[derive(Clone)]
+// The form lies before the key material, of which SHA-1 needs only the first bytes.
+#[repr(C)]
 pub(crate) struct Engine {
-    pub(crate) mac: CounterMac,
     pub(crate) form: Form,
+    pub(crate) mac: CounterMac,
 }
 
 impl Engine {
     pub(crate) fn new(algorithm: HashAlgorithm, key: &[u8], form: Form) -> Self {
-        Self { mac: CounterMac::new(algorithm, key), form }
+        Self { form, mac: CounterMac::new(algorithm, key) }
     }
 
     /// The 31-bit value (RFC 4226 §5.3, step 2) of one step.

@@ -39,9 +39,12 @@ impl TotpParameters {
     /// [`Error::TimeBeforeT0`]; [`Error::PeriodZero`].
     pub const fn step_at(&self, now: UnixTime) -> Result<u64, Error> {
         let Some(elapsed) = now.0.checked_sub(self.t0.0) else { return Err(Error::TimeBeforeT0) };
-        match elapsed.checked_div(self.period) {
-            Some(step) => Ok(step),
-            None => Err(Error::PeriodZero),
+        // Nearly every key has steps of half a minute or a minute: division by a constant is a multiplication.
+        match self.period {
+            0 => Err(Error::PeriodZero),
+            30 => Ok(elapsed / 30),
+            60 => Ok(elapsed / 60),
+            period => Ok(elapsed / period),
         }
     }
 }
@@ -74,9 +77,12 @@ pub struct TotpState {
 /// # Ok::<(), zamok_core::Error>(())
 /// ```
 #[derive(Clone)]
+// In this order, and on a border of cache lines, all that a check with SHA-1 needs of a key lies in one line: whoever checks
+// a million keys waits for memory half as often.
+#[repr(C, align(64))]
 pub struct Totp {
-    pub(crate) engine: Engine,
     parameters: TotpParameters,
+    pub(crate) engine: Engine,
 }
 
 impl Totp {
