@@ -344,3 +344,10 @@ fn colons_where_issuers_put_them_survive_being_written() {
     }
     assert!(OtpUri::parse("otpauth://totp/:a:b?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").is_ok());
 }
+
+#[test]
+fn a_label_that_only_fits_unescaped_is_too_long() {
+    let uri = |label: &str| format!("otpauth://totp/{label}?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+    assert!(OtpUri::parse(&uri(&"~".repeat(3900))).is_ok());
+    assert_eq!(OtpUri::parse(&uri(&"^".repeat(2000))).unwrap_err(), Error::Uri(UriFault::TooLong));
+}

@@ -132,7 +132,7 @@ fn read(text: &str, reading: Reading, weak: Weak) -> Result<OtpUri, Error> {
     if strict && conflicting.is_some() {
         return fault(UriFault::Conflict);
     }
-    Ok(OtpUri {
+    let uri = OtpUri {
         issuer: issuer.or(label_issuer).map(String::from),
         account: String::from(account),
         secret,
@@ -140,7 +140,9 @@ fn read(text: &str, reading: Reading, weak: Weak) -> Result<OtpUri, Error> {
         algorithm,
         digits,
         conflicting_issuer: conflicting.map(String::from),
-    })
+    };
+    // What issuers left unescaped grows when it is written: what is read can also be handed on.
+    if uri.to_uri().as_str().len() > OtpUri::MAX { fault(UriFault::TooLong) } else { Ok(uri) }
 }
 
 fn parameters(query: &str, counted: bool, reading: Reading) -> Result<Parameters, Error> {
