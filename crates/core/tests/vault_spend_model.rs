@@ -72,10 +72,12 @@ impl Model {
         }
         if now < self.not_before {
             self.refusals += 1;
-            if now.saturating_sub(self.summed_up) < 60 {
+            if now >= self.summed_up && now - self.summed_up < 60 {
                 return (Ok(false), vec![]);
             }
             self.summed_up = now;
+            // No delay is longer than the longest from now: one that is was given by a clock that had jumped ahead.
+            self.not_before = self.not_before.min(now + LONGEST);
             let told = std::mem::take(&mut self.refusals).to_string();
             return (Ok(false), vec![(EventKind::CodeRefusedWhileDelayed, told)]);
         }
@@ -102,6 +104,7 @@ impl Model {
                     self.recent_since = now;
                     self.recent = 0;
                 }
+                self.recent_since = self.recent_since.min(now);
                 self.in_a_row += 1;
                 self.recent += 1;
                 if self.in_a_row >= FREE {
@@ -271,7 +274,7 @@ fn failures_that_overflow_every_number_still_delay() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_shortens_no_delay() {
+fn a_clock_that_was_set_back_gives_nothing_away_and_keeps_out_no_longer_than_the_longest_delay() {
     let scene = Scene::new("set back");
     let (key, totp) = scene.totp();
     for _ in 0..5 {
@@ -279,10 +282,15 @@ fn a_clock_that_was_set_back_shortens_no_delay() {
         scene.verify(key, &code, &strict()).unwrap().accepted().unwrap_err();
     }
     let delayed_until = scene.state(key).not_before;
-    for now in [0, 1, NOON / 2, delayed_until - 1] {
+    let longest = strict().throttle.longest_delay;
+    let refused = |now: u64| {
         scene.set(now);
         let right = totp.code_at(scene.now()).unwrap().to_string();
         assert_eq!(scene.verify(key, &right, &strict()), Ok(Verdict::Rejected), "at {now}");
-    }
-    assert_eq!(scene.state(key).not_before, delayed_until);
+        scene.state(key).not_before
+    };
+    assert_eq!(refused(delayed_until - 1), delayed_until);
+    assert_eq!(refused(delayed_until - longest), delayed_until, "an hour back: as long as it was");
+    assert_eq!(refused(NOON / 2), NOON / 2 + longest, "years back: the longest delay from then");
+    assert_eq!(refused(NOON / 2 + longest - 1), NOON / 2 + longest);
 }

@@ -295,18 +295,13 @@ pub fn charge(
     if policy.disable_after.is_some_and(|limit| attempts.failures >= limit) {
         return Err(Error::SlotDisabled);
     }
-    // An attempt from a future that the clock has left again would keep people out until then: its delay begins now,
-    // once for all, since that is written down.
-    if attempts.last.since(env.now) > policy.attempt {
-        let mut change = Change::new(ChangeId(env.random()));
-        change.update(key, row.version, Attempts { last: env.now, ..attempts }.encode())?;
-        return store.commit(&change).map(|_| Charge::Wait).map_err(Error::from);
-    }
-    // Within the length of an attempt, time never runs backwards here.
+    // The clock may have been set back since: time never runs backwards here.
     let now = env.now.max(attempts.last);
     let not_before = attempts.not_before(policy);
     if now < not_before {
-        let under_way = now < attempts.last.plus(policy.attempt);
+        // An attempt from a future that a clock has left again is not under way: it would keep people waiting for ever.
+        let under_way =
+            now < attempts.last.plus(policy.attempt) && attempts.last.since(env.now) < policy.attempt;
         return if under_way { Ok(Charge::Wait) } else { Err(Error::UnlockNotBefore(not_before.0)) };
     }
     let charged = Attempts { failures: attempts.failures.saturating_add(1), last: now };
