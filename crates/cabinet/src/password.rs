@@ -127,6 +127,8 @@ mod tests {
     fn what_names_the_login_or_repeats_itself_is_refused() {
         let login = Login::parse("ivan").unwrap();
         let strict = Policy::strict().password;
+        let short = Login::parse("a").unwrap();
+        assert_eq!(Password::new("a battery of horses").check(&short, &strict), Ok(()), "chance, not a hint");
         for text in ["my name is IVAN!", "aaaaaaaaaaaaaaaa", "control\u{7}character"] {
             assert_eq!(Password::new(text).check(&login, &strict), Err(Error::PasswordUnusable), "{text:?}");
         }

@@ -45,6 +45,22 @@ fn a_creation_that_ended_after_the_vault_is_finished_with_the_same_passphrase_al
 }
 
 #[test]
+fn changed_numbers_hold_while_it_is_open_and_are_given_again() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let passphrase = Passphrase::from("six random words or more");
+    let mut policy = zamok::Policy::strict();
+    policy.password.shortest = 20;
+    let made = Zamok::create_in(store.clone(), &passphrase, settings().with_policy(policy.clone())).unwrap();
+    assert_eq!(made.policy().password.shortest, 20);
+    drop(made);
+    let opened = Zamok::open_in(store, &passphrase, cheap()).unwrap();
+    assert_eq!(opened.policy().password.shortest, 12, "the vault keeps the name of the profile alone");
+    let opened = opened.with_policy(policy);
+    let short = opened.register("ivan", &Password::new("correct horse one"));
+    assert_eq!(short.unwrap_err(), Error::PasswordTooShort { found: 17, shortest: 20 });
+}
+
+#[test]
 fn the_short_ways_lead_where_the_long_ones_do() {
     let zamok = Zamok::create("memory:", &Passphrase::from("six random words or more"), settings()).unwrap();
     let password = Password::new("correct horse battery staple");
