@@ -59,10 +59,10 @@ def check_record(page, name, place):
     assert unseal(page["data-key"], b"zamok/record/v1", header.bytes, header.rest) == page[f"{name}-body"]
 
 
-def check_state(row, vault, data_key):
+def check_state(row, vault, key, label=b"zamok/state/v1"):
     header = Header(row)
     assert (header.magic, header.format, header.suite, header.vault) == (b"ZMKS", 1, 1, vault)
-    tag = hmac.HMAC(hkdf(data_key, vault, b"zamok/state/v1", 32), hashes.SHA256())
+    tag = hmac.HMAC(hkdf(key, vault, label, 32), hashes.SHA256())
     tag.update(header.bytes)
     tag.verify(header.rest)
     return header.attributes
@@ -77,20 +77,46 @@ def main():
     for name in ("new", "old"):
         assert check_state(state[f"{name}-row"], state["vault"], state["data-key"]) == state[f"{name}-body"]
 
-    slot = vectors("slot.md")
-    header, sealed = slot["slot-row"][:68], slot["slot-row"][68:]
-    expected = struct.pack(">4sH16sBBIII", b"ZMKU", 1, slot["vault"], 0, 1, 262144, 3, 1) + slot["argon2-salt"]
-    assert header == expected
-    root = unseal(slot["key-encryption-key"], b"zamok/slot/v1", header, sealed)
-    assert root == slot["root-key"]
-    header, sealed = slot["data-key-row"][:26], slot["data-key-row"][26:]
-    assert header == struct.pack(">4sH16sI", b"ZMKD", 1, slot["vault"], 1)
-    data_key = unseal(root, b"zamok/data-key/v1", header, sealed)
-    assert data_key == slot["data-key"]
-    body = check_state(slot["header-row"], slot["vault"], data_key)
-    assert body[10:] == slot["origin"]
+    checked = check_vault(vectors("slot.md"))
+    print(f"records 2, states 2, {checked}: all opened")
 
-    print("records 2, states 2, slots 1, data keys 1: all opened")
+
+def check_vault(page):
+    """The vault of slot.md: three slots, three keys, header, log."""
+    vault, kek = page["vault"], page["key-encryption-key"]
+    cost, none = (262144, 3, 1), (0, 0, 0)
+    slots = [
+        ("officer-row", 1, 1, cost, b"officer", page["root-key"]),
+        ("user-row", 2, 3, none, b"the service", page["root-key"]),
+        ("auditor-row", 3, 2, cost, b"audit", page["journal-root-key"]),
+    ]
+    for number, (name, role, method, parameters, label, wrapped) in enumerate(slots):
+        at = 71 + len(label)
+        header, sealed = page[name][:at], page[name][at:]
+        start = struct.pack(">4sH16sBBBIII", b"ZMKU", 1, vault, number, role, method, *parameters)
+        assert header[:37] == start and header[69:] == struct.pack(">H", len(label)) + label
+        assert unseal(kek, b"zamok/slot/v1", header, sealed) == wrapped
+
+    assert page["user-row"][37:69] == page["salt"]
+    info = b"zamok/slot-key/v1" + vault + bytes([1, 2, 3])
+    assert hkdf(page["material"], page["salt"], info, 32) == page["derived-key"]
+
+    root, journal_root = page["root-key"], page["journal-root-key"]
+    assert hkdf(root, vault, b"zamok/auditor/v1", 32) == journal_root
+    for family, name, above in ((1, "data", root), (2, "journal", journal_root), (3, "index", root)):
+        header, sealed = page[f"{name}-key-row"][:27], page[f"{name}-key-row"][27:]
+        assert header == struct.pack(">4sH16sBI", b"ZMKD", 1, vault, family, 1)
+        assert unseal(above, b"zamok/data-key/v1", header, sealed) == page[f"{name}-key"]
+
+    body = check_state(page["header-row"], vault, root, b"zamok/header/v1")
+    listed = b"".join(bytes([at, at + 1]) + sha256(page[name]) for at, (name, *_) in enumerate(slots))
+    key = struct.pack(">BIQ", 1, 1, 1800000000)
+    expected = struct.pack(">BQBB", 1, 1800000000, 3, 3) + listed
+    assert body == expected + key + sha256(page["data-key-row"]) + key + sha256(page["index-key-row"])
+    body = check_state(page["log-row"], vault, journal_root, b"zamok/log/v1")
+    origin = page["origin"]
+    assert body == struct.pack(">BH", 1, len(origin)) + origin + key + sha256(page["journal-key-row"])
+    return "slots 3, keys 3, header and log"
 
 
 if __name__ == "__main__":

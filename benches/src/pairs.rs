@@ -71,6 +71,38 @@ pub(crate) fn pair(
     }
 }
 
+/// Measures two sides that keep their own time: each call answers nanoseconds a unit. The ratio is that of the rates,
+/// so that more is better.
+pub(crate) fn interleaved(
+    effort: Effort,
+    mut ours: impl FnMut() -> Result<f64, String>,
+    mut theirs: impl FnMut() -> Result<f64, String>,
+) -> Result<Measured, String> {
+    // The first turn of each side fills caches and files.
+    ours()?;
+    theirs()?;
+    let (mut our_times, mut their_times, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..effort.rounds.min(9) {
+        let (our_time, their_time) = if round % 2 == 0 {
+            let first = ours()?;
+            (first, theirs()?)
+        } else {
+            let first = theirs()?;
+            (ours()?, first)
+        };
+        our_times.push(our_time);
+        their_times.push(their_time);
+        ratios.push(their_time / our_time);
+    }
+    Ok(Measured {
+        ours: median(&mut our_times),
+        theirs: median(&mut their_times),
+        ratio: median(&mut ratios),
+        ratio_min: ratios.first().copied().unwrap_or(f64::NAN),
+        note: String::new(),
+    })
+}
+
 /// The least time of one call of a piece of work by itself, in nanoseconds.
 pub(crate) fn alone(effort: Effort, mut work: impl FnMut()) -> f64 {
     let calls = calls_for(effort.turn, &mut work);
@@ -114,6 +146,13 @@ fn turn(calls: u32, units: usize, work: &mut impl FnMut()) -> f64 {
 /// What this thread has had of the processor.
 pub(crate) fn now() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
+    let part = |value: i64| u64::try_from(value).unwrap_or_default();
+    Duration::from_secs(part(time.tv_sec)) + Duration::from_nanos(part(time.tv_nsec))
+}
+
+/// What this process, with all its threads, has had of the processors.
+pub(crate) fn process_now() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
     let part = |value: i64| u64::try_from(value).unwrap_or_default();
     Duration::from_secs(part(time.tv_sec)) + Duration::from_nanos(part(time.tv_nsec))
 }

@@ -40,7 +40,18 @@ fn parse(arguments: &[String]) -> Result<Arguments, Failure> {
 }
 
 pub(crate) fn command(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
-    let arguments = parse(arguments)?;
+    let crashed = run(place, &parse(arguments)?)?;
+    Ok(if crashed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// All targets, so many seconds together.
+pub(crate) fn for_seconds(place: &Place, seconds: u64) -> Result<(), Failure> {
+    let crashed = run(place, &Arguments { seconds, only: None })?;
+    if crashed.is_empty() { Ok(()) } else { Err(format!("crashed: {}", crashed.join(" "))) }
+}
+
+/// The names of the targets that crashed.
+fn run(place: &Place, arguments: &Arguments) -> Result<Vec<String>, Failure> {
     let targets = targets(place)?;
     let chosen: Vec<&String> =
         targets.iter().filter(|name| arguments.only.as_ref().is_none_or(|only| only == *name)).collect();
@@ -72,15 +83,14 @@ pub(crate) fn command(place: &Place, arguments: &[String]) -> Result<ExitCode, F
         ]);
         run.arg(format!("-max_total_time={share}")).arg(format!("-artifact_prefix={}/", artifacts.display()));
         if !process::shown(&mut run)?.succeeded {
-            crashed.push(name.as_str());
+            crashed.push((*name).clone());
         }
     }
     println!("{} passed, {} failed", chosen.len() - crashed.len(), crashed.len());
-    if crashed.is_empty() {
-        return Ok(ExitCode::SUCCESS);
+    if !crashed.is_empty() {
+        println!("crashed: {}; the inputs lie in fuzz/artifacts", crashed.join(" "));
     }
-    println!("crashed: {}; the inputs lie in fuzz/artifacts", crashed.join(" "));
-    Ok(ExitCode::FAILURE)
+    Ok(crashed)
 }
 
 fn targets(place: &Place) -> Result<Vec<String>, Failure> {

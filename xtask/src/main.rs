@@ -1,19 +1,30 @@
 //! `cargo xtask`: the chores of the repository. Each command is one line of [`COMMANDS`] and one module.
 
+mod audit;
+mod audit_page;
 mod bare;
+mod c_binding;
+mod c_interface;
+mod c_logins;
 mod cargo_output;
 mod compare;
+mod ct;
 mod dependencies;
 mod freestanding;
 mod fuzz;
+mod gates;
 mod licences;
 mod manifests;
+mod planted;
 mod process;
+mod python;
 mod report;
+mod sbom;
 mod setup;
 mod structure;
 mod test_table;
 mod tiers;
+mod unsafe_inventory;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -55,9 +66,44 @@ const COMMANDS: &[Command] = &[
         run: compare::command,
     },
     Command {
+        name: "python",
+        about: "the Python package: wheel, pytest, types, pages (--full: at the full counts)",
+        run: python::command,
+    },
+    Command {
         name: "fuzz",
         about: "run the fuzz targets (--seconds N for all together, or one TARGET)",
         run: fuzz::command,
+    },
+    Command {
+        name: "header",
+        about: "write zamok.h and the status codes of the C interface anew from their sources",
+        run: c_interface::command,
+    },
+    Command {
+        name: "c",
+        about: "build, install and test the C interface (--abi: keep the present ABI as the one that holds)",
+        run: c_binding::command,
+    },
+    Command {
+        name: "race",
+        about: "zamok, login.py and login.c race for one code (after `cargo xtask c` and `cargo xtask python`)",
+        run: gates::command,
+    },
+    Command {
+        name: "ct",
+        about: "branches and addresses that depend on a secret, by valgrind (--quick: release alone; --timing: dudect)",
+        run: ct::command,
+    },
+    Command {
+        name: "audit",
+        about: "everything at full counts, and a report (--minutes N; --planted [NAME]: the planted defects alone)",
+        run: audit::command,
+    },
+    Command {
+        name: "sbom",
+        about: "what the crates are built from, as a bill of materials (CycloneDX)",
+        run: sbom::command,
     },
     Command {
         name: "structure",

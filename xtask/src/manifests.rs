@@ -31,6 +31,19 @@ pub(crate) struct Root {
     pub(crate) is_test: bool,
 }
 
+/// The features that each package of the workspace declares itself, `default` aside.
+pub(crate) fn features(root: &Path) -> Result<Vec<(String, Vec<String>)>, Failure> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["metadata", "--no-deps", "--locked", "--format-version", "1"]).current_dir(root);
+    let metadata: Value =
+        serde_json::from_str(&process::quiet(&mut cargo)?).map_err(|error| error.to_string())?;
+    let declared = |package: &Value| {
+        let features = package["features"].as_object().into_iter().flatten().map(|(name, _)| name.clone());
+        (text(package, "name").to_owned(), features.filter(|name| name != "default").collect::<Vec<_>>())
+    };
+    Ok(list(&metadata, "packages").map(declared).filter(|(_, features)| !features.is_empty()).collect())
+}
+
 /// Every package below `root`: the workspace's and those in workspaces of their own.
 pub(crate) fn packages(root: &Path) -> Result<Vec<Package>, Failure> {
     let mut found: Vec<Package> = Vec::new();

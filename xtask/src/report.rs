@@ -48,12 +48,35 @@ impl Report {
         self.steps.iter().all(|step| step.failures() == 0)
     }
 
+    /// Whether the last step held.
+    pub(crate) fn holds_last(&self) -> bool {
+        self.steps.last().is_none_or(|step| step.failures() == 0)
+    }
+
     /// Prints the table; its last line is `N passed, N failed`. A step that failed without a failed test counts as one
     /// failure, and so does a run in which no test ran.
     pub(crate) fn finish(self) -> ExitCode {
         let (text, failed) = self.render();
         print!("{text}");
         if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    /// Every step with its seconds and its result, as the table shows them.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (String, f64, String)> + '_ {
+        self.steps.iter().map(|step| (step.name.clone(), step.duration.as_secs_f64(), step.result()))
+    }
+
+    /// The steps that could not run here, with the whole reason.
+    pub(crate) fn not_run(&self) -> impl Iterator<Item = (&str, &str)> + '_ {
+        self.steps.iter().filter_map(|step| match &step.outcome {
+            Ok(Outcome::NotRun(reason)) => Some((step.name.as_str(), reason.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The last line of the table.
+    pub(crate) fn verdict(&self) -> String {
+        self.render().0.lines().last().unwrap_or_default().to_owned()
     }
 
     fn render(&self) -> (String, u32) {

@@ -27,8 +27,40 @@ const PEERS: &[Peer] = &[
         needed_by: "turning the SVG of that QR code into pixels",
     },
     Peer { program: "openssl", package: "openssl", needed_by: "verifying document signatures" },
-    Peer { program: "valgrind", package: "valgrind", needed_by: "constant-time checks" },
+    Peer {
+        program: "softhsm2-util",
+        package: "softhsm2 libsofthsm2",
+        needed_by: "slots that a token opens; stored keys beside another token",
+    },
+    Peer {
+        program: "pkcs11-tool",
+        package: "opensc",
+        needed_by: "keys in tokens as another program makes them",
+    },
+    Peer {
+        program: "pkg-config",
+        package: "pkg-config libssl-dev",
+        needed_by: "comparisons with the library of OpenSSL",
+    },
+    Peer { program: "valgrind", package: "valgrind", needed_by: "constant-time checks, the C interface" },
+    Peer { program: "cmake", package: "cmake make", needed_by: "installing the C interface" },
+    Peer { program: "g++", package: "g++", needed_by: "the header of the C interface under C++" },
+    Peer { program: "abidiff", package: "abigail-tools", needed_by: "changes of the C interface" },
+    Peer {
+        program: "pamtester",
+        package: "pamtester libpam0g-dev libpam-wrapper",
+        needed_by: "logging in through the PAM module",
+    },
+    Peer {
+        program: "strace",
+        package: "strace",
+        needed_by: "seeing that a commit is flushed before it is answered",
+    },
+    Peer { program: "initdb", package: "postgresql", needed_by: "the PostgreSQL store" },
+    Peer { program: "pgbouncer", package: "pgbouncer", needed_by: "the PostgreSQL store behind a pooler" },
+    Peer { program: "setpriv", package: "util-linux", needed_by: "servers that refuse to be run by root" },
     Peer { program: "python3", package: "python3", needed_by: "PyJWT and pyotp" },
+    Peer { program: "curl", package: "curl", needed_by: "connections with client certificates" },
 ];
 
 /// `python3 -m venv` works only where Debian's split-off part is there too; no program of its own shows it.
@@ -37,7 +69,24 @@ const VENV: Peer = Peer { program: "python3 -m venv", package: "python3-venv", n
 /// Cargo subcommands that a minimal toolchain lacks.
 const COMPONENTS: &[(&str, &str)] = &[("cargo-fmt", "rustfmt"), ("cargo-clippy", "clippy")];
 
+/// The peers from npm, pinned by a lock file beside it.
+const PEERS_NPM: &str = include_str!("../../audit/npm/package.json");
+const PEERS_LOCK: &str = include_str!("../../audit/npm/package-lock.json");
+
+/// The program that makes `zamok.h`, and the version that it is made by. Built without optimisation: it runs for a second.
+const CBINDGEN: (&str, &str) = ("cbindgen", "0.29.4");
+
 const REQUIREMENTS: &str = include_str!("../requirements.txt");
+
+/// The source distribution whose tests run against `zamok.compat.pyotp`, and its SHA-256.
+const PYOTP: &str = "pyotp-2.12.0";
+const PYOTP_SOURCE: &str = include_str!("../pyotp-source.txt");
+
+/// What npm installs, and the lock file with the hashes.
+const NPM: [(&str, &str); 2] = [
+    ("package.json", include_str!("../npm/package.json")),
+    ("package-lock.json", include_str!("../npm/package-lock.json")),
+];
 
 pub(crate) fn command(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
     only_switches(arguments, &["--check"])?;
@@ -47,16 +96,26 @@ pub(crate) fn command(place: &Place, arguments: &[String]) -> Result<ExitCode, F
         return Ok(ExitCode::SUCCESS);
     }
     for peer in PEERS {
-        let found = program(peer.program).map_or("MISSING".to_owned(), |file| file.display().to_string());
+        let found = found(peer.program).map_or("MISSING".to_owned(), |file| file.display().to_string());
         println!("{:<10} {found:<24} {} ({})", peer.program, peer.needed_by, peer.package);
     }
     let python =
         if python_is_ready(place) { venv_python(place).display().to_string() } else { "MISSING".to_owned() };
     println!("{:<10} {python} ({})", "packages", pinned().join(", "));
+    let header =
+        if cbindgen_is_ready(place) { cbindgen(place).display().to_string() } else { "MISSING".to_owned() };
+    println!("{:<10} {header} ({} {})", "header", CBINDGEN.0, CBINDGEN.1);
     for (name, component) in missing_components() {
         println!("{name:<10} MISSING (rustup component {component})");
     }
-    let complete = missing().is_empty() && missing_components().is_empty() && python_is_ready(place);
+    let npm =
+        if npm_is_ready(place) { npm_folder(place).display().to_string() } else { "MISSING".to_owned() };
+    println!("{:<10} {npm} (audit/npm/package.json)", "npm");
+    let complete = missing().is_empty()
+        && missing_components().is_empty()
+        && python_is_ready(place)
+        && npm_is_ready(place)
+        && cbindgen_is_ready(place);
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -72,7 +131,65 @@ pub(crate) fn complete(place: &Place) -> Result<(), Failure> {
     if !packages.is_empty() {
         install_packages(&packages)?;
     }
-    if needs_venv { make_venv(place) } else { Ok(()) }
+    if needs_venv {
+        make_venv(place)?;
+    }
+    tools(place)?;
+    fetch_pyotp(place)?;
+    fetch_pyright(place)?;
+    if npm_is_ready(place) { Ok(()) } else { install_npm(place) }
+}
+
+/// Where the peers from npm lie, in `node_modules`. Tests find it in `ZAMOK_NPM`.
+pub(crate) fn npm_folder(place: &Place) -> PathBuf {
+    place.target.join("npm")
+}
+
+/// The stamp holds the lock file that was installed.
+fn npm_stamp(place: &Place) -> PathBuf {
+    npm_folder(place).join("installed.json")
+}
+
+fn npm_is_ready(place: &Place) -> bool {
+    std::fs::read_to_string(npm_stamp(place)).is_ok_and(|text| text == PEERS_LOCK)
+}
+
+/// Exactly what the lock file names, and none of the programs that packages would like to run.
+fn install_npm(place: &Place) -> Result<(), Failure> {
+    let folder = npm_folder(place);
+    println!("installing peers from npm into {}", folder.display());
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    for (name, text) in [("package.json", PEERS_NPM), ("package-lock.json", PEERS_LOCK)] {
+        let file = folder.join(name);
+        std::fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    npm_ci(place, &folder)?;
+    std::fs::write(npm_stamp(place), PEERS_LOCK)
+        .map_err(|error| format!("{}: {error}", npm_stamp(place).display()))
+}
+
+/// Programs of the registry of crates, in `target/tools`.
+pub(crate) fn tools(place: &Place) -> Result<(), Failure> {
+    if cbindgen_is_ready(place) {
+        return Ok(());
+    }
+    let (name, version) = CBINDGEN;
+    println!("installing {name} {version}");
+    let root = place.target.join("tools");
+    let mut install =
+        process::cargo(place, &["install", name, "--version", version, "--locked", "--debug", "--force"]);
+    process::quiet(install.arg("--root").arg(&root).arg("--target-dir").arg(root.join("build")))?;
+    std::fs::remove_dir_all(root.join("build")).map_err(|error| format!("{}: {error}", root.display()))
+}
+
+/// Where the program lies that makes the header.
+pub(crate) fn cbindgen(place: &Place) -> PathBuf {
+    place.target.join("tools/bin").join(CBINDGEN.0)
+}
+
+fn cbindgen_is_ready(place: &Place) -> bool {
+    process::quiet(Command::new(cbindgen(place)).arg("--version"))
+        .is_ok_and(|said| said.split_whitespace().last() == Some(CBINDGEN.1))
 }
 
 /// The interpreter that knows the Python peers. Tests find it in `ZAMOK_PYTHON`.
@@ -80,8 +197,25 @@ pub(crate) fn venv_python(place: &Place) -> PathBuf {
     place.target.join("venv/bin/python3")
 }
 
+/// pyotp's own tests, from its source distribution.
+pub(crate) fn pyotp_tests(place: &Place) -> PathBuf {
+    place.target.join("pyotp").join(PYOTP).join("test.py")
+}
+
+/// The type checker pyright, a program for Node.js.
+pub(crate) fn pyright(place: &Place) -> PathBuf {
+    place.target.join("pyright/node_modules/pyright/index.js")
+}
+
+/// Where a program lies: after `PATH`, else where Debian keeps the programs of servers.
+fn found(name: &str) -> Option<PathBuf> {
+    let servers = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
+    let kept = servers.map(|version| version.path().join("bin")).chain([PathBuf::from("/usr/sbin")]);
+    program(name).or_else(|| kept.map(|folder| folder.join(name)).find(|file| file.is_file()))
+}
+
 fn missing() -> Vec<&'static Peer> {
-    PEERS.iter().filter(|peer| program(peer.program).is_none()).collect()
+    PEERS.iter().filter(|peer| found(peer.program).is_none()).collect()
 }
 
 fn missing_components() -> Vec<(&'static str, &'static str)> {
@@ -159,6 +293,54 @@ fn make_venv(place: &Place) -> Result<(), Failure> {
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]).args(pinned());
     process::quiet(&mut pip)?;
     std::fs::write(stamp(place), REQUIREMENTS).map_err(|error| format!("{}: {error}", stamp(place).display()))
+}
+
+/// Fetches the source distribution of pyotp, whose hash pip compares, and unpacks it. It is nobody's dependency and is not kept
+/// in the repository.
+fn fetch_pyotp(place: &Place) -> Result<(), Failure> {
+    if pyotp_tests(place).exists() {
+        return Ok(());
+    }
+    let folder = place.target.join("pyotp");
+    println!("fetching the source of {PYOTP}");
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    let list = folder.join("source.txt");
+    std::fs::write(&list, PYOTP_SOURCE).map_err(failed)?;
+    let mut pip = Command::new(venv_python(place));
+    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]);
+    pip.args(["--no-binary", ":all:", "--require-hashes", "--dest"]).arg(&folder).arg("-r").arg(&list);
+    process::quiet(&mut pip)?;
+    let mut tar = Command::new("tar");
+    process::quiet(tar.arg("-xzf").arg(folder.join(format!("{PYOTP}.tar.gz"))).arg("-C").arg(&folder))
+        .map(|_| ())
+}
+
+/// Installs pyright by the lock file, with the Node.js that the Python environment holds.
+fn fetch_pyright(place: &Place) -> Result<(), Failure> {
+    let folder = place.target.join("pyright");
+    let lock = std::fs::read_to_string(folder.join("package-lock.json"));
+    if pyright(place).exists() && lock.is_ok_and(|lock| lock == NPM[1].1) {
+        return Ok(());
+    }
+    println!("installing pyright into {}", folder.display());
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    for (name, text) in NPM {
+        std::fs::write(folder.join(name), text).map_err(failed)?;
+    }
+    npm_ci(place, &folder)
+}
+
+/// Installs what the lock file of a folder names, with the Node.js that the Python environment holds.
+fn npm_ci(place: &Place, folder: &std::path::Path) -> Result<(), Failure> {
+    let programs = place.target.join("venv/bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths([programs.clone()].into_iter().chain(std::env::split_paths(&path)))
+        .map_err(|error| error.to_string())?;
+    let mut npm = Command::new(programs.join("npm"));
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder).env("PATH", path);
+    process::quiet(&mut npm).map(|_| ())
 }
 
 fn pinned() -> Vec<&'static str> {

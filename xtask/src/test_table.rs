@@ -64,7 +64,8 @@ fn test_files(root: &Path) -> Result<BTreeSet<String>, Failure> {
         let mut folders: Vec<&str> = file.split('/').collect();
         folders.pop();
         let in_tests = folders.contains(&"tests") && !folders.contains(&"src");
-        if in_tests && (file.ends_with(".py") || file.ends_with(".sh")) {
+        let program = [".py", ".sh", ".c", ".cpp"].iter().any(|end| file.ends_with(end));
+        if in_tests && program {
             found.insert(file);
         } else if !in_tests && file.ends_with(".rs") && has_a_test(&manifests::contents(root, &file)?) {
             // Unit tests are listed by the folder of their crate: `crates/core/src`.

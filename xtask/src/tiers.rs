@@ -3,9 +3,10 @@
 use crate::cargo_output::{Counts, counts};
 use crate::report::{Outcome, Report};
 use crate::{
-    Failure, Place, bare, dependencies, freestanding, licences, manifests, only_switches, process, setup,
+    Failure, Place, bare, dependencies, freestanding, licences, manifests, only_switches, process, python,
+    setup,
 };
-use crate::{structure, test_table};
+use crate::{structure, test_table, unsafe_inventory};
 use std::process::{Command, ExitCode};
 
 /// How much is tried. A test reads it from `ZAMOK_TIER`; a missing variable means `ci`.
@@ -35,24 +36,37 @@ pub(crate) fn test_command(place: &Place, arguments: &[String]) -> Result<ExitCo
     let tier = if arguments.is_empty() { Tier::Ci } else { Tier::Full };
     let mut report = Report::default();
     report.step("setup", || setup::complete(place).map(|()| Outcome::Holds));
-    if !report.holds() {
-        // Every test would fail for want of a program, and bury the reason.
-        return Ok(report.finish());
+    if report.holds() {
+        test_steps(&mut report, place, tier)?;
     }
+    // Else every test would fail for want of a program, and bury the reason.
+    Ok(report.finish())
+}
+
+/// The same at full counts, as part of an audit.
+pub(crate) fn audit_steps(report: &mut Report, place: &Place) -> Result<(), Failure> {
+    report.step("setup", || setup::complete(place).map(|()| Outcome::Holds));
+    if report.holds() { test_steps(report, place, Tier::Full) } else { Ok(()) }
+}
+
+fn test_steps(report: &mut Report, place: &Place, tier: Tier) -> Result<(), Failure> {
     report.step("lock file", || quiet(place, &["metadata", "--locked", "--format-version", "1"]));
     report.step("format", || format(place));
     report.step("structure", || holds(structure::violations(&place.root)?));
     report.step("pages", || holds(pages(place)?));
-    licence_steps(&mut report, place);
+    licence_steps(report, place);
     report.step("clippy", || clippy(place));
     report.step("rustdoc", || rustdoc(place));
     report.step("tests", || cargo_test(place, tier, &["--workspace"]));
     for (name, program) in test_programs(place)? {
         report.step(&name, || one_test(tier.hand_to(place, &mut Command::new(program)).arg(&name)));
     }
-    bare_steps(&mut report, place)?;
+    python::steps(report, place, tier.word());
+    crate::c_binding::steps(report, place);
+    report.step(crate::gates::STEP, || crate::gates::race(place));
+    bare_steps(report, place)?;
     report.step("demo", || one_test(tier.hand_to(place, &mut process::cargo(place, &["demo"]))));
-    Ok(report.finish())
+    Ok(())
 }
 
 pub(crate) fn pages_command(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
@@ -75,6 +89,7 @@ pub(crate) fn bare_command(place: &Place, arguments: &[String]) -> Result<ExitCo
 fn pages(place: &Place) -> Result<Vec<String>, Failure> {
     let mut found = test_table::violations(&place.root)?;
     found.extend(dependencies::violations(&place.root)?);
+    found.extend(unsafe_inventory::violations(&place.root)?);
     Ok(found)
 }
 
@@ -89,7 +104,10 @@ impl Tier {
 
     /// What a test learns from its environment: the tier, and where the Python peers are.
     fn hand_to<'a>(self, place: &Place, command: &'a mut Command) -> &'a mut Command {
-        command.env("ZAMOK_TIER", self.word()).env("ZAMOK_PYTHON", setup::venv_python(place))
+        command
+            .env("ZAMOK_TIER", self.word())
+            .env("ZAMOK_PYTHON", setup::venv_python(place))
+            .env("ZAMOK_NPM", setup::npm_folder(place))
     }
 }
 

@@ -32,7 +32,7 @@ impl Cabinet {
     /// [`Error::SessionEnded`]; the vault's and the store's.
     pub fn sign(&self, session: &Session, document: &[u8], name: &str) -> Result<SignedDocument, Error> {
         self.vault.transact(|tx| {
-            let session = session::live(tx, session.id, &self.policy.session)?;
+            let session = session::live(tx, session.seen(), &self.policy.session)?;
             let account = account::load(tx, session.account)?.account;
             let (_, public_key) = signing::public_key(tx, account.document_key)?;
             let entry = tx.next_entry();

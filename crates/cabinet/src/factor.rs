@@ -1,200 +1,373 @@
-//! Second factors: a generator app (R9, R10), enrolled with a test code that cannot be used again (R12).
+//! Second factors (R9, R10): enrolled with a test code that cannot be used again (R12), several of one kind, each with its own
+//! counters, label and last use. Here: what is stored of one, and which of them can answer; beside it each kind, enrolment,
+//! change, and the list of what an account has.
 
-use zamok_core::Error as CoreError;
-use zamok_core::event::{Detail, EventKind};
-use zamok_core::hash::HashAlgorithm;
-use zamok_core::otp::{UriText, Verdict};
+mod change;
+mod channel;
+mod check;
+mod device_key;
+mod enrolment;
+mod generator;
+mod listing;
+mod pin;
+mod recovery;
+mod token;
+
+use zamok_core::signature::VerifyingKey;
 use zamok_core::store::{RowKey, Table};
-use zamok_core::vault::one_time::{MovingFactor, OtpParameters};
-use zamok_core::vault::{KeyId, KeyState, Transaction, keys, one_time, spend};
+use zamok_core::vault::{KeyId, Transaction};
 use zamok_core::wire::{Reader, Writer};
+use zamok_core::{Error as CoreError, UnixTime};
 
-use crate::account::{self, Account, AccountId};
-use crate::challenge::{ChallengeRecord, Enrolment, Purpose, State};
+use crate::account::{Account, AccountId, ContactId, ContactKind};
+use crate::challenge::{Means, Method};
+use crate::device::{self, DeviceId};
 use crate::error::Error;
-use crate::{Cabinet, flag};
+use crate::evidence::Evidence;
+use crate::machine::Machine;
+use crate::policy::Policy;
+use crate::throttle::{self, Caller};
+
+pub use self::change::Change;
+pub(crate) use self::change::factor_of;
+pub(crate) use self::check::{Attempt, Checked, Typed};
+pub use self::device_key::DeviceAnswer;
+pub use self::generator::Offer;
+pub(crate) use self::listing::FactorStep;
+pub use self::listing::{FactorInfo, FactorState};
+pub(crate) use self::listing::{remove_again, remove_all};
+pub use self::pin::Pin;
+pub(crate) use self::pin::PinRecipe;
+pub use self::recovery::RecoveryCode;
+pub(crate) use self::recovery::begin_decoy;
 
 /// Sealed factor records, under their id.
-const FACTORS: Table = Table(36);
+pub(crate) const FACTORS: Table = Table(36);
 
 /// The id of a factor: 128 random bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FactorId(pub(crate) [u8; 16]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FactorId(pub [u8; 16]);
 
-/// A generator that was offered: what the person scans.
-#[derive(Debug)]
-#[must_use]
-pub struct Offer {
-    /// The `otpauth://` URI with the secret, shown this once.
-    pub uri: UriText,
+/// What sort of factor it is. The numbers are part of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum FactorKind {
+    /// A generator app (RFC 6238).
+    Generator = 1,
+    /// A hardware token that counts (RFC 4226).
+    Token = 2,
+    /// Codes by SMS.
+    Sms = 3,
+    /// Codes by e-mail.
+    Email = 4,
+    /// Approval on a known device, by a key that it holds, with number matching.
+    Push = 5,
+    /// A PIN, on one known device alone.
+    Pin = 6,
+    /// A signature by a P-256 key that a device holds.
+    Certificate = 7,
 }
 
-struct Factor {
-    id: FactorId,
-    account: AccountId,
-    key: KeyId,
-    /// The test code has been right.
-    active: bool,
-}
+impl FactorKind {
+    /// Every kind.
+    pub const ALL: [Self; 7] =
+        [Self::Generator, Self::Token, Self::Sms, Self::Email, Self::Push, Self::Pin, Self::Certificate];
 
-impl Cabinet {
-    /// Makes a key for a generator app and shows its secret, this once. One that was offered before and never tested
-    /// is destroyed.
-    ///
-    /// # Errors
-    /// [`CoreError::Rejected`] when the enrolment has ended, or has offered as often as it may;
-    /// [`Error::FactorExists`]; the vault's and the store's.
-    pub fn offer_generator(&self, enrolment: &Enrolment) -> Result<Offer, Error> {
-        self.vault.transact(|tx| {
-            let (mut challenge, mut record) = self.open_enrolment(tx, enrolment)?;
-            // One hashed password does not buy keys and entries of the journal without end.
-            match &mut challenge.state {
-                State::Open { offers, .. } if *offers < self.policy.challenge.tries => *offers += 1,
-                _ => return Err(CoreError::Rejected.into()),
-            }
-            challenge.put(tx)?;
-            for id in &record.account.factors {
-                let factor = Factor::load(tx, *id, record.account.id)?;
-                if factor.active {
-                    return Err(Error::FactorExists);
-                }
-                // A key that guesses have disabled meanwhile is put away like one that was never tested.
-                if keys::info(tx, factor.key)?.state == KeyState::Suspended {
-                    keys::change_state(tx, factor.key, KeyState::Deactivated, "a new generator was offered")?;
-                }
-                keys::change_state(tx, factor.key, KeyState::Destroyed, "a new generator was offered")?;
-                tx.delete(&factor.id.row())?;
-                let (subject, row) = (Some(record.account.subject), factor.id.row());
-                tx.event(
-                    EventKind::FactorWithdrawn,
-                    subject,
-                    &row,
-                    &Detail::new().with("factor", "generator"),
-                )?;
-            }
-            let account = &mut record.account;
-            let parameters = OtpParameters {
-                factor: MovingFactor::Time { period: self.policy.generator.period },
-                algorithm: HashAlgorithm::Sha1,
-                digits: self.policy.generator.digits,
-            };
-            let key = one_time::generate(tx, parameters, "generator", Some(account.subject))?;
-            let uri = one_time::provision(tx, key, &self.issuer, &account.login)?;
-            let factor = Factor { id: FactorId(tx.env().random()), account: account.id, key, active: false };
-            factor.put(tx)?;
-            account.factors = vec![factor.id];
-            account::put(tx, account, &record.password)?;
-            let detail = Detail::new().with("factor", "generator");
-            tx.event(EventKind::FactorOffered, Some(account.subject), &factor.id.row(), &detail)?;
-            Ok(Offer { uri })
-        })
-    }
-
-    /// Ends an enrolment with the test code: when it is right, the generator counts from now on, and the code is spent.
-    ///
-    /// # Errors
-    /// [`CoreError::Rejected`] for a wrong code or an enrolment that has ended; [`Error::NothingOffered`];
-    /// [`Error::FactorExists`]; the vault's and the store's.
-    pub fn confirm_generator(&self, enrolment: &Enrolment, code: &str) -> Result<(), Error> {
-        let verdict = self.vault.transact(|tx| {
-            let (mut challenge, mut record) = self.open_enrolment(tx, enrolment)?;
-            let id = *record.account.factors.last().ok_or(Error::NothingOffered)?;
-            let mut factor = Factor::load(tx, id, record.account.id)?;
-            if factor.active {
-                return Err(Error::FactorExists);
-            }
-            let subject = Some(record.account.subject);
-            let verdict = match spend::activate(tx, factor.key, code, &self.policy.generator.spend) {
-                Err(CoreError::KeyState(_)) => Verdict::Rejected,
-                verdict => verdict?,
-            };
-            let detail = Detail::new().with("factor", "generator");
-            if let Verdict::Accepted { .. } = verdict {
-                factor.active = true;
-                factor.put(tx)?;
-                // A new factor is a new epoch: sessions that were opened with less are over.
-                record.account.epoch += 1;
-                account::put(tx, &record.account, &record.password)?;
-                challenge.state = State::Enrolled;
-                challenge.put(tx)?;
-                tx.event(EventKind::FactorEnrolled, subject, &id.row(), &detail)?;
-            } else {
-                tx.event(EventKind::FactorTestFailed, subject, &id.row(), &detail)?;
-                challenge.charge(tx, &record.account, None, self.policy.challenge.tries)?;
-            }
-            Ok(verdict)
-        })?;
-        verdict.accepted().map(|_| ()).map_err(Error::Core)
-    }
-
-    /// Takes a generator that failures have disabled back into use, and forgives the failures (R15). For an operator who
-    /// has made sure that whoever asks is the owner; journalled with the reason.
-    ///
-    /// # Errors
-    /// [`CoreError::Rejected`] when no account has this login; [`Error::NothingOffered`] when it has no generator;
-    /// [`CoreError::KeyState`] when the generator is not disabled; the vault's and the store's.
-    pub fn resume_generator(&self, login: &str, reason: &str) -> Result<(), Error> {
-        let account = self.account_by_login(login)?;
-        self.vault.transact(|tx| {
-            let account = account::load(tx, account.id)?.account;
-            let key = active_generator(tx, &account)?.ok_or(Error::NothingOffered)?;
-            Ok(spend::resume(tx, key, reason)?)
-        })
-    }
-
-    fn open_enrolment(
-        &self,
-        tx: &mut Transaction<'_>,
-        enrolment: &Enrolment,
-    ) -> Result<(ChallengeRecord, account::AccountRecord), Error> {
-        let challenge = ChallengeRecord::load(tx, enrolment.id)?
-            .filter(|challenge| challenge.purpose == Purpose::Enrolment)
-            .filter(|challenge| matches!(challenge.state, State::Open { .. }) && tx.now() < challenge.expires)
-            .ok_or(CoreError::Rejected)?;
-        let record = account::load(tx, challenge.account)?;
-        Ok((challenge, record))
-    }
-}
-
-/// The key of the account's generator, when it has one that passed its test.
-pub(crate) fn active_generator(tx: &mut Transaction<'_>, account: &Account) -> Result<Option<KeyId>, Error> {
-    for id in &account.factors {
-        let factor = Factor::load(tx, *id, account.id)?;
-        if factor.active {
-            return Ok(Some(factor.key));
+    /// The name in listings and in the journal.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Generator => "generator",
+            Self::Token => "token",
+            Self::Sms => "SMS",
+            Self::Email => "e-mail",
+            Self::Push => "push",
+            Self::Pin => "PIN",
+            Self::Certificate => "certificate",
         }
     }
-    Ok(None)
+
+    /// What answering with it shows.
+    #[must_use]
+    pub const fn evidence(self) -> Evidence {
+        match self {
+            Self::Generator => Evidence::Generator,
+            Self::Token => Evidence::Token,
+            Self::Sms => Evidence::Sms,
+            Self::Email => Evidence::Email,
+            Self::Push => Evidence::Push,
+            Self::Pin => Evidence::Pin,
+            Self::Certificate => Evidence::Certificate,
+        }
+    }
+}
+
+/// What a factor is made of.
+#[derive(Clone)]
+pub(crate) enum Holding {
+    /// A key of the vault, which computes the same codes.
+    Key(KeyId),
+    /// A contact, to which codes are sent.
+    Contact(ContactId),
+    /// The key of a known device.
+    Device(DeviceId, VerifyingKey),
+    /// What is kept of a PIN, and the device on which it counts.
+    Pin(DeviceId, PinRecipe, [u8; 32]),
+    /// A key that a device holds.
+    Public(VerifyingKey),
+}
+
+/// That a factor was replaced: until when that can be taken back, and by which.
+#[derive(Clone, Copy)]
+pub(crate) struct Aside {
+    pub(crate) until: UnixTime,
+    pub(crate) by: FactorId,
+}
+
+pub(crate) struct Factor {
+    pub(crate) id: FactorId,
+    pub(crate) account: AccountId,
+    pub(crate) kind: FactorKind,
+    pub(crate) holding: Holding,
+    /// Absent, offered, active or set aside: whether failures have disabled it, its budget says.
+    pub(crate) state: FactorState,
+    /// What its owner calls it.
+    pub(crate) label: String,
+    pub(crate) added: UnixTime,
+    /// When it was last answered with, as exactly as policy remembers it; 0 for never.
+    pub(crate) last_used: UnixTime,
+    /// When something was last sent to it; 0 for never.
+    pub(crate) last_sent: UnixTime,
+    pub(crate) aside: Option<Aside>,
+}
+
+/// What an account can answer with here.
+pub(crate) struct Found {
+    /// In the account's order.
+    pub(crate) usable: Vec<Means>,
+    /// Whether it has any factor that counts, usable here or not.
+    pub(crate) any_active: bool,
+}
+
+/// The ways in which an account can answer a challenge from this caller.
+pub(crate) fn means(tx: &mut Transaction<'_>, account: &Account, caller: Caller) -> Result<Found, Error> {
+    let mut found = Found { usable: Vec::new(), any_active: false };
+    for id in &account.factors {
+        // All of them are read: whichever row is gone, the account is locked.
+        let factor = Factor::load(tx, *id, account.id)?;
+        if factor.state != FactorState::Active {
+            continue;
+        }
+        found.any_active = true;
+        let usable = match factor.holding {
+            Holding::Key(_) | Holding::Public(_) => true,
+            Holding::Contact(id) => {
+                account.contacts.iter().any(|contact| contact.id == id && contact.verified)
+            }
+            // A device that was blocked, forgotten or not seen for long approves nothing.
+            Holding::Device(device, _) => is_known(tx, account, device)?,
+            // A PIN counts on its own device alone.
+            Holding::Pin(device, ..) => caller == Caller::Device(device),
+        };
+        if usable {
+            found.usable.push(factor.means());
+        }
+    }
+    Ok(found)
+}
+
+fn is_known(tx: &mut Transaction<'_>, account: &Account, device: DeviceId) -> Result<bool, Error> {
+    Ok(device::caller_of(tx, account.id, Some(device))? == Caller::Device(device))
+}
+
+/// The channel that was replaced last and can still take it back.
+pub(crate) fn set_aside(tx: &mut Transaction<'_>, account: &Account) -> Result<Option<Means>, Error> {
+    let now = tx.now();
+    let mut latest: Option<(UnixTime, Means)> = None;
+    for id in &account.factors {
+        let factor = Factor::load(tx, *id, account.id)?;
+        if let Some(aside) = factor.aside
+            && now < aside.until
+            && latest.is_none_or(|(until, _)| until < aside.until)
+        {
+            latest = Some((aside.until, factor.means()));
+        }
+    }
+    Ok(latest.map(|(_, means)| means))
+}
+
+/// Where something is sent that this is answered by: a contact, or a device.
+pub(crate) fn target(tx: &mut Transaction<'_>, account: &Account, means: &Means) -> Result<[u8; 16], Error> {
+    match means.contact {
+        Some(contact) => Ok(contact),
+        None => match Factor::load(tx, FactorId(means.factor), account.id)?.holding {
+            Holding::Device(device, _) => Ok(device.0),
+            _ => Err(CoreError::Refused.into()),
+        },
+    }
+}
+
+/// When something was last sent for a factor; 0 for never, and for a contact that is none.
+pub(crate) fn last_sent(
+    tx: &mut Transaction<'_>,
+    account: &Account,
+    means: &Means,
+) -> Result<UnixTime, Error> {
+    if means.factor == [0; 16] {
+        return Ok(UnixTime(0));
+    }
+    Ok(Factor::load(tx, FactorId(means.factor), account.id)?.last_sent)
+}
+
+/// Notes that something is sent for a factor now.
+pub(crate) fn note_sending(tx: &mut Transaction<'_>, account: &Account, means: &Means) -> Result<(), Error> {
+    if means.factor == [0; 16] {
+        return Ok(());
+    }
+    let mut factor = Factor::load(tx, FactorId(means.factor), account.id)?;
+    factor.last_sent = tx.now();
+    factor.put(tx)
+}
+
+/// What whoever answers is told of a factor.
+pub(crate) fn method(tx: &mut Transaction<'_>, account: &Account, means: &Means) -> Result<Method, Error> {
+    let factor = Factor::load(tx, FactorId(means.factor), account.id)?;
+    let contact = means
+        .contact
+        .and_then(|id| account.contacts.iter().find(|contact| contact.id.0 == id))
+        .map(crate::Contact::masked);
+    Ok(Method { factor: factor.id, evidence: means.evidence, label: factor.label, hint: contact })
 }
 
 impl FactorId {
-    fn row(self) -> RowKey {
+    pub(crate) fn row(self) -> RowKey {
         RowKey::new(FACTORS, self.0)
     }
 }
 
 impl Factor {
-    /// The factor that an account lists. One whose row is gone locks the account: it does not leave the password alone.
-    fn load(tx: &mut Transaction<'_>, id: FactorId, account: AccountId) -> Result<Self, Error> {
-        let opened = tx.record(&id.row())?.ok_or(CoreError::Refused)?;
-        let mut reader = Reader::new(&opened.body);
-        let found = reader.u8()?;
-        if found != 1 {
-            return Err(CoreError::Format { found: found.into(), supported: 1 }.into());
-        }
-        let factor = Self {
-            id: FactorId(reader.array()?),
-            account: AccountId(reader.array()?),
-            key: KeyId(reader.array()?),
-            active: flag(&mut reader)?,
+    const FORMAT: u8 = 2;
+
+    pub(crate) fn step(&mut self, step: FactorStep) -> Result<(), Error> {
+        self.state = self.state.after(step).ok_or(CoreError::Refused)?;
+        Ok(())
+    }
+
+    pub(crate) fn means(&self) -> Means {
+        let contact = match self.holding {
+            Holding::Contact(id) => Some(id.0),
+            _ => None,
         };
-        reader.end()?;
+        Means { evidence: self.kind.evidence(), factor: self.id.0, contact }
+    }
+
+    /// The factor that an account lists. One whose row is gone locks the account: it does not leave the password alone.
+    pub(crate) fn load(tx: &mut Transaction<'_>, id: FactorId, account: AccountId) -> Result<Self, Error> {
+        let opened = tx.record(&id.row())?.ok_or(CoreError::Refused)?;
+        let factor = Self::decode(&opened.body)?;
         if factor.id == id && factor.account == account { Ok(factor) } else { Err(CoreError::Refused.into()) }
     }
 
-    fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+    pub(crate) fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
         let mut writer = Writer::new();
-        writer.u8(1).raw(&self.id.0).raw(&self.account.0).raw(&self.key.0).u8(u8::from(self.active));
+        writer.u8(Self::FORMAT).raw(&self.id.0).raw(&self.account.0).u8(self.kind as u8);
+        writer.u8(match self.state {
+            FactorState::Offered => 1,
+            FactorState::Active => 2,
+            FactorState::SetAside => 3,
+            FactorState::Absent | FactorState::Disabled => return Err(CoreError::Refused.into()),
+        });
+        writer.text(&self.label)?.u64(self.added.0).u64(self.last_used.0).u64(self.last_sent.0);
+        let (until, by) = self.aside.map_or((0, [0; 16]), |aside| (aside.until.0, aside.by.0));
+        writer.u64(until).raw(&by);
+        match &self.holding {
+            Holding::Key(key) => {
+                writer.raw(&key.0);
+            }
+            Holding::Contact(contact) => {
+                writer.raw(&contact.0);
+            }
+            Holding::Device(device, key) => {
+                writer.raw(&device.0).bytes(&key.to_spki_der())?;
+            }
+            Holding::Pin(device, recipe, hash) => {
+                recipe.write(writer.raw(&device.0));
+                writer.raw(hash);
+            }
+            Holding::Public(key) => {
+                writer.bytes(&key.to_spki_der())?;
+            }
+        }
         Ok(tx.put_record(&self.id.row(), &[], writer.as_slice())?)
     }
+
+    fn decode(body: &[u8]) -> Result<Self, CoreError> {
+        let mut reader = Reader::new(body);
+        let found = reader.u8()?;
+        if found != Self::FORMAT {
+            return Err(CoreError::Format { found: found.into(), supported: Self::FORMAT.into() });
+        }
+        let (id, account) = (FactorId(reader.array()?), AccountId(reader.array()?));
+        let number = reader.u8()?;
+        let kind =
+            FactorKind::ALL.into_iter().find(|kind| *kind as u8 == number).ok_or(CoreError::Refused)?;
+        let state = match reader.u8()? {
+            1 => FactorState::Offered,
+            2 => FactorState::Active,
+            3 => FactorState::SetAside,
+            _ => return Err(CoreError::Refused),
+        };
+        let label = reader.text()?.into();
+        let [added, last_used, last_sent, until] =
+            [reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?].map(UnixTime);
+        let by = FactorId(reader.array()?);
+        let holding = match kind {
+            FactorKind::Generator | FactorKind::Token => Holding::Key(KeyId(reader.array()?)),
+            FactorKind::Sms | FactorKind::Email => Holding::Contact(ContactId(reader.array()?)),
+            FactorKind::Push => Holding::Device(DeviceId(reader.array()?), public_key(reader.bytes()?)?),
+            FactorKind::Pin => {
+                let device = DeviceId(reader.array()?);
+                Holding::Pin(device, PinRecipe::read(&mut reader)?, reader.array()?)
+            }
+            FactorKind::Certificate => Holding::Public(public_key(reader.bytes()?)?),
+        };
+        reader.end()?;
+        let aside = (state == FactorState::SetAside).then_some(Aside { until, by });
+        Ok(Self { id, account, kind, holding, state, label, added, last_used, last_sent, aside })
+    }
+}
+
+fn public_key(der: &[u8]) -> Result<VerifyingKey, CoreError> {
+    VerifyingKey::from_spki_der(der).map_err(|_| CoreError::Refused)
+}
+
+/// The kind of factor that a contact of this kind is.
+pub(crate) const fn kind_of(contact: ContactKind) -> FactorKind {
+    match contact {
+        ContactKind::Phone => FactorKind::Sms,
+        ContactKind::Email => FactorKind::Email,
+    }
+}
+
+/// From when on a factor is removed: when that it was replaced cannot be taken back any more.
+pub(crate) fn due(body: &[u8], _: &Policy) -> Result<UnixTime, CoreError> {
+    Ok(Factor::decode(body)?.aside.map_or(UnixTime(u64::MAX), |aside| aside.until))
+}
+
+/// Removes a replaced factor that is due.
+pub(crate) fn sweep(tx: &mut Transaction<'_>, row: &RowKey, _: &Policy) -> Result<bool, Error> {
+    let id = FactorId(row.key.as_slice().try_into().map_err(|_| CoreError::Refused)?);
+    let opened = tx.record(row)?.ok_or(CoreError::Refused)?;
+    let factor = Factor::decode(&opened.body)?;
+    // An account that cannot be read keeps what it lists.
+    let Ok(mut record) = crate::account::load(tx, factor.account) else { return Ok(false) };
+    listing::remove(tx, &mut record, id, FactorStep::Sweep, "its time was over")?;
+    record.put(tx)?;
+    Ok(true)
+}
+
+/// Forgets what strangers failed at with a factor that is gone.
+fn end_budget(tx: &mut Transaction<'_>, id: FactorId) -> Result<(), Error> {
+    throttle::end_strangers(tx, id.0)
 }

@@ -1,8 +1,8 @@
 //! The journal of an account: as its owner reads it (R16), and as an operator does.
 
 use zamok_core::event::Subject;
-use zamok_core::store::Cursor;
-use zamok_journal::{Journal, Listing};
+use zamok_core::store::{Cursor, EntryId};
+use zamok_journal::{InclusionProof, Journal, Listing, Receipt, Recorded, Status};
 
 use crate::Cabinet;
 use crate::account;
@@ -15,10 +15,7 @@ impl Cabinet {
     /// # Errors
     /// [`Error::SessionEnded`]; [`zamok_core::Error::Refused`] when an entry was altered; the store's.
     pub fn history(&self, session: &Session, limit: usize, after: Option<&Cursor>) -> Result<Listing, Error> {
-        let subject = self.vault.transact(|tx| {
-            let session = session::live(tx, session.id, &self.policy.session)?;
-            account::load(tx, session.account).map(|record| record.account.subject)
-        })?;
+        let subject = self.subject_of(session)?;
         self.entries(subject, limit, after)
     }
 
@@ -29,6 +26,48 @@ impl Cabinet {
     pub fn history_of(&self, login: &str, limit: usize, after: Option<&Cursor>) -> Result<Listing, Error> {
         let subject = self.account_by_login(login)?.subject;
         self.entries(subject, limit, after)
+    }
+
+    /// How far an entry of the session's own account has come, and what may be relied on.
+    ///
+    /// # Errors
+    /// As [`Cabinet::history`]; [`zamok_core::Error::Rejected`] for an entry of somebody else, or none.
+    pub fn standing(&self, session: &Session, entry: EntryId) -> Result<Receipt, Error> {
+        self.own(session, entry)?;
+        let receipt = self.vault.read(|store, keyring| Journal::new(store, keyring).receipt(entry))?;
+        Ok(receipt.ok_or(zamok_core::Error::Rejected)?)
+    }
+
+    /// A proof of an entry of the session's own account, to keep.
+    ///
+    /// # Errors
+    /// As [`Cabinet::standing`]; [`zamok_core::Error::Uncovered`] while no checkpoint covers it.
+    pub fn prove(&self, session: &Session, entry: EntryId) -> Result<InclusionProof, Error> {
+        let proof = match self.own(session, entry)?.status {
+            Status::Waiting => Err(zamok_core::Error::Uncovered),
+            Status::Integrated { index } => {
+                self.vault.read(|store, keyring| Journal::new(store, keyring).prove(index))
+            }
+            Status::Former { log, index } => {
+                self.vault.read(|store, keyring| Journal::new(store, keyring).prove_former(log, index))
+            }
+        };
+        Ok(proof?)
+    }
+
+    /// An entry that concerns the account of a live session.
+    fn own(&self, session: &Session, entry: EntryId) -> Result<Recorded, Error> {
+        let subject = self.subject_of(session)?;
+        let found = self.vault.read(|store, keyring| Journal::new(store, keyring).entry(entry))?;
+        let own = found.filter(|found| found.leaf.subject == Some(subject));
+        Ok(own.ok_or(zamok_core::Error::Rejected)?)
+    }
+
+    fn subject_of(&self, session: &Session) -> Result<Subject, Error> {
+        self.vault.transact(|tx| {
+            let session = session::live(tx, session.seen(), &self.policy.session)?;
+            account::load(tx, session.account).map(|record| record.account.subject)
+        })
     }
 
     fn entries(&self, subject: Subject, limit: usize, after: Option<&Cursor>) -> Result<Listing, Error> {

@@ -4,16 +4,28 @@
 //! own change is part of. It calls the vault for every key and never touches key bytes.
 
 mod account;
+mod beside;
 mod challenge;
+mod device;
 mod document;
 mod error;
+mod evidence;
 mod factor;
 mod history;
+mod index;
+mod machine;
+mod moment;
 mod name;
+mod operation;
+mod outbox;
 mod password;
 mod policy;
+mod replay;
+mod retention;
 mod service;
 mod session;
+mod throttle;
+pub mod watch;
 
 use std::sync::Arc;
 
@@ -21,14 +33,36 @@ use zamok_core::vault::KeyId;
 use zamok_core::wire::Reader;
 use zamok_host::Vault;
 
-pub use account::{Account, AccountId};
-pub use challenge::{Begun, Challenge, Enrolment, RequestId};
+pub use account::{
+    Account, AccountId, AccountState, AccountStep, Authority, Contact, ContactId, ContactKind, Hours, Limits,
+    Network, Power, PowerId, PowerKind, PowerState, Right, Rights, Role, Roles, Terms,
+};
+pub use challenge::{Approach, Begun, Challenge, Enrolment, Method, RequestId};
+pub use device::{Device, DeviceId, DeviceToken};
 pub use document::SignedDocument;
 pub use error::Error;
-pub use factor::Offer;
-pub use password::Password;
-pub use policy::{ChallengePolicy, GeneratorPolicy, PasswordPolicy, Policy, SessionPolicy};
-pub use session::{Session, SessionId};
+pub use evidence::{Assurance, Evidence};
+pub use factor::{
+    Change, DeviceAnswer, FactorId, FactorInfo, FactorKind, FactorState, Offer, Pin, RecoveryCode,
+};
+pub use index::{IndexFault, IndexFinding};
+pub use machine::Diagram;
+pub use operation::{Confirmation, Content, Operation, OperationId, Template, Value};
+pub use outbox::{
+    Address, Archived, Category, Due, Ending, FeedEntry, FeedFilter, FeedPage, Handed, Lease, Leased, Load,
+    Matched, Message, MessageId, MessageKind, Notice, Preferences, Priority, Quiet, Receipt, ReceiptState,
+    Recipient, Settled, Standing, Subscription, WorkerId,
+};
+pub use password::{ImportedPassword, Password, Strength, Weakness};
+pub use policy::{
+    AccessPolicy, BudgetPolicy, ChallengePolicy, ContactPolicy, DeliveryPolicy, DevicePolicy, FactorPolicy,
+    GeneratorPolicy, IssuedPolicy, JournalPolicy, Number, OperationPolicy, PasswordPolicy, PinPolicy, Policy,
+    PolicyFault, PowerPolicy, Profile, PushPolicy, RecoveryPolicy, RequestPolicy, SessionPolicy, TokenPolicy,
+    odds,
+};
+pub use replay::Replayed;
+pub use retention::{SweepPlace, Swept};
+pub use session::{Session, SessionId, Which};
 
 /// The accounts of one service, over one vault.
 #[derive(Debug)]
@@ -37,6 +71,24 @@ pub struct Cabinet {
     policy: Policy,
     issuer: String,
     token_key: KeyId,
+    /// The key from which codes that are sent, and the tokens of devices, are derived.
+    challenge_key: KeyId,
+    /// Who is asked before an attempt is looked at.
+    watch: Option<Arc<dyn watch::Watch>>,
+}
+
+/// The state machines of the cabinet's nouns, each as the table that the code goes by.
+#[must_use]
+pub fn diagrams() -> Vec<Diagram> {
+    vec![
+        Diagram::of::<AccountState>(),
+        Diagram::of::<FactorState>(),
+        Diagram::of::<PowerState>(),
+        Diagram::of::<challenge::State>(),
+        Diagram::of::<session::State>(),
+        Diagram::of::<device::State>(),
+        Diagram::of::<operation::State>(),
+    ]
 }
 
 /// A flag of a sealed body: what is neither 0 nor 1 was not written here.

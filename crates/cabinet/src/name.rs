@@ -1,7 +1,9 @@
-//! Logins in their normal form (RFC 8265 §3.3, UsernameCaseMapped), so that variants of a name are one name.
+//! Names in their normal form, so that variants of one are one: logins (RFC 8265 §3.3 and UTS 39), phones (E.164), e-mail
+//! addresses (UTS 46 and a folded local part).
 
 use precis_profiles::UsernameCaseMapped;
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
+use unicode_security::confusable_detection::skeleton;
 
 use crate::error::Error;
 
@@ -29,9 +31,58 @@ impl Login {
         Self(String::new())
     }
 
+    /// The name of the account that is looked at in the place of one that is not there. Nobody can have it either.
+    pub(crate) fn decoy() -> Self {
+        Self("\0nobody".into())
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// How it looks (UTS 39 §4): two logins with one skeleton can be taken for each other. Prototypes may be upper case, so
+    /// case is folded once more.
+    pub(crate) fn skeleton(&self) -> String {
+        let looks: String = skeleton(&self.0).collect();
+        skeleton(&looks.to_lowercase()).collect()
+    }
+}
+
+/// A phone number as E.164 writes it: `+` and 8 to 15 digits, of which the first is not 0. Blanks, hyphens, points and
+/// brackets between them mean nothing.
+pub(crate) fn phone(text: &str) -> Result<String, Error> {
+    const LONGEST: usize = 64;
+    let number: String = text
+        .trim()
+        .chars()
+        .take(LONGEST)
+        .filter(|character| !matches!(character, ' ' | '-' | '.' | '(' | ')' | '\u{a0}'))
+        .collect();
+    let digits = number.strip_prefix('+').ok_or(Error::ContactUnusable)?;
+    let sound = (8..=15).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && !digits.starts_with('0')
+        && text.len() <= LONGEST;
+    if sound { Ok(number) } else { Err(Error::ContactUnusable) }
+}
+
+/// An e-mail address: the domain after UTS 46, in the form that DNS knows; the local part folded, since no provider of note
+/// tells case apart, and whoever could register the other case would be somebody else.
+pub(crate) fn email(text: &str) -> Result<String, Error> {
+    // RFC 5321 §4.5.3.1: 64 octets before, 255 after, 254 in all (erratum 1690).
+    const LONGEST: usize = 254;
+    let (local, domain) = text.trim().rsplit_once('@').ok_or(Error::ContactUnusable)?;
+    let local = UsernameCaseMapped::enforce(local).map_err(|_| Error::ContactUnusable)?;
+    let domain = idna::domain_to_ascii_strict(domain).map_err(|_| Error::ContactUnusable)?;
+    let dots = local.starts_with('.') || local.ends_with('.') || local.contains("..");
+    let sound = (1..=64).contains(&local.len())
+        && !dots
+        && !local.contains(['@', '"', '\\', '(', ')', '<', '>', ',', ';', ':', '[', ']'])
+        && domain.contains('.')
+        && !domain.starts_with('.')
+        && !domain.ends_with('.');
+    let address = format!("{local}@{domain}");
+    if sound && address.len() <= LONGEST { Ok(address) } else { Err(Error::ContactUnusable) }
 }
 
 #[cfg(test)]
@@ -55,6 +106,72 @@ mod tests {
             ["", " ", "two words", "tab\tbed", "nul\0", "line\n", "zero\u{200b}width", "\u{202e}evil", &long]
         {
             assert_eq!(Login::parse(text), Err(Error::LoginUnusable), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_look_the_same_have_one_skeleton() {
+        let skeleton = |text: &str| Login::parse(text).unwrap().skeleton();
+        // Cyrillic а, с, е, о, р for Latin ones; digits for letters; a ligature of two.
+        for (one, other) in [
+            ("pacco", "расс\u{43e}"),
+            ("sasha", "s\u{430}sh\u{430}"),
+            ("paul1", "paull"),
+            ("b0b", "bob"),
+            ("corner", "comer"),
+        ] {
+            assert_eq!(skeleton(one), skeleton(other), "{one} {other}");
+        }
+        for (one, other) in [("ivan", "iwan"), ("anna", "hanna"), ("citizen1", "citizen2")] {
+            assert_ne!(skeleton(one), skeleton(other), "{one} {other}");
+        }
+    }
+
+    /// Another version may map names differently, and then what was indexed is not found: a change here is a migration.
+    #[test]
+    fn the_version_of_unicode_is_pinned() {
+        assert_eq!(unicode_security::UNICODE_VERSION, (18, 0, 0));
+    }
+
+    #[test]
+    fn phones_are_e164() {
+        for text in ["+79161234567", "+7 (916) 123-45-67", " +7.916.123.4567 "] {
+            assert_eq!(phone(text).unwrap(), "+79161234567", "{text:?}");
+        }
+        for text in [
+            "89161234567",
+            "+0123456789",
+            "+7916",
+            "+1234567890123456",
+            "+7٩161234567",
+            "",
+            "+",
+            "+7916x234567",
+        ] {
+            assert_eq!(phone(text), Err(Error::ContactUnusable), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_one_however_they_are_written() {
+        assert_eq!(email("Ivan.Petrov@Example.ORG").unwrap(), "ivan.petrov@example.org");
+        assert_eq!(email("иван@почта.рф").unwrap(), "иван@xn--80a1acny.xn--p1ai");
+        assert_eq!(email("ivan@ПОЧТА.рф").unwrap(), email("IVAN@xn--80a1acny.xn--p1ai").unwrap());
+        let long = format!("{}@example.org", "a".repeat(65));
+        for text in [
+            "ivan",
+            "@example.org",
+            "ivan@",
+            "ivan@host",
+            "a@b@c.org",
+            "i van@example.org",
+            ".a@b.org",
+            "a..b@c.org",
+            "ivan@-x-.org",
+            "ivan@exa mple.org",
+            &long,
+        ] {
+            assert_eq!(email(text), Err(Error::ContactUnusable), "{text:?}");
         }
     }
 }

@@ -1,31 +1,33 @@
-//! The service itself: its name, its profile of policy, its token key, in one authenticated row.
+//! The service itself: its name, its policy, its token key, in one authenticated row.
 
 use std::sync::Arc;
 
 use zamok_core::Error as CoreError;
+use zamok_core::event::{Detail, EventKind};
 use zamok_core::store::{RowKey, Table};
-use zamok_core::vault::{KeyId, Purpose, Transaction, signing};
+use zamok_core::vault::{KeyId, KeyKind, Purpose, Transaction, issued, signing};
 use zamok_core::wire::{Reader, Writer};
 use zamok_host::Vault;
 
-use crate::Cabinet;
 use crate::error::Error;
 use crate::policy::Policy;
+use crate::{Cabinet, account, factor};
 
 /// The one row of the service.
 const SERVICE: Table = Table(38);
 
 struct Service {
     issuer: String,
-    profile: String,
+    policy: Policy,
     token_key: KeyId,
+    challenge_key: KeyId,
 }
 
 impl Cabinet {
     /// Makes the cabinet of a new vault. `issuer` is the service's name, as authenticator apps and tokens show it.
     ///
     /// # Errors
-    /// [`Error::IssuerUnusable`]; [`Error::ProfileUnknown`]; [`CoreError::VaultExists`] when the vault has a cabinet; the
+    /// [`Error::IssuerUnusable`]; [`Error::PolicyUnsound`]; [`CoreError::VaultExists`] when the vault has a cabinet; the
     /// vault's and the store's.
     pub fn create(vault: Arc<Vault>, issuer: &str, policy: Policy) -> Result<Self, Error> {
         // What apps show before the colon of a label cannot hold one, nor anything that a terminal would obey.
@@ -36,40 +38,66 @@ impl Cabinet {
         if !usable {
             return Err(Error::IssuerUnusable);
         }
-        // It would be made, and never opened again.
-        Policy::named(policy.profile).ok_or(Error::ProfileUnknown)?;
-        let token_key = vault.transact(|tx| {
-            if load(tx)?.is_some() {
+        policy.judge().map_err(|_| Error::PolicyUnsound)?;
+        let service = vault.transact(|tx| {
+            if Service::load(tx)?.is_some() {
                 return Err(Error::Core(CoreError::VaultExists));
             }
-            let token_key = signing::generate(tx, Purpose::Token, "access tokens", None)?;
-            let mut writer = Writer::new();
-            writer.u8(1).text(issuer)?.text(policy.profile)?.raw(&token_key.0);
-            tx.put_state(&row(), writer.as_slice())?;
-            Ok(token_key)
+            let token_key = signing::generate(tx, KeyKind::P256, Purpose::Token, "access tokens", None)?;
+            let challenge_key = issued::generate(tx, "codes and devices")?;
+            let service = Service { issuer: issuer.into(), policy: policy.clone(), token_key, challenge_key };
+            service.put(tx)?;
+            let decoy = account::begin_decoy(tx, policy.password.cost)?;
+            factor::begin_decoy(tx, decoy, &policy.recovery)?;
+            Ok(service)
         })?;
-        Ok(Self { vault, policy, issuer: issuer.into(), token_key })
+        Ok(service.over(vault))
     }
 
     /// Longest name of a service, in bytes.
     const LONGEST_ISSUER: usize = 128;
 
-    /// Opens the cabinet of a vault, under the named profile of policy with which it was made. Numbers that were changed in
-    /// a profile are not kept: [`Cabinet::with_policy`] sets them again.
+    /// Opens the cabinet of a vault, under the policy that it keeps.
     ///
     /// # Errors
     /// [`CoreError::NoVault`] when the vault has no cabinet; [`CoreError::Refused`] when its row was altered;
-    /// [`Error::ProfileUnknown`]; the vault's and the store's.
+    /// [`Error::PolicyUnsound`] when this program does not know a number of its policy; the vault's and the store's.
     pub fn open(vault: Arc<Vault>) -> Result<Self, Error> {
-        let service = vault.transact(|tx| load(tx)?.ok_or(Error::Core(CoreError::NoVault)))?;
-        let policy = Policy::named(&service.profile).ok_or(Error::ProfileUnknown)?;
-        Ok(Self { vault, policy, issuer: service.issuer, token_key: service.token_key })
+        let service = vault.transact(|tx| Service::load(tx)?.ok_or(Error::Core(CoreError::NoVault)))?;
+        Ok(service.over(vault))
     }
 
-    /// The same cabinet under other numbers, for as long as it is open.
+    /// The same cabinet under other numbers, for as long as it is open. They are the caller's own: [`Policy::judge`] is not
+    /// asked. [`Cabinet::keep_policy`] asks it, and makes them last.
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
         Self { policy, ..self }
+    }
+
+    /// Keeps other numbers in the vault, journalled with what changed. Whoever has the cabinet open, here and elsewhere, goes
+    /// by the old ones until it is opened again.
+    ///
+    /// # Errors
+    /// [`Error::PolicyUnsound`]; the vault's and the store's.
+    pub fn keep_policy(&self, policy: &Policy) -> Result<(), Error> {
+        policy.judge().map_err(|_| Error::PolicyUnsound)?;
+        self.vault.transact(|tx| {
+            let mut service = Service::load(tx)?.ok_or(CoreError::NoVault)?;
+            let changed: Vec<String> = service
+                .policy
+                .differences(policy)
+                .into_iter()
+                .map(|(name, old, new)| format!("{name}: {old} to {new}"))
+                .collect();
+            if changed.is_empty() {
+                return Ok(());
+            }
+            service.policy = policy.clone();
+            service.put(tx)?;
+            let detail = Detail::new().with("changed", changed.join("; "));
+            tx.event(EventKind::PolicyChanged, None, &row(), &detail)?;
+            Ok(())
+        })
     }
 
     /// The key that signs access tokens.
@@ -83,18 +111,35 @@ fn row() -> RowKey {
     RowKey::new(SERVICE, *b"service")
 }
 
-fn load(tx: &mut Transaction<'_>) -> Result<Option<Service>, Error> {
-    let Some(body) = tx.state(&row())? else { return Ok(None) };
-    let mut reader = Reader::new(&body);
-    let found = reader.u8()?;
-    if found != 1 {
-        return Err(CoreError::Format { found: found.into(), supported: 1 }.into());
+impl Service {
+    const FORMAT: u8 = 2;
+
+    fn over(self, vault: Arc<Vault>) -> Cabinet {
+        let Self { issuer, policy, token_key, challenge_key } = self;
+        Cabinet { vault, policy, issuer, token_key, challenge_key, watch: None }
     }
-    let service = Service {
-        issuer: reader.text()?.into(),
-        profile: reader.text()?.into(),
-        token_key: KeyId(reader.array()?),
-    };
-    reader.end()?;
-    Ok(Some(service))
+
+    fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        let mut writer = Writer::new();
+        writer.u8(Self::FORMAT).text(&self.issuer)?.text(&self.policy.to_toml())?.raw(&self.token_key.0);
+        writer.raw(&self.challenge_key.0);
+        Ok(tx.put_state(&row(), writer.as_slice())?)
+    }
+
+    fn load(tx: &mut Transaction<'_>) -> Result<Option<Self>, Error> {
+        let Some(body) = tx.state(&row())? else { return Ok(None) };
+        let mut reader = Reader::new(&body);
+        let found = reader.u8()?;
+        if found != Self::FORMAT {
+            return Err(CoreError::Format { found: found.into(), supported: Self::FORMAT.into() }.into());
+        }
+        let service = Self {
+            issuer: reader.text()?.into(),
+            policy: Policy::from_toml(reader.text()?).map_err(|_| Error::PolicyUnsound)?,
+            token_key: KeyId(reader.array()?),
+            challenge_key: KeyId(reader.array()?),
+        };
+        reader.end()?;
+        Ok(Some(service))
+    }
 }

@@ -191,7 +191,7 @@ fn twenty_wrong_codes_disable_the_generator_and_the_journal_knows() {
     house.clock.advance(60 * 60);
     assert_eq!(house.login("ivan", &phone), Err(REJECTED), "the delay is over, the generator is not back");
     let listing = house.cabinet.history_of("ivan", 500, None).unwrap();
-    let told = listing.entries.iter().filter(|entry| entry.leaf.kind == EventKind::CodeDisabled).count();
+    let told = listing.entries.iter().filter(|entry| entry.leaf.kind == EventKind::FactorDisabled).count();
     assert_eq!(told, 1);
 }
 

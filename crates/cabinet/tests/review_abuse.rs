@@ -6,7 +6,7 @@ mod harness;
 use std::sync::Arc;
 
 use harness::{House, LIGHT, Phone, light_policy, password, request};
-use zamok_cabinet::{Begun, Cabinet, Error, Password, Policy};
+use zamok_cabinet::{Begun, Cabinet, Error, Password};
 use zamok_core::event::EventKind;
 use zamok_core::store::{MemoryStore, Range, RowKey, Table};
 use zamok_core::vault::{KeyState, keys};
@@ -60,9 +60,9 @@ fn an_enrolment_that_was_opened_before_another_one_ended_changes_nothing() {
     house.clock.advance(30);
     let session = house.login("ivan", &phone).unwrap();
     house.clock.advance(30);
-    assert_eq!(house.cabinet.offer_generator(&early).err(), Some(Error::FactorExists));
+    assert_eq!(house.cabinet.offer_generator(&early).err(), Some(REJECTED), "the account's epoch was raised");
     let code = phone.code(house.clock_now());
-    assert_eq!(house.cabinet.confirm_generator(&early, &code), Err(Error::FactorExists));
+    assert_eq!(house.cabinet.confirm_generator(&early, &code), Err(REJECTED));
     assert_eq!(house.cabinet.session(session.id).map(|session| session.id), Ok(session.id));
     assert!(house.login("ivan", &phone).is_ok(), "the code was not spent");
 }
@@ -99,9 +99,11 @@ fn what_is_no_login_is_nobodys_login() {
 }
 
 #[test]
-fn a_flag_of_a_sealed_body_is_zero_or_one() {
-    // Factors and sessions end with a flag; an open challenge has one before 16 and 4 bytes.
-    for (table, behind) in [(Table(36), 0), (Table(37), 0), (Table(35), 20)] {
+fn a_flag_or_state_of_a_sealed_body_is_one_that_is_written_here() {
+    // Sessions end with their state; a challenge has a flag before 16 bytes and its state; behind that of a factor there are its
+    // label ("authenticator app"), four times, what took its place, and its key.
+    let factor = 2 + 17 + 4 * 8 + 16 + 16;
+    for (table, behind) in [(Table(36), factor), (Table(37), 0), (Table(35), 17), (Table(35), 0)] {
         let house = House::new();
         let phone = house.citizen("ivan");
         let session = house.login("ivan", &phone).unwrap();
@@ -112,9 +114,9 @@ fn a_flag_of_a_sealed_body_is_zero_or_one() {
                 .cabinet
                 .vault()
                 .transact(|tx| {
-                    let mut body = tx.record(&key)?.unwrap().body;
+                    let mut body = tx.record(&key)?.unwrap().body.clone();
                     let place = body.len().saturating_sub(behind + 1);
-                    body[place] = 2;
+                    body[place] = 9;
                     tx.put_record(&key, &[], &body)
                 })
                 .unwrap_or_else(|error: CoreError| panic!("{error}"));
@@ -149,8 +151,9 @@ fn a_cabinet_that_could_not_be_opened_again_is_not_made() {
     let vault =
         Vault::create(Arc::new(MemoryStore::new()), &Passphrase::from("open sesame, please"), options);
     let vault = Arc::new(vault.unwrap());
-    let policy = Policy { profile: "of our own", ..light_policy() };
-    assert_eq!(Cabinet::create(vault.clone(), "Bank", policy).err(), Some(Error::ProfileUnknown));
+    let mut policy = light_policy();
+    policy.session.idle = policy.session.longest + 1;
+    assert_eq!(Cabinet::create(vault.clone(), "Bank", policy).err(), Some(Error::PolicyUnsound));
     assert!(Cabinet::create(vault, "Bank", light_policy()).is_ok());
 }
 

@@ -6,20 +6,56 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use zamok::{Argon2Cost, Options};
+
 use crate::commands::{
-    check_proof::CheckProof, convert::Convert, doctor::Doctor, enrol::Enrol, import::Import, init::Init,
-    journal::Journal, jwks::Jwks, login::Login, logout::Logout, register::Register, resume::Resume,
-    sign::Sign, verify::Verify, why::Why,
+    accounts::Accounts,
+    audit::Audit,
+    backup::Backup,
+    check_proof::CheckProof,
+    clients::Clients,
+    convert::Convert,
+    delivery::Delivery,
+    doctor::Doctor,
+    enrol::Enrol,
+    factors::Factors,
+    import::Import,
+    init::Init,
+    journal::Journal,
+    jwks::Jwks,
+    keys::Keys,
+    login::Login,
+    logout::Logout,
+    policy::Policy,
+    register::Register,
+    restore::Restore,
+    resume::Resume,
+    risk::Risk,
+    rotate::{Rewrap, Rotate},
+    sessions::Sessions,
+    sign::Sign,
+    slots::Slots,
+    store::Store,
+    sweep::Sweep,
+    token::Token,
+    verify::Verify,
+    why::Why,
+    witness::Witness,
 };
+use crate::credentials::Opening;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
+use crate::secrets;
 
 const AFTER_HELP: &str = "\
 Secrets are read from the terminal, from files, or from variables, and never from arguments, which every user of the
 machine can see:
   the vault's passphrase   --passphrase-file, ZAMOK_PASSPHRASE_FILE, ZAMOK_PASSPHRASE
+  a backup's passphrase    --backup-passphrase-file, ZAMOK_BACKUP_PASSPHRASE_FILE, ZAMOK_BACKUP_PASSPHRASE
+  a surviving journal's    --journal-passphrase-file, ZAMOK_JOURNAL_PASSPHRASE_FILE, ZAMOK_JOURNAL_PASSPHRASE
   an account's password    --password-file, ZAMOK_PASSWORD_FILE, ZAMOK_PASSWORD
   an access token          --token-file, ZAMOK_TOKEN_FILE, ZAMOK_TOKEN
+  the PIN of a token       --pkcs11-pin-file, ZAMOK_PKCS11_PIN_FILE, ZAMOK_PKCS11_PIN
 
 Other variables:
   ZAMOK_STORE  the store (see --store)
@@ -27,7 +63,7 @@ Other variables:
 
 Exit codes:
   0  done
-  1  a check failed: password, code, token, signature or proof; the doctor found something wrong
+  1  a check failed: password, code, token, signature or proof; the doctor or the audit found something wrong; policies differ
   2  the command cannot be carried out as it was given: arguments, a login that is taken, a password that is too short
   3  the store cannot be used: it is missing, damaged, full, read-only, of another version, no store of Zamok
   4  the vault does not open: wrong passphrase, delayed after failures, none there; or there is one already
@@ -50,12 +86,14 @@ pub(crate) struct Arguments {
 /// What every command takes.
 #[derive(Args, Debug)]
 pub(crate) struct Shared {
-    /// Where the store lies: sqlite:PATH.
+    /// Where the store lies: sqlite:PATH, or postgres://USER@HOST/DATABASE?password_file=PATH.
     #[arg(long, value_name = "URL", env = "ZAMOK_STORE", default_value = "sqlite:zamok.db", global = true)]
     pub(crate) store: OsString,
     /// A file with the vault's passphrase; otherwise ZAMOK_PASSPHRASE, or a prompt.
     #[arg(long, value_name = "FILE", env = "ZAMOK_PASSPHRASE_FILE", hide_env_values = true, global = true)]
     pub(crate) passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
     /// Print one JSON object, for programs.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -77,6 +115,60 @@ pub(crate) struct TokenSource {
     pub(crate) token_file: Option<PathBuf>,
 }
 
+/// The passphrase of a backup, for commands that need it.
+#[derive(Args, Debug)]
+pub(crate) struct BackupSource {
+    /// A file with the passphrase of the backup; otherwise ZAMOK_BACKUP_PASSPHRASE, or a prompt.
+    #[arg(long, value_name = "FILE", env = "ZAMOK_BACKUP_PASSPHRASE_FILE", hide_env_values = true)]
+    pub(crate) backup_passphrase_file: Option<PathBuf>,
+}
+
+/// What a guess at a new passphrase costs.
+#[derive(Args, Debug)]
+pub(crate) struct CostChoice {
+    /// Memory that each guess at the new passphrase costs, in MiB [default: 256]. Less than 64 is for machines that have
+    /// no more, and for tests.
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=2048))]
+    argon2_memory: Option<u32>,
+    /// Passes over that memory [default: 3].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    argon2_passes: Option<u32>,
+}
+
+impl CostChoice {
+    pub(crate) fn cost(&self) -> Argon2Cost {
+        let default = Options::default().cost;
+        Argon2Cost {
+            memory_kib: self.argon2_memory.map_or(default.memory_kib, |mebibytes| mebibytes << 10),
+            passes: self.argon2_passes.unwrap_or(default.passes),
+            ..default
+        }
+    }
+}
+
+/// The word of somebody who knows what a command does.
+#[derive(Args, Debug)]
+pub(crate) struct Yes {
+    /// Do it without asking.
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Yes {
+    /// Asks for a word at the terminal, unless it was given beforehand.
+    pub(crate) fn confirm(&self, word: &str, output: &Output) -> Result<(), Failure> {
+        if self.yes {
+            return Ok(());
+        }
+        let typed = secrets::code(&format!("type `{word}` to go on"), output)?;
+        if typed == word {
+            Ok(())
+        } else {
+            Err(Failure::usage("nothing was done").hint("give --yes, or type the word"))
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Init(Init),
@@ -85,14 +177,32 @@ pub(crate) enum Command {
     Login(Login),
     Logout(Logout),
     Resume(Resume),
+    Sessions(Sessions),
+    Slots(Slots),
+    Rotate(Rotate),
+    Rewrap(Rewrap),
     Sign(Sign),
+    Store(Store),
+    Sweep(Sweep),
     Verify(Verify),
     Journal(Journal),
     CheckProof(CheckProof),
     Jwks(Jwks),
+    Token(Token),
+    Clients(Clients),
+    Keys(Keys),
     Import(Import),
     Convert(Convert),
+    Delivery(Delivery),
+    Policy(Policy),
+    Risk(Risk),
+    Audit(Audit),
+    Accounts(Accounts),
+    Factors(Factors),
+    Backup(Backup),
+    Restore(Restore),
     Why(Why),
+    Witness(Witness),
     Doctor(Doctor),
 }
 
@@ -105,14 +215,32 @@ impl Command {
             Self::Login(_) => "login",
             Self::Logout(_) => "logout",
             Self::Resume(_) => "resume",
+            Self::Sessions(_) => "sessions",
+            Self::Slots(_) => "slots",
+            Self::Rotate(_) => "rotate",
+            Self::Rewrap(_) => "rewrap",
             Self::Sign(_) => "sign",
+            Self::Store(_) => "store",
+            Self::Sweep(_) => "sweep",
             Self::Verify(_) => "verify",
             Self::Journal(_) => "journal",
             Self::CheckProof(_) => "check-proof",
             Self::Jwks(_) => "jwks",
+            Self::Token(_) => "token",
+            Self::Clients(_) => "clients",
+            Self::Keys(_) => "keys",
             Self::Import(_) => "import",
             Self::Convert(_) => "convert",
+            Self::Delivery(_) => "delivery",
+            Self::Policy(_) => "policy",
+            Self::Risk(_) => "risk",
+            Self::Audit(_) => "audit",
+            Self::Accounts(_) => "accounts",
+            Self::Factors(_) => "factors",
+            Self::Backup(_) => "backup",
+            Self::Restore(_) => "restore",
             Self::Why(_) => "why",
+            Self::Witness(_) => "witness",
             Self::Doctor(_) => "doctor",
         }
     }
@@ -139,6 +267,18 @@ impl Ended {
 
 impl Arguments {
     pub(crate) fn read() -> Result<Self, Ended> {
+        if env::args_os().any(|argument| holds_password(&argument.to_string_lossy())) {
+            return Err(Ended::Misused(
+                Failure::usage("the password of a database is never an argument")
+                    .hint("every user of this machine can read arguments: name a file with ?password_file=PATH, or put the URL into ZAMOK_STORE, and change the password that was just shown"),
+            ));
+        }
+        if env::args_os().any(|argument| argument.to_string_lossy().contains("pin-value=")) {
+            return Err(Ended::Misused(
+                Failure::usage("the PIN of a token is never an argument")
+                    .hint("every user of this machine can read arguments: name a file with ?pin-source= or --pkcs11-pin-file, and change the PIN that was just shown"),
+            ));
+        }
         Self::try_parse().map_err(|error| {
             // Without colours: the text quotes arguments, and is escaped before it is shown.
             let text = error.render().to_string();
@@ -162,8 +302,19 @@ fn names_a_secret() -> bool {
     env::args_os().any(|argument| {
         let argument = argument.to_string_lossy();
         let name = argument.split('=').next().unwrap_or_default();
-        matches!(name, "--passphrase" | "--password" | "--token")
+        matches!(name, "--passphrase" | "--password" | "--token" | "--pkcs11-pin")
     })
+}
+
+/// Whether the argument is, or ends in, the URL of a database with a password in it; also one with a slip of the pen.
+fn holds_password(argument: &str) -> bool {
+    let Some((_, place)) =
+        argument.split_once("postgres://").or_else(|| argument.split_once("postgresql://"))
+    else {
+        return false;
+    };
+    let user = place.rsplit_once('@').map_or("", |(user, _)| user);
+    user.contains(':') || place.contains("?password=") || place.contains("&password=")
 }
 
 /// Whether `--json` is among the arguments, even where they make no command.

@@ -51,17 +51,29 @@ pub(crate) fn page(
     Ok(page)
 }
 
-/// The place of an entry in the log; `None` while it waits.
+/// The place of an entry in its log; `None` while it waits.
 pub(crate) fn index(entry: &Recorded) -> Option<u64> {
     match entry.status {
-        Status::Integrated { index } => Some(index),
+        Status::Integrated { index } | Status::Former { index, .. } => Some(index),
         Status::Waiting => None,
+    }
+}
+
+/// The number of the former log that it belongs to; `None` for the log as it is.
+pub(crate) fn log(entry: &Recorded) -> Option<u32> {
+    match entry.status {
+        Status::Former { log, .. } => Some(log),
+        Status::Integrated { .. } | Status::Waiting => None,
     }
 }
 
 /// One line for people.
 pub(crate) fn line(entry: &Recorded, eyes: Eyes) -> String {
-    let index = index(entry).map_or_else(|| "waits".into(), |index| format!("#{index}"));
+    let index = match (log(entry), index(entry)) {
+        (Some(log), Some(index)) => format!("#{log}/{index}"),
+        (None, Some(index)) => format!("#{index}"),
+        (_, None) => "waits".into(),
+    };
     let (time, kind) = (moment::text(entry.leaf.time), entry.leaf.kind.name());
     let detail = match &entry.detail {
         Telling::None => String::new(),
@@ -85,6 +97,7 @@ pub(crate) fn object(entry: &Recorded, eyes: Eyes) -> Value {
         }
     };
     json!({
+        "log": log(entry),
         "index": index(entry),
         "id": hex(&entry.id.to_bytes()),
         "time": entry.leaf.time.0,

@@ -1,7 +1,7 @@
 //! Files that the program reads and writes: bounded, and written whole or not at all.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -99,6 +99,10 @@ fn is_there(path: &Path) -> Failure {
         .hint("name another file, or give --overwrite")
 }
 
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// A file to be written, made ready before anything is done that could not be undone.
 #[derive(Debug)]
 pub(crate) struct Prepared {
@@ -126,7 +130,7 @@ impl Prepared {
             }
             _ => {}
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder(path);
         let mut builder = tempfile::Builder::new();
         builder.prefix(".zamok-");
         if readable == Readable::ByOthers {
@@ -145,9 +149,31 @@ impl Prepared {
     }
 
     /// Writes the file, flushes it, and gives it its name.
-    pub(crate) fn write(mut self, content: &[u8]) -> Result<PathBuf, Failure> {
-        let written = self.file.write_all(content).and_then(|()| self.file.as_file().sync_all());
+    pub(crate) fn write(self, content: &[u8]) -> Result<PathBuf, Failure> {
+        let path = self.path.clone();
+        let put = |out: &mut dyn Write| out.write_all(content).map_err(|error| unwritable(&path, &error));
+        self.stream(put).map(|(path, ())| path)
+    }
+
+    /// Has the file written piece by piece, flushes it and its folder, and gives it its name in between.
+    pub(crate) fn stream<T>(
+        mut self,
+        put: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
+    ) -> Result<(PathBuf, T), Failure> {
+        let mut out = BufWriter::new(self.file.as_file_mut());
+        let told = put(&mut out)?;
+        let written = out.flush().and_then(|()| out.get_ref().sync_all());
+        drop(out);
         written.map_err(|error| unwritable(&self.path, &error))?;
+        let folder = folder(&self.path).to_path_buf();
+        let path = self.name()?;
+        // A name that is not in the folder after a power cut is no file.
+        let flushed = File::open(folder).and_then(|folder| folder.sync_all());
+        flushed.map_err(|error| unwritable(&path, &error))?;
+        Ok((path, told))
+    }
+
+    fn name(self) -> Result<PathBuf, Failure> {
         let named = match self.existing {
             Existing::Replaced => self.file.persist(&self.path),
             // Somebody may have made it meanwhile.

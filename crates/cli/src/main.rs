@@ -4,6 +4,7 @@
 
 mod arguments;
 mod commands;
+mod credentials;
 mod events;
 mod failure;
 mod files;

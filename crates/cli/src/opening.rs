@@ -1,13 +1,21 @@
 //! Opening the vault for one command, and leaving its journal integrated.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::{fs, io};
 
-use zamok::{LockedMemory, Options, Passphrase, Session, StoreUrl, Zamok};
+use zamok::journal::{Anchor, Journal};
+use zamok::keys::{self, Flag, KeyId, Transaction};
+use zamok::store::Store;
+use zamok::witness::Client;
+use zamok::{CoreError, FileAnchor, Freshness, LockedMemory, Options, Role, Session, StoreUrl, Vault, Zamok};
 
 use crate::arguments::{Shared, TokenSource};
+use crate::commands::journal::policy;
+use crate::credentials::{Held, Opening};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::secrets::{self, Asked};
+use crate::secrets;
 
 /// The audience of tokens that this program itself accepts.
 pub(crate) const AUDIENCE: &str = "zamok";
@@ -23,28 +31,170 @@ pub(crate) fn place(shared: &Shared) -> Result<StoreUrl, Failure> {
     }
 }
 
+/// The store, before anybody is asked for a passphrase: is there anything to open?
+pub(crate) fn store(shared: &Shared) -> Result<Arc<dyn Store>, Failure> {
+    let place = place(shared)?;
+    place.open().map_err(|fault| {
+        let failure = Failure::from(fault);
+        Failure { message: format!("{} ({place})", failure.message), ..failure }
+    })
+}
+
+/// Runs a command over the vault alone, opened in a role.
+pub(crate) fn as_role<T>(
+    role: Role,
+    shared: &Shared,
+    output: &Output,
+    command: impl FnOnce(&Vault) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let store = store(shared)?;
+    let held = Held::read(shared, output)?;
+    let options = options(shared)?;
+    let vault = Vault::unlock_as(role, store, held.credential(), options)
+        .map_err(|error| Failure::of_opening(error, held.wrong()))?;
+    let done = command(&vault);
+    // An auditor leaves nothing behind, and may not integrate what others did.
+    if role != Role::Auditor {
+        settle(&vault, output);
+    }
+    done
+}
+
+/// Who reads the journal as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Whoever works with the vault: what waits is integrated and signed first.
+    Operator,
+    /// Whoever has the auditor's slot alone: the log is read as it is.
+    Auditor,
+}
+
+/// Runs a command over the journal.
+pub(crate) fn with_journal<T>(
+    reader: Reader,
+    shared: &Shared,
+    output: &Output,
+    command: impl FnOnce(&Vault) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    match reader {
+        Reader::Operator => with_vault(shared, output, |zamok| command(zamok.vault())),
+        Reader::Auditor => as_role(Role::Auditor, shared, output, command),
+    }
+}
+
+/// What the journal says, for one question.
+pub(crate) fn read<T>(
+    vault: &Vault,
+    question: impl FnOnce(&Journal<'_>) -> Result<T, CoreError>,
+) -> Result<T, Failure> {
+    Ok(vault.read(|store, keyring| question(&Journal::new(store, keyring)))?)
+}
+
+/// How the vault is opened, by what was asked for: slot and anchor.
+pub(crate) fn options(shared: &Shared) -> Result<Options, Failure> {
+    let freshness = match anchor(shared)? {
+        Some(anchor) => Freshness::Anchored(anchor),
+        None => Freshness::Trusting,
+    };
+    Ok(Options { slot: shared.opening.slot, freshness, ..Options::default() })
+}
+
+/// What is asked whether the store was put back.
+fn anchor(shared: &Shared) -> Result<Option<Arc<dyn Anchor>>, Failure> {
+    let Opening { anchor, anchor_witnesses, .. } = &shared.opening;
+    Ok(match (anchor, anchor_witnesses) {
+        (Some(file), _) => Some(Arc::new(FileAnchor::at(file))),
+        (None, Some(file)) => Some(Arc::new(Client::new(policy(file)?))),
+        (None, None) => None,
+    })
+}
+
+/// The file of an anchor that is begun, where one was asked for: it remembers nothing yet.
+pub(crate) fn new_anchor(shared: &Shared) -> Result<Option<Arc<dyn Anchor>>, Failure> {
+    if shared.opening.anchor_witnesses.is_some() {
+        return Err(Failure::usage("witnesses do not know a log before it is there")
+            .hint("make it without them, tell them its key, then run `zamok journal anchor --anchor-witnesses FILE`"));
+    }
+    let Some(file) = &shared.opening.anchor else { return Ok(None) };
+    begin_anchor(file).map(Some)
+}
+
+/// Makes the file of an anchor, or takes one that is empty.
+pub(crate) fn begin_anchor(file: &Path) -> Result<Arc<dyn Anchor>, Failure> {
+    let unwritable = |error| Failure::file(format!("cannot make {}: {error}", file.display()));
+    match FileAnchor::create(file) {
+        Ok(anchor) => Ok(Arc::new(anchor)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match fs::metadata(file) {
+            Ok(found) if found.len() == 0 => Ok(Arc::new(FileAnchor::at(file))),
+            Ok(_) => Err(Failure::file(format!("{} is there already, and remembers a log", file.display()))
+                .hint("name a file that is not there yet; one that remembers is never overwritten")),
+            Err(error) => Err(unwritable(error)),
+        },
+        Err(error) => Err(unwritable(error)),
+    }
+}
+
 /// Runs a command over the opened vault. Whatever becomes of it, what it did is then part of the journal's tree.
 pub(crate) fn with_vault<T>(
     shared: &Shared,
     output: &Output,
     command: impl FnOnce(&Zamok) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let place = place(shared)?;
-    // Before anybody is asked for a passphrase: is there anything to open?
-    let store = place.open().map_err(|fault| {
-        let failure = Failure::from(fault);
-        Failure { message: format!("{} ({place})", failure.message), ..failure }
-    })?;
-    let passphrase = secrets::passphrase(shared, Asked::Once, output)?;
-    let zamok = Zamok::open_in(store, &passphrase, Options::default()).map_err(Failure::of_opening)?;
+    let store = store(shared)?;
+    let held = Held::read(shared, output)?;
+    let zamok = Zamok::open_in(store, held.credential(), options(shared)?)
+        .map_err(|error| Failure::of_opening(error, held.wrong()))?;
     let done = command(&zamok);
     integrate(&zamok, output);
     done
 }
 
-/// Moves waiting entries into the tree. What was done stays done when this fails: the next command moves them.
+/// The same for a command that goes on until it is interrupted: nobody is there to unlock the vault again.
+pub(crate) fn with_lasting_vault<T>(
+    shared: &Shared,
+    output: &Output,
+    command: impl FnOnce(&Zamok) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let store = store(shared)?;
+    let held = Held::read(shared, output)?;
+    let options = Options { idle: None, ..options(shared)? };
+    let zamok = Zamok::open_in(store, held.credential(), options)
+        .map_err(|error| Failure::of_opening(error, held.wrong()))?;
+    command(&zamok)
+}
+
+/// Changes the vault with a key that may ask for an authorisation of its own: then the secret that opened the vault is
+/// asked for once more.
+pub(crate) fn with_key<T>(
+    zamok: &Zamok,
+    key: KeyId,
+    shared: &Shared,
+    output: &Output,
+    mut work: impl FnMut(&mut Transaction<'_>) -> Result<T, CoreError>,
+) -> Result<T, Failure> {
+    let vault = zamok.vault();
+    if !vault.transact(|tx| keys::info(tx, key))?.flags.contains(Flag::AlwaysAuthenticate) {
+        return Ok(vault.transact(work)?);
+    }
+    output.remark("this key asks for the secret of the slot at each use");
+    let held = Held::read(shared, output)?;
+    let authorization =
+        vault.authorize(key, held.credential()).map_err(|error| Failure::of_opening(error, held.wrong()))?;
+    Ok(authorization.transact(&mut work)?)
+}
+
+/// Moves waiting entries into the tree, and gives an anchor what that amounts to. What was done stays done when this
+/// fails: the next command goes on.
 pub(crate) fn integrate(zamok: &Zamok, output: &Output) {
-    if let Err(error) = zamok.vault().integrate() {
+    settle(zamok.vault(), output);
+}
+
+pub(crate) fn settle(vault: &Vault, output: &Output) {
+    let settled = match vault.anchoring() {
+        Ok((true, _)) => vault.checkpoint().map(|_| ()),
+        _ => vault.integrate().map(|_| ()),
+    };
+    if let Err(error) = settled {
         tracing::warn!(%error, "the journal was not integrated");
         output.remark(format!("warning: entries of the journal wait to be integrated: {error}"));
     }
@@ -63,15 +213,11 @@ pub(crate) fn session(zamok: &Zamok, source: &TokenSource, output: &Output) -> R
 }
 
 /// Options whose memory can be asked how it was granted.
-pub(crate) fn observed(memory: &Arc<LockedMemory>) -> Options {
-    Options { memory: memory.clone(), ..Options::default() }
+pub(crate) fn observed(memory: &Arc<LockedMemory>, shared: &Shared) -> Result<Options, Failure> {
+    Ok(Options { memory: memory.clone(), ..options(shared)? })
 }
 
 /// Makes a vault with these options.
-pub(crate) fn create(
-    place: &StoreUrl,
-    passphrase: &Passphrase,
-    settings: zamok::Settings,
-) -> Result<Zamok, Failure> {
-    Zamok::create_in(place.create()?, passphrase, settings).map_err(Failure::from)
+pub(crate) fn create(place: &StoreUrl, held: &Held, settings: zamok::Settings) -> Result<Zamok, Failure> {
+    Zamok::create_in(place.create()?, held.credential(), settings).map_err(Failure::from)
 }

@@ -64,6 +64,21 @@ impl Output {
         }
     }
 
+    /// How far a long piece of work has come, on the line of a terminal where the last such word stood.
+    pub(crate) fn progress(&self, step: u64, text: impl FnOnce() -> String) {
+        // Often enough to see it move, seldom enough not to be what takes the time.
+        if step.is_multiple_of(500) && self.reader == Reader::Person && io::stderr().is_terminal() {
+            let _ = write!(io::stderr().lock(), "\r{}\x1b[K", visible(&text()));
+        }
+    }
+
+    /// Takes that word away.
+    pub(crate) fn progress_ends(&self) {
+        if self.reader == Reader::Person && io::stderr().is_terminal() {
+            let _ = write!(io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+
     /// Tells a failure: to people on standard error, to programs on standard output.
     pub(crate) fn failure(&self, failure: &Failure) -> Exit {
         let Failure { code, name, message, hint, .. } = failure;
@@ -115,7 +130,7 @@ fn visible_lines(text: &str) -> String {
 }
 
 /// JSON on one line, with treacherous characters escaped: outside of strings it holds none.
-fn plain_json(value: &Value) -> String {
+pub(crate) fn plain_json(value: &Value) -> String {
     let mut shown = String::new();
     for character in value.to_string().chars() {
         if is_treacherous(character) {

@@ -7,7 +7,7 @@ use std::path::Path;
 use zamok::{Passphrase, Password, Policy};
 use zeroize::Zeroizing;
 
-use crate::arguments::{PasswordSource, Shared, TokenSource};
+use crate::arguments::{BackupSource, PasswordSource, Shared, TokenSource};
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
@@ -28,19 +28,87 @@ pub(crate) fn passphrase(shared: &Shared, asked: Asked, output: &Output) -> Resu
         variable: "ZAMOK_PASSPHRASE",
         option: "--passphrase-file",
     };
-    let secret = source.read(asked, output)?;
+    passphrase_of(&source.read(asked, output)?, asked)
+}
+
+/// The passphrase of a backup.
+pub(crate) fn backup_passphrase(
+    source: &BackupSource,
+    asked: Asked,
+    output: &Output,
+) -> Result<Passphrase, Failure> {
+    let source = Source {
+        what: "the passphrase of the backup",
+        prompt: "Passphrase of the backup",
+        file: source.backup_passphrase_file.as_deref(),
+        variable: "ZAMOK_BACKUP_PASSPHRASE",
+        option: "--backup-passphrase-file",
+    };
+    passphrase_of(&source.read(asked, output)?, asked)
+}
+
+/// The passphrase of a store whose journal survived.
+pub(crate) fn journal_passphrase(file: Option<&Path>, output: &Output) -> Result<Passphrase, Failure> {
+    let source = Source {
+        what: "the passphrase of the store with the journal",
+        prompt: "Passphrase of the store with the journal",
+        file,
+        variable: "ZAMOK_JOURNAL_PASSPHRASE",
+        option: "--journal-passphrase-file",
+    };
+    passphrase_of(&source.read(Asked::Once, output)?, Asked::Once)
+}
+
+/// A passphrase; a new one has a shortest length.
+fn passphrase_of(secret: &[u8], asked: Asked) -> Result<Passphrase, Failure> {
     if asked == Asked::Twice {
-        // As long as a login password has to be at least; it protects more.
-        let shortest = Policy::default().password.shortest;
-        let found = String::from_utf8_lossy(&secret).chars().count();
-        if found < shortest {
-            return Err(Failure::usage(format!(
-                "the passphrase has {found} characters, at least {shortest} are needed"
-            ))
-            .hint("whoever copies the disk can try passphrases at leisure: take six random words or more"));
-        }
+        long_enough(secret)?;
+    }
+    Ok(Passphrase::from(secret))
+}
+
+/// The passphrase, or the PIN, that a slot of the vault gets.
+pub(crate) fn new_passphrase(
+    file: Option<&Path>,
+    is_pin: bool,
+    output: &Output,
+) -> Result<Passphrase, Failure> {
+    let source = Source {
+        what: if is_pin { "the new PIN" } else { "the new passphrase" },
+        prompt: if is_pin { "New PIN" } else { "New passphrase" },
+        file,
+        variable: "ZAMOK_NEW_PASSPHRASE",
+        option: "--new-passphrase-file",
+    };
+    let secret = source.read(Asked::Twice, output)?;
+    if !is_pin {
+        long_enough(&secret)?;
     }
     Ok(Passphrase::from(secret.as_slice()))
+}
+
+/// The PIN of a token.
+pub(crate) fn token_pin(
+    what: &'static str,
+    file: Option<&Path>,
+    variable: &'static str,
+    option: &'static str,
+    output: &Output,
+) -> Result<Passphrase, Failure> {
+    let source = Source { what, prompt: "PIN of the token", file, variable, option };
+    Ok(Passphrase::from(source.read(Asked::Once, output)?.as_slice()))
+}
+
+/// As long as a login password has to be at least; it protects more.
+fn long_enough(secret: &[u8]) -> Result<(), Failure> {
+    let shortest = Policy::default().password.shortest;
+    let found = String::from_utf8_lossy(secret).chars().count();
+    if found >= shortest {
+        return Ok(());
+    }
+    let message = format!("the passphrase has {found} characters, at least {shortest} are needed");
+    let hint = "whoever copies the disk can try passphrases at leisure: take six random words or more";
+    Err(Failure::usage(message).hint(hint))
 }
 
 /// The password of an account.

@@ -145,7 +145,7 @@ fn a_token_is_one_that_pyjwt_accepts() {
     assert_eq!((&claims["sub"], &claims["sid"]), (&login["account"], &login["session"]));
     assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 300);
     // It is meant for the shop, and does not serve here.
-    desk.zamok(["journal", "--token-file", "token", "--json"]).failed(1, 100, "rejected");
+    desk.zamok(["journal", "show", "--token-file", "token", "--json"]).failed(1, 100, "rejected");
 }
 
 #[test]
@@ -190,7 +190,8 @@ fn the_owner_reads_the_journal_and_keeps_a_proof_that_holds_without_the_vault() 
     let signed = desk.zamok(["sign", "note", "--token-file", "token", "--json"]).done().json();
     let index = signed["entry"].as_u64().unwrap().to_string();
 
-    let page = desk.zamok(["journal", "--token-file", "token", "--limit", "1000", "--json"]).done().json();
+    let page =
+        desk.zamok(["journal", "show", "--token-file", "token", "--limit", "1000", "--json"]).done().json();
     let entries = page["entries"].as_array().unwrap();
     let events: Vec<_> = entries.iter().map(|entry| entry["event"].as_str().unwrap()).collect();
     assert_eq!((events[0], *events.last().unwrap()), ("signature.made", "key.created"));
@@ -206,8 +207,13 @@ fn the_owner_reads_the_journal_and_keeps_a_proof_that_holds_without_the_vault() 
     // Pages hold the same entries, each once.
     let (mut paged, mut after) = (Vec::new(), None::<String>);
     loop {
-        let mut arguments =
-            vec!["journal".into(), "--token-file=token".into(), "--limit=2".into(), "--json".into()];
+        let mut arguments = vec![
+            "journal".into(),
+            "show".into(),
+            "--token-file=token".into(),
+            "--limit=2".into(),
+            "--json".into(),
+        ];
         arguments.extend(after.map(|after| format!("--after={after}")));
         let page = desk.zamok(&arguments).done().json();
         paged.extend(page["entries"].as_array().unwrap().clone());
@@ -218,7 +224,7 @@ fn the_owner_reads_the_journal_and_keeps_a_proof_that_holds_without_the_vault() 
     }
     assert_eq!(&paged, entries);
 
-    let prove = ["journal", "--token-file", "token", "--prove", &index, "--output", "proof", "--json"];
+    let prove = ["journal", "prove", &index, "--token-file", "token", "--output", "proof", "--json"];
     let proved = desk.zamok(prove).done().json();
     let alone = Desk::empty();
     alone.write("proof", desk.read("proof"));
@@ -233,7 +239,7 @@ fn the_owner_reads_the_journal_and_keeps_a_proof_that_holds_without_the_vault() 
     alone.zamok(["check-proof", "forged", "--json"]).failed(1, 100, "rejected");
 
     // The first entry of a log is the vault's own.
-    let prove = ["journal", "--token-file", "token", "--prove", "0", "--json"];
+    let prove = ["journal", "prove", "0", "--token-file", "token", "--json"];
     desk.zamok(prove).failed(2, 900, "usage");
 }
 
@@ -292,9 +298,30 @@ fn the_doctor_finds_a_fresh_vault_well_and_open_files_wrong() {
 fn a_session_that_was_ended_serves_no_more() {
     let (desk, phone) = Desk::enrolled("ivan");
     desk.log_in("ivan", &phone);
-    desk.zamok(["journal", "--token-file", "token"]).done();
+    desk.zamok(["journal", "show", "--token-file", "token"]).done();
     desk.zamok(["logout", "--token-file", "token"]).done();
-    desk.zamok(["journal", "--token-file", "token", "--json"]).failed(1, 609, "session-ended");
+    desk.zamok(["journal", "show", "--token-file", "token", "--json"]).failed(1, 609, "session-ended");
+}
+
+/// The path of a phone by hand: `zbarimg` reads the QR code, `oathtool` makes the codes, an operator shows the door.
+#[test]
+fn a_session_is_listed_and_ended_by_an_operator() {
+    let (desk, phone) = Desk::enrolled("ivan");
+    assert_eq!(desk.zamok(["sessions", "list", "ivan", "--json"]).done().json()["sessions"], json!([]));
+    desk.log_in("ivan", &phone);
+    let listed = desk.zamok(["sessions", "list", "ivan", "--json"]).done().json();
+    let session = &listed["sessions"][0];
+    assert_eq!(session["factors"], json!(["password", "generator"]), "{listed}");
+    assert_eq!(session["assurance"], "substantial", "{listed}");
+    let id = session["session"].as_str().unwrap();
+    assert!(desk.zamok(["sessions", "list", "ivan"]).done().stdout.contains(id));
+    desk.zamok(["journal", "show", "--token-file", "token"]).done();
+    assert_eq!(desk.zamok(["sessions", "revoke", "ivan", &id[..7]]).exit, 2, "too few digits");
+    let ended = desk.zamok(["sessions", "revoke", "ivan", &id[..8], "--reason", "lost phone", "--json"]);
+    assert_eq!(ended.done().json()["ended"], id);
+    desk.zamok(["journal", "show", "--token-file", "token", "--json"]).failed(1, 609, "session-ended");
+    assert_eq!(desk.zamok(["sessions", "list", "ivan", "--json"]).done().json()["sessions"], json!([]));
+    desk.zamok(["sessions", "revoke", "ivan", "--all"]).done();
 }
 
 #[test]

@@ -91,6 +91,47 @@ pub enum Error {
         /// Bytes that fit.
         limit: usize,
     },
+    /// The key does not allow the mechanism, or it is of another algorithm.
+    #[error("the key does not allow this mechanism")]
+    KeyMechanism,
+    /// Attributes of a key are taken away, never given back.
+    #[error("attributes of a key can be taken away, never given back")]
+    KeyWidened,
+    /// The key may not leave, not even wrapped.
+    #[error("the key may not leave the vault, not even wrapped")]
+    KeyNotWrappable,
+    /// The wrapping key was not marked as trusted.
+    #[error("the wrapping key was not marked as trusted")]
+    KeyNotTrusted,
+    /// The wrapping key is weaker than the key that it would wrap.
+    #[error("a wrapping key of {wrapping} bits of strength cannot protect one of {wrapped}")]
+    KeyTooWeak {
+        /// Bits of strength of the wrapping key.
+        wrapping: u16,
+        /// Bits of strength of the key to be wrapped.
+        wrapped: u16,
+    },
+    /// The key is used before or after the time for which it was made.
+    #[error("the key is used outside of the time for which it was made")]
+    KeyNotValid,
+    /// The key was made so that it cannot be changed, destroyed or copied.
+    #[error("the key was made so that this cannot be done to it")]
+    KeyFixed,
+    /// The key asks for an authorisation of its own for each use.
+    #[error("each use of the key needs an authorisation of its own")]
+    KeyUnauthorised,
+    /// What was given is no key of this kind.
+    #[error("what was given is no key of this kind")]
+    KeyMaterial,
+    /// This build does not compute with keys of this kind.
+    #[error("this build does not compute with keys of this kind")]
+    KeyUnsupported,
+    /// A mechanism gave a wrong answer to a question whose answer is known: the vault is closed.
+    #[error("the self-test of {0} failed: the vault is closed")]
+    SelfTest(&'static str),
+    /// The key has sealed as much as its mechanism bears.
+    #[error("the key has sealed as many messages as its mechanism bears")]
+    KeyExhausted,
 
     /// The vault is locked, or this process was forked after it was unlocked.
     #[error("the vault is locked")]
@@ -115,10 +156,74 @@ pub enum Error {
         /// Version that this program reads.
         supported: u16,
     },
+    /// Whoever opened the vault in this role may not do this.
+    #[error("this is not for the vault's {0}")]
+    Role(crate::vault::Role),
+    /// The vault has no slot of this number.
+    #[error("the vault has no slot {0}")]
+    NoSlot(u8),
+    /// A vault keeps at least one officer and one user.
+    #[error("a vault keeps at least one {0}: this is the last")]
+    LastSlot(crate::vault::Role),
+    /// No slot can be added: 32 are in use, or 255 were given in the life of the vault.
+    #[error("the vault has no room for another slot")]
+    SlotsFull,
+    /// No slot is for this role and this sort of secret.
+    #[error("no slot of the vault is for this role and this sort of secret")]
+    SlotMethod,
+    /// The vault has no data key of this number.
+    #[error("the vault has no data key {0}")]
+    NoDataKey(u32),
+    /// A data key must not end yet: it is the newest, or some process may still write under it.
+    #[error("data key {0} is still in use")]
+    DataKeyInUse(u32),
+    /// A row is older than one that this process has seen in its place: the store, or a part of it, was put back.
+    #[error("a row is older than it was before: the store was put back")]
+    PutBack,
+    /// A PKCS#11 token that could not do its part.
+    #[error("token: {0}")]
+    Token(TokenFault),
+
+    /// Rows of this table are emptied and never deleted, because their keys can come again.
+    #[error("rows of table {0} are emptied, never deleted")]
+    RowStays(u16),
+    /// A share of a key that was split among several people is not usable as it was given.
+    #[error("share: {0}")]
+    Share(ShareFault),
+    /// The journal's log is not an extension of what was signed, anchored or witnessed before: it was rewritten.
+    #[error("the journal does not extend what was signed or anchored before: it was rewritten")]
+    LogForked,
+    /// The journal's log is shorter than what was signed, anchored or witnessed before: the store was put back.
+    #[error(
+        "the journal has {found} entries where {anchored} were signed or anchored: the store was put back"
+    )]
+    LogBehind {
+        /// Entries of the log.
+        found: u64,
+        /// Entries that it had before.
+        anchored: u64,
+    },
+    /// No signed checkpoint covers the entry yet.
+    #[error("no signed checkpoint covers the entry yet")]
+    Uncovered,
+    /// Too few witnesses have cosigned the checkpoint.
+    #[error("too few witnesses have cosigned the checkpoint")]
+    Unwitnessed,
+    /// The vault is opened only together with its anchor (`CRYPTO.md` §1c), and none was named.
+    #[error("this vault opens only with its anchor, and none was named")]
+    AnchorMissing,
+
+    /// A backup cannot be made, read or restored.
+    #[error("backup: {0}")]
+    Backup(BackupFault),
 
     /// Others changed the same rows again and again: nothing was changed; try again.
     #[error("the same rows keep changing: nothing was done, try again")]
     Busy,
+    /// A counter of the change has reached its ceiling: a budget is spent. Nothing was done, and trying again at once
+    /// helps nobody.
+    #[error("a budget is spent: nothing was done")]
+    Capped,
     /// The store could not do its part; nothing was granted.
     #[error("store: {0}")]
     Store(#[from] StoreFault),
@@ -202,6 +307,114 @@ pub enum OcraFault {
     Mode,
 }
 
+/// Why a PKCS#11 token could not do its part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenFault {
+    /// The token, or its module, failed in a way that has no name here; the log has the code of PKCS#11.
+    #[error("it failed")]
+    Failed,
+    /// The module, a shared library, cannot be loaded, or is no PKCS#11 module.
+    #[error("its module cannot be loaded")]
+    Module,
+    /// No token is there to which the URI fits.
+    #[error("no such token is there")]
+    Absent,
+    /// The URI fits several tokens, or several keys in one.
+    #[error("several tokens or keys fit: say more of the one that is meant")]
+    Ambiguous,
+    /// The token has no such key, or does not show it.
+    #[error("it has no such key")]
+    NoKey,
+    /// The token took another PIN than was given.
+    #[error("its PIN is wrong")]
+    Pin,
+    /// The token takes no PIN any more, after too many wrong ones.
+    #[error("its PIN is locked")]
+    PinLocked,
+    /// The token has no PIN yet, or wants a new one first, or none was given to it.
+    #[error("its PIN was not set, has to be changed, or was not given")]
+    PinUnset,
+    /// The key computes no HMAC-SHA-256, or could leave the token.
+    #[error("the key computes no HMAC-SHA-256, or could leave the token")]
+    KeyUnfit,
+    /// The token has a key of this name already.
+    #[error("it has a key of this name already")]
+    KeyExists,
+    /// Text that is no PKCS#11 URI (RFC 7512), or says what is not to be said there.
+    #[error("the URI cannot be used: {0}")]
+    Uri(&'static str),
+}
+
+/// Why shares of a key cannot be made or put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShareFault {
+    /// The text has another number of characters than a share.
+    #[error("a share has {expected} characters, not {given}")]
+    Length {
+        /// Characters that were given; blanks, hyphens and remarks are not counted.
+        given: usize,
+        /// Characters of a share.
+        expected: usize,
+    },
+    /// The check characters of this line, counted from 1, do not fit it and the lines before.
+    #[error("line {0} was copied wrongly, or belongs to another share")]
+    Line(u8),
+    /// Fewer shares than the key was split for.
+    #[error("{given} of the {needed} shares that are needed")]
+    Few {
+        /// Shares that were given.
+        given: u8,
+        /// Shares that open.
+        needed: u8,
+    },
+    /// The shares are not all of one set, or are those of another vault.
+    #[error("they are of different sets, or of another vault")]
+    Mixed,
+    /// The same share was given twice.
+    #[error("share {0} was given twice")]
+    Twice(u8),
+    /// A key is split so that at least 2 of at most 255 shares open.
+    #[error("{threshold} of {count} cannot be made: at least 2 must be needed, and at most 255 be made")]
+    Split {
+        /// Shares that were to be needed.
+        threshold: u8,
+        /// Shares that were to be made.
+        count: u8,
+    },
+}
+
+/// Why a backup cannot be made, read or restored, or a vault not be moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupFault {
+    /// The file could not be read or written.
+    #[error("the file cannot be read or written")]
+    File,
+    /// The file is something else.
+    #[error("the file is no backup of Zamok")]
+    Foreign,
+    /// The file was cut, altered, or put together from several.
+    #[error("the file was cut or altered")]
+    Damaged,
+    /// The store into which it is to be restored holds something already.
+    #[error("the target is not empty: restore into a new store")]
+    NotEmpty,
+    /// The store shows no single moment of itself.
+    #[error("this sort of store gives no view of one moment")]
+    NoSnapshot,
+    /// A restore or a move into this store did not come to its end.
+    #[error("the store was not filled to the end: run the same command again")]
+    Unfinished,
+    /// The vault was moved to another store.
+    #[error("the vault has moved to another store")]
+    Moved,
+    /// The store that a vault leaves was written to meanwhile.
+    #[error("the store that is left was written to meanwhile: end everything that has it open")]
+    Changed,
+}
+
 impl Error {
     /// The stable number of this error, shared by every binding.
     #[must_use]
@@ -252,13 +465,71 @@ impl Error {
             Self::KeyPurpose => 304,
             Self::KeyState(_) => 305,
             Self::TooLong { .. } => 306,
+            Self::KeyMechanism => 307,
+            Self::KeyWidened => 308,
+            Self::KeyNotWrappable => 309,
+            Self::KeyNotTrusted => 310,
+            Self::KeyTooWeak { .. } => 311,
+            Self::KeyNotValid => 312,
+            Self::KeyFixed => 313,
+            Self::KeyUnauthorised => 314,
+            Self::KeyMaterial => 315,
+            Self::KeyUnsupported => 316,
+            Self::SelfTest(_) => 317,
+            Self::KeyExhausted => 318,
             Self::Locked => 401,
             Self::UnlockNotBefore(_) => 402,
             Self::SlotDisabled => 403,
             Self::VaultExists => 404,
             Self::NoVault => 405,
             Self::Format { .. } => 406,
+            Self::Role(_) => 407,
+            Self::NoSlot(_) => 408,
+            Self::LastSlot(_) => 409,
+            Self::SlotsFull => 410,
+            Self::SlotMethod => 411,
+            Self::NoDataKey(_) => 412,
+            Self::DataKeyInUse(_) => 413,
+            Self::PutBack => 414,
+            Self::Token(fault) => match fault {
+                TokenFault::Failed => 415,
+                TokenFault::Module => 416,
+                TokenFault::Absent => 417,
+                TokenFault::Ambiguous => 418,
+                TokenFault::NoKey => 419,
+                TokenFault::Pin => 420,
+                TokenFault::PinLocked => 421,
+                TokenFault::PinUnset => 422,
+                TokenFault::KeyUnfit => 423,
+                TokenFault::KeyExists => 424,
+                TokenFault::Uri(_) => 425,
+            },
+            Self::Share(fault) => match fault {
+                ShareFault::Length { .. } => 430,
+                ShareFault::Line(_) => 431,
+                ShareFault::Few { .. } => 432,
+                ShareFault::Mixed => 433,
+                ShareFault::Twice(_) => 434,
+                ShareFault::Split { .. } => 435,
+            },
+            Self::RowStays(_) => 436,
+            Self::Backup(fault) => match fault {
+                BackupFault::File => 440,
+                BackupFault::Foreign => 441,
+                BackupFault::Damaged => 442,
+                BackupFault::NotEmpty => 443,
+                BackupFault::NoSnapshot => 444,
+                BackupFault::Unfinished => 445,
+                BackupFault::Moved => 446,
+                BackupFault::Changed => 447,
+            },
+            Self::LogForked => 450,
+            Self::LogBehind { .. } => 451,
+            Self::Uncovered => 452,
+            Self::Unwitnessed => 453,
+            Self::AnchorMissing => 454,
             Self::Busy => 501,
+            Self::Capped => 502,
             Self::Store(fault) => fault.code(),
         }
     }

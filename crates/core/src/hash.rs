@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// The hash under an HMAC of a one-time password. Numbers are part of the record format.
 ///
@@ -85,6 +85,112 @@ impl fmt::Display for HashAlgorithm {
             Self::Sha256 => "SHA-256",
             Self::Sha512 => "SHA-512",
         })
+    }
+}
+
+/// The hash of a message to be signed (FIPS 180-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageHash {
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+impl MessageHash {
+    /// Bytes of a digest.
+    #[must_use]
+    pub const fn output_len(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+
+    /// The digest of a message.
+    #[must_use]
+    pub fn digest(self, message: &[u8]) -> Digested {
+        let mut hashing = Hashing::new(self);
+        hashing.update(message);
+        hashing.finish()
+    }
+}
+
+/// A hash that takes its message in parts.
+#[derive(Clone)]
+pub struct Hashing(State);
+
+#[derive(Clone)]
+enum State {
+    Sha256(Sha256),
+    Sha384(Sha384),
+    Sha512(Sha512),
+}
+
+impl Hashing {
+    /// Begins a message.
+    #[must_use]
+    pub fn new(hash: MessageHash) -> Self {
+        Self(match hash {
+            MessageHash::Sha256 => State::Sha256(Sha256::new()),
+            MessageHash::Sha384 => State::Sha384(Sha384::new()),
+            MessageHash::Sha512 => State::Sha512(Sha512::new()),
+        })
+    }
+
+    /// Goes on with it.
+    pub fn update(&mut self, part: &[u8]) {
+        match &mut self.0 {
+            State::Sha256(hash) => hash.update(part),
+            State::Sha384(hash) => hash.update(part),
+            State::Sha512(hash) => hash.update(part),
+        }
+    }
+
+    /// Ends it.
+    #[must_use]
+    pub fn finish(self) -> Digested {
+        match self.0 {
+            State::Sha256(hash) => Digested::new(MessageHash::Sha256, &hash.finalize()),
+            State::Sha384(hash) => Digested::new(MessageHash::Sha384, &hash.finalize()),
+            State::Sha512(hash) => Digested::new(MessageHash::Sha512, &hash.finalize()),
+        }
+    }
+}
+
+impl fmt::Debug for Hashing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hashing(redacted)")
+    }
+}
+
+/// A digest, with the hash that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digested {
+    hash: MessageHash,
+    bytes: [u8; 64],
+}
+
+impl Digested {
+    fn new(hash: MessageHash, digest: &[u8]) -> Self {
+        let mut bytes = [0; 64];
+        bytes[..digest.len()].copy_from_slice(digest);
+        Self { hash, bytes }
+    }
+
+    /// The hash that made it.
+    #[must_use]
+    pub const fn hash(&self) -> MessageHash {
+        self.hash
+    }
+
+    /// The digest, as long as its hash makes it.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.hash.output_len()]
     }
 }
 

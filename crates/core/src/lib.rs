@@ -5,14 +5,20 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+#[cfg(feature = "alloc")]
+pub mod aead;
+#[cfg(feature = "alloc")]
+mod agreement;
 pub mod env;
 pub mod error;
 #[cfg(feature = "alloc")]
 pub mod event;
 pub mod hash;
 pub mod mac;
+pub mod mechanism;
 pub mod otp;
 pub mod secret;
+mod sets;
 #[cfg(feature = "alloc")]
 pub mod signature;
 pub mod store;

@@ -1,12 +1,21 @@
 //! HMAC (RFC 2104): over messages for records, rows and the journal; over counters, in SIMD lanes, for codes.
 
+use core::slice;
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zamok_lanes::ct;
 use zamok_lanes::{MacKey, Sha1, Sha256 as Sha256Lanes, Sha512 as Sha512Lanes};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::hash::{self, HashAlgorithm};
+
+#[cfg(feature = "alloc")]
+mod ready;
+#[cfg(feature = "alloc")]
+pub(crate) use ready::{MIDSTATES, ReadyKey, hkdf_sha256, midstates};
 
 fn keyed(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
     // HMAC takes keys of every length (RFC 2104 §2): the error cannot occur.
@@ -34,8 +43,19 @@ pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 /// # Errors
 /// [`Error::Rejected`] when the tag is not the full, right one.
 pub fn verify_hmac_sha256(key: &[u8], parts: &[&[u8]], tag: &[u8]) -> Result<(), Error> {
-    keyed(key, parts).verify_slice(tag).map_err(|_| Error::Rejected)
+    compare(&hmac_sha256(key, parts), tag)
 }
+
+/// Compares a tag with the right one in constant time. Lengths are public.
+fn compare(right: &[u8; TAG], tag: &[u8]) -> Result<(), Error> {
+    let same = right.ct_eq(tag).unwrap_u8();
+    // The outcome becomes public here.
+    ct::public(slice::from_ref(&same));
+    if same == 1 { Ok(()) } else { Err(Error::Rejected) }
+}
+
+/// Bytes of a tag of HMAC-SHA-256.
+pub(crate) const TAG: usize = 32;
 
 /// The HMAC key of a one-time password, kept as midstates that `zamok_lanes` computes with; wiped when dropped.
 #[derive(Clone)]
@@ -90,6 +110,44 @@ mod tests {
             let mut changed = tag;
             changed[byte] ^= 1;
             assert_eq!(verify_hmac_sha256(b"key", &[b"message"], &changed), Err(Error::Rejected));
+        }
+    }
+
+    #[test]
+    fn a_key_that_lies_ready_gives_the_tags_of_another_implementation_at_every_length_and_cut() {
+        let message: [u8; 300] = core::array::from_fn(|place| place.to_le_bytes()[0].wrapping_mul(7));
+        for key in [[0; 32], [0xa5; 32], core::array::from_fn(|place| place.to_le_bytes()[0])] {
+            let ready = midstates(&key).0;
+            for length in 0..message.len() {
+                let (message, cut) = (&message[..length], length * 5 / 7);
+                let tag = hmac_sha256(&key, &[message]);
+                assert_eq!(ReadyKey(&ready).tag(&[message]), tag, "{length}");
+                assert_eq!(
+                    ReadyKey(&ready).tag(&[&message[..cut], &[], &message[cut..]]),
+                    tag,
+                    "{length}, cut at {cut}"
+                );
+                assert_eq!(ReadyKey(&ready).verify(&[message], &tag), Ok(()));
+                assert_eq!(ReadyKey(&ready).verify(&[message], &tag[..31]), Err(Error::Rejected));
+                let mut changed = tag;
+                changed[length % 32] ^= 1;
+                assert_eq!(ReadyKey(&ready).verify(&[message], &changed), Err(Error::Rejected));
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_derived_as_another_implementation_derives_them_at_every_length() {
+        let (salt, key) = ([0x3c; 32], [0xa5; 32]);
+        for key in [&key[..], &key[..16], &[]] {
+            for length in 0..=200 {
+                let (mut ours, mut theirs) = ([0; 200], [0; 200]);
+                let info = [&b"a label of some length"[..], &salt[..length % 33]];
+                hkdf_sha256(&salt, key, info, &mut ours[..length]);
+                let hkdf = hkdf::Hkdf::<Sha256>::new(Some(&salt), key);
+                hkdf.expand_multi_info(&info, &mut theirs[..length]).unwrap();
+                assert_eq!(ours, theirs, "{length}");
+            }
         }
     }
 

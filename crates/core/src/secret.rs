@@ -117,7 +117,7 @@ impl Secret {
 
 impl Drop for Secret {
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        self.bytes.as_mut_slice().zeroize();
     }
 }
 
@@ -133,6 +133,18 @@ impl fmt::Debug for Secret {
 impl ConstantTimeEq for Secret {
     fn ct_eq(&self, other: &Self) -> subtle::Choice {
         self.expose().ct_eq(other.expose())
+    }
+}
+
+/// Secrets of a fixed size in the midst of a computation, wiped when dropped: all at once, where `Zeroizing` wipes an array item
+/// by item, which takes longer than computing with it.
+#[cfg(feature = "alloc")]
+pub(crate) struct Wiped<T: zeroize::DefaultIsZeroes, const N: usize>(pub(crate) [T; N]);
+
+#[cfg(feature = "alloc")]
+impl<T: zeroize::DefaultIsZeroes, const N: usize> Drop for Wiped<T, N> {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
     }
 }
 

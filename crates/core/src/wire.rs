@@ -9,9 +9,15 @@ use zeroize::Zeroize;
 use crate::error::Error;
 
 /// Writes fields into a buffer that is wiped when dropped, since fields may be secret.
-#[derive(Default)]
 pub struct Writer {
     bytes: Vec<u8>,
+    secret: bool,
+}
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Writer {
@@ -19,18 +25,35 @@ impl Writer {
     #[must_use]
     pub fn new() -> Self {
         // Roomy enough that records do not grow while they are written, which would leave copies behind.
-        Self { bytes: Vec::with_capacity(1024) }
+        Self { bytes: Vec::with_capacity(1024), secret: true }
+    }
+
+    /// An empty writer for what is told to everyone anyway, such as headers and leaves; its buffer is not wiped, which
+    /// takes longer than writing it.
+    #[must_use]
+    pub fn public(capacity: usize) -> Self {
+        Self { bytes: Vec::with_capacity(capacity), secret: false }
     }
 
     /// Bytes as they are; the reader must know their number.
+    #[inline]
     pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
-        if self.bytes.len() + bytes.len() > self.bytes.capacity() {
-            let mut grown = Vec::with_capacity(2 * (self.bytes.len() + bytes.len()));
-            grown.extend_from_slice(&self.bytes);
-            core::mem::replace(&mut self.bytes, grown).zeroize();
+        if bytes.len() > self.bytes.capacity() - self.bytes.len() {
+            self.grow(bytes.len());
         }
         self.bytes.extend_from_slice(bytes);
         self
+    }
+
+    /// Makes room for more, and leaves no copy of a secret behind.
+    #[cold]
+    fn grow(&mut self, more: usize) {
+        let mut grown = Vec::with_capacity(2 * (self.bytes.len() + more));
+        grown.extend_from_slice(&self.bytes);
+        let mut small = core::mem::replace(&mut self.bytes, grown);
+        if self.secret {
+            wipe(&mut small);
+        }
     }
 
     /// One byte.
@@ -91,6 +114,12 @@ impl Writer {
     pub fn to_vec(&self) -> Vec<u8> {
         self.bytes.clone()
     }
+
+    /// What was written, for places that are not secret.
+    #[must_use]
+    pub fn into_vec(mut self) -> Vec<u8> {
+        core::mem::take(&mut self.bytes)
+    }
 }
 
 impl core::fmt::Debug for Writer {
@@ -101,8 +130,16 @@ impl core::fmt::Debug for Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        if self.secret {
+            wipe(&mut self.bytes);
+        }
     }
+}
+
+/// Wipes what was written and, behind it, what others may have left in this memory before.
+fn wipe(bytes: &mut Vec<u8>) {
+    bytes.as_mut_slice().zeroize();
+    bytes.spare_capacity_mut().zeroize();
 }
 
 /// Reads fields; anything cut, overlong or left over is [`Error::Refused`].

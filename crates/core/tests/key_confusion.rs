@@ -5,24 +5,54 @@ mod harness;
 
 use harness::{Scene, generous, tell};
 use zamok_core::Error;
-use zamok_core::otp::{Hotp, Totp};
+use zamok_core::otp::{Digits, Hotp, Ocra, OcraChallenge, OcraInput, OcraSuite, Totp};
+use zamok_core::vault::issued::{self, Binding};
+use zamok_core::vault::keys::{Template, Usage, Usages};
 use zamok_core::vault::one_time::MovingFactor;
-use zamok_core::vault::{KeyId, KeyState, Purpose, keys, one_time, signing, spend};
+use zamok_core::vault::questions::{self, Answer, Inputs, Matter};
+use zamok_core::vault::{KeyId, KeyKind, KeyState, Purpose, keys, one_time, signing, spend};
 
 use KeyState::{Active, Compromised, Deactivated, Destroyed, PreActive, Suspended};
 
+const BINDING: Binding = Binding {
+    challenge: [1; 16],
+    account: [2; 16],
+    session: [0; 16],
+    purpose: 1,
+    operation: [0; 32],
+    sending: 1,
+};
 const STATES: [KeyState; 6] = [PreActive, Active, Suspended, Deactivated, Compromised, Destroyed];
-const PURPOSES: [Purpose; 3] = [Purpose::OneTimeCode, Purpose::Token, Purpose::Document];
+const PURPOSES: [Purpose; 7] = [
+    Purpose::OneTimeCode,
+    Purpose::Token,
+    Purpose::Document,
+    Purpose::Certificate,
+    Purpose::Checkpoint,
+    Purpose::Request,
+    Purpose::IssuedCode,
+];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Hotp,
     Totp,
+    /// Computes codes by counter and verifies none.
+    Generator,
+    /// Asks questions.
+    Ocra,
+    /// Codes that are sent.
+    Issued,
     /// A signing key with its purpose.
-    P256(Purpose),
+    Signer(KeyKind, Purpose),
 }
 
-const KINDS: [Kind; 4] = [Kind::Hotp, Kind::Totp, Kind::P256(Purpose::Token), Kind::P256(Purpose::Document)];
+fn kinds() -> Vec<Kind> {
+    let signers = [KeyKind::P256, KeyKind::Ed25519]
+        .into_iter()
+        .flat_map(|kind| PURPOSES[1..6].iter().map(move |purpose| Kind::Signer(kind, *purpose)));
+    [Kind::Hotp, Kind::Totp, Kind::Generator, Kind::Ocra, Kind::Issued].into_iter().chain(signers).collect()
+}
 
 /// Whether the secret was shown before, and whether the key was ever active.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,15 +67,30 @@ enum Operation {
     Verify,
     Activate,
     Provision,
+    Generate,
+    Ask,
     Sign(Purpose),
+    SignCheckpoint,
     PublicKey,
+    Issue,
+    CheckIssued,
     Info,
     Become(KeyState),
 }
 
 fn operations() -> Vec<Operation> {
-    let plain =
-        [Operation::Verify, Operation::Activate, Operation::Provision, Operation::PublicKey, Operation::Info];
+    let plain = [
+        Operation::Verify,
+        Operation::Activate,
+        Operation::Provision,
+        Operation::Generate,
+        Operation::Ask,
+        Operation::SignCheckpoint,
+        Operation::PublicKey,
+        Operation::Issue,
+        Operation::CheckIssued,
+        Operation::Info,
+    ];
     let signs = PURPOSES.map(Operation::Sign);
     let becomes = STATES.map(Operation::Become);
     plain.into_iter().chain(signs).chain(becomes).collect()
@@ -56,20 +101,54 @@ fn expected(kind: Kind, state: KeyState, past: Past, operation: Operation) -> Re
     let only_in = |wanted| if state == wanted { Ok(()) } else { Err(Error::KeyState(state)) };
     match (operation, kind) {
         (Operation::Info, _) => Ok(()),
-        (Operation::Verify | Operation::Activate | Operation::Provision, Kind::P256(_))
-        | (Operation::Sign(_) | Operation::PublicKey, Kind::Hotp | Kind::Totp) => Err(Error::KeyKind),
+        (
+            Operation::Verify | Operation::Activate | Operation::Provision | Operation::Generate,
+            Kind::Ocra | Kind::Issued | Kind::Signer(..),
+        )
+        | (
+            Operation::Issue | Operation::CheckIssued,
+            Kind::Hotp | Kind::Totp | Kind::Generator | Kind::Ocra | Kind::Signer(..),
+        )
+        | (
+            Operation::Sign(_) | Operation::SignCheckpoint | Operation::PublicKey,
+            Kind::Hotp | Kind::Totp | Kind::Generator | Kind::Ocra | Kind::Issued,
+        ) => Err(Error::KeyKind),
+        (Operation::Ask, Kind::Ocra) if state == PreActive || state == Active => Ok(()),
+        (Operation::Ask, Kind::Ocra) => Err(Error::KeyState(state)),
+        (Operation::Ask, _) => Err(Error::KeyKind),
+        // Whoever verifies codes makes none, and whoever makes them verifies none.
+        (Operation::Generate, Kind::Generator) => only_in(Active),
+        (Operation::Generate, _) => Err(Error::KeyUsage),
+        (Operation::Verify | Operation::Activate, Kind::Generator) if state != Destroyed => {
+            Err(Error::KeyUsage)
+        }
+        // A key that may be used for it finds the code wrong.
+        (Operation::CheckIssued, _) if state == Active => Err(Error::Rejected),
+        (Operation::Issue | Operation::CheckIssued, _) => only_in(Active),
         (Operation::Verify, _) => only_in(Active),
         (Operation::Activate, _) => only_in(PreActive),
         (Operation::Provision, _) if state == PreActive && past == Past::Shown => Err(Error::KeyUsage),
         (Operation::Provision, _) => only_in(PreActive),
-        (Operation::Sign(_) | Operation::PublicKey, Kind::P256(_)) if state == Destroyed => {
+        (Operation::Sign(_) | Operation::SignCheckpoint | Operation::PublicKey, Kind::Signer(..))
+            if state == Destroyed =>
+        {
             Err(Error::KeyState(Destroyed))
         }
         (Operation::PublicKey, _) => Ok(()),
-        (Operation::Sign(purpose), Kind::P256(own)) if purpose != own => Err(Error::KeyPurpose),
-        (Operation::Sign(_), _) => only_in(Active),
+        // What a checkpoint key signs, only the journal's own door signs.
+        (Operation::Sign(Purpose::Checkpoint), _) => Err(Error::KeyPurpose),
+        (Operation::Sign(purpose), Kind::Signer(_, own)) if purpose != own => Err(Error::KeyPurpose),
+        (Operation::SignCheckpoint, Kind::Signer(_, own)) if own != Purpose::Checkpoint => {
+            Err(Error::KeyPurpose)
+        }
+        (Operation::Sign(_) | Operation::SignCheckpoint, _) => only_in(Active),
         (Operation::Become(next), _) => {
             let steps: &[KeyState] = match (state, past) {
+                // It has no test code here.
+                (PreActive, _) if kind == Kind::Generator => {
+                    &[Active, Suspended, Deactivated, Compromised, Destroyed]
+                }
+                (Suspended, _) if kind == Kind::Generator => &[Active, Deactivated, Compromised],
                 // A key that was never active becomes so by its test code alone.
                 (PreActive, _) => &[Suspended, Deactivated, Compromised, Destroyed],
                 (Suspended, Past::Fresh | Past::Shown) => &[Deactivated, Compromised],
@@ -87,8 +166,43 @@ fn expected(kind: Kind, state: KeyState, past: Past, operation: Operation) -> Re
 /// Makes a key with this past and leads it into this state; `None` where no such key can be.
 fn make(scene: &Scene, kind: Kind, state: KeyState, past: Past) -> Option<KeyId> {
     let key = match (kind, past) {
-        (Kind::P256(purpose), Past::Used) => scene.signer(purpose),
-        (Kind::P256(_), _) => return None,
+        (Kind::Signer(kind, purpose), Past::Used) => {
+            scene.transact(|tx| signing::generate(tx, kind, purpose, "", None)).unwrap()
+        }
+        (Kind::Issued, Past::Used) => scene.transact(|tx| issued::generate(tx, "codes")).unwrap(),
+        (Kind::Signer(..) | Kind::Issued, _) => return None,
+        (Kind::Generator, _) => {
+            let (algorithm, digits) = (zamok_core::hash::HashAlgorithm::Sha1, Digits::SIX);
+            let mut template = Template::new(KeyKind::Hotp { algorithm, digits }, Purpose::OneTimeCode);
+            template.usages = Usages::of(&[Usage::GenerateCode]);
+            let key = scene.transact(|tx| one_time::generate_from(tx, &template, 7)).unwrap();
+            if past != Past::Fresh {
+                scene.provision(key).unwrap();
+            }
+            if past == Past::Used {
+                scene.transact(|tx| keys::change_state(tx, key, Active, "the other side has it")).unwrap();
+            }
+            key
+        }
+        (Kind::Ocra, _) => {
+            let suite = OcraSuite::parse("OCRA-1:HOTP-SHA1-6:QN08").unwrap();
+            let template = Template::new(KeyKind::Ocra { suite }, Purpose::OneTimeCode);
+            let key = scene.transact(|tx| one_time::generate_from(tx, &template, 0)).unwrap();
+            if past != Past::Fresh {
+                let secret = scene.transact(|tx| one_time::provision_ocra(tx, key)).unwrap();
+                if past == Past::Used {
+                    let question =
+                        scene.transact(|tx| questions::ask(tx, key, Matter::Presence, 60)).unwrap();
+                    let asked = OcraInput::new(OcraChallenge::OneWay(&question.text));
+                    let response = Ocra::new(&secret, suite).response(&asked).unwrap();
+                    let (text, inputs) = (response.as_str(), Inputs::default());
+                    let answered =
+                        scene.transact(|tx| questions::answer(tx, question.id, text, inputs, &generous()));
+                    assert_eq!(answered, Ok(Answer::Accepted(None)));
+                }
+            }
+            key
+        }
         (Kind::Hotp | Kind::Totp, _) => {
             let factor = match kind {
                 Kind::Hotp => MovingFactor::Counter(7),
@@ -133,8 +247,13 @@ fn perform(scene: &Scene, key: KeyId, operation: Operation) -> Result<(), Error>
         Operation::Verify => spend::verify(tx, key, "000000", &policy).map(|_| ()),
         Operation::Activate => spend::activate(tx, key, "000000", &policy).map(|_| ()),
         Operation::Provision => one_time::provision(tx, key, "Bank", "anna").map(|_| ()),
+        Operation::Generate => spend::generate_code(tx, key).map(|_| ()),
+        Operation::Ask => questions::ask(tx, key, Matter::Presence, 60).map(|_| ()),
         Operation::Sign(purpose) => signing::sign(tx, key, purpose, b"message", "name").map(|_| ()),
+        Operation::SignCheckpoint => signing::sign_checkpoint(tx, key, b"log\n1\n").map(|_| ()),
         Operation::PublicKey => signing::public_key(tx, key).map(|_| ()),
+        Operation::Issue => issued::code(tx, key, &BINDING, Digits::SIX).map(|_| ()),
+        Operation::CheckIssued => issued::check(tx, key, &BINDING, Digits::SIX, "no code"),
         Operation::Info => keys::info(tx, key).map(|_| ()),
         Operation::Become(next) => keys::change_state(tx, key, next, "test"),
     })
@@ -144,7 +263,7 @@ fn perform(scene: &Scene, key: KeyId, operation: Operation) -> Result<(), Error>
 fn every_operation_on_every_sort_of_key_is_allowed_or_gives_the_precise_misuse() {
     let scene = Scene::new("confusion");
     let (mut keys, mut allowed, mut refused) = (0, 0, 0);
-    for kind in KINDS {
+    for kind in kinds() {
         for (state, past) in
             STATES.iter().flat_map(|s| [Past::Fresh, Past::Shown, Past::Used].map(|p| (*s, p)))
         {
@@ -159,8 +278,8 @@ fn every_operation_on_every_sort_of_key_is_allowed_or_gives_the_precise_misuse()
         }
     }
     tell(&format!("{keys} sorts of keys: {allowed} operations allowed, {refused} refused"));
-    // Two OTP kinds with three pasts, two signing keys with one; five states each.
-    assert_eq!(keys, 2 * 3 * 5 + 2 * 5);
+    // Four sorts of OTP keys with three pasts, issued codes and two signing kinds of five purposes with one; five states each.
+    assert_eq!(keys, 4 * 3 * 5 + (1 + 2 * 5) * 5);
     assert_eq!(allowed + refused, keys * operations().len());
     assert!(allowed > 100 && refused > 200);
 }
@@ -174,10 +293,18 @@ fn an_unknown_key_is_unknown_to_every_operation() {
 }
 
 #[test]
-fn no_signing_key_is_made_for_one_time_codes() {
+fn no_signing_key_is_made_for_codes() {
     let scene = Scene::new("purpose");
-    let made = scene.transact(|tx| signing::generate(tx, Purpose::OneTimeCode, "", None));
-    assert_eq!(made, Err(Error::KeyPurpose));
+    for kind in [KeyKind::P256, KeyKind::Ed25519] {
+        for purpose in [Purpose::OneTimeCode, Purpose::IssuedCode] {
+            let made = scene.transact(|tx| signing::generate(tx, kind, purpose, "", None));
+            assert_eq!(made, Err(Error::KeyPurpose));
+        }
+    }
+    let (algorithm, digits) = (zamok_core::hash::HashAlgorithm::Sha1, Digits::SIX);
+    let made = scene
+        .transact(|tx| signing::generate(tx, KeyKind::Hotp { algorithm, digits }, Purpose::Token, "", None));
+    assert_eq!(made, Err(Error::KeyKind));
 }
 
 #[test]
@@ -185,12 +312,17 @@ fn misuse_when_a_key_is_made_names_the_value_and_the_limit() {
     let scene = Scene::new("making");
     let label = "x".repeat(257);
     let too_long = Error::TooLong { what: "a key's label", given: 257, limit: 256 };
-    assert_eq!(scene.transact(|tx| signing::generate(tx, Purpose::Token, &label, None)), Err(too_long));
-    assert!(scene.transact(|tx| signing::generate(tx, Purpose::Token, &label[1..], None)).is_ok());
+    assert_eq!(
+        scene.transact(|tx| signing::generate(tx, KeyKind::P256, Purpose::Token, &label, None)),
+        Err(too_long)
+    );
+    assert!(
+        scene.transact(|tx| signing::generate(tx, KeyKind::P256, Purpose::Token, &label[1..], None)).is_ok()
+    );
     let parameters = one_time::OtpParameters {
         factor: MovingFactor::Time { period: 0 },
         algorithm: zamok_core::hash::HashAlgorithm::Sha1,
-        digits: zamok_core::otp::Digits::SIX,
+        digits: Digits::SIX,
     };
     let made = scene.transact(|tx| one_time::generate(tx, parameters, "", None));
     assert_eq!(made, Err(Error::PeriodZero));

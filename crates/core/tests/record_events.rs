@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use harness::tier;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use zamok_core::event::{Detail, EventKind, Leaf, Subject};
+use zamok_core::event::{Detail, EventKind, Leaf, SpentCode, Subject};
 use zamok_core::store::{EntryId, RowKey, Table};
 use zamok_core::wire::{Reader, Writer};
 use zamok_core::{Error, UnixTime};
@@ -18,6 +18,17 @@ fn numbers_and_names_of_events_are_stable_and_used_once() {
         (1, "vault.created"),
         (2, "vault.unlocked"),
         (3, "vault.unlock-failed"),
+        (4, "vault.slot-added"),
+        (5, "vault.slot-removed"),
+        (6, "vault.slot-changed"),
+        (7, "vault.slot-reset"),
+        (8, "vault.key-rotated"),
+        (9, "vault.key-retired"),
+        (10, "vault.restored"),
+        (11, "vault.moved-in"),
+        (12, "vault.moved-out"),
+        (14, "vault.journal-replayed"),
+        (15, "vault.anchor-required"),
         (16, "key.created"),
         (17, "key.provisioned"),
         (18, "key.activated"),
@@ -27,23 +38,90 @@ fn numbers_and_names_of_events_are_stable_and_used_once() {
         (22, "key.deactivated"),
         (23, "key.compromised"),
         (24, "key.imported"),
+        (25, "key.rotated"),
+        (26, "key.narrowed"),
+        (27, "key.renamed"),
+        (28, "key.trusted"),
+        (29, "key.wrapped"),
+        (30, "key.unwrapped"),
+        (31, "code.generated"),
         (32, "code.accepted"),
         (33, "code.rejected"),
         (34, "code.refused-while-delayed"),
         (35, "code.disabled"),
         (36, "code.failures-forgiven"),
         (48, "signature.made"),
+        (49, "key.used"),
+        (50, "question.asked"),
+        (51, "key.authorised"),
+        (52, "key.copied"),
         (64, "account.registered"),
         (65, "factor.enrolled"),
         (66, "factor.offered"),
         (67, "factor.test-failed"),
         (68, "factor.withdrawn"),
+        (69, "policy.changed"),
+        (70, "account.password-changed"),
+        (71, "account.rights-changed"),
+        (72, "account.erased"),
+        (73, "account.attribute-changed"),
+        (74, "account.suspended"),
+        (75, "account.resumed"),
+        (76, "contact.verified"),
+        (77, "contact.removed"),
+        (78, "person.erased"),
+        (79, "account.acted-for"),
         (80, "login.started"),
         (81, "login.password-rejected"),
         (82, "login.session-opened"),
         (83, "login.challenge-rejected"),
         (84, "login.refused-while-delayed"),
         (85, "login.session-ended"),
+        (86, "challenge.code-sent"),
+        (87, "session.authenticated-again"),
+        (88, "login.new-device"),
+        (89, "login.sessions-ended"),
+        (90, "device.trusted"),
+        (91, "device.blocked"),
+        (92, "device.removed"),
+        (93, "operation.proposed"),
+        (94, "operation.changed"),
+        (95, "operation.confirmed"),
+        (96, "operation.executed"),
+        (97, "operation.cancelled"),
+        (98, "operation.rejected"),
+        (99, "message.handed-over"),
+        (100, "message.rejected"),
+        (101, "message.expired"),
+        (102, "factor.disabled"),
+        (112, "witness.fork-kept"),
+        (113, "journal.details-expired"),
+        (114, "journal.details-erased"),
+        (115, "message.sent"),
+        (116, "message.delivered"),
+        (117, "message.queued"),
+        (118, "account.preferences-changed"),
+        (119, "device.push-subscribed"),
+        (128, "power.offered"),
+        (129, "power.accepted"),
+        (130, "power.ended"),
+        (131, "factor.removed"),
+        (132, "recovery.codes-made"),
+        (133, "recovery.used"),
+        (134, "recovery.rejected"),
+        (135, "factor.replaced"),
+        (136, "factor.restored"),
+        (137, "challenge.approved"),
+        (138, "challenge.declined"),
+        (144, "client.key-added"),
+        (145, "client.key-revoked"),
+        (146, "token.family-opened"),
+        (147, "token.refresh-reused"),
+        (148, "token.family-revoked"),
+        (149, "token.keys-changed"),
+        (150, "token.acting-issued"),
+        (151, "request.block-refused"),
+        (160, "watch.answered"),
     ];
     let found: Vec<_> = EventKind::ALL.iter().map(|kind| (kind.number(), kind.name())).collect();
     let table = table.map(|(number, name)| (number, Cow::Borrowed(name)));
@@ -76,11 +154,12 @@ prop_compose! {
         table in any::<u16>(),
         key in prop::collection::vec(any::<u8>(), 0..60),
         revision in any::<u64>(),
+        spent in prop::option::of(any::<(u64, i32)>().prop_map(|(step, drift)| SpentCode { step, drift })),
         detail in not_zero::<32>(),
     ) -> Leaf {
         let (time, row) = (UnixTime(time), RowKey::new(Table(table), key));
         let entry = EntryId { writer, sequence };
-        Leaf { kind, time, entry, origin, subject: subject.map(Subject), row, revision, detail }
+        Leaf { kind, time, entry, origin, subject: subject.map(Subject), row, revision, spent, detail }
     }
 }
 
@@ -173,7 +252,7 @@ fn what_is_too_long_is_named_with_its_length() {
     let row = RowKey::new(Table(1), vec![]);
     let (kind, time, subject, detail) = (EventKind::VaultCreated, UnixTime(0), None, None);
     let entry = EntryId { writer: [0; 16], sequence: 1 };
-    let leaf = Leaf { kind, time, entry, origin: long, subject, row, revision: 0, detail };
+    let leaf = Leaf { kind, time, entry, origin: long, subject, row, revision: 0, spent: None, detail };
     assert_eq!(leaf.encode().err(), too_long("a field", 65_536));
 }
 

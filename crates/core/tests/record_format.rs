@@ -4,11 +4,12 @@
 mod harness;
 
 use harness::{Chance, NOON, Scene, Scripted, page, python, repository, vector, vectors};
+use zamok_core::UnixTime;
 use zamok_core::event::Detail;
 use zamok_core::hash::sha256;
 use zamok_core::secret::HeapMemory;
 use zamok_core::store::{Row, RowKey, Table};
-use zamok_core::vault::{DETAILS, DataKeyId, KeyId, Keyring, VaultId, keys};
+use zamok_core::vault::{DETAILS, DataKeyId, KeyId, Keyring, VaultId, VaultKeys, keys};
 use zamok_core::wire::Writer;
 
 const PAGE: &str = "docs/formats/record.md";
@@ -24,7 +25,13 @@ fn counting<const N: usize>(first: u8) -> [u8; N] {
 
 fn keyring() -> Keyring {
     let data_key = counting(0);
-    Keyring::new(VaultId(counting(0xa0)), &[(DataKeyId(1), &data_key)], &HeapMemory).unwrap()
+    Keyring::new(
+        VaultId(counting(0xa0)),
+        zamok_core::vault::Role::User,
+        VaultKeys::alike(&[(DataKeyId(1), &data_key)]),
+        &HeapMemory,
+    )
+    .unwrap()
 }
 
 /// The attributes of the vectors' TOTP key: table "Attributes of a key".
@@ -32,13 +39,18 @@ fn attributes() -> Writer {
     let mut writer = Writer::new();
     writer.u8(1).raw(&counting::<16>(0x10)).u32(1);
     writer.u8(2).u8(1).u8(6).u64(30).u64(0);
-    writer.u32(1).u8(1).u8(7).u8(1).u64(NOON).optional_u64(None).raw(&[0; 32]);
+    writer.u32(1).u8(1).u32(2).u32(0b11_1010_0111).u8(1);
+    writer.u64(NOON).optional_u64(Some(NOON + 60));
+    (0..6).for_each(|_| {
+        writer.optional_u64(None);
+    });
+    writer.bytes(b"token-7").unwrap().raw(&[0; 32]).u16(12).u16(20).u16(0);
     writer
 }
 
 fn body() -> Writer {
     let mut writer = Writer::new();
-    writer.text("Anna's phone").unwrap().raw(&[0x0a; 16]).bytes(b"12345678901234567890").unwrap();
+    writer.raw(b"Anna's phone").raw(&[0x0a; 16]).raw(b"12345678901234567890");
     writer
 }
 
@@ -98,8 +110,10 @@ fn the_vector_of_a_key_is_a_key_to_the_vault() {
     let place = &places()[0].1;
     scene.store.plant(place, Some(Row { version: 1, value: vector(&page(PAGE), "key-row") }));
     let info = scene.transact(|tx| keys::info(tx, KeyId(counting(0x10)))).unwrap();
-    assert_eq!((info.label.as_str(), info.kind.name(), info.created.0), ("Anna's phone", "TOTP", NOON));
-    assert!(info.local && info.activated.is_none() && info.public_key.is_none());
+    assert_eq!((info.label.as_str(), info.kind.name(), info.dates.created.0), ("Anna's phone", "TOTP", NOON));
+    assert!(
+        info.is_local() && info.dates.activated == Some(UnixTime(NOON + 60)) && info.public_key.is_none()
+    );
 }
 
 #[test]
@@ -120,5 +134,5 @@ fn another_implementation_opens_every_vector_of_the_formats() {
     let checked = python().arg(repository().join("vectors/check_record.py")).output().unwrap();
     let told = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(checked.status.success(), "{told}{}", String::from_utf8_lossy(&checked.stderr));
-    assert_eq!(told.trim(), "records 2, states 2, slots 1, data keys 1: all opened");
+    assert_eq!(told.trim(), "records 2, states 2, slots 3, keys 3, header and log: all opened");
 }

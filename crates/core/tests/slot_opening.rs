@@ -4,32 +4,29 @@ mod harness;
 
 use std::sync::Barrier;
 
-use harness::{Chance, NOON, TestStore, rows};
+use harness::{COST, Chance, NOON, TestStore, new_vault, open_by, rows};
 use zamok_core::event::{EventKind, Leaf};
 use zamok_core::secret::{HeapMemory, SecretMemory, SecretRegion};
 use zamok_core::store::{EntryId, Range, Row, RowKey, Store, StoreFault, Table};
-use zamok_core::vault::slot::{self, Argon2Cost, Key32, Slot, VAULT};
-use zamok_core::vault::{Entry, Keyring, VaultId};
-use zamok_core::wire::Writer;
+use zamok_core::vault::slot::{Argon2Cost, Key32, Method, Slot, VAULT};
+use zamok_core::vault::{Entry, Family, Keyring, Role, VaultId, doors, rotation};
 use zamok_core::{Env, Error, UnixTime};
 
-const COST: Argon2Cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
 const KEK: [u8; 32] = [0x4b; 32];
 
 fn kek() -> Key32 {
     Key32::new(KEK)
 }
 
+/// A new vault, with the officer's slot and the keys in the user's hands.
 fn create(store: &dyn Store, number: u64) -> Result<(Slot, Keyring), Error> {
     let mut chance = Chance::new("slot", number);
-    let mut env = Env { now: UnixTime(NOON), rng: &mut chance };
-    let slot = Slot::new(VaultId(env.random()), 0, COST, &mut env);
-    slot::create(store, &slot, &kek(), &HeapMemory, env).map(|keyring| (slot, keyring))
+    let keyring = new_vault(store, &KEK, Env { now: UnixTime(NOON), rng: &mut chance })?;
+    Ok((Slot::read(store, 0)?, keyring))
 }
 
 fn open(store: &dyn Store, kek: [u8; 32]) -> Result<Keyring, Error> {
-    let slot = Slot::read(store, 0)?;
-    slot::open(store, &slot, &Key32::new(kek), &HeapMemory)
+    open_by(store, 0, &kek)
 }
 
 fn row(name: &[u8]) -> RowKey {
@@ -44,12 +41,12 @@ fn slot_row() -> RowKey {
 fn a_vault_that_was_made_is_opened_with_its_key_and_with_no_other() {
     let store = TestStore::default();
     let (slot, made) = create(&store, 0).unwrap();
-    assert_eq!(Slot::read(&store, 0), Ok(slot));
+    assert_eq!(Slot::read(&store, 0).as_ref(), Ok(&slot));
     let opened = open(&store, KEK).unwrap();
     assert_eq!((opened.vault(), made.vault()), (slot.vault, slot.vault));
     // Both hold the same keys.
     assert_eq!(opened.blind_index("login", b"anna"), made.blind_index("login", b"anna"));
-    assert_eq!(slot::origin(&store, &opened), slot::origin(&store, &made));
+    assert_eq!(doors::origin(&store, &opened), doors::origin(&store, &made));
     for place in 0..32 {
         let mut wrong = KEK;
         wrong[place] ^= 1;
@@ -58,26 +55,34 @@ fn a_vault_that_was_made_is_opened_with_its_key_and_with_no_other() {
 }
 
 #[test]
-fn a_new_vault_is_just_its_four_rows_and_the_first_entry_of_its_log() {
+fn a_new_vault_is_just_its_own_rows_and_the_first_entry_of_its_log() {
     let store = TestStore::default();
     let (_, keyring) = create(&store, 0).unwrap();
     let all = rows(&store);
     let names: Vec<_> = all.iter().map(|(key, row)| (key.table.0, key.key.clone(), row.version)).collect();
-    let entry = names[4].1.clone();
-    let expected = [
-        (1, b"attempts/\0".to_vec(), 1),
-        (1, b"data-key/\0\0\0\x01".to_vec(), 1),
-        (1, b"slot/\0".to_vec(), 1),
-        (1, b"vault".to_vec(), 1),
-        (16, entry.clone(), 1),
+    let entry = names[11].1.clone();
+    let own: [&[u8]; 11] = [
+        b"attempts/\0",
+        b"attempts/\x01",
+        b"attempts/\x02",
+        b"data-key/\0\0\0\x01",
+        b"index-key/\0\0\0\x01",
+        b"journal-key/\0\0\0\x01",
+        b"log",
+        b"slot/\0",
+        b"slot/\x01",
+        b"slot/\x02",
+        b"vault",
     ];
+    let mut expected: Vec<_> = own.map(|name| (1, name.to_vec(), 1)).into();
+    expected.push((16, entry.clone(), 1));
     assert_eq!(names, expected);
     let id = EntryId::from_bytes(&entry).unwrap();
-    let opened = Entry::open(&keyring, id, &all[4].1.value).unwrap();
+    let opened = Entry::open(&keyring, id, &all[11].1.value).unwrap();
     let leaf = Leaf::decode(&opened.leaf).unwrap();
     assert_eq!((id.sequence, opened.previous), (1, [0; 32]));
     assert_eq!((leaf.kind, leaf.row, leaf.revision), (EventKind::VaultCreated, row(b"vault"), 1));
-    let origin = slot::origin(&store, &keyring).unwrap();
+    let origin = doors::origin(&store, &keyring).unwrap();
     assert_eq!(leaf.origin, origin);
     assert!(origin.len() == 38 && origin.starts_with("zamok/"), "{origin}");
     for (_, row) in all {
@@ -130,7 +135,7 @@ fn an_empty_store_holds_no_vault() {
     assert_eq!(Slot::read(&store, 0), Err(Error::NoVault));
     assert_eq!(open(&store, KEK).err(), Some(Error::NoVault));
     create(&store, 0).unwrap();
-    assert_eq!(Slot::read(&store, 1), Err(Error::NoVault), "there is no other slot");
+    assert_eq!(Slot::read(&store, 3), Err(Error::NoSlot(3)), "there is no other slot");
 }
 
 #[test]
@@ -148,10 +153,17 @@ fn a_creation_that_the_store_does_not_take_makes_nothing() {
 fn a_slot_that_changes_between_reading_and_opening_is_not_opened() {
     let store = TestStore::default();
     let (slot, _) = create(&store, 0).unwrap();
-    let cheaper = Slot { cost: Argon2Cost { memory_kib: 8, ..COST }, ..slot };
-    let salted = Slot { salt: [0; 32], ..slot };
-    for other in [cheaper, salted, Slot { vault: VaultId([0; 16]), ..slot }] {
-        assert_eq!(slot::open(&store, &other, &kek(), &HeapMemory).err(), Some(Error::Busy));
+    let dearer = Method::Passphrase(Argon2Cost { memory_kib: 16, ..COST });
+    let others = [
+        Slot { method: dearer, ..slot.clone() },
+        Slot { method: Method::Key, ..slot.clone() },
+        Slot { salt: [0; 32], ..slot.clone() },
+        Slot { role: Role::User, ..slot.clone() },
+        Slot { label: "another door".into(), ..slot.clone() },
+        Slot { vault: VaultId([0; 16]), ..slot },
+    ];
+    for other in others {
+        assert_eq!(doors::open(&store, &other, &kek(), &HeapMemory).err(), Some(Error::Busy));
     }
 }
 
@@ -184,24 +196,45 @@ fn costs_are_bounded_at_their_edges() {
         let stored = store.get(&slot_row()).unwrap().unwrap();
         let mut value = stored.value.clone();
         let numbers = [cost.memory_kib, cost.passes, cost.lanes].map(u32::to_be_bytes).concat();
-        value[24..36].copy_from_slice(&numbers);
+        value[25..37].copy_from_slice(&numbers);
         store.plant(&slot_row(), Some(Row { value, ..stored }));
         assert_eq!(Slot::read(&store, 0), Err(Error::Refused), "{cost:?}");
-        assert_eq!(slot.cost, COST);
+        assert_eq!(slot.method, Method::Passphrase(COST));
     }
 }
 
 #[test]
-fn a_cheaper_cost_in_the_row_is_read_but_never_opened() {
+fn another_cost_method_or_role_in_the_row_is_read_but_never_opened() {
     let store = TestStore::default();
     let (slot, _) = create(&store, 0).unwrap();
     let stored = store.get(&slot_row()).unwrap().unwrap();
-    let mut value = stored.value.clone();
-    value[24..28].copy_from_slice(&8_u32.to_be_bytes());
-    store.plant(&slot_row(), Some(Row { value, ..stored }));
-    let read = Slot::read(&store, 0).unwrap();
-    assert_eq!(read, Slot { cost: Argon2Cost { memory_kib: 8, ..COST }, ..slot });
-    assert_eq!(slot::open(&store, &read, &kek(), &HeapMemory).err(), Some(Error::Rejected));
+    let altered = |edits: &[(usize, u8)]| {
+        let mut value = stored.value.clone();
+        edits.iter().for_each(|(place, byte)| value[*place] = *byte);
+        Row { value, ..stored }
+    };
+    let cost = Argon2Cost { memory_kib: 9, ..COST };
+    let free = [(24, 3), (28, 0), (32, 0), (36, 0)];
+    let cases = [
+        (altered(&[(28, 9)]), Slot { method: Method::Passphrase(cost), ..slot.clone() }),
+        (altered(&[(24, 2)]), Slot { method: Method::Pin(COST), ..slot.clone() }),
+        (altered(&free), Slot { method: Method::Key, ..slot.clone() }),
+        (altered(&[(23, 2)]), Slot { role: Role::User, ..slot.clone() }),
+        (altered(&[(23, 3)]), Slot { role: Role::Auditor, ..slot }),
+    ];
+    for (planted, expected) in cases {
+        store.plant(&slot_row(), Some(planted));
+        let read = Slot::read(&store, 0).unwrap();
+        assert_eq!(read, expected);
+        assert_eq!(doors::open(&store, &read, &kek(), &HeapMemory).err(), Some(Error::Rejected));
+        store.restore();
+    }
+    // Methods and roles that there are none of, and a cost where nothing is stretched.
+    for edits in [&[(24, 0)][..], &[(24, 6)], &[(23, 0)], &[(23, 4)], &[(24, 3)]] {
+        store.plant(&slot_row(), Some(altered(edits)));
+        assert_eq!(Slot::read(&store, 0), Err(Error::Refused), "{edits:?}");
+        store.restore();
+    }
 }
 
 #[test]
@@ -223,25 +256,57 @@ fn a_slot_of_a_later_format_says_so() {
 }
 
 #[test]
-fn data_keys_that_nobody_wrapped_here_are_refused() {
+fn a_key_or_a_slot_that_was_added_taken_away_or_put_back_is_noticed() {
+    // What the vault was before a rotation and a change of every slot …
     let store = TestStore::default();
-    let (slot, _) = create(&store, 0).unwrap();
-    // A second data key that was only copied, or invented.
-    let stored = store.get(&row(b"data-key/\0\0\0\x01")).unwrap().unwrap();
-    let mut header = Writer::new();
-    header.raw(b"ZMKD").u16(1).raw(&slot.vault.0).u32(2);
-    let relabelled = [header.as_slice(), &stored.value[header.as_slice().len()..]].concat();
-    let names: [&[u8]; 3] = [b"data-key/\0\0\0\x02", b"data-key/\0\0\0", b"data-key/\0\0\0\x02\0"];
-    for (number, name) in (0..).zip(names) {
-        for value in [stored.value.clone(), relabelled.clone(), vec![]] {
-            let fresh = TestStore::default();
-            create(&fresh, 0).unwrap();
-            let mut change = zamok_core::store::Change::new(zamok_core::store::ChangeId([number; 16]));
-            change.insert(row(name), value).unwrap();
-            let _ = fresh.commit(&change).unwrap();
-            assert_eq!(open(&fresh, KEK).err(), Some(Error::Refused), "{name:?}");
+    create(&store, 0).unwrap();
+    let (old, officer) = (rows(&store), open(&store, KEK).unwrap());
+    let scene = harness::Scene::over(store, officer, "rotated");
+    let store = &scene.store;
+    for family in [Family::Data, Family::Journal] {
+        scene.transact(|tx| rotation::rotate(tx, family)).unwrap();
+    }
+    for number in 0..3 {
+        let slot = Slot::read(store, number).unwrap();
+        let slot = Slot { salt: [number; 32], label: "changed".into(), ..slot };
+        scene.transact(|tx| doors::change_slot(tx, &slot, &kek())).unwrap();
+    }
+    // … is what it is put back to, row by row, each with the version that it has now.
+    let mut cases = 0;
+    for number in 0..2 {
+        assert!(open_by(store, number, &KEK).is_ok());
+        for (key, now) in rows(store).into_iter().filter(|(key, _)| key.table == VAULT) {
+            if key.key.starts_with(b"attempts/") {
+                continue;
+            }
+            let own = key.key == [b"slot/", &[number][..]].concat();
+            let before = old.iter().find(|(other, _)| *other == key).map(|(_, row)| row.clone());
+            if let Some(before) = before.filter(|before| before.value != now.value) {
+                store.plant(&key, Some(Row { version: now.version, ..before }));
+                assert_eq!(open_by(store, number, &KEK).err(), Some(Error::Refused), "{key:?} put back");
+                cases += 1;
+            }
+            store.plant(&key, None);
+            let expected = if own { Error::NoSlot(number) } else { Error::Refused };
+            assert_eq!(open_by(store, number, &KEK).err(), Some(expected), "{key:?} taken away");
+            store.restore();
+            // A further one, of another number.
+            let mut added = key.clone();
+            if let Some(last) = added.key.last_mut().filter(|_| key.key.contains(&b'/')) {
+                *last = 9;
+                store.plant(&added, Some(now));
+                assert_eq!(open_by(store, number, &KEK).err(), Some(Error::Refused), "{added:?} added");
+                store.restore();
+                cases += 1;
+            }
+            cases += 1;
         }
     }
+    assert_eq!(
+        cases,
+        2 * (5 + 10 + 8),
+        "header, log and slots put back; all taken away; slots and keys added"
+    );
 }
 
 #[test]
@@ -266,5 +331,5 @@ fn a_lack_of_locked_memory_is_not_told_as_an_altered_store() {
     }
     let store = TestStore::default();
     let (slot, _) = create(&store, 0).unwrap();
-    assert_eq!(slot::open(&store, &slot, &kek(), &Full).err(), Some(FULL));
+    assert_eq!(doors::open(&store, &slot, &kek(), &Full).err(), Some(FULL));
 }

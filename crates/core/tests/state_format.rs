@@ -7,7 +7,7 @@ use zamok_core::Error;
 use zamok_core::otp::Verdict;
 use zamok_core::secret::HeapMemory;
 use zamok_core::store::{Row, RowKey, Table};
-use zamok_core::vault::{DataKeyId, KeyId, Keyring, VaultId};
+use zamok_core::vault::{DataKeyId, KeyId, Keyring, VaultId, VaultKeys};
 use zamok_core::wire::Writer;
 
 const PAGE: &str = "docs/formats/state.md";
@@ -22,7 +22,13 @@ fn counting<const N: usize>(first: u8) -> [u8; N] {
 
 fn keyring() -> Keyring {
     let data_key = counting(0);
-    Keyring::new(VaultId(counting(0xa0)), &[(DataKeyId(1), &data_key)], &HeapMemory).unwrap()
+    Keyring::new(
+        VaultId(counting(0xa0)),
+        zamok_core::vault::Role::User,
+        VaultKeys::alike(&[(DataKeyId(1), &data_key)]),
+        &HeapMemory,
+    )
+    .unwrap()
 }
 
 fn place() -> RowKey {
@@ -40,11 +46,15 @@ fn bodies() -> [(&'static str, u64, Writer); 2] {
         writer.raw(&counting::<16>(0x60)).u64(sequence);
     };
     let mut new = begin();
-    new.optional_u64(None).raw(&0_i32.to_be_bytes()).u64(0).raw(&0_u128.to_be_bytes());
+    new.optional_u64(None).raw(&0_i32.to_be_bytes()).u64(0).raw(&0_u128.to_be_bytes()).u64(0);
     new.u32(0).u32(0).u64(0).u64(0).u64(0);
     entry(&mut new, 1);
     let mut old = begin();
-    old.optional_u64(Some(60_000_000)).raw(&(-2_i32).to_be_bytes()).u64(42).raw(&0b1001_u128.to_be_bytes());
+    old.optional_u64(Some(60_000_000))
+        .raw(&(-2_i32).to_be_bytes())
+        .u64(42)
+        .raw(&0b1001_u128.to_be_bytes())
+        .u64(11);
     old.u32(6).u32(17).u64(1_799_000_000).u64(1_800_000_060).u64(1_799_999_990);
     entry(&mut old, 7);
     [("new", 1, new), ("old", 9, old)]

@@ -7,9 +7,9 @@ use zamok_core::Error;
 use zamok_core::event::EventKind;
 use zamok_core::hash::sha256;
 use zamok_core::otp::Verdict;
-use zamok_core::store::{EntryId, Range, RowKey, Store, Table};
+use zamok_core::store::{EntryId, RowKey, Table};
 use zamok_core::vault::one_time::MovingFactor;
-use zamok_core::vault::{Entry, KeyId, KeyState, Purpose, SUBJECTS, keys, signing, subjects};
+use zamok_core::vault::{Entry, KeyId, KeyState, Purpose, keys, signing};
 use zamok_core::wire::hex;
 
 const KEYS: u16 = 2;
@@ -147,7 +147,12 @@ fn a_document_signature_is_told_and_a_token_signature_is_not() {
     reader.told(document, &[(EventKind::KeyCreated, KEYS, 1, &made)]);
     reader.scene.transact(|tx| signing::sign(tx, document, Purpose::Document, b"text", "a.txt")).unwrap();
     let digest = hex(&sha256(&[b"text"]));
-    let signed = [("purpose", "document"), ("digest", digest.as_str()), ("document", "a.txt")];
+    let signed = [
+        ("purpose", "document"),
+        ("mechanism", "ecdsa-sha256"),
+        ("digest", digest.as_str()),
+        ("document", "a.txt"),
+    ];
     reader.told(document, &[(EventKind::SignatureMade, KEYS, 1, &signed)]);
 
     let token = reader.scene.signer(Purpose::Token);
@@ -195,7 +200,8 @@ fn the_chain_of_a_writer_has_no_gap_and_each_entry_holds_the_mac_before_it() {
     assert_eq!(Entry::open(&scene.keyring, renumbered, &row.value), Err(Error::Refused));
     let other = zamok_core::vault::Keyring::new(
         harness::VAULT_ID,
-        &[(zamok_core::vault::DataKeyId(1), &[0x78; 32])],
+        zamok_core::vault::Role::User,
+        zamok_core::vault::VaultKeys::alike(&[(zamok_core::vault::DataKeyId(1), &[0x78; 32])]),
         &zamok_core::secret::HeapMemory,
     )
     .unwrap();
@@ -237,34 +243,4 @@ fn the_id_that_is_handed_out_and_the_one_in_the_state_row_are_the_entrys_own() {
     let last: Vec<EntryId> = journal[journal.len() - 3..].iter().map(|told| told.id).collect();
     assert_eq!(ids, last);
     assert_eq!(journal.last().unwrap().leaf.subject, None);
-}
-
-#[test]
-fn the_index_of_a_subject_lists_its_entries_newest_first() {
-    let scene = Scene::new("subjects");
-    let (key, _) = scene.totp();
-    for _ in 0..3 {
-        scene.wait(100);
-        scene.verify(key, "", &generous()).unwrap().accepted().unwrap_err();
-    }
-    let page = scene.store.scan(SUBJECTS, &Range::prefix(&OWNER.0), usize::MAX, None).unwrap();
-    let journal = scene.journal();
-    assert_eq!(page.rows.len(), journal.len());
-    let mut times = Vec::new();
-    for (key, row) in page.rows {
-        assert!(row.value.is_empty());
-        let time = !u64::from_be_bytes(key[16..24].try_into().unwrap());
-        let sequence = !u64::from_be_bytes(key[40..].try_into().unwrap());
-        let id = EntryId { writer: key[24..40].try_into().unwrap(), sequence };
-        let leaf = &journal.iter().find(|told| told.id == id).unwrap().leaf;
-        assert_eq!((leaf.time.0, leaf.subject), (time, Some(OWNER)));
-        assert_eq!(subjects::row_of(leaf).unwrap(), RowKey::new(SUBJECTS, key.as_slice()));
-        assert_eq!(subjects::entry_of(&key), Some(id));
-        times.push((time, sequence));
-    }
-    assert!(times.is_sorted_by(|newer, older| newer > older), "{times:?}");
-    assert!(times.windows(2).any(|pair| pair[0].0 == pair[1].0), "two within one second: {times:?}");
-    for length in (0..60).filter(|length| *length != 48) {
-        assert_eq!(subjects::entry_of(&vec![0; length]), None, "{length}");
-    }
 }

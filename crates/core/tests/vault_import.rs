@@ -28,10 +28,13 @@ fn an_imported_key_is_active_and_known_for_ever_as_not_made_here() {
     let scene = Scene::new("imported");
     let key = import(&scene, totp(TotpParameters::default()));
     let info = scene.transact(|tx| keys::info(tx, key)).unwrap();
-    assert_eq!((info.state, info.local, info.activated), (KeyState::Active, false, Some(scene.now())));
+    assert_eq!(
+        (info.state, info.is_local(), info.dates.activated),
+        (KeyState::Active, false, Some(scene.now()))
+    );
     assert_eq!((info.label.as_str(), info.owner), ("from elsewhere", Some(OWNER)));
     let made = scene.generate(MovingFactor::Counter(0));
-    assert!(scene.transact(|tx| keys::info(tx, made)).unwrap().local);
+    assert!(scene.transact(|tx| keys::info(tx, made)).unwrap().is_local());
 
     let told = scene.journal();
     assert_eq!(told[0].leaf.kind, EventKind::KeyImported);

@@ -8,7 +8,7 @@ use zamok_core::otp::OtpUri;
 use zamok_core::secret::{HeapMemory, Secret, SecretMemory};
 use zamok_core::store::{RowKey, Table, Write};
 use zamok_core::vault::slot::Key32;
-use zamok_core::vault::{DataKeyId, Keyring, Transaction};
+use zamok_core::vault::{DataKeyId, Keyring, Transaction, VaultKeys};
 use zamok_core::wire::{Reader, Writer};
 use zamok_core::{Env, Error};
 use zeroize::ZeroizeOnDrop;
@@ -27,8 +27,9 @@ fn debug_shows_lengths_and_names_and_nothing_that_is_secret() {
     assert_eq!(format!("{:?}", Write::Delete), "Delete");
 
     let keys = [(DataKeyId(1), &[1; 32]), (DataKeyId(2), &[2; 32])];
-    let keyring = Keyring::new(VAULT_ID, &keys, &HeapMemory).unwrap();
-    assert_eq!(format!("{keyring:?}"), "Keyring(2 data keys, redacted)");
+    let keyring =
+        Keyring::new(VAULT_ID, zamok_core::vault::Role::User, VaultKeys::alike(&keys), &HeapMemory).unwrap();
+    assert_eq!(format!("{keyring:?}"), "Keyring(user, 2 data keys, redacted)");
 
     let uri = OtpUri::totp(Some("Bank"), "anna", &secret, Default::default()).unwrap();
     let shown = format!("{uri:?}");
@@ -57,7 +58,7 @@ fn debug_of_what_is_under_way_shows_names_of_rows_and_no_values() {
     let row = "RowKey { table: Table(60), key: [114, 111, 119] }";
     let length = 4 + 2 + 1 + 16 + 2 + (2 + 3) + 4 + 8 + (2 + 10) + 32 + 32 + 20 + 16;
     let rest = format!(
-        "expectations: {{{row}: Absent}}, writes: {{{row}: Put({length} bytes)}}, adds: {{}} }}, .. }}"
+        "rows: [Part {{ key: {row}, expect: Absent, write: Some(Put({length} bytes)) }}], adds: {{}} }} }}, .. }}"
     );
     assert!(shown.starts_with("Pending { change: Change { id: ChangeId(["), "{shown}");
     assert!(shown.ends_with(&rest), "{shown}");
@@ -106,8 +107,17 @@ fn a_keyring_without_keys_is_none_and_a_wiped_region_locks() {
             Ok(Box::new(Gone))
         }
     }
-    assert_eq!(Keyring::new(VAULT_ID, &[], &HeapMemory).err(), Some(Error::NoVault));
-    let locked = Keyring::new(VAULT_ID, &[(DataKeyId(1), &[1; 32])], &GoneMemory).unwrap();
+    assert_eq!(
+        Keyring::new(VAULT_ID, zamok_core::vault::Role::User, VaultKeys::alike(&[]), &HeapMemory).err(),
+        Some(Error::NoVault)
+    );
+    let locked = Keyring::new(
+        VAULT_ID,
+        zamok_core::vault::Role::User,
+        VaultKeys::alike(&[(DataKeyId(1), &[1; 32])]),
+        &GoneMemory,
+    )
+    .unwrap();
     assert_eq!(locked.blind_index("login", b"anna"), Err(Error::Locked));
     let scene = Scene::over(harness::TestStore::default(), locked, "locked");
     let row = RowKey::new(Table(60), *b"row");

@@ -295,6 +295,8 @@ mod tests {
             let mut cells = line.split('|').map(str::trim).skip(1);
             Some((cells.next()?.parse::<u16>().ok()?, cells.next()?.trim_matches('`').to_owned()))
         });
+        // The numbers of this room; those behind them are of others.
+        let documented = documented.filter(|(number, _)| (700..730).contains(number));
         let documented: Vec<_> = documented.collect();
         let faults = [
             Fault::Io(io::ErrorKind::NotFound),

@@ -29,4 +29,4 @@ pub use privacyidea::{read_privacyidea_csv, read_privacyidea_json};
 pub use pskc::{MacHash, Protection, PskcKey, PskcOptions, PskcReader, PskcWriter};
 pub use record::{KeyUsage, PinPolicy, TokenKind, TokenPolicy, TokenRecord, Warning, WeakSecrets};
 pub use uri::{UriReader, write_uri};
-pub use vault::Import;
+pub use vault::{Import, reindex_imports};

@@ -109,12 +109,15 @@ impl TokenKind {
         Self::Totp { parameters, drift: 0, last_step: None }
     }
 
-    /// The name that lists show.
+    pub(crate) const HOTP: &'static str = "HOTP";
+    pub(crate) const TOTP: &'static str = "TOTP";
+
+    /// The name that lists show, and under which a secret is entered in a vault.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Hotp { .. } => "HOTP",
-            Self::Totp { .. } => "TOTP",
+            Self::Hotp { .. } => Self::HOTP,
+            Self::Totp { .. } => Self::TOTP,
             Self::Ocra { .. } => "OCRA",
         }
     }

@@ -3,9 +3,10 @@
 use zamok_core::Error as CoreError;
 use zamok_core::event::Subject;
 use zamok_core::otp::TotpState;
-use zamok_core::store::{RowKey, Table};
+use zamok_core::store::{Range, RowKey, Table};
+use zamok_core::vault::finding::Reindexing;
 use zamok_core::vault::one_time::{self, ImportedParameters};
-use zamok_core::vault::{KeyId, Transaction};
+use zamok_core::vault::{KeyId, KeyKind, Transaction, keys};
 use zeroize::Zeroizing;
 
 use crate::error::Fault;
@@ -70,21 +71,77 @@ impl TokenRecord {
             }
             TokenKind::Ocra { .. } => return Err(Fault::Unsupported("OCRA in a vault")),
         };
-        let row = self.row(tx)?;
-        if let Some(body) = tx.state(&row)? {
-            return Ok(Import::AlreadyThere(KeyId(body.try_into().map_err(|_| CoreError::Refused)?)));
+        let rows = self.rows(tx)?;
+        for row in &rows {
+            if let Some(body) = tx.state(row)? {
+                return Ok(Import::AlreadyThere(KeyId(body.try_into().map_err(|_| CoreError::Refused)?)));
+            }
         }
         let id = one_time::import(tx, parameters, &self.secret, &self.label(), owner)?;
-        tx.put_state(&row, &id.0)?;
+        for row in rows.iter().take(tx.keyring().entered_epochs(tx.now())) {
+            tx.put_state(row, &id.0)?;
+        }
         Ok(Import::New(id))
     }
 
-    fn row(&self, tx: &Transaction<'_>) -> Result<RowKey, CoreError> {
-        let (kind, secret) = (self.kind.name().as_bytes(), self.secret.expose());
-        let mut normal = Zeroizing::new(Vec::with_capacity(kind.len() + 1 + secret.len()));
-        normal.extend_from_slice(kind);
-        normal.push(b' ');
+    /// Where the secret is entered: one row for each index key, the newest first.
+    fn rows(&self, tx: &Transaction<'_>) -> Result<Vec<RowKey>, CoreError> {
+        let (kind, secret) = (prefix(self.kind.name()), self.secret.expose());
+        let mut normal = Zeroizing::new(Vec::with_capacity(kind.len() + secret.len()));
+        normal.extend_from_slice(&kind);
         normal.extend_from_slice(secret);
-        Ok(RowKey::new(IMPORTS, tx.keyring().blind_index(FIELD, &normal)?))
+        let indexes = tx.keyring().blind_indexes(FIELD, &normal)?;
+        Ok(indexes.into_iter().map(|index| RowKey::new(IMPORTS, index)).collect())
     }
+}
+
+/// What stands before the secret in the normal form.
+fn prefix(kind: &str) -> Vec<u8> {
+    [kind.as_bytes(), b" "].concat()
+}
+
+/// One step of moving the index of imported secrets to the newest index key: looks at up to `rows` of its rows. The secret
+/// itself stays in the vault. A row whose key was destroyed cannot be moved, and is counted in `left`: while there is one, the
+/// older index key is needed. For officers.
+///
+/// # Errors
+/// [`CoreError::Role`] unless an officer opened the vault; [`CoreError::Refused`] for rows that were altered; a store's fault.
+pub fn reindex_imports(
+    tx: &mut Transaction<'_>,
+    from: &Reindexing,
+    rows: usize,
+) -> Result<Reindexing, CoreError> {
+    let mut to = from.clone();
+    let page = tx.store().scan(IMPORTS, &Range::all(), rows.max(1), from.after.as_ref())?;
+    let alone = tx.keyring().entered_epochs(tx.now()) == 1;
+    for (key, _) in page.rows {
+        let row = RowKey::new(IMPORTS, key);
+        let Some(body) = tx.state(&row)? else { continue };
+        to.seen += 1;
+        let id = KeyId(body.as_slice().try_into().map_err(|_| CoreError::Refused)?);
+        let name = match keys::info(tx, id)?.kind {
+            KeyKind::Hotp { .. } => TokenKind::HOTP,
+            KeyKind::Totp { .. } => TokenKind::TOTP,
+            _ => return Err(CoreError::Refused),
+        };
+        let Some(indexes) = one_time::blind_indexes_of(tx, id, FIELD, &prefix(name))? else {
+            to.left += 1;
+            continue;
+        };
+        let newest = RowKey::new(IMPORTS, indexes[0]);
+        if row == newest {
+            continue;
+        }
+        if tx.state(&newest)?.is_none() {
+            tx.put_state(&newest, &id.0)?;
+            to.moved += 1;
+        }
+        if alone {
+            tx.empty(&row)?;
+            to.moved += 1;
+        }
+    }
+    to.after = page.next;
+    to.done = to.after.is_none();
+    Ok(to)
 }

@@ -22,17 +22,34 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod anchor;
 mod argon2id;
+#[cfg(feature = "aws-lc")]
+mod aws_lc;
+pub mod backup;
 mod clock;
+mod credential;
+mod keeper;
 #[allow(unsafe_code)]
 mod memory;
 mod passphrase;
+#[cfg(feature = "pkcs11")]
+mod pkcs11;
 mod random;
+mod secret_key;
 mod vault;
 
+pub use anchor::FileAnchor;
 pub use argon2id::argon2id;
+#[cfg(feature = "aws-lc")]
+pub use aws_lc::AwsLc;
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use credential::{Credential, TokenKey};
+pub use keeper::{Cadence, Cosigned, Cosigners, Keeper, Keeping};
 pub use memory::{LockedMemory, MemoryStatus};
 pub use passphrase::Passphrase;
+#[cfg(feature = "pkcs11")]
+pub use pkcs11::{Pkcs11Key, Pkcs11Uri};
 pub use random::OsRandom;
-pub use vault::{Options, Vault};
+pub use secret_key::SecretKey;
+pub use vault::{Authorization, Freshness, NewSlot, Options, RetiredKeys, Rewrapped, SlotInfo, Vault};

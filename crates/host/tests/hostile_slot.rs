@@ -4,14 +4,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zamok_core::store::{Change, ChangeId, Expect, MemoryStore, Outcome, Range, Row, RowKey, Store};
-use zamok_core::vault::slot::{Argon2Cost, UnlockPolicy, VAULT};
+use zamok_core::vault::attempts::UnlockPolicy;
+use zamok_core::vault::slot::{Argon2Cost, VAULT};
 use zamok_core::{Env, Error, UnixTime};
 use zamok_host::{ManualClock, Options, OsRandom, Passphrase, Vault};
 
-const SLOT: &[u8] = b"slot/\0";
-const ATTEMPTS: &[u8] = b"attempts/\0";
+/// The user's slot, which is opened here, and the officer's, which is not.
+const SLOT: &[u8] = b"slot/\x01";
+const OFFICER: &[u8] = b"slot/\0";
+const ATTEMPTS: &[u8] = b"attempts/\x01";
 const DATA_KEY: &[u8] = b"data-key/\0\0\0\x01";
+const JOURNAL_KEY: &[u8] = b"journal-key/\0\0\0\x01";
+const INDEX_KEY: &[u8] = b"index-key/\0\0\0\x01";
 const HEADER: &[u8] = b"vault";
+const LOG: &[u8] = b"log";
+/// Every row that is authenticated.
+const PROVEN: [&[u8]; 7] = [SLOT, OFFICER, DATA_KEY, JOURNAL_KEY, INDEX_KEY, HEADER, LOG];
 
 fn options() -> Options {
     Options {
@@ -80,18 +88,20 @@ fn unlock_counted(rows: &[(Vec<u8>, Row)], edits: &Edits<'_>) -> (Result<(), Err
 }
 
 #[test]
-fn the_rows_of_a_vault_are_these_four_and_open_when_left_alone() {
+fn the_rows_of_a_vault_are_these_and_open_when_left_alone() {
     let rows = vault_rows();
     let keys: Vec<_> = rows.iter().map(|(key, _)| key.as_slice()).collect();
-    assert_eq!(keys, [ATTEMPTS, DATA_KEY, SLOT, HEADER]);
+    let expected: [&[u8]; 9] =
+        [b"attempts/\0", ATTEMPTS, DATA_KEY, INDEX_KEY, JOURNAL_KEY, LOG, OFFICER, SLOT, HEADER];
+    assert_eq!(keys, expected);
     assert_eq!(unlock_counted(&rows, &[]), (Ok(()), Some(3)), "charged and discharged");
 }
 
 #[test]
-fn a_flipped_bit_in_any_byte_of_slot_data_key_and_header_is_refused() {
+fn a_flipped_bit_in_any_byte_of_a_slot_a_key_the_header_and_the_log_is_refused() {
     let rows = vault_rows();
     let mut cases = 0;
-    for key in [SLOT, DATA_KEY, HEADER] {
+    for key in PROVEN {
         let original = value(&rows, key);
         for (byte, bit) in (0..original.len()).flat_map(|byte| [(byte, 0x01), (byte, 0x80)]) {
             let mut changed = original.to_vec();
@@ -100,22 +110,22 @@ fn a_flipped_bit_in_any_byte_of_slot_data_key_and_header_is_refused() {
             // A slot that was altered derives or wraps another key: it answers as to a wrong passphrase.
             let expected = match outcome {
                 Err(Error::Refused | Error::Format { .. }) => true,
-                Err(Error::Rejected | Error::TooLong { .. }) => key == SLOT,
+                Err(Error::Rejected | Error::TooLong { .. } | Error::SlotMethod) => key == SLOT,
                 _ => false,
             };
             assert!(expected, "byte {byte} of {key:?}: {outcome:?}");
             cases += 1;
         }
     }
-    let lengths: usize = [SLOT, DATA_KEY, HEADER].map(|key| value(&rows, key).len()).iter().sum();
+    let lengths: usize = PROVEN.map(|key| value(&rows, key).len()).iter().sum();
     assert_eq!(cases, 2 * lengths);
-    assert!(lengths > 400, "{lengths} bytes");
+    assert!(lengths > 1000, "{lengths} bytes");
 }
 
 #[test]
 fn a_row_that_is_cut_or_lengthened_is_refused() {
     let rows = vault_rows();
-    for key in [SLOT, ATTEMPTS, DATA_KEY, HEADER] {
+    for key in PROVEN.into_iter().chain([ATTEMPTS]) {
         let original = value(&rows, key);
         for length in 0..original.len() {
             let outcome = unlock_with(&rows, &[(key, Some(&original[..length]))]);
@@ -138,24 +148,29 @@ fn an_altered_count_of_attempts_never_panics_and_never_gives_more_than_it_says()
         let mut changed = original.to_vec();
         changed[byte] ^= bit;
         let outcome = unlock_with(&rows, &[(ATTEMPTS, Some(&changed))]);
-        let allowed = matches!(outcome, Ok(()) | Err(Error::Refused | Error::UnlockNotBefore(_)));
+        let allowed =
+            matches!(outcome, Ok(()) | Err(Error::Refused | Error::UnlockNotBefore(_) | Error::SlotDisabled));
         assert!(allowed, "bit {bit} of byte {byte}: {outcome:?}");
     }
     // Ten failures are free, an eleventh waits for 30 s from the time of the last, which may be planted.
-    let planted =
-        |failures: u32, last: u64| [&[1][..], &failures.to_be_bytes(), &last.to_be_bytes()].concat();
-    let unlock = |attempts: Vec<u8>| unlock_with(&rows, &[(ATTEMPTS, Some(&attempts))]);
-    assert_eq!(unlock(planted(11, 1_000_000)), Err(Error::UnlockNotBefore(1_000_030)));
-    assert_eq!(unlock(planted(u32::MAX, 1 << 60)), Err(Error::UnlockNotBefore((1 << 60) + 3600)));
-    // At the end of time no delay is left. Nothing is lost: who can write this row can write a zero as well.
-    assert_eq!(unlock(planted(u32::MAX, u64::MAX)), Ok(()));
+    let unlock = |failures: u64, last: u64| {
+        let fields = [failures, 0, last, 0].map(u64::to_be_bytes).concat();
+        unlock_with(&rows, &[(ATTEMPTS, Some(&[&[1], &fields[..]].concat()))])
+    };
+    assert_eq!(unlock(11, 1_000_000), Err(Error::UnlockNotBefore(1_000_030)));
+    assert_eq!(unlock(u64::MAX, 0), Err(Error::SlotDisabled), "no attempt is left to be counted");
+    // Times that no clock can have told keep nobody out.
+    for last in [1 << 60, u64::MAX] {
+        assert_eq!(unlock(1 << 40, last), Err(Error::UnlockNotBefore(1_000_000 + 3600)));
+    }
 }
 
 #[test]
 fn a_missing_row_locks_the_vault() {
     let rows = vault_rows();
-    assert_eq!(unlock_with(&rows, &[(SLOT, None)]), Err(Error::NoVault));
-    for key in [ATTEMPTS, DATA_KEY, HEADER] {
+    assert_eq!(unlock_with(&rows, &[(SLOT, None)]), Err(Error::SlotMethod), "no slot is left for a user");
+    assert_eq!(unlock_with(&rows, &[(SLOT, None), (OFFICER, None)]), Err(Error::NoVault));
+    for key in [ATTEMPTS, OFFICER, DATA_KEY, JOURNAL_KEY, INDEX_KEY, HEADER, LOG] {
         assert_eq!(unlock_with(&rows, &[(key, None)]), Err(Error::Refused), "{key:?}");
     }
 }
@@ -163,7 +178,7 @@ fn a_missing_row_locks_the_vault() {
 #[test]
 fn rows_of_another_vault_or_of_another_place_are_refused() {
     let (rows, others) = (vault_rows(), vault_rows());
-    for key in [SLOT, DATA_KEY, HEADER] {
+    for key in PROVEN {
         let outcome = unlock_with(&rows, &[(key, Some(value(&others, key)))]);
         assert_eq!(outcome, Err(Error::Refused), "{key:?} of another vault");
     }
@@ -181,8 +196,8 @@ fn rows_of_another_vault_or_of_another_place_are_refused() {
 fn hostile_parameters_of_a_slot_cost_neither_memory_nor_time_nor_an_attempt() {
     let rows = vault_rows();
     let original = value(&rows, SLOT);
-    // magic 4, format 2, vault 16, number 1, kind 1: the parameters begin at byte 24.
-    assert_eq!(original[24..36], [0, 0, 0, 64, 0, 0, 0, 1, 0, 0, 0, 1]);
+    // magic 4, format 2, vault 16, number 1, role 1, method 1: the parameters begin at byte 25.
+    assert_eq!(original[25..37], [0, 0, 0, 64, 0, 0, 0, 1, 0, 0, 0, 1]);
     let hostile: [([u32; 3], bool); 10] = [
         ([u32::MAX, 1, 1], true),
         ([(4 << 20) + 1, 1, 1], true),
@@ -197,7 +212,7 @@ fn hostile_parameters_of_a_slot_cost_neither_memory_nor_time_nor_an_attempt() {
     ];
     for (parameters, refused) in hostile {
         let mut changed = original.to_vec();
-        changed[24..36].copy_from_slice(&parameters.map(u32::to_be_bytes).concat());
+        changed[25..37].copy_from_slice(&parameters.map(u32::to_be_bytes).concat());
         let started = Instant::now();
         let (outcome, version) = unlock_counted(&rows, &[(SLOT, Some(&changed))]);
         assert_eq!(version, Some(1), "{parameters:?} was charged");
@@ -218,7 +233,7 @@ fn hostile_parameters_of_a_slot_cost_neither_memory_nor_time_nor_an_attempt() {
 #[test]
 fn remains_of_a_vault_are_never_overwritten_by_a_new_one() {
     let rows = vault_rows();
-    for kept in [SLOT, ATTEMPTS, DATA_KEY, HEADER] {
+    for kept in PROVEN.into_iter().chain([ATTEMPTS]) {
         let store = Arc::new(MemoryStore::new());
         let mut change = Change::new(random_id());
         change.insert(row(kept), value(&rows, kept)[1..].to_vec()).unwrap();

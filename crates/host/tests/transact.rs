@@ -2,9 +2,10 @@
 
 mod scene;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::Duration;
 
 use scene::{follow_chains, increment, number, options, row, rows, vault_over};
 use zamok_core::secret::{HeapMemory, SecretMemory, SecretRegion};
@@ -69,6 +70,51 @@ fn after_eight_lost_races_the_caller_is_told_busy_and_nothing_was_done() {
 }
 
 #[test]
+fn rows_that_are_only_read_are_seen_as_one_moment_had_them() {
+    let vault = new_vault();
+    let (first, second) = (row("first"), row("second"));
+    for fails in [false, true] {
+        let (mut tries, start) = (0, vault.transact(|tx| number(tx, &first)).unwrap());
+        let outcome: Result<(u64, u64), Error> = vault.transact(|tx| {
+            tries += 1;
+            let seen = number(tx, &first)?;
+            if tries == 1 {
+                // Between the two readings somebody changes both, in one commit.
+                vault.transact(|other| increment(other, &first).and_then(|_| increment(other, &second)))?;
+            }
+            let seen = (seen, number(tx, &second)?);
+            // A transaction that takes what it sees for damage.
+            if fails && seen.0 != seen.1 { Err(Error::Refused) } else { Ok(seen) }
+        });
+        assert_eq!((outcome, tries), (Ok((start + 1, start + 1)), 2), "fails: {fails}");
+    }
+}
+
+#[test]
+fn sixty_four_threads_on_one_row_all_get_through() {
+    let vault = new_vault();
+    let target = row("target");
+    let barrier = Barrier::new(64);
+    let mut counted: Vec<u64> = thread::scope(|scope| {
+        let callers: Vec<_> = (0..64)
+            .map(|_| {
+                scope.spawn(|| {
+                    barrier.wait();
+                    vault.transact(|tx| {
+                        let next = increment(tx, &target);
+                        thread::sleep(Duration::from_micros(300));
+                        next
+                    })
+                })
+            })
+            .collect();
+        callers.into_iter().map(|caller| caller.join().unwrap().unwrap()).collect()
+    });
+    counted.sort_unstable();
+    assert_eq!(counted, (1..=64).collect::<Vec<u64>>());
+}
+
+#[test]
 fn an_error_of_the_closure_commits_nothing() {
     #[derive(Debug, PartialEq)]
     enum Mine {
@@ -97,7 +143,7 @@ fn an_error_of_the_closure_commits_nothing() {
 }
 
 #[test]
-fn a_full_counter_is_told_busy_and_the_chain_goes_on() {
+fn a_full_counter_is_told_as_a_spent_budget_and_the_chain_goes_on() {
     let vault = new_vault();
     let counter = CounterKey(b"sum".to_vec());
     let add = || {
@@ -106,7 +152,7 @@ fn a_full_counter_is_told_busy_and_the_chain_goes_on() {
             increment(tx, &row("target"))
         })
     };
-    assert_eq!((add(), add()), (Ok(1), Err(Error::Busy)));
+    assert_eq!((add(), add()), (Ok(1), Err(Error::Capped)));
     assert_eq!(vault.store().counter(&counter), Ok(6));
     assert_eq!(vault.transact(|tx| increment(tx, &row("target"))), Ok(2));
     // One chain of the creation, one of the handle.
@@ -178,10 +224,10 @@ fn locking_wipes_the_keys_once_the_calls_under_way_have_ended() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let vault = vault_over(store, options);
     let held = || memory.held.load(Ordering::SeqCst);
-    assert_eq!((held(), vault.is_locked()), (1, false));
+    assert_eq!((held(), vault.is_locked()), (5, false));
     let outcome = vault.transact(|tx| {
         vault.lock();
-        assert_eq!((held(), vault.is_locked()), (1, true));
+        assert_eq!((held(), vault.is_locked()), (5, true));
         increment(tx, &row("target"))
     });
     assert_eq!((outcome, held()), (Ok(1), 0));

@@ -26,6 +26,9 @@ pub enum Fault {
     Unreadable,
     /// It was written for another log.
     Foreign,
+    /// It begins a chain at a time at which none begins any more: put back after its writer was forgotten, or written
+    /// by a clock that is far behind.
+    Closed,
     /// It should be there and is not.
     Missing,
     /// It is not what the rest of the journal says that it should be.
@@ -34,6 +37,8 @@ pub enum Fault {
     Unexpected,
     /// It is older than the journal says: somebody put it back.
     Behind,
+    /// It tells of more than there is: the journal was put back, and it was not.
+    Ahead,
 }
 
 impl Fault {
@@ -45,9 +50,11 @@ impl Fault {
             Self::Repeated => "is in the log already",
             Self::Unreadable => "was written by another version of the program",
             Self::Foreign => "was written for another log",
+            Self::Closed => "begins a chain at a time that is closed",
             Self::Missing => "is missing",
             Self::Differs => "is not what the rest of the journal says",
             Self::Unexpected => "should not be there",
+            Self::Ahead => "tells of more entries than there are: the journal was put back",
             Self::Behind => "is older than the journal says: it was put back",
         }
     }
@@ -87,6 +94,8 @@ pub enum Place {
     Leaf(u64),
     /// This tile.
     Tile(TileName),
+    /// This bundle of 256 entries, in the log as files.
+    Bundle(u64),
     /// The position of this entry.
     Position(EntryId),
     /// How far this writer's chain was integrated.
@@ -97,6 +106,8 @@ pub enum Place {
     Detail(EntryId),
     /// A subject's index names this entry.
     Subject(EntryId),
+    /// What the log signs with, or the checkpoint under this name.
+    Checkpoint(&'static str),
     /// This row: of the journal under a name that none can have, or one that the journal tells of.
     Row(RowKey),
 }
@@ -107,11 +118,13 @@ impl fmt::Display for Place {
             Self::Head => f.write_str("the head"),
             Self::Leaf(index) => write!(f, "leaf {index}"),
             Self::Tile(name) => write!(f, "tile {} of level {}", name.index, name.level),
+            Self::Bundle(index) => write!(f, "bundle {index} of entries"),
             Self::Position(id) => write!(f, "the position of {}", Name(id)),
             Self::Writer(writer) => write!(f, "the state of writer {}", Hex(writer)),
             Self::Waiting(id) => write!(f, "the waiting {}", Name(id)),
             Self::Detail(id) => write!(f, "the detail of {}", Name(id)),
             Self::Subject(id) => write!(f, "the subject index of {}", Name(id)),
+            Self::Checkpoint(name) => write!(f, "the signed row `{name}`"),
             Self::Row(row) => write!(f, "row {} of table {}", Hex(&row.key), row.table.0),
         }
     }

@@ -14,12 +14,13 @@ use zamok_core::{Error, UnixTime};
 
 use crate::fault::{Broken, Fault, follows, leaf_of, or_fault};
 use crate::rows::{Chain, Head, leaf_row, position, position_row};
+use crate::subjects;
 use crate::tiles::{self, Edge, TileName};
 use crate::tree;
 use crate::waiting::{Queue, queues};
 
-/// Most entries in one batch: each needs three rows of a change and at most one for its writer.
-pub const MAX_BATCH: usize = 1000;
+/// Most entries in one batch: each needs four rows of a change and at most one for its writer.
+pub const MAX_BATCH: usize = 800;
 
 /// What one batch did, once it is committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +137,11 @@ impl<'t, 'a> Batch<'t, 'a> {
                 .and_then(|entry| follows(&entry, chain.sequence, Some(&chain.mac)).map(|()| entry))
                 .and_then(|entry| leaf_of(&entry, None).map(|leaf| (entry, leaf)));
             match checked {
+                // Its writer was forgotten, or its entries were put back after it was.
+                Ok((_, leaf)) if chain.sequence == 0 && leaf.time <= self.closed() => {
+                    self.report(id, Fault::Closed);
+                    return Ok(());
+                }
                 Ok((entry, leaf)) => {
                     let place = (leaf.time, queue.writer);
                     self.ready.insert(place, Ready { queue, chain, entry, bytes, leaf });
@@ -154,6 +160,11 @@ impl<'t, 'a> Batch<'t, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// Until when chains are closed.
+    fn closed(&self) -> UnixTime {
+        self.head.as_ref().map_or(UnixTime(0), |head| head.closed)
     }
 
     fn report(&mut self, id: EntryId, fault: Fault) {
@@ -189,15 +200,21 @@ impl<'t, 'a> Batch<'t, 'a> {
         }
         self.tx.put_plain(&leaf_row(index), bytes)?;
         self.tx.put_plain(&position_row(entry.id), index.to_be_bytes().into())?;
+        if let Some(listed) = subjects::row_of(&leaf)
+            && self.tx.plain(&listed)?.is_none()
+        {
+            self.tx.put_plain(&listed, Vec::new())?;
+        }
         self.tx.delete(&entry.id.row())?;
         let full = &mut self.full;
         self.edge.push(tree::leaf(&entry.leaf), |name, hashes| {
             full.insert(name, tiles::bytes(hashes));
         });
         let time = self.tx.now().max(self.head.as_ref().map_or(UnixTime(0), |head| head.time));
-        self.head = Some(Head { origin: leaf.origin, size: index + 1, root: tree::empty(), time });
+        let closed = self.closed();
+        self.head = Some(Head { origin: leaf.origin, size: index + 1, root: tree::empty(), time, closed });
         self.count += 1;
-        let chain = Chain { sequence: entry.id.sequence, mac: entry.mac };
+        let chain = Chain { sequence: entry.id.sequence, mac: entry.mac, time: leaf.time };
         self.chains.insert(queue.writer, chain);
         self.advance(queue, chain)?;
         Ok(true)

@@ -12,20 +12,44 @@
 
 extern crate alloc;
 
+mod anchor;
+mod checkpoint;
+mod erase;
 mod fault;
+mod former;
 mod integrate;
+mod layout;
+mod note;
+mod policy;
 mod proof;
+mod prune;
 mod read;
 mod rows;
+mod signing;
+mod subjects;
+mod text;
 pub mod tiles;
 pub mod tree;
 mod verify;
 mod waiting;
+pub mod witness;
 
+pub use anchor::{Anchor, require_anchor, requires_anchor};
+pub use checkpoint::{Checkpoint, SignedCheckpoint};
+pub use erase::{Erased, RETENTION, erase_subject, expire_details};
 pub use fault::{Broken, Fault, Finding, Place};
+pub use former::{forget_subject, list_former_leaf, put_former_leaf};
 pub use integrate::{Integrated, MAX_BATCH, integrate};
+pub use layout::{Entries, Files, FilesReport, verify_files};
+pub use note::{Note, NoteSignature, SignatureType, Signed, VerifierKey, cosigned_message};
+pub use policy::{Party, TrustPolicy, Trusted};
 pub use proof::InclusionProof;
-pub use read::{Journal, Listing, Recorded, Status, Telling};
+pub use prune::{MAX_REST, REMEMBERED, forget_writers, forgetting_is_due};
+pub use read::{Journal, Listing, Receipt, Recorded, Status, Telling};
 pub use rows::{HEAD, Head, LEAVES, POSITIONS, WRITERS};
+pub use signing::{
+    CHECKPOINTS, former_key, former_row, is_of_present_log, keep_cosigned, log_key, sign_checkpoint,
+};
+pub use subjects::SUBJECTS;
 pub use tiles::TILES;
-pub use verify::{Report, audit};
+pub use verify::{Report, audit, audit_rows};

@@ -6,19 +6,22 @@ use core::ops;
 
 use zamok_core::event::{Detail, Leaf, Subject};
 use zamok_core::store::{Cursor, EntryId, Range, Row, RowKey, Store};
-use zamok_core::vault::{DETAILS, Entry, Keyring, SUBJECTS, subjects};
+use zamok_core::vault::{DETAILS, Entry, Keyring};
 use zamok_core::{Error, hash};
 
+use crate::checkpoint::{Checkpoint, SignedCheckpoint};
+use crate::former;
 use crate::proof::InclusionProof;
-use crate::rows::{Head, LEAVES, leaf_row, open_leaf, position, position_row};
+use crate::rows::{Head, LEAVES, former_position, leaf_row, open_leaf, position, position_row};
 use crate::tiles::Tiles;
 use crate::tree::{self, Hash, HashReader};
+use crate::{signing, subjects};
 
 /// The journal of an unlocked vault.
 #[derive(Clone, Copy)]
 pub struct Journal<'a> {
-    store: &'a dyn Store,
-    keyring: &'a Keyring,
+    pub(crate) store: &'a dyn Store,
+    pub(crate) keyring: &'a Keyring,
 }
 
 impl core::fmt::Debug for Journal<'_> {
@@ -45,7 +48,7 @@ pub struct Recorded {
 /// What is left of the detail of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Telling {
-    /// The event never had one.
+    /// The event never had one, and its leaf tells nothing more.
     None,
     /// The detail whose digest the leaf bears.
     Told(Detail),
@@ -62,6 +65,34 @@ pub enum Status {
     Integrated {
         /// Its place, from 0.
         index: u64,
+    },
+    /// A leaf of a log that the vault had in a former store.
+    Former {
+        /// The number of that log, from 1.
+        log: u32,
+        /// Its place there, from 0.
+        index: u64,
+    },
+}
+
+/// What may be relied on of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// Durable and authenticated; whoever holds the vault's keys could still drop it unseen.
+    Pending,
+    /// A checkpoint that the log signed covers it: it can be proved, and a reader who kept the checkpoint would see it go.
+    Covered {
+        /// Its place, from 0.
+        index: u64,
+        /// Leaves under the checkpoint.
+        size: u64,
+    },
+    /// A checkpoint that a quorum of witnesses cosigned covers it: nobody can be shown a log without it.
+    Witnessed {
+        /// Its place, from 0.
+        index: u64,
+        /// Leaves under the checkpoint.
+        size: u64,
     },
 }
 
@@ -97,7 +128,8 @@ impl<'a> Journal<'a> {
         self.find(id, &mut Prover::new(self))
     }
 
-    /// Up to `limit` entries that concern a subject, latest first, from `after` where one is given.
+    /// Up to `limit` entries that concern a subject, latest first, from `after` where one is given: those of the log, then
+    /// those of the logs that the vault had in former stores. Looks through all that wait to be integrated.
     ///
     /// # Errors
     /// As [`Journal::entry`]; [`Error::Refused`] when the subject's index leads to nothing, or to an entry that
@@ -108,10 +140,13 @@ impl<'a> Journal<'a> {
         limit: usize,
         after: Option<&Cursor>,
     ) -> Result<Listing, Error> {
-        let page = self.store.scan(SUBJECTS, &Range::prefix(&subject.0), limit, after)?;
+        if after.is_some_and(former::is_cursor) {
+            return self.former_of(subject, limit, after);
+        }
+        let (keys, next) = subjects::keys_of(self.store, subject, limit, after)?;
         let mut prover = Prover::new(self);
-        let mut entries = Vec::with_capacity(page.rows.len());
-        for (key, _) in page.rows {
+        let mut entries = Vec::with_capacity(keys.len());
+        for key in keys {
             let id = subjects::entry_of(&key).ok_or(Error::Refused)?;
             let recorded = self.find(id, &mut prover)?.ok_or(Error::Refused)?;
             if subjects::row_of(&recorded.leaf).is_none_or(|expected| expected.key != key) {
@@ -119,7 +154,18 @@ impl<'a> Journal<'a> {
             }
             entries.push(recorded);
         }
-        Ok(Listing { entries, next: page.next })
+        if next.is_some() {
+            return Ok(Listing { entries, next });
+        }
+        // What the log of now has nothing of, former ones may.
+        let begin = former::begin(subject);
+        let former = self.former_of(subject, limit - entries.len(), Some(&begin))?;
+        if entries.len() == limit {
+            let more = !self.former_of(subject, 1, Some(&begin))?.entries.is_empty();
+            return Ok(Listing { entries, next: more.then_some(begin) });
+        }
+        entries.extend(former.entries);
+        Ok(Listing { entries, next: former.next })
     }
 
     /// The leaves from one index up to another, which may lie beyond the end. For long logs, ask in pages.
@@ -151,19 +197,54 @@ impl<'a> Journal<'a> {
         Ok(entries)
     }
 
-    /// A proof, under the present head, that the leaf at this index is in the log.
+    /// A proof, for whoever knows the log's key, that the leaf at this index is in the log: under the latest checkpoint
+    /// that a quorum of witnesses cosigned where that covers it, else under the latest.
     ///
     /// # Errors
-    /// [`Error::TooLong`] when the log has no such leaf; [`Error::Refused`] when the leaf or the tree was altered; a
-    /// store's fault.
+    /// [`Error::Uncovered`] while no checkpoint covers such a leaf; [`Error::Refused`] when the leaf or the tree was
+    /// altered; a store's fault.
     pub fn prove(&self, index: u64) -> Result<InclusionProof, Error> {
-        let (head, mut tiles) = self.open_tree()?;
-        let path = tree::inclusion_path(&mut tiles, index, head.size)?;
+        let [latest, witnessed] = self.checkpoints()?;
+        let covers = |signed: &SignedCheckpoint| signed.checkpoint().size > index;
+        let signed = witnessed.filter(covers).or(latest.filter(covers)).ok_or(Error::Uncovered)?;
+        let Checkpoint { size, root, .. } = signed.checkpoint();
+        let path = tree::inclusion_path(&mut Tiles::open(self.store, *size, root)?, index, *size)?;
         let row = self.store.get(&leaf_row(index))?.ok_or(Error::Refused)?;
         let leaf = open_leaf(self.keyring, &row.value)?.leaf;
-        let proof = InclusionProof::new(head, index, path, leaf);
-        proof.verify()?;
+        let proof = InclusionProof::new(signed, index, path, leaf);
+        proof.leaf_of_root()?;
         Ok(proof)
+    }
+
+    /// The latest checkpoint that the log signed, and the latest that a quorum of witnesses cosigned.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when one was altered; a store's fault.
+    pub fn checkpoints(&self) -> Result<[Option<SignedCheckpoint>; 2], Error> {
+        signing::open(self.keyring, |key| Ok(self.store.get(key)?))
+    }
+
+    /// How far an entry has come; `None` when the journal has none of this name.
+    ///
+    /// # Errors
+    /// As [`Journal::entry`].
+    pub fn receipt(&self, id: EntryId) -> Result<Option<Receipt>, Error> {
+        // Before the entry: checkpoints that are signed meanwhile only make the answer better.
+        let present = self.checkpoints()?;
+        let Some(entry) = self.entry(id)? else { return Ok(None) };
+        let (index, [latest, witnessed]) = match entry.status {
+            Status::Waiting => return Ok(Some(Receipt::Pending)),
+            Status::Integrated { index } => (index, present),
+            Status::Former { log, index } => (index, self.former_checkpoints(log)?),
+        };
+        let covers = |signed: Option<SignedCheckpoint>| {
+            signed.map(|signed| signed.checkpoint().size).filter(|size| *size > index)
+        };
+        Ok(Some(match (covers(witnessed), covers(latest)) {
+            (Some(size), _) => Receipt::Witnessed { index, size },
+            (None, Some(size)) => Receipt::Covered { index, size },
+            (None, None) => Receipt::Pending,
+        }))
     }
 
     /// The present head, and the proof that its tree extends the tree that the log had at size `old`.
@@ -176,6 +257,36 @@ impl<'a> Journal<'a> {
         Ok((head, path))
     }
 
+    /// The proof that a checkpoint of this log extends the tree that the log had at size `old`.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`] when `old` is beyond the checkpoint; [`Error::Refused`] when the checkpoint is not one of
+    /// this log, or the tree was altered; a store's fault.
+    pub fn consistency(&self, old: u64, checkpoint: &Checkpoint) -> Result<Vec<Hash>, Error> {
+        let mut tiles = Tiles::open(self.store, checkpoint.size, &checkpoint.root)?;
+        tree::consistency_path(&mut tiles, old, checkpoint.size)
+    }
+
+    /// The tree under a checkpoint.
+    pub(crate) fn tiles(&self, checkpoint: &Checkpoint) -> Result<Tiles<'_>, Error> {
+        Tiles::open(self.store, checkpoint.size, &checkpoint.root)
+    }
+
+    /// The bytes of some leaves, each compared with the tree.
+    pub(crate) fn leaves(
+        &self,
+        range: ops::Range<u64>,
+        tiles: &mut Tiles<'_>,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        range
+            .map(|index| {
+                let row = self.store.get(&leaf_row(index))?.ok_or(Error::Refused)?;
+                let leaf = open_leaf(self.keyring, &row.value)?.leaf;
+                if tiles.node(0, index)? == tree::leaf(&leaf) { Ok(leaf) } else { Err(Error::Refused) }
+            })
+            .collect()
+    }
+
     /// The head and the tree under it; of a log without leaves, an empty tree without a name.
     fn open_tree(&self) -> Result<(Head, Tiles<'a>), Error> {
         let head = self.head()?.unwrap_or_else(|| Head {
@@ -183,6 +294,7 @@ impl<'a> Journal<'a> {
             size: 0,
             root: tree::empty(),
             time: zamok_core::UnixTime(0),
+            closed: zamok_core::UnixTime(0),
         });
         let tiles = Tiles::open(self.store, head.size, &head.root)?;
         Ok((head, tiles))
@@ -195,6 +307,10 @@ impl<'a> Journal<'a> {
             return self.recorded(entry, Status::Waiting).map(Some);
         }
         let Some(row) = self.store.get(&position_row(id))? else { return Ok(None) };
+        if let Some((log, index)) = former_position(&row.value) {
+            let found = self.former_leaf(log, index)?;
+            return if found.id == id { Ok(Some(found)) } else { Err(Error::Refused) };
+        }
         let index = position(&row.value)?;
         let row = self.store.get(&leaf_row(index))?.ok_or(Error::Refused)?;
         if Entry::id_of(&row.value)? != id {
@@ -211,19 +327,22 @@ impl<'a> Journal<'a> {
 
     fn recorded(&self, entry: Entry, status: Status) -> Result<Recorded, Error> {
         let leaf = Leaf::decode(&entry.leaf)?;
-        let detail = detail(self.store, self.keyring, entry.id, leaf.detail.as_ref())?;
+        let detail = detail(self.store, self.keyring, entry.id, &leaf)?;
         Ok(Recorded { id: entry.id, leaf, bytes: entry.leaf, detail, status })
     }
 }
 
-/// The detail of an entry, when it is still there and the one that the leaf bears the digest of.
+/// The detail of an entry, when it is still there and the one that the leaf bears the digest of; what the leaf says itself
+/// where it bears none.
 pub(crate) fn detail(
     store: &dyn Store,
     keyring: &Keyring,
     id: EntryId,
-    digest: Option<&[u8; 32]>,
+    leaf: &Leaf,
 ) -> Result<Telling, Error> {
-    let Some(digest) = digest else { return Ok(Telling::None) };
+    let Some(digest) = &leaf.detail else {
+        return Ok(leaf.spent.map_or(Telling::None, |spent| Telling::Told(spent.detail())));
+    };
     let key = detail_row(id);
     let Some(row) = store.get(&key)? else { return Ok(Telling::Erased) };
     if hash::sha256(&[&row.value]) != *digest {

@@ -8,6 +8,7 @@ use zamok_core::vault::{Entry, Keyring};
 use zamok_core::wire::{Reader, Writer};
 use zamok_core::{Error, UnixTime};
 
+use crate::checkpoint::Checkpoint;
 use crate::tree::Hash;
 
 /// Leaves: index → the entry as its writer made it.
@@ -30,6 +31,8 @@ pub struct Head {
     pub root: Hash,
     /// When it got this size, by the clock of the integrator.
     pub time: UnixTime,
+    /// No chain of entries begins at or before this time any more: those that did are over, and forgotten.
+    pub closed: UnixTime,
 }
 
 impl Head {
@@ -41,9 +44,20 @@ impl Head {
         RowKey::new(HEAD, Vec::new())
     }
 
+    /// What a checkpoint of this head says.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { origin: self.origin.clone(), size: self.size, root: self.root }
+    }
+
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Error> {
         let mut body = Writer::new();
-        body.u8(Self::VERSION).text(&self.origin)?.u64(self.size).raw(&self.root).u64(self.time.0);
+        body.u8(Self::VERSION)
+            .text(&self.origin)?
+            .u64(self.size)
+            .raw(&self.root)
+            .u64(self.time.0)
+            .u64(self.closed.0);
         Ok(body.to_vec())
     }
 
@@ -55,9 +69,17 @@ impl Head {
         }
         let origin = String::from(reader.text()?);
         let (size, root) = (reader.u64()?, reader.array()?);
-        let time = UnixTime(reader.u64()?);
+        let (time, closed) = (UnixTime(reader.u64()?), UnixTime(reader.u64()?));
         reader.end()?;
-        Ok(Self { origin, size, root, time })
+        Ok(Self { origin, size, root, time, closed })
+    }
+
+    /// Reads the row of the head.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] and [`Error::Format`] for anything else.
+    pub fn read(keyring: &Keyring, row: &Row) -> Result<Self, Error> {
+        Self::open(keyring, row)
     }
 
     pub(crate) fn open(keyring: &Keyring, row: &Row) -> Result<Self, Error> {
@@ -77,10 +99,12 @@ pub(crate) struct Chain {
     pub(crate) sequence: u64,
     /// The MAC of that entry; zeros when none was.
     pub(crate) mac: [u8; 32],
+    /// The time of that entry.
+    pub(crate) time: UnixTime,
 }
 
 impl Chain {
-    pub(crate) const START: Self = Self { sequence: 0, mac: [0; 32] };
+    pub(crate) const START: Self = Self { sequence: 0, mac: [0; 32], time: UnixTime(0) };
     const VERSION: u8 = 1;
 
     pub(crate) fn row(writer: [u8; 16]) -> RowKey {
@@ -89,7 +113,7 @@ impl Chain {
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut body = Writer::new();
-        body.u8(Self::VERSION).u64(self.sequence).raw(&self.mac);
+        body.u8(Self::VERSION).u64(self.sequence).raw(&self.mac).u64(self.time.0);
         body.to_vec()
     }
 
@@ -99,7 +123,7 @@ impl Chain {
         if found != Self::VERSION {
             return Err(Error::Format { found: found.into(), supported: Self::VERSION.into() });
         }
-        let chain = Self { sequence: reader.u64()?, mac: reader.array()? };
+        let chain = Self { sequence: reader.u64()?, mac: reader.array()?, time: UnixTime(reader.u64()?) };
         reader.end()?;
         Ok(chain)
     }
@@ -115,7 +139,14 @@ pub(crate) fn position_row(id: EntryId) -> RowKey {
     RowKey::new(POSITIONS, id.to_bytes())
 }
 
-/// What a row of [`POSITIONS`] says.
+/// What a row of [`POSITIONS`] says of an entry in a former log: its number, and the index in it.
+pub(crate) fn former_position(value: &[u8]) -> Option<(u32, u64)> {
+    let value: &[u8; 12] = value.try_into().ok()?;
+    let (number, index) = value.split_first_chunk::<4>()?;
+    Some((u32::from_be_bytes(*number), u64::from_be_bytes(index.try_into().ok()?)))
+}
+
+/// What a row of [`POSITIONS`] says of an entry in the log.
 pub(crate) fn position(value: &[u8]) -> Result<u64, Error> {
     value.try_into().map(u64::from_be_bytes).map_err(|_| Error::Refused)
 }

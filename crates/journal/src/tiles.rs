@@ -249,6 +249,19 @@ impl<'a> Tiles<'a> {
         self.size
     }
 
+    /// The bytes of a tile, as many hashes as it has in this tree.
+    pub(crate) fn tile(&mut self, name: TileName) -> Result<Vec<u8>, Error> {
+        let width = name.width(self.size);
+        if width == WIDTH {
+            self.fetch(name)?;
+        }
+        let level = self.levels.get(usize::from(name.level)).ok_or(Error::Refused)?;
+        let layers =
+            if width == WIDTH { level.last.as_ref().map(|(_, layers)| layers) } else { Some(&level.edge) };
+        let hashes = layers.and_then(|layers| layers.0.first()).ok_or(Error::Refused)?;
+        Ok(bytes(hashes))
+    }
+
     /// Makes sure that the full tile is the one that was read last on its level.
     fn fetch(&mut self, name: TileName) -> Result<(), Error> {
         let place = usize::from(name.level);

@@ -60,6 +60,41 @@ pub(crate) fn fold(peaks: impl IntoIterator<Item = Hash>) -> Hash {
     peaks.into_iter().reduce(|right, left| node(&left, &right)).unwrap_or_else(empty)
 }
 
+/// A tree that grows leaf by leaf, of which only the right edge is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frontier {
+    size: u64,
+    /// The roots of its perfect subtrees, largest first.
+    peaks: Vec<Hash>,
+}
+
+impl Frontier {
+    /// Leaves so far.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Adds the hash of a leaf.
+    pub fn push(&mut self, leaf: Hash) {
+        let mut hash = leaf;
+        // As many perfect subtrees as the size has trailing ones become one.
+        for _ in 0..self.size.trailing_ones() {
+            if let Some(left) = self.peaks.pop() {
+                hash = node(&left, &hash);
+            }
+        }
+        self.peaks.push(hash);
+        self.size += 1;
+    }
+
+    /// The root of the tree so far.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        fold(self.peaks.iter().rev().copied())
+    }
+}
+
 /// RFC 9162 §2.1.1: the root of a tree of `size` leaves.
 ///
 /// # Errors

@@ -3,10 +3,15 @@
 mod log;
 
 use log::{Hostile, Log, subject, tier};
-use zamok_core::store::{EntryId, Range, Row, RowKey, Store, Table};
-use zamok_core::vault::{DETAILS, SUBJECTS};
+use zamok_core::event::{Detail, EventKind};
+use zamok_core::store::{Change, ChangeId, EntryId, Outcome, Range, Row, RowKey, Store, Table};
+use zamok_core::vault::{Committed, DETAILS, Transaction, Writer};
+use zamok_core::{Env, UnixTime};
 use zamok_journal::tiles::TileName;
-use zamok_journal::{Fault, Finding, Head, Journal, LEAVES, POSITIONS, Place, Report, TILES, WRITERS, audit};
+use zamok_journal::{
+    CHECKPOINTS, Fault, Finding, Head, Journal, LEAVES, POSITIONS, Place, Report, SUBJECTS, TILES, WRITERS,
+    audit,
+};
 
 fn leaf_row(index: u64) -> RowKey {
     RowKey::new(LEAVES, index.to_be_bytes())
@@ -189,7 +194,8 @@ fn details_that_were_erased_are_counted_and_no_finding() {
     }
     let report = report(&hostile, &log);
     assert!(report.is_clean(), "{:?}", report.findings);
-    assert_eq!((report.erased, report.unlisted), (2, 6));
+    // The sixth still waits, and is not listed yet.
+    assert_eq!((report.erased, report.unlisted), (2, 5));
 }
 
 #[test]
@@ -322,6 +328,46 @@ fn older_rows_that_are_put_back_are_found() {
     assert!(!findings(&cases).is_empty());
 }
 
+/// Messages on their way (`docs/formats/tables.md`): rows that may be removed.
+const OUTBOX: Table = Table(44);
+
+/// One event by a writer, about this row, which the same commit makes or takes away.
+fn about(log: &mut Log, writer: &mut Writer, row: &RowKey, kind: EventKind) {
+    let env = Env { now: UnixTime(log::START), rng: &mut log.rng };
+    let mut tx = Transaction::begin(&log.store, &log.keyring, writer.clone(), env);
+    if kind.removes() {
+        assert!(tx.state(row).unwrap().is_some());
+        tx.delete(row).unwrap();
+    } else {
+        tx.put_state(row, b"waits").unwrap();
+    }
+    tx.event(kind, None, row, &Detail::new()).unwrap();
+    let Committed::Done((), next) = tx.prepare(()).unwrap().commit().unwrap() else { panic!("a conflict") };
+    *writer = next;
+}
+
+/// Within one second the log has entries in the order of their writers: a removal may come before what it removed.
+#[test]
+fn a_row_that_another_writer_removed_within_the_same_second_is_not_missed() {
+    for seed in 0..8 {
+        let mut log = Log::new(seed);
+        let (mut one, mut other) = (log.writer(), log.writer());
+        let message = RowKey::new(OUTBOX, *b"message");
+        about(&mut log, &mut one, &message, EventKind::MessageQueued);
+        about(&mut log, &mut other, &message, EventKind::MessageHandedOver);
+        log.integrate(usize::MAX);
+        assert_eq!(report(&log.store, &log).findings, []);
+        // Made again by the writer that had removed it, and then gone without a word.
+        about(&mut log, &mut other, &message, EventKind::MessageQueued);
+        log.integrate(usize::MAX);
+        let version = log.store.get(&message).unwrap().unwrap().version;
+        let mut gone = Change::new(ChangeId([0xee; 16]));
+        gone.delete(message.clone(), version).unwrap();
+        assert_eq!(log.store.commit(&gone).unwrap(), Outcome::Committed);
+        assert_eq!(report(&log.store, &log).findings, only(Place::Row(message), Fault::Missing));
+    }
+}
+
 #[test]
 fn leaf_and_tile_that_were_exchanged_together_are_found_by_the_root() {
     let log = small_log();
@@ -381,4 +427,51 @@ fn findings_read_as_sentences() {
         sentence(Place::Row(RowKey::new(Table(19), *b"odd")), Fault::Unexpected),
         "row 6f6464 of table 19 should not be there"
     );
+}
+
+#[test]
+fn every_altered_byte_of_a_checkpoint_is_found_and_one_of_a_longer_log_is_named() {
+    let mut log = Log::new(60);
+    log.fill(2, 40);
+    log.drain();
+    log.sign();
+    log.drain();
+    for name in ["key", "latest"] {
+        let row = RowKey::new(CHECKPOINTS, name.as_bytes());
+        let length = log.store.get(&row).unwrap().unwrap().value.len();
+        for byte in 0..length {
+            let mut hostile = log.hostile();
+            hostile.flip(&row, byte);
+            let found = audit(&hostile, &log.keyring).unwrap().findings;
+            assert!(
+                matches!(found.as_slice(), [Finding { place: Place::Checkpoint(place), fault: Fault::Altered | Fault::Unreadable }] if *place == name),
+                "byte {byte} of {name}: {found:?}"
+            );
+        }
+    }
+    // The journal is put back to an earlier day, and its last checkpoint is not.
+    let (head, leaf) = (
+        log.store.get(&Head::row()).unwrap().unwrap(),
+        log.store.get(&RowKey::new(CHECKPOINTS, *b"latest")).unwrap().unwrap(),
+    );
+    let mut writer = log.writer();
+    log.write(&mut writer, 99);
+    log.drain();
+    log.sign();
+    let mut hostile = log.hostile();
+    hostile.put(Head::row(), head);
+    let found = audit(&hostile, &log.keyring).unwrap().findings;
+    assert!(
+        found.contains(&Finding { place: Place::Checkpoint("latest"), fault: Fault::Ahead }),
+        "{found:?}"
+    );
+    // An older checkpoint under the newest version is refused by its MAC.
+    let mut hostile = log.hostile();
+    let newest = log.store.get(&RowKey::new(CHECKPOINTS, *b"latest")).unwrap().unwrap();
+    hostile.put(RowKey::new(CHECKPOINTS, *b"latest"), Row { version: newest.version, ..leaf });
+    let found = audit(&hostile, &log.keyring).unwrap().findings;
+    assert_eq!(found, [Finding { place: Place::Checkpoint("latest"), fault: Fault::Altered }]);
+    let mut hostile = log.hostile();
+    hostile.put(RowKey::new(CHECKPOINTS, *b"other"), newest);
+    assert_eq!(audit(&hostile, &log.keyring).unwrap().findings[0].fault, Fault::Unexpected);
 }

@@ -6,14 +6,15 @@ mod log;
 use std::borrow::Cow;
 
 use log::{Log, ORIGIN, START, keyring, row, subject};
-use zamok_core::event::{Detail, EventKind, Leaf};
+use zamok_core::event::{Detail, EventKind, Leaf, SpentCode};
 use zamok_core::mac::hmac_sha256;
 use zamok_core::store::{Change, ChangeId, EntryId, MemoryStore, Outcome, RowKey, Store};
 use zamok_core::vault::Entry;
 use zamok_core::{Error, UnixTime};
 use zamok_journal::tiles::TileName;
 use zamok_journal::{
-    Fault, Finding, Head, InclusionProof, Journal, LEAVES, POSITIONS, Place, Status, WRITERS, audit, tree,
+    CHECKPOINTS, Fault, Finding, Head, InclusionProof, Journal, LEAVES, POSITIONS, Place, Status,
+    TrustPolicy, VerifierKey, WRITERS, audit, tree,
 };
 
 const EVENTS: &str = include_str!("../../../docs/formats/events.md");
@@ -81,8 +82,14 @@ fn the_leaf_and_the_detail_of_the_page_are_read_and_written() {
         (EventKind::CodeAccepted, UnixTime(START + 4), ORIGIN, Some(subject(1)), &row(), 0)
     );
     assert_eq!(leaf.entry, EntryId::from_bytes(&bytes[11..35]).unwrap());
-    assert!(leaf.detail.is_some());
+    assert!(leaf.detail.is_some() && leaf.spent.is_none());
     assert_eq!(leaf.encode().unwrap(), bytes);
+
+    let bytes = vector(EVENTS, "leaf-spent");
+    let spent = Some(SpentCode { step: 56_666_666, drift: -1 });
+    let leaf = Leaf { spent, detail: None, ..leaf };
+    assert_eq!(leaf.encode().unwrap(), bytes);
+    assert_eq!(Leaf::decode(&bytes), Ok(leaf));
 
     let bytes = vector(EVENTS, "detail");
     let detail = Detail::decode(&bytes).unwrap();
@@ -165,6 +172,7 @@ fn the_rows_of_the_page_are_a_log() {
     change.insert(tile.row(), vector(JOURNAL, "tile")).unwrap();
     change.insert(Head::row(), vector(JOURNAL, "head")).unwrap();
     change.insert(RowKey::new(WRITERS, ids[0].writer), vector(JOURNAL, "writer")).unwrap();
+    change.insert(RowKey::new(CHECKPOINTS, *b"latest"), vector(JOURNAL, "latest")).unwrap();
     assert_eq!(store.commit(&change).unwrap(), Outcome::Committed);
 
     let keyring = keyring(7);
@@ -179,7 +187,8 @@ fn the_rows_of_the_page_are_a_log() {
     assert_eq!(tree::leaf(&second.bytes), hashes[1]);
 
     let proof = InclusionProof::from_text(block(JOURNAL, "tlog-proof")).unwrap();
-    assert_eq!(proof.verify_under(&head).unwrap(), second.leaf);
+    let key = VerifierKey::parse(block(JOURNAL, "vkey").trim_end()).unwrap();
+    assert_eq!(proof.verify(&TrustPolicy::log(key)).unwrap().0, second.leaf);
     assert_eq!(proof.to_text(), block(JOURNAL, "tlog-proof"));
     assert_eq!(proof, Journal::new(&store, &keyring).prove(1).unwrap());
 }
@@ -194,9 +203,12 @@ fn the_program_writes_the_rows_of_the_page() {
     for (index, name) in (0_u64..).zip(["leaf-0", "leaf-1", "leaf-2"]) {
         assert_eq!(value(RowKey::new(LEAVES, index.to_be_bytes())), vector(JOURNAL, name), "{name}");
     }
+    log.sign();
+    let value = |row: RowKey| log.store.get(&row).unwrap().unwrap().value;
     assert_eq!(value(TileName { level: 0, index: 0 }.row()), vector(JOURNAL, "tile"));
     assert_eq!(value(Head::row()), vector(JOURNAL, "head"));
     assert_eq!(value(RowKey::new(WRITERS, ids[0].writer)), vector(JOURNAL, "writer"));
+    assert_eq!(value(RowKey::new(CHECKPOINTS, *b"latest")), vector(JOURNAL, "latest"));
 
     let mut log = Log::new(41);
     let mut writer = log.writer();

@@ -5,9 +5,11 @@ mod log;
 use log::{Log, START, subject};
 use zamok_core::event::{Detail, EventKind};
 use zamok_core::store::{Change, ChangeId, EntryId, Outcome, Row, RowKey, Store};
-use zamok_core::vault::{Committed, DETAILS, SUBJECTS, Transaction};
+use zamok_core::vault::{Committed, DETAILS, Transaction};
 use zamok_core::{Env, Error, UnixTime};
-use zamok_journal::{Head, InclusionProof, Journal, LEAVES, POSITIONS, Status, Telling, audit, tree};
+use zamok_journal::{
+    InclusionProof, Journal, LEAVES, POSITIONS, Receipt, SUBJECTS, Status, Telling, audit, tree,
+};
 
 fn leaf_row(index: u64) -> RowKey {
     RowKey::new(LEAVES, index.to_be_bytes())
@@ -114,8 +116,9 @@ fn an_event_of_a_kind_that_only_a_newer_program_knows_is_integrated_proved_and_l
     let done = log.drain();
     assert_eq!((done.count, done.broken), (2, vec![]));
     assert_eq!(listed(&log), Status::Integrated { index: 0 });
+    log.sign();
     let journal = Journal::new(&log.store, &log.keyring);
-    assert_eq!(journal.prove(0).unwrap().verify().unwrap().kind, kind);
+    assert_eq!(journal.prove(0).unwrap().leaf_of_root().unwrap().kind, kind);
     assert_eq!(journal.range(0..2).unwrap()[1].id, next);
     assert!(audit(&log.store, &log.keyring).unwrap().is_clean());
 }
@@ -125,6 +128,7 @@ fn a_deleted_detail_is_told_as_erased_and_its_leaf_still_proves() {
     let mut log = Log::new(3);
     log.fill(2, 20);
     log.drain();
+    log.sign();
     let leaf = Journal::new(&log.store, &log.keyring).range(0..20).unwrap().remove(4);
     assert!(matches!(leaf.detail, Telling::Told(_)));
     let mut change = Change::new(ChangeId([1; 16]));
@@ -132,7 +136,7 @@ fn a_deleted_detail_is_told_as_erased_and_its_leaf_still_proves() {
     assert_eq!(log.store.commit(&change).unwrap(), Outcome::Committed);
     let journal = Journal::new(&log.store, &log.keyring);
     assert_eq!(journal.entry(leaf.id).unwrap().unwrap().detail, Telling::Erased);
-    assert_eq!(journal.prove(4).unwrap().verify().unwrap(), leaf.leaf);
+    assert_eq!(journal.prove(4).unwrap().leaf_of_root().unwrap(), leaf.leaf);
 }
 
 #[test]
@@ -220,7 +224,13 @@ fn an_index_of_a_subject_that_leads_elsewhere_is_refused() {
         let (time, sequence) = ((!(START + time)).to_be_bytes(), (!id.sequence).to_be_bytes());
         RowKey::new(SUBJECTS, [&subject(whose).0[..], &time, &id.writer, &sequence].concat())
     };
-    assert!(log.store.get(&key(1, 1, id)).unwrap().is_some());
+    assert!(log.store.get(&key(1, 1, id)).unwrap().is_none(), "it waits, and is found without the index");
+    assert_eq!(
+        Journal::new(&log.store, &log.keyring).entries_of(subject(1), 10, None).unwrap().entries.len(),
+        1
+    );
+    log.drain();
+    assert_eq!(log.store.get(&key(1, 1, id)).unwrap(), Some(Row { version: 1, value: Vec::new() }));
     let nowhere = EntryId { writer: [3; 16], sequence: 1 };
     for (whose, planted) in [(2, key(2, 1, id)), (1, key(1, 5, id)), (1, key(1, 1, nowhere))] {
         let mut hostile = log.hostile();
@@ -231,16 +241,18 @@ fn an_index_of_a_subject_that_leads_elsewhere_is_refused() {
 }
 
 #[test]
-fn every_leaf_is_proved_under_the_head_and_every_older_size_is_extended() {
+fn every_leaf_is_proved_under_the_checkpoint_and_every_older_size_is_extended() {
     let mut log = Log::new(9);
     log.fill(3, 300);
     log.drain();
+    log.sign();
+    let policy = log.policy();
     let journal = Journal::new(&log.store, &log.keyring);
     let head = journal.head().unwrap().unwrap();
     let leaves = journal.range(0..300).unwrap();
     for (index, leaf) in (0..).zip(&leaves) {
         let proof = journal.prove(index).unwrap();
-        assert_eq!(proof.verify_under(&head).unwrap(), leaf.leaf);
+        assert_eq!(proof.verify(&policy).unwrap().0, leaf.leaf);
         assert_eq!(InclusionProof::from_text(&proof.to_text()).unwrap(), proof);
     }
     for old in 0..=300 {
@@ -250,7 +262,7 @@ fn every_leaf_is_proved_under_the_head_and_every_older_size_is_extended() {
         let old_root = root(&hashes[..usize::try_from(old).unwrap()]);
         tree::verify_consistency((old, &old_root), (new.size, &new.root), &path).unwrap();
     }
-    assert!(matches!(journal.prove(300), Err(Error::TooLong { given: 300, limit: 299, .. })));
+    assert_eq!(journal.prove(300), Err(Error::Uncovered));
     assert!(matches!(journal.extends(301), Err(Error::TooLong { given: 301, limit: 300, .. })));
 }
 
@@ -271,20 +283,22 @@ fn an_empty_log_proves_nothing_and_is_extended_by_every_log() {
     let journal = Journal::new(&log.store, &log.keyring);
     assert_eq!(journal.head().unwrap(), None);
     assert_eq!(journal.range(0..10).unwrap(), []);
-    assert!(matches!(journal.prove(0), Err(Error::TooLong { .. })));
+    assert_eq!(journal.prove(0), Err(Error::Uncovered));
     let (head, path) = journal.extends(0).unwrap();
     assert_eq!((head.size, head.root, path), (0, tree::empty(), vec![]));
 }
 
 #[test]
-fn nothing_is_proved_from_altered_tiles_or_under_an_altered_head() {
+fn nothing_is_proved_from_altered_tiles_or_under_an_altered_checkpoint() {
     let mut log = Log::new(11);
     log.fill(2, 300);
     log.drain();
+    log.sign();
+    let latest = RowKey::new(zamok_journal::CHECKPOINTS, *b"latest");
     let tile = |level: u8, index: u64| {
         RowKey::new(zamok_journal::TILES, [&[level][..], &index.to_be_bytes()].concat())
     };
-    for (row, leaf) in [(tile(0, 0), 7), (tile(0, 1), 299), (tile(1, 0), 7), (Head::row(), 0)] {
+    for (row, leaf) in [(tile(0, 0), 7), (tile(0, 1), 299), (tile(1, 0), 7), (latest, 0)] {
         let length = log.store.get(&row).unwrap().unwrap().value.len();
         for byte in (0..length).step_by(if length > 1000 { 61 } else { 1 }) {
             let mut hostile = log.hostile();
@@ -302,5 +316,23 @@ fn nothing_is_proved_from_altered_tiles_or_under_an_altered_head() {
 fn the_journal_shows_no_keys_when_it_is_printed() {
     let log = Log::new(12);
     let journal = Journal::new(&log.store, &log.keyring);
-    assert_eq!(format!("{journal:?}"), "Journal { keyring: Keyring(1 data keys, redacted), .. }");
+    assert_eq!(format!("{journal:?}"), "Journal { keyring: Keyring(user, 1 data keys, redacted), .. }");
+}
+
+#[test]
+fn a_receipt_is_pending_until_a_checkpoint_covers_the_entry() {
+    let mut log = Log::new(41);
+    let mut writer = log.writer();
+    let ids: Vec<_> = (0..3).map(|time| log.write(&mut writer, time)).collect();
+    let receipt = |log: &Log, id| Journal::new(&log.store, &log.keyring).receipt(id).unwrap();
+    assert_eq!(receipt(&log, ids[0]), Some(Receipt::Pending), "it waits");
+    log.integrate(2);
+    assert_eq!(receipt(&log, ids[0]), Some(Receipt::Pending), "a leaf that nobody signed");
+    log.sign();
+    assert_eq!(receipt(&log, ids[0]), Some(Receipt::Covered { index: 0, size: 2 }));
+    assert_eq!(receipt(&log, ids[1]), Some(Receipt::Covered { index: 1, size: 2 }));
+    assert_eq!(receipt(&log, ids[2]), Some(Receipt::Pending));
+    log.drain();
+    assert_eq!(receipt(&log, ids[2]), Some(Receipt::Pending), "beyond the checkpoint");
+    assert_eq!(receipt(&log, EntryId { writer: [9; 16], sequence: 1 }), None);
 }

@@ -36,13 +36,13 @@ impl Variant {
     }
 }
 
-/// A bit for each variant that this machine can run. The processor is asked at the first call; threads that
-/// race there find the same answer. [`Variant::Portable`] is always set, so that zero stands for "not yet
-/// asked".
+/// A bit for each variant that this machine can run; zero stands for "not yet asked".
+static AVAILABLE: AtomicU8 = AtomicU8::new(0);
+
+/// The processor is asked at the first call; threads that race there find the same answer.
+/// [`Variant::Portable`] is always set.
 #[inline]
 fn available() -> u8 {
-    static AVAILABLE: AtomicU8 = AtomicU8::new(0);
-
     #[cold]
     #[inline(never)]
     fn detect() -> u8 {
@@ -72,6 +72,19 @@ impl fmt::Display for Variant {
 /// The variants that this machine can run.
 pub fn variants() -> impl Iterator<Item = Variant> {
     Variant::ALL.into_iter().filter(|variant| variant.is_available())
+}
+
+/// Makes this process use `variant` and portable code alone, as if the processor had nothing else: for checkers,
+/// which have to see every kernel through the engine above.
+///
+/// # Panics
+///
+/// If this machine cannot run the variant.
+#[cfg(feature = "force")]
+#[doc(hidden)]
+pub fn restrict_to(variant: Variant) {
+    assert!(variant.is_available(), "{variant} on this machine");
+    AVAILABLE.store(variant.bit() | Variant::Portable.bit(), Ordering::Relaxed);
 }
 
 /// A line of a machine's table: few by …, up to how many; many by …, in groups of how many. The first line

@@ -57,6 +57,9 @@ mod machine;
 
 pub mod ct;
 
+#[cfg(feature = "force")]
+#[doc(hidden)]
+pub use dispatch::restrict_to;
 pub use dispatch::{Choice, Variant, describe, variants};
 pub use hash::{Hash, Sha1, Sha256, Sha512};
 pub use key::{KeyTooLong, MacKey};

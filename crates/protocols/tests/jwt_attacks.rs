@@ -11,7 +11,7 @@ use zamok_core::vault::slot::Argon2Cost;
 use zamok_core::vault::{KeyState, keys};
 use zamok_core::{Error as CoreError, UnixTime};
 use zamok_host::{ManualClock, Options, Passphrase, Vault};
-use zamok_protocols::jwt::AccessTokens;
+use zamok_protocols::token::AccessTokens;
 
 const LIGHT: Argon2Cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
 const REJECTED: Error = Error::Core(CoreError::Rejected);

@@ -27,6 +27,7 @@ macro_rules! __every_case {
                 a_cursor_whose_row_is_gone_still_goes_on
                 a_cursor_outside_the_range_adds_nothing_to_it
                 an_empty_range_is_an_empty_page
+                a_snapshot_stands_still_and_takes_nothing_in
             }
             expectations Nothing {
                 a_row_expected_absent_must_be_absent
@@ -62,6 +63,7 @@ macro_rules! __every_case {
                 of_many_threads_that_make_a_row_one_wins
                 of_many_threads_that_update_a_row_one_wins_each_round
                 of_two_that_must_not_both_hold_one_wins
+                of_two_that_each_expect_the_other_absent_one_wins
                 a_reader_that_stalls_between_read_and_write_loses
                 a_stalled_scan_holds_nobody_up
                 resolving_and_committing_at_once_agree

@@ -82,7 +82,7 @@ impl Planted {
     fn stored(&self, key: &RowKey) -> RowKey {
         let mut key = key.clone();
         if self.has(Defect::TablesShareKeys) {
-            key.table = Table(key.table.0 & 0x7fff);
+            key.table = Table(key.table.0 & 0x1ff);
         }
         if self.has(Defect::LongKeysCut) {
             key.key.truncate(254);
@@ -209,7 +209,7 @@ impl Store for Planted {
             .rows
             .iter()
             .filter(|(key, _)| {
-                key.table == table || (self.has(Defect::TablesShareKeys) && key.table.0 == table.0 & 0x7fff)
+                key.table == table || (self.has(Defect::TablesShareKeys) && key.table.0 == table.0 & 0x1ff)
             })
             .filter(|(key, _)| {
                 let at_end = self.has(Defect::EndIncluded) && range.end.as_ref() == Some(&key.key);
@@ -339,7 +339,7 @@ caught! {
         an_expectation_on_an_unwritten_row_binds, of_two_that_must_not_both_hold_one_wins,
         a_change_of_expectations_alone_writes_nothing, it_answers_as_a_plain_map_would;
     ignoring_expected_absence_of_unwritten_rows_is_caught: AbsenceOfUnwrittenRowsIgnored by
-        an_expectation_that_an_unwritten_row_is_absent_binds;
+        an_expectation_that_an_unwritten_row_is_absent_binds, of_two_that_each_expect_the_other_absent_one_wins;
     comparing_versions_outside_the_write_is_caught: ComparedOutsideTheWrite by
         of_many_threads_that_update_a_row_one_wins_each_round, of_many_threads_that_make_a_row_one_wins,
         of_two_that_must_not_both_hold_one_wins, one_change_committed_by_many_threads_happens_once;

@@ -1,6 +1,6 @@
--- The ids of settled changes in the order in which they were settled; state 1 is committed, 2 is aborted.
+-- The ids of settled changes: one row a transaction, in the order of transactions. Of each change 16 bytes of id and
+-- one of state: 1 is committed, 2 is aborted.
 CREATE TABLE changes (
     sequence INTEGER PRIMARY KEY,
-    id BLOB NOT NULL UNIQUE,
-    state INTEGER NOT NULL
+    ids BLOB NOT NULL
 ) STRICT

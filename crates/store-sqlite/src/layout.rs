@@ -159,7 +159,7 @@ fn check_content(connection: &Connection, path: &Path) -> Result<(), StoreFault>
     if log_is_empty && expected.is_none_or(|expected| length < expected) {
         return Err(StoreFault::Corrupt);
     }
-    if pages <= CHECKED_PAGES && !read(report(connection, "PRAGMA quick_check(1)"))?.is_empty() {
+    if pages <= CHECKED_PAGES && !read(report(connection, "PRAGMA integrity_check(1)"))?.is_empty() {
         return Err(StoreFault::Corrupt);
     }
     Ok(())

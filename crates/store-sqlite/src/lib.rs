@@ -23,7 +23,9 @@
 //! **What it cannot defend against.** SQLite's locks are POSIX locks: they belong to the process and the file, and
 //! closing *any* descriptor of the file drops them all. So a second copy of SQLite in one process (Python's own
 //! `sqlite3` module, say), or code that opens and closes the store's file by itself, silently takes the locks away
-//! from under this store. Look at a running store through another process, or through [`SqliteStore::backup_to`].
+//! from under this store. On Linux the store asks once a second whether its locks are still there and then refuses to
+//! commit ([`StoreFault::Unlocked`]); what happened before that, nothing can undo. Look at a running store through another
+//! process, or through [`SqliteStore::backup_to`].
 //! A file system that does not keep its promises about locks or flushes (many network file systems) is no place for a store.
 #![forbid(unsafe_code)]
 
@@ -32,9 +34,12 @@ mod connection;
 mod failpoint;
 mod fault;
 mod layout;
+mod ledger;
 mod place;
 mod readers;
+mod snapshot;
 mod sql;
+mod versions;
 mod writer;
 
 #[cfg(feature = "failpoints")]
@@ -54,6 +59,7 @@ use crate::fault::fault;
 use crate::layout::Purpose;
 use crate::place::Place;
 use crate::readers::Readers;
+use crate::snapshot::Snapshot;
 use crate::writer::{Answer, Request, Writer};
 
 /// A store in one SQLite file.
@@ -104,7 +110,7 @@ impl SqliteStore {
             Purpose::Open => place::find(path)?,
         };
         let mut connection =
-            connection::connect(&path).map_err(|error| layout::opening_fault(&path, &error))?;
+            connection::connect_to_write(&path).map_err(|error| layout::opening_fault(&path, &error))?;
         layout::prepare(&mut connection, purpose, &path)?;
         let place = Place::take(path)?;
         Ok(Self { writer: Writer::new(connection), readers: Readers::new(), place })
@@ -116,7 +122,8 @@ impl SqliteStore {
     /// A copy holds old states of every row; what it means to start from one is said in the guide to restoring.
     ///
     /// # Errors
-    /// [`StoreFault::Denied`] when something is at `path` already, or its folder may not be written; else as any read.
+    /// [`StoreFault::Exists`] when something is at `path` already, [`StoreFault::Denied`] when its folder may not be
+    /// written; else as any read.
     pub fn backup_to(&self, path: impl AsRef<Path>) -> Result<(), StoreFault> {
         let part = place::beside(path.as_ref());
         place::make_new(&part)?;
@@ -142,7 +149,11 @@ impl SqliteStore {
     /// # Errors
     /// A [`StoreFault`] when the file could not be read so far.
     pub fn check(&self) -> Result<Vec<String>, StoreFault> {
-        self.readers.with(&self.place, layout::findings)
+        let mut findings = self.readers.with(&self.place, layout::findings)?;
+        if self.place.unlocked() {
+            findings.push("other code in this process has taken the locks of the file away".to_owned());
+        }
+        Ok(findings)
     }
 
     /// How many transactions this handle has committed, each with one flush.
@@ -159,7 +170,11 @@ impl Store for SqliteStore {
     }
 
     fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        self.readers.with(&self.place, |connection| sql::get_row(connection, key))
+        let ask = |connection: &Connection| sql::get_row(connection, key);
+        match self.writer.glance(&self.place, ask) {
+            Some(row) => Ok(row),
+            None => self.readers.with(&self.place, ask),
+        }
     }
 
     fn scan(
@@ -184,6 +199,10 @@ impl Store for SqliteStore {
             Answer::Resolve(resolution) => Ok(resolution),
             Answer::Commit(_) => Err(StoreFault::OutcomeUnknown),
         }
+    }
+
+    fn snapshot(&self) -> Result<Option<Box<dyn Store>>, StoreFault> {
+        Snapshot::take(&self.place).map(|snapshot| Some(Box::new(snapshot) as Box<dyn Store>))
     }
 
     fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {

@@ -5,11 +5,17 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Error, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use zamok_core::store::StoreFault;
 
 /// Readable and writable by the owner, closed to everyone else.
 const MODE: u32 = 0o600;
+
+/// How often the table of locks is asked before it is believed that one is gone.
+const LOOKS: u32 = 24;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 /// The files of an open store, and the process that opened it.
 #[derive(Debug)]
@@ -17,6 +23,8 @@ pub(crate) struct Place {
     path: PathBuf,
     process: u32,
     files: [(PathBuf, Identity); 3],
+    /// Whether this system tells which locks are held.
+    locks_are_told: bool,
 }
 
 /// The device and the number of a file: what stays the same until it is replaced.
@@ -44,7 +52,9 @@ impl Place {
             (log.clone(), identity(&log)?),
             (index.clone(), identity(&index)?),
         ];
-        Ok(Self { path, process: std::process::id(), files })
+        let mut place = Self { path, process: std::process::id(), files, locks_are_told: false };
+        place.locks_are_told = place.holds_locks();
+        Ok(place)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -71,6 +81,38 @@ impl Place {
         Ok(())
     }
 
+    /// Whether this process has lost the locks on the store that SQLite believes to hold: another copy of SQLite in it, or
+    /// other code, has closed one of the files. Known on Linux alone.
+    ///
+    /// The system hands its table of locks out in pieces, and where others lock and unlock meanwhile, a piece may miss a
+    /// lock that is held all the time. A lock that is gone is missed by every look; one that is held, hardly by two.
+    pub(crate) fn unlocked(&self) -> bool {
+        self.locks_are_told
+            && (0..LOOKS).all(|look| {
+                if look > 0 {
+                    thread::sleep(BETWEEN_LOOKS);
+                }
+                !self.holds_locks()
+            })
+    }
+
+    /// Whether `/proc/locks` (proc(5)) tells of a lock of this process on the file and on the log's index: an open
+    /// connection always holds one on each.
+    fn holds_locks(&self) -> bool {
+        let Ok(locks) = fs::read_to_string("/proc/locks") else { return false };
+        let process = self.process.to_string();
+        [&self.files[0], &self.files[2]].into_iter().all(|(_, file)| {
+            let file = format!(":{}", file.number);
+            // `1: POSIX  ADVISORY  READ 1234 fd:00:2531452 128 128`
+            locks.lines().any(|lock| {
+                let mut fields = lock.split_whitespace().skip(1);
+                fields.next() == Some("POSIX")
+                    && fields.nth(2) == Some(&process)
+                    && fields.next().is_some_and(|place| place.ends_with(&file))
+            })
+        })
+    }
+
     #[cfg(test)]
     pub(crate) fn pretend_to_be_forked(&mut self) {
         self.process = self.process.wrapping_add(1);
@@ -88,7 +130,7 @@ pub(crate) fn find(path: &Path) -> Result<PathBuf, StoreFault> {
 /// The absolute path of a file that exists, made empty where there was none.
 pub(crate) fn make(path: &Path) -> Result<PathBuf, StoreFault> {
     match make_new(path) {
-        Err(StoreFault::Denied) | Ok(()) => {}
+        Err(StoreFault::Exists | StoreFault::Denied) | Ok(()) => {}
         Err(fault) => return Err(fault),
     }
     let path = path.canonicalize().map_err(|error| io_fault(&error))?;
@@ -101,7 +143,7 @@ pub(crate) fn make(path: &Path) -> Result<PathBuf, StoreFault> {
     }
 }
 
-/// Makes an empty file that only its owner may read; `Denied` when something is there already.
+/// Makes an empty file that only its owner may read; `Exists` when something is there already.
 pub(crate) fn make_new(path: &Path) -> Result<(), StoreFault> {
     let made = OpenOptions::new().write(true).create_new(true).mode(MODE).open(path);
     made.map(drop).map_err(|error| io_fault(&error))?;
@@ -159,7 +201,8 @@ fn identity(path: &Path) -> Result<Identity, StoreFault> {
 fn io_fault(error: &Error) -> StoreFault {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => StoreFault::Missing,
-        ErrorKind::PermissionDenied | ErrorKind::AlreadyExists => StoreFault::Denied,
+        ErrorKind::PermissionDenied => StoreFault::Denied,
+        ErrorKind::AlreadyExists => StoreFault::Exists,
         ErrorKind::ReadOnlyFilesystem => StoreFault::ReadOnly,
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreFault::Full,
         ErrorKind::IsADirectory => StoreFault::Foreign,

@@ -5,8 +5,13 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, Params, Row as Record, params};
 use zamok_core::store::{ChangeId, CounterKey, Cursor, Page, Range, Resolution, Row, RowKey, Table};
 
-const COMMITTED: i64 = 1;
-const ABORTED: i64 = 2;
+/// Changes with how they were settled, in the order in which they were.
+pub(crate) type Settled = Vec<(ChangeId, Resolution)>;
+
+/// Bytes of a settled change in a row of them: its id and how.
+const SETTLED: usize = 17;
+const COMMITTED: u8 = 1;
+const ABORTED: u8 = 2;
 
 pub(crate) fn get_row(connection: &Connection, key: &RowKey) -> rusqlite::Result<Option<Row>> {
     one(connection, include_str!("../sql/get_row.sql"), params![key.table.0, key.key], |record| {
@@ -17,6 +22,11 @@ pub(crate) fn get_row(connection: &Connection, key: &RowKey) -> rusqlite::Result
 pub(crate) fn row_version(connection: &Connection, key: &RowKey) -> rusqlite::Result<Option<u64>> {
     let statement = include_str!("../sql/row_version.sql");
     one(connection, statement, params![key.table.0, key.key], |record| unsigned(record, 0))
+}
+
+/// A number that changes when another connection has committed, and not when this one has.
+pub(crate) fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached(include_str!("../sql/data_version.sql"))?.query_row([], |record| record.get(0))
 }
 
 pub(crate) fn scan(
@@ -50,18 +60,35 @@ pub(crate) fn scan(
     Ok(Page { rows, next })
 }
 
-pub(crate) fn put_row(
+/// Makes a row; answers whether there was none.
+pub(crate) fn insert_row(
     connection: &Connection,
     key: &RowKey,
     version: u64,
     value: &[u8],
-) -> rusqlite::Result<()> {
-    let statement = include_str!("../sql/put_row.sql");
-    run(connection, statement, params![key.table.0, key.key, version.cast_signed(), value]).map(|_| ())
+) -> rusqlite::Result<bool> {
+    let statement = include_str!("../sql/insert_row.sql");
+    run(connection, statement, params![key.table.0, key.key, version.cast_signed(), value])
+        .map(|rows| rows == 1)
 }
 
-pub(crate) fn delete_row(connection: &Connection, key: &RowKey) -> rusqlite::Result<()> {
-    run(connection, include_str!("../sql/delete_row.sql"), params![key.table.0, key.key]).map(|_| ())
+/// Replaces a row; answers whether it had this version.
+pub(crate) fn update_row(
+    connection: &Connection,
+    key: &RowKey,
+    version: u64,
+    next: u64,
+    value: &[u8],
+) -> rusqlite::Result<bool> {
+    let statement = include_str!("../sql/update_row.sql");
+    let parameters = params![key.table.0, key.key, version.cast_signed(), next.cast_signed(), value];
+    run(connection, statement, parameters).map(|rows| rows == 1)
+}
+
+/// Removes a row; answers whether it had this version.
+pub(crate) fn delete_row(connection: &Connection, key: &RowKey, version: u64) -> rusqlite::Result<bool> {
+    let statement = include_str!("../sql/delete_row.sql");
+    run(connection, statement, params![key.table.0, key.key, version.cast_signed()]).map(|rows| rows == 1)
 }
 
 pub(crate) fn counter_sum(connection: &Connection, key: &CounterKey) -> rusqlite::Result<u64> {
@@ -73,31 +100,60 @@ pub(crate) fn put_counter(connection: &Connection, key: &CounterKey, sum: u64) -
     run(connection, include_str!("../sql/put_counter.sql"), params![key.0, sum.cast_signed()]).map(|_| ())
 }
 
-pub(crate) fn change_state(connection: &Connection, id: ChangeId) -> rusqlite::Result<Option<Resolution>> {
-    one(connection, include_str!("../sql/change_state.sql"), params![id.0], |record| match record.get(0)? {
-        COMMITTED => Ok(Resolution::Committed),
-        ABORTED => Ok(Resolution::Aborted),
-        other => Err(rusqlite::Error::IntegralValueOutOfRange(0, other)),
-    })
+/// The number of the latest row of settled changes; 0 when there is none.
+pub(crate) fn last_change(connection: &Connection) -> rusqlite::Result<i64> {
+    let last: Option<Option<i64>> =
+        one(connection, include_str!("../sql/last_change.sql"), [], |record| record.get(0))?;
+    Ok(last.flatten().unwrap_or(0))
 }
 
-pub(crate) fn remember_change(
+/// The rows of settled changes after one of them, in their order.
+pub(crate) fn list_changes(connection: &Connection, after: i64) -> rusqlite::Result<Vec<(i64, Settled)>> {
+    let mut statement = connection.prepare_cached(include_str!("../sql/list_changes.sql"))?;
+    let rows = statement.query_map([after], |record| {
+        let ids = record.get_ref(1)?.as_blob()?;
+        let (settled, rest) = ids.as_chunks::<SETTLED>();
+        let settled = settled.iter().map(|settled| {
+            let (id, state) = settled.split_first_chunk().ok_or(damaged(0))?;
+            match state {
+                [COMMITTED] => Ok((ChangeId(*id), Resolution::Committed)),
+                [ABORTED] => Ok((ChangeId(*id), Resolution::Aborted)),
+                _ => Err(damaged(2)),
+            }
+        });
+        if rest.is_empty() {
+            Ok((record.get(0)?, settled.collect::<rusqlite::Result<_>>()?))
+        } else {
+            Err(damaged(1))
+        }
+    })?;
+    rows.collect()
+}
+
+/// Leaves a row of settled changes.
+pub(crate) fn remember_changes(
     connection: &Connection,
-    id: ChangeId,
-    state: Resolution,
+    sequence: i64,
+    settled: &[(ChangeId, Resolution)],
 ) -> rusqlite::Result<()> {
-    let state = match state {
-        Resolution::Committed => COMMITTED,
-        Resolution::Aborted => ABORTED,
-    };
-    run(connection, include_str!("../sql/remember_change.sql"), params![id.0, state]).map(|_| ())
+    let mut ids = Vec::with_capacity(settled.len() * SETTLED);
+    for (id, how) in settled {
+        ids.extend(id.0);
+        ids.push(match how {
+            Resolution::Committed => COMMITTED,
+            Resolution::Aborted => ABORTED,
+        });
+    }
+    run(connection, include_str!("../sql/remember_changes.sql"), params![sequence, ids]).map(|_| ())
 }
 
-/// Forgets at most `step` ids, and none that has at most `remembered` later ones.
-pub(crate) fn forget_changes(connection: &Connection, remembered: u64, step: usize) -> rusqlite::Result<()> {
-    let step = i64::try_from(step).unwrap_or(i64::MAX);
-    run(connection, include_str!("../sql/forget_changes.sql"), params![remembered.cast_signed(), step])
-        .map(|_| ())
+/// Forgets the rows of settled changes up to this one.
+pub(crate) fn forget_changes(connection: &Connection, up_to: i64) -> rusqlite::Result<()> {
+    run(connection, include_str!("../sql/forget_changes.sql"), [up_to]).map(|_| ())
+}
+
+fn damaged(column: usize) -> rusqlite::Error {
+    rusqlite::Error::IntegralValueOutOfRange(column, 0)
 }
 
 /// Type, name, table and text of everything in the schema.
@@ -112,6 +168,16 @@ pub(crate) fn list_schema(connection: &Connection) -> rusqlite::Result<Vec<[Stri
 pub(crate) fn copy_whole(connection: &Connection, into: &Path) -> rusqlite::Result<()> {
     let Some(into) = into.to_str() else { return Err(rusqlite::Error::InvalidPath(into.to_owned())) };
     connection.execute(include_str!("../sql/copy_whole.sql"), params![into]).map(|_| ())
+}
+
+/// Takes the write lock.
+pub(crate) fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    run(connection, "BEGIN IMMEDIATE", []).map(|_| ())
+}
+
+/// Ends a transaction: durable when it answers.
+pub(crate) fn commit(connection: &Connection) -> rusqlite::Result<()> {
+    run(connection, "COMMIT", []).map(|_| ())
 }
 
 fn one<T>(

@@ -3,20 +3,24 @@
 //! There is no thread for it. A caller puts its request into the queue; whoever finds nobody at work takes the whole
 //! queue, settles it, and hands the answers out. What arrives meanwhile is the next group.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use zamok_core::store::{Change, ChangeId, Outcome, Resolution, StoreFault};
 
-use crate::apply::{self, Trace};
+use crate::apply::{self, Applied, Manner};
 use crate::failpoint::{self, Point};
 use crate::fault::{commit_fault, fault};
+use crate::ledger::{Ledger, Page};
 use crate::place::Place;
+use crate::versions::Versions;
 use crate::{connection, leak, sql};
 
-/// Oldest ids forgotten with a group, for each request in it: more than are added, so that the table shrinks to its size.
-const FORGOTTEN_EACH: usize = 4;
+/// How often it is asked whether the locks are still there: it takes some 20 µs.
+const LOOK_AFTER_LOCKS: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) enum Request {
@@ -33,11 +37,10 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub(crate) struct Writer {
     queue: Mutex<Queue>,
-    finished: Condvar,
     /// Only the one at work uses it.
-    connection: Mutex<Option<Connection>>,
+    desk: Mutex<Desk>,
     flushes: AtomicU64,
-    remembered: u64,
+    remembered: usize,
 }
 
 #[derive(Debug, Default)]
@@ -46,20 +49,44 @@ struct Queue {
     somebody_works: bool,
 }
 
+/// What the one at work needs.
+#[derive(Debug)]
+struct Desk {
+    connection: Option<Connection>,
+    ledger: Ledger,
+    versions: Versions,
+    /// When the locks were last looked after.
+    locked: Instant,
+}
+
 #[derive(Debug)]
 struct Ticket {
     request: Request,
+    caller: Thread,
     answer: OnceLock<Result<Answer, StoreFault>>,
+    /// The one at work has left: it is this caller's turn.
+    turn: AtomicBool,
+}
+
+impl Ticket {
+    fn new(request: Request) -> Arc<Self> {
+        let (caller, answer, turn) = (thread::current(), OnceLock::new(), AtomicBool::new(false));
+        Arc::new(Self { request, caller, answer, turn })
+    }
 }
 
 impl Writer {
     pub(crate) fn new(connection: Connection) -> Self {
         Self {
             queue: Mutex::default(),
-            finished: Condvar::new(),
-            connection: Mutex::new(Some(connection)),
+            desk: Mutex::new(Desk {
+                connection: Some(connection),
+                ledger: Ledger::default(),
+                versions: Versions::default(),
+                locked: Instant::now(),
+            }),
             flushes: AtomicU64::new(0),
-            remembered: Change::REMEMBERED,
+            remembered: usize::try_from(Change::REMEMBERED).unwrap_or(usize::MAX),
         }
     }
 
@@ -69,23 +96,42 @@ impl Writer {
             // Before any lock: a thread that held it did not survive the fork.
             return Err(StoreFault::Unavailable);
         }
-        let ticket = Arc::new(Ticket { request, answer: OnceLock::new() });
+        let ticket = Ticket::new(request);
         let mut queue = self.queue();
         queue.waiting.push(Arc::clone(&ticket));
-        while ticket.answer.get().is_none() {
-            if queue.somebody_works {
-                queue = self.finished.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
+        if !queue.somebody_works {
             queue.somebody_works = true;
-            let group = Turn { writer: self, group: std::mem::take(&mut queue.waiting) };
-            drop(queue);
-            self.work(place, &group.group);
-            drop(group);
-            queue = self.queue();
+            ticket.turn.store(true, Ordering::Release);
         }
         drop(queue);
-        ticket.answer.get().cloned().unwrap_or(Err(StoreFault::OutcomeUnknown))
+        loop {
+            if let Some(answer) = ticket.answer.get() {
+                return answer.clone();
+            }
+            if ticket.turn.swap(false, Ordering::Acquire) {
+                let turn = Turn { writer: self, group: std::mem::take(&mut self.queue().waiting) };
+                self.work(place, &turn.group);
+            } else {
+                thread::park();
+            }
+        }
+    }
+
+    /// Reads on the connection that writes, where nobody is writing: its cache outlives its own commits, while that of
+    /// every other connection is empty after each. `None` when it is at work, or when it could not.
+    pub(crate) fn glance<T>(
+        &self,
+        place: &Place,
+        ask: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Option<T> {
+        // Before any lock: a thread that held it did not survive the fork.
+        if place.inherited() {
+            return None;
+        }
+        let desk = self.desk.try_lock().ok()?;
+        let connection = desk.connection.as_ref().filter(|connection| connection.is_autocommit())?;
+        let answer = ask(connection).ok()?;
+        place.intact().ok().map(|()| answer)
     }
 
     pub(crate) fn flushes(&self) -> u64 {
@@ -93,18 +139,24 @@ impl Writer {
     }
 
     pub(crate) fn leak(&mut self) {
-        let slot = self.connection.get_mut().unwrap_or_else(PoisonError::into_inner);
-        slot.take().into_iter().for_each(leak);
+        let desk = self.desk.get_mut().unwrap_or_else(PoisonError::into_inner);
+        desk.connection.take().into_iter().for_each(leak);
     }
 
     fn work(&self, place: &Place, group: &[Arc<Ticket>]) {
-        let mut slot = self.connection();
-        match self.transaction(&mut slot, place, group) {
+        let mut desk = self.desk();
+        if desk.locked.elapsed() >= LOOK_AFTER_LOCKS {
+            if place.unlocked() {
+                return hand_out_fault(group, StoreFault::Unlocked);
+            }
+            desk.locked = Instant::now();
+        }
+        match self.transaction(&mut desk, place, group) {
             Ok(answers) => hand_out(group, answers),
             // One damaged page, or one value for which there is no room, must not fail the others.
             Err(Failure::Apply(_)) if group.len() > 1 => {
                 for one in group.chunks(1) {
-                    match self.transaction(&mut slot, place, one) {
+                    match self.transaction(&mut desk, place, one) {
                         Ok(answers) => hand_out(one, answers),
                         Err(failure) => hand_out_fault(one, failure.fault()),
                     }
@@ -117,16 +169,33 @@ impl Writer {
     /// One transaction, one flush. No answer is worth anything before the commit: each may rest on its neighbours.
     fn transaction(
         &self,
-        slot: &mut Option<Connection>,
+        desk: &mut Desk,
         place: &Place,
         group: &[Arc<Ticket>],
     ) -> Result<Vec<Answer>, Failure> {
+        match self.attempt(desk, place, group, Manner::Eager) {
+            Err(Failure::Torn) => self.attempt(desk, place, group, Manner::Careful),
+            result => result,
+        }
+    }
+
+    fn attempt(
+        &self,
+        desk: &mut Desk,
+        place: &Place,
+        group: &[Arc<Ticket>],
+        manner: Manner,
+    ) -> Result<Vec<Answer>, Failure> {
         failpoint::reached(Point::BeforeTransaction);
-        let connection = ready(slot, place).map_err(Failure::Begin)?;
-        let result = connection
-            .execute_batch("BEGIN IMMEDIATE")
+        let Desk { connection, ledger, versions, .. } = desk;
+        let connection = ready(connection, place).map_err(Failure::Begin)?;
+        let result = sql::begin(connection)
             .map_err(|error| Failure::Begin(fault(&error)))
-            .and_then(|()| self.apply_and_commit(connection, place, group));
+            .and_then(|()| self.apply_and_commit(connection, (ledger, versions), place, group, manner));
+        if result.is_err() {
+            // What was read and written may be rolled back.
+            versions.forget();
+        }
         if !connection.is_autocommit() {
             // Where even this fails, `ready` takes another connection for the next group.
             let _ = connection.execute_batch("ROLLBACK");
@@ -144,22 +213,34 @@ impl Writer {
     fn apply_and_commit(
         &self,
         connection: &Connection,
+        (ledger, versions): (&mut Ledger, &mut Versions),
         place: &Place,
         group: &[Arc<Ticket>],
+        manner: Manner,
     ) -> Result<Vec<Answer>, Failure> {
         failpoint::reached(Point::AfterBegin);
-        let (answers, trace) = apply_all(connection, group).map_err(|error| Failure::Apply(fault(&error)))?;
+        let apply_fault = |error: rusqlite::Error| Failure::Apply(fault(&error));
+        if versions.follow(connection).map_err(apply_fault)? {
+            ledger.follow(connection).map_err(apply_fault)?;
+        }
+        let mut page = ledger.page();
+        let answers = apply_all(connection, &mut page, versions, group, manner)?;
+        let settled = page.into_settled();
         place.intact().map_err(Failure::Begin)?;
-        if trace == Trace::None {
+        if settled.is_empty() {
             return Ok(answers);
         }
-        sql::forget_changes(connection, self.remembered, group.len() * FORGOTTEN_EACH)
-            .map_err(|error| Failure::Apply(fault(&error)))?;
+        sql::remember_changes(connection, ledger.next(), &settled).map_err(apply_fault)?;
+        let forgotten = ledger.surplus(self.remembered);
+        if let Some(up_to) = forgotten {
+            sql::forget_changes(connection, up_to).map_err(apply_fault)?;
+        }
         failpoint::reached(Point::BeforeCommit);
-        connection.execute_batch("COMMIT").map_err(|error| match commit_fault(&error) {
+        sql::commit(connection).map_err(|error| match commit_fault(&error) {
             StoreFault::Full => Failure::Apply(StoreFault::Full),
             fault => Failure::Commit(fault),
         })?;
+        ledger.turn(settled, forgotten);
         self.flushes.fetch_add(1, Ordering::Relaxed);
         failpoint::reached(Point::AfterCommit);
         // Committed into a file that was removed meanwhile is committed nowhere.
@@ -171,8 +252,8 @@ impl Writer {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn connection(&self) -> MutexGuard<'_, Option<Connection>> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -180,7 +261,7 @@ impl Writer {
 fn ready<'a>(slot: &'a mut Option<Connection>, place: &Place) -> Result<&'a Connection, StoreFault> {
     if slot.as_ref().is_some_and(|connection| !connection.is_autocommit()) {
         // The new one first: the log keeps its files as long as some connection lives.
-        *slot = Some(connection::connect(place.path()).map_err(|error| fault(&error))?);
+        *slot = Some(connection::connect_to_write(place.path()).map_err(|error| fault(&error))?);
     }
     slot.as_ref().ok_or(StoreFault::Unavailable)
 }
@@ -191,6 +272,8 @@ enum Failure {
     Begin(StoreFault),
     /// On the way, perhaps because of one request; everything is rolled back.
     Apply(StoreFault),
+    /// On the way, because a request held in part; everything is rolled back.
+    Torn,
     /// At the commit.
     Commit(StoreFault),
 }
@@ -199,11 +282,13 @@ impl Failure {
     fn fault(self) -> StoreFault {
         match self {
             Self::Begin(fault) | Self::Apply(fault) | Self::Commit(fault) => fault,
+            // Nothing tears that was checked before.
+            Self::Torn => StoreFault::Corrupt,
         }
     }
 }
 
-/// The turn of one caller: when it ends, by a panic too, nobody is left waiting.
+/// The turn of one caller: when it ends, by a panic too, somebody goes on and nobody is left waiting.
 struct Turn<'a> {
     writer: &'a Writer,
     group: Vec<Arc<Ticket>>,
@@ -212,31 +297,37 @@ struct Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         hand_out_fault(&self.group, StoreFault::OutcomeUnknown);
-        self.writer.queue().somebody_works = false;
-        self.writer.finished.notify_all();
+        // The next one first: it begins while the callers of this group are being woken.
+        let mut queue = self.writer.queue();
+        let next = queue.waiting.first().cloned();
+        queue.somebody_works = next.is_some();
+        drop(queue);
+        if let Some(next) = next {
+            next.turn.store(true, Ordering::Release);
+            next.caller.unpark();
+        }
+        self.group.iter().for_each(|ticket| ticket.caller.unpark());
     }
 }
 
-fn apply_all(connection: &Connection, group: &[Arc<Ticket>]) -> rusqlite::Result<(Vec<Answer>, Trace)> {
-    let mut answers = Vec::with_capacity(group.len());
-    let mut written = Trace::None;
-    for ticket in group {
-        let (answer, trace) = match &ticket.request {
-            Request::Commit(change) => {
-                let (outcome, trace) = apply::commit(connection, change)?;
-                (Answer::Commit(outcome), trace)
-            }
-            Request::Resolve(id) => {
-                let (resolution, trace) = apply::resolve(connection, *id)?;
-                (Answer::Resolve(resolution), trace)
-            }
-        };
-        answers.push(answer);
-        if trace == Trace::Written {
-            written = trace;
-        }
-    }
-    Ok((answers, written))
+fn apply_all(
+    connection: &Connection,
+    page: &mut Page<'_>,
+    versions: &mut Versions,
+    group: &[Arc<Ticket>],
+    manner: Manner,
+) -> Result<Vec<Answer>, Failure> {
+    group
+        .iter()
+        .map(|ticket| match &ticket.request {
+            Request::Commit(change) => match apply::commit(connection, page, versions, change, manner) {
+                Ok(Applied::Settled(outcome)) => Ok(Answer::Commit(outcome)),
+                Ok(Applied::Torn) => Err(Failure::Torn),
+                Err(error) => Err(Failure::Apply(fault(&error))),
+            },
+            Request::Resolve(id) => Ok(Answer::Resolve(apply::resolve(page, *id))),
+        })
+        .collect()
 }
 
 fn hand_out(group: &[Arc<Ticket>], answers: Vec<Answer>) {
@@ -271,32 +362,57 @@ mod tests {
         let mut store = SqliteStore::create(folder.path().join("store.db")).expect("a new store");
         let known = |store: &SqliteStore| {
             let count = |connection: &Connection| {
-                connection.query_row("SELECT count(*) FROM changes", [], |row| row.get::<_, i64>(0))
+                connection
+                    .query_row("SELECT sum(length(ids)) / 17 FROM changes", [], |row| row.get::<_, i64>(0))
             };
             store.readers.with(&store.place, count).expect("a count")
         };
-        for number in 0..100 {
-            assert_eq!(store.commit(&change(number)), Ok(Outcome::Committed));
-        }
-        assert_eq!(known(&store), 100);
         store.writer.remembered = 10;
-        assert_eq!(store.commit(&change(100)), Ok(Outcome::Committed));
-        assert_eq!(known(&store), 97, "one more, and four less");
-        for number in 101..200 {
+        for number in 0..265 {
             assert_eq!(store.commit(&change(number)), Ok(Outcome::Committed));
         }
-        assert_eq!(known(&store), 11, "the newest, and those with at most ten later ones");
-        for number in 189..200 {
-            assert_eq!(
-                store.commit(&change(number)),
-                Ok(Outcome::Committed),
-                "change {number} is remembered"
-            );
+        assert_eq!(known(&store), 265, "too few to be worth it");
+        assert_eq!(store.commit(&change(265)), Ok(Outcome::Committed));
+        assert_eq!(known(&store), 266, "what is settled now is never forgotten with the same step");
+        assert_eq!(store.commit(&change(266)), Ok(Outcome::Committed));
+        assert_eq!(known(&store), 11, "256 less, and one more");
+        let other = SqliteStore::open(folder.path().join("store.db")).expect("the same store");
+        for store in [&store, &other] {
+            for number in 256..267 {
+                let remembered = store.commit(&change(number));
+                assert_eq!(remembered, Ok(Outcome::Committed), "change {number} is remembered");
+            }
+            let forgotten = store.commit(&change(255));
+            assert!(matches!(forgotten, Ok(Outcome::Conflict(_))), "it is not, and its row is there");
         }
-        assert!(
-            matches!(store.commit(&change(188)), Ok(Outcome::Conflict(_))),
-            "it is not, and its row is there"
-        );
+        // What one handle settles, another knows.
+        assert_eq!(other.resolve(ChangeId([7; 16])), Ok(Resolution::Aborted));
+        assert_eq!(store.resolve(ChangeId([7; 16])), Ok(Resolution::Aborted));
+        assert_eq!(store.writer.desk().ledger.find(ChangeId([7; 16])), Some(Resolution::Aborted));
+    }
+
+    #[test]
+    fn a_change_that_holds_in_part_leaves_nothing_and_does_not_fail_its_neighbours() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::create(folder.path().join("store.db")).expect("a new store");
+        let row = |number: u64| RowKey::new(Table(900), number.to_be_bytes());
+        for number in [1, 2] {
+            assert_eq!(store.commit(&change(number)), Ok(Outcome::Committed));
+        }
+        let mut torn = Change::new(ChangeId([9; 16]));
+        torn.update(row(1), 1, b"new".to_vec()).expect("a small change");
+        torn.insert(row(3), Vec::new()).expect("a small change");
+        torn.insert(row(2), Vec::new()).expect("a small change");
+        let tickets = [change(4), torn, change(5)].map(|change| Ticket::new(Request::Commit(change)));
+        store.writer.work(&store.place, &tickets);
+        let answers = tickets.map(|ticket| match ticket.answer.get() {
+            Some(Ok(Answer::Commit(outcome))) => outcome.clone(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(answers, [Outcome::Committed, Outcome::Conflict(row(2)), Outcome::Committed]);
+        assert_eq!(store.get(&row(1)).expect("a read").map(|row| row.version), Some(1));
+        assert_eq!(store.get(&row(3)), Ok(None));
+        assert!([4, 5].map(row).iter().all(|row| store.get(row).is_ok_and(|row| row.is_some())));
     }
 
     #[test]
@@ -305,9 +421,8 @@ mod tests {
         let store = SqliteStore::create(folder.path().join("store.db")).expect("a new store");
         let mut large = Change::new(ChangeId([9; 16]));
         large.insert(RowKey::new(Table(900), *b"large"), vec![0; Change::MAX_VALUE]).expect("just fits");
-        let tickets = [change(1), large, change(2)]
-            .map(|change| Arc::new(Ticket { request: Request::Commit(change), answer: OnceLock::new() }));
-        let bounded = store.writer.connection().as_ref().expect("a connection").pragma_update_and_check(
+        let tickets = [change(1), large, change(2)].map(|change| Ticket::new(Request::Commit(change)));
+        let bounded = store.writer.desk().connection.as_ref().expect("a connection").pragma_update_and_check(
             None,
             "max_page_count",
             20,
@@ -327,12 +442,16 @@ mod tests {
     fn a_caller_that_panics_leaves_nobody_waiting_and_the_store_usable() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = SqliteStore::create(folder.path().join("store.db")).expect("a new store");
-        let ticket = Arc::new(Ticket { request: Request::Commit(change(1)), answer: OnceLock::new() });
+        let ticket = Ticket::new(Request::Commit(change(1)));
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             store.writer.queue().somebody_works = true;
             let _turn = Turn { writer: &store.writer, group: vec![Arc::clone(&ticket)] };
-            let slot = store.writer.connection();
-            slot.as_ref().expect("a connection").execute_batch("BEGIN IMMEDIATE").expect("a transaction");
+            let desk = store.writer.desk();
+            desk.connection
+                .as_ref()
+                .expect("a connection")
+                .execute_batch("BEGIN IMMEDIATE")
+                .expect("a transaction");
             panic!("in the middle of it");
         }));
         assert!(panicked.is_err());
@@ -353,13 +472,13 @@ mod tests {
         store.place.pretend_to_be_forked();
         // As if a thread that did not survive the fork held every lock.
         let queue = store.writer.queue();
-        let connection = store.writer.connection();
+        let desk = store.writer.desk();
         assert_eq!(store.commit(&change(2)), Err(StoreFault::Unavailable));
         assert_eq!(store.resolve(ChangeId([0; 16])), Err(StoreFault::Unavailable));
         assert_eq!(store.get(&row), Err(StoreFault::Unavailable));
         assert_eq!(store.check(), Err(StoreFault::Unavailable));
         assert_eq!(store.backup_to(folder.path().join("copy.db")), Err(StoreFault::Unavailable));
-        drop((queue, connection));
+        drop((queue, desk));
         drop(store);
         assert_eq!(parent.commit(&change(3)), Ok(Outcome::Committed));
         assert!(parent.get(&row).is_ok_and(|row| row.is_some()));

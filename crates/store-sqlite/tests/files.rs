@@ -249,7 +249,7 @@ fn a_copy_is_a_store_and_holds_what_was_committed() {
     let copy = beside(&path, ".copy");
     store.backup_to(&copy).expect("a copy");
     assert_eq!(insert(&store, b"later", b""), Ok(Outcome::Committed));
-    assert_eq!(store.backup_to(&copy), Err(StoreFault::Denied), "a copy never replaces anything");
+    assert_eq!(store.backup_to(&copy), Err(StoreFault::Exists), "a copy never replaces anything");
     assert!(!beside(&copy, ".part").exists());
     let copied = SqliteStore::open(&copy).expect("the copy");
     assert_eq!(copied.check(), Ok(Vec::new()));
@@ -316,4 +316,24 @@ impl OutputLater for Command {
         use std::process::Stdio;
         self.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a child")
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn locks_that_other_code_in_the_process_takes_away_are_missed_before_a_commit() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::create(&path).expect("a new store");
+    // A second handle of this crate shares its copy of SQLite, and takes nothing away.
+    drop(SqliteStore::open(&path).expect("the same store"));
+    assert_eq!(store.check(), Ok(Vec::new()));
+    assert_eq!(insert(&store, b"before", b""), Ok(Outcome::Committed));
+    // What another copy of SQLite does when it ends: POSIX drops every lock of the process on the file.
+    drop(fs::File::open(&path).expect("the file"));
+    assert_eq!(store.check().map(|findings| findings.len()), Ok(1));
+    // Looked for once a second.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    assert_eq!(insert(&store, b"after", b""), Err(StoreFault::Unlocked));
+    drop(store);
+    let store = SqliteStore::open(&path).expect("the store");
+    assert_eq!(insert(&store, b"after", b""), Ok(Outcome::Committed));
 }

@@ -3,13 +3,19 @@
 use std::ffi::OsStr;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
-use zamok_cabinet::{Begun, Cabinet, Enrolment, Error, Password, Policy, RequestId, Session};
+use zamok_cabinet::watch::Watch;
+use zamok_cabinet::{Begun, Cabinet, Enrolment, Error, Password, Policy, Replayed, RequestId, Session};
 use zamok_core::Error as CoreError;
+use zamok_core::UnixTime;
 use zamok_core::store::Store;
-use zamok_host::{Options, Passphrase, Vault};
-use zamok_journal::{Journal, Report};
-use zamok_protocols::jwt::AccessTokens;
+use zamok_core::vault::finding::{self, Reindexing};
+use zamok_core::vault::{DataKeyId, Transaction, rotation};
+use zamok_host::backup::Surviving;
+use zamok_host::{Cadence, Cosigners, Credential, Keeper, Options, Vault};
+use zamok_journal::{Entries, Journal, Report, SignedCheckpoint};
+use zamok_protocols::token::AccessTokens;
 
 use crate::url::StoreUrl;
 
@@ -19,7 +25,7 @@ use crate::url::StoreUrl;
 pub struct Settings {
     /// The name of the service, as authenticator apps and tokens show it.
     pub issuer: String,
-    /// The numbers to go by. Kept in the vault by the name of their profile. Default: [`Policy::strict`].
+    /// The numbers to go by. Kept in the vault. Default: [`Policy::strict`].
     pub policy: Policy,
     /// Clock, memory, and what unlocking costs.
     pub options: Options,
@@ -60,29 +66,30 @@ impl Zamok {
     /// A creation that was interrupted after the vault was made is finished, given the same passphrase.
     ///
     /// # Errors
-    /// [`CoreError::VaultExists`]; [`Error::IssuerUnusable`]; the vault's and the store's.
-    pub fn create(
+    /// [`CoreError::VaultExists`]; [`Error::IssuerUnusable`]; [`Error::PolicyUnsound`]; the vault's and the store's.
+    pub fn create<'a>(
         url: impl AsRef<OsStr>,
-        passphrase: &Passphrase,
+        secret: impl Into<Credential<'a>>,
         settings: Settings,
     ) -> Result<Self, Error> {
-        Self::create_in(StoreUrl::parse(url)?.create()?, passphrase, settings)
+        Self::create_in(StoreUrl::parse(url)?.create()?, secret, settings)
     }
 
     /// As [`Zamok::create`], in a store that the caller made.
     ///
     /// # Errors
     /// As [`Zamok::create`].
-    pub fn create_in(
+    pub fn create_in<'a>(
         store: Arc<dyn Store>,
-        passphrase: &Passphrase,
+        secret: impl Into<Credential<'a>>,
         settings: Settings,
     ) -> Result<Self, Error> {
         let Settings { issuer, policy, options } = settings;
-        let vault = match Vault::create(store.clone(), passphrase, options.clone()) {
+        let secret = secret.into();
+        let vault = match Vault::create(store.clone(), secret, options.clone()) {
             // Either there is all of it, or an earlier attempt ended before the cabinet was made.
             Err(CoreError::VaultExists) => {
-                Vault::unlock(store, passphrase, options).map_err(|error| match error {
+                Vault::unlock(store, secret, options).map_err(|error| match error {
                     CoreError::Store(_) => error,
                     // It is not for whoever wants a new vault to learn how this one opens.
                     _ => CoreError::VaultExists,
@@ -98,23 +105,33 @@ impl Zamok {
     /// # Errors
     /// [`CoreError::Rejected`] for a wrong passphrase; [`CoreError::UnlockNotBefore`] while failures delay further
     /// attempts; [`CoreError::NoVault`]; otherwise as [`Vault::unlock`]; the store's.
-    pub fn open(url: impl AsRef<OsStr>, passphrase: &Passphrase) -> Result<Self, Error> {
-        Self::open_in(StoreUrl::parse(url)?.open()?, passphrase, Options::default())
+    pub fn open<'a>(url: impl AsRef<OsStr>, secret: impl Into<Credential<'a>>) -> Result<Self, Error> {
+        Self::open_in(StoreUrl::parse(url)?.open()?, secret, Options::default())
     }
 
     /// As [`Zamok::open`], in a store that the caller opened, with other options.
     ///
     /// # Errors
     /// As [`Zamok::open`].
-    pub fn open_in(store: Arc<dyn Store>, passphrase: &Passphrase, options: Options) -> Result<Self, Error> {
-        let vault = Vault::unlock(store, passphrase, options)?;
+    pub fn open_in<'a>(
+        store: Arc<dyn Store>,
+        secret: impl Into<Credential<'a>>,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let vault = Vault::unlock(store, secret, options)?;
         Cabinet::open(Arc::new(vault)).map(|cabinet| Self { cabinet })
     }
 
-    /// The same under other numbers, for as long as it is open: the vault keeps only the name of the profile.
+    /// The same under other numbers, for as long as it is open, as [`Cabinet::with_policy`].
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
         Self { cabinet: self.cabinet.with_policy(policy) }
+    }
+
+    /// The same, which asks this watch, as [`Cabinet::with_watch`].
+    #[must_use]
+    pub fn with_watch(self, watch: Arc<dyn Watch>) -> Self {
+        Self { cabinet: self.cabinet.with_watch(watch) }
     }
 
     /// The accounts, factors, challenges and sessions.
@@ -143,12 +160,55 @@ impl Zamok {
         Ok(self.vault().read(|store, keyring| read(&Journal::new(store, keyring)))?)
     }
 
+    /// Writes the journal's log under a checkpoint as files (C2SP tlog-tiles), as [`Journal::write_files`] does.
+    ///
+    /// # Errors
+    /// As [`Journal::write_files`].
+    pub fn journal_files<E: From<CoreError>>(
+        &self,
+        signed: &SignedCheckpoint,
+        entries: Entries,
+        from: u64,
+        put: impl FnMut(&str, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let written = self
+            .vault()
+            .read(|store, keyring| Ok(Journal::new(store, keyring).write_files(signed, entries, from, put)));
+        written.unwrap_or_else(|error| Err(error.into()))
+    }
+
+    /// Keeps the journal from now on, in a thread: integrates, signs and asks `cosigners` as often as policy says
+    /// ([`JournalPolicy`](zamok_cabinet::JournalPolicy)). Any number of processes may; it ends when it is dropped.
+    ///
+    /// # Errors
+    /// The operating system's, when it has no more threads.
+    pub fn keep_journal(&self, cosigners: Option<Arc<dyn Cosigners>>) -> std::io::Result<Keeper> {
+        let policy = &self.policy().journal;
+        let seconds = Duration::from_secs;
+        let cadence = Cadence {
+            integrate: seconds(policy.integrate),
+            checkpoint: seconds(policy.checkpoint),
+            witness: seconds(policy.witness),
+        };
+        Keeper::start(self.vault().clone(), cadence, cosigners)
+    }
+
     /// Recomputes the whole journal and names what does not fit.
     ///
     /// # Errors
     /// [`CoreError::Locked`]; a store's fault. What is wrong with the data is in the report.
     pub fn audit(&self) -> Result<Report, Error> {
         Ok(self.vault().read(zamok_journal::audit)?)
+    }
+
+    /// Recomputes the whole journal, looks at every row of the vault and of the cabinet, compares rows with the journal
+    /// and names what does not fit. [`Cabinet::audit_indexes`] compares the cabinet's rows with each other.
+    ///
+    /// # Errors
+    /// As [`Zamok::audit`].
+    pub fn audit_rows(&self) -> Result<Report, Error> {
+        self.vault().refresh()?;
+        Ok(self.vault().read(zamok_journal::audit_rows)?)
     }
 
     /// A right to enrol the account's first generator.
@@ -190,4 +250,81 @@ impl Deref for Zamok {
     fn deref(&self) -> &Cabinet {
         &self.cabinet
     }
+}
+
+/// What [`Replay::above`](zamok_host::backup::Replay) is for a vault with a cabinet: does again what a surviving journal says
+/// was done to accounts after the backup, erasures first. A vault without a cabinet has nothing of this.
+///
+/// # Errors
+/// [`CoreError::Refused`] when a row was altered; the vault's and the store's.
+pub fn replay_accounts(vault: &Arc<Vault>, surviving: &Surviving) -> Result<Replayed, Error> {
+    match Cabinet::open(vault.clone()) {
+        Ok(cabinet) => cabinet.replay(surviving),
+        Err(Error::Core(CoreError::NoVault)) => Ok(Replayed::default()),
+        Err(error) => Err(error),
+    }
+}
+
+/// A step of moving an index to the newest index key.
+pub type ReindexStep = fn(&mut Transaction<'_>, &Reindexing, usize) -> Result<Reindexing, CoreError>;
+
+/// What a re-indexing came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reindexed {
+    /// Records that were looked at, in all passes.
+    pub seen: u64,
+    /// Rows that were entered anew, or taken away.
+    pub moved: u64,
+    /// Rows that cannot be moved: while there are any, older index keys stay.
+    pub left: u64,
+    /// Index keys that came to their end.
+    pub retired: Vec<DataKeyId>,
+    /// Older index keys that stay, and before when they must: some process may not know of the newest yet.
+    pub kept: Vec<(DataKeyId, UnixTime)>,
+}
+
+/// Moves every index, of the vault's keys, of the cabinet, and of `more`, to the newest index key, and ends the older one when
+/// nothing stands under it any more. For officers.
+///
+/// It goes in small commits, beside everything else: whoever looks something up tries both keys, and whoever enters something
+/// expects both to be free. Ended at any point, it is simply begun again; older keys end
+/// [`SETTLED_AFTER`](zamok_core::vault::rotation::SETTLED_AFTER) seconds after the newest was made at the earliest.
+///
+/// # Errors
+/// [`CoreError::Role`]; [`CoreError::Refused`] for a row that was altered; as [`Vault::transact`].
+pub fn reindex(
+    vault: &Vault,
+    more: &[ReindexStep],
+    progress: &mut dyn FnMut(&Reindexing),
+) -> Result<Reindexed, CoreError> {
+    let steps: Vec<ReindexStep> =
+        [finding::reindex as ReindexStep, Cabinet::reindex].into_iter().chain(more.iter().copied()).collect();
+    let mut done = Reindexed::default();
+    let mut pass = |done: &mut Reindexed| {
+        let (mut moved, mut left) = (0, 0);
+        for step in &steps {
+            let at = vault.step_through(step, progress)?;
+            done.seen += at.seen;
+            moved += at.moved;
+            left += at.left;
+        }
+        done.moved += moved;
+        done.left = left;
+        Ok::<_, CoreError>(moved)
+    };
+    pass(&mut done)?;
+    let is_alone = vault.read(|_, keyring| Ok(keyring.entered_epochs(vault.now()) == 1))?;
+    // A second look finds nothing, or what somebody entered during the first; under one key alone nobody does.
+    if is_alone && pass(&mut done)? > 0 {
+        pass(&mut done)?;
+    }
+    let keys = vault.transact(rotation::index_keys)?;
+    if is_alone && done.left == 0 {
+        let ended = vault.retire_index_keys()?;
+        (done.retired, done.kept) = (ended.retired, ended.kept);
+    } else if let [older @ .., (_, since)] = keys.as_slice() {
+        let settled = since.plus(rotation::SETTLED_AFTER);
+        done.kept = older.iter().map(|(id, _)| (*id, settled)).collect();
+    }
+    Ok(done)
 }

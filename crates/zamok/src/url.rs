@@ -1,4 +1,4 @@
-//! Where a store lies, as a URL: `sqlite:PATH` or `memory:`.
+//! Where a store lies, as a URL: `sqlite:PATH`, `postgres://…` or `memory:`.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use zamok_core::store::{MemoryStore, Store, StoreFault};
+#[cfg(feature = "postgres")]
+use zamok_store_postgres::{PostgresStore, PostgresUrl};
 
 /// The place of a store.
 ///
@@ -23,6 +25,9 @@ pub enum StoreUrl {
     /// `sqlite:PATH`: one SQLite file. The path is taken as it stands, without percent-encoding; relative paths count
     /// from the working folder; `sqlite:///PATH` is an absolute one.
     Sqlite(PathBuf),
+    /// `postgres://USER@HOST/DATABASE?…`: a schema of a PostgreSQL database.
+    #[cfg(feature = "postgres")]
+    Postgres(Box<PostgresUrl>),
     /// `memory:`: forgotten when the last handle is dropped.
     Memory,
 }
@@ -31,11 +36,16 @@ impl StoreUrl {
     /// Reads a URL; a path need not be UTF-8.
     ///
     /// # Errors
-    /// [`StoreFault::Url`] for anything else than the two forms above.
+    /// [`StoreFault::Url`] for anything else than the forms above, and for a kind of store that was left out of this build.
     pub fn parse(url: impl AsRef<OsStr>) -> Result<Self, StoreFault> {
         let url = url.as_ref().as_bytes();
         if url == b"memory:" {
             return Ok(Self::Memory);
+        }
+        #[cfg(feature = "postgres")]
+        if url.starts_with(b"postgres://") || url.starts_with(b"postgresql://") {
+            let url = std::str::from_utf8(url).map_err(|_| StoreFault::Url)?;
+            return Ok(Self::Postgres(Box::new(PostgresUrl::parse(url)?)));
         }
         let path = url.strip_prefix(b"sqlite:").ok_or(StoreFault::Url)?;
         // Two slashes introduce a host, and there is none.
@@ -59,6 +69,8 @@ impl StoreUrl {
             Self::Memory => Ok(Arc::new(MemoryStore::new())),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(path) => Ok(Arc::new(zamok_store_sqlite::SqliteStore::create(path)?)),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => Ok(Arc::new(PostgresStore::create(PostgresUrl::clone(url))?)),
             #[cfg(not(feature = "sqlite"))]
             Self::Sqlite(_) => Err(StoreFault::Url),
         }
@@ -74,6 +86,8 @@ impl StoreUrl {
             Self::Memory => Err(StoreFault::Missing),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(path) => Ok(Arc::new(zamok_store_sqlite::SqliteStore::open(path)?)),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => Ok(Arc::new(PostgresStore::open(PostgresUrl::clone(url))?)),
             #[cfg(not(feature = "sqlite"))]
             Self::Sqlite(_) => Err(StoreFault::Url),
         }
@@ -84,6 +98,9 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            // Without a password.
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => url.fmt(f),
             Self::Memory => f.write_str("memory:"),
         }
     }
@@ -117,6 +134,20 @@ mod tests {
         }
         let strange = OsStr::from_bytes(b"sqlite:\xff\xfe.db");
         assert_eq!(StoreUrl::parse(strange), Ok(StoreUrl::Sqlite(OsStr::from_bytes(b"\xff\xfe.db").into())));
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn a_url_of_postgresql_is_shown_without_its_password() {
+        let url = StoreUrl::parse("postgres://app:hunter2@db:6432/bank?schema=vault").expect("a URL");
+        assert_eq!(url.to_string(), "postgres://app@db:6432/bank?schema=vault");
+        assert!(!format!("{url:?}").contains("hunter2"));
+        for url in ["postgres://", "postgres://app@db/bank?sslmode=prefer", "postgres://app@db/bank?schema=A"]
+        {
+            assert_eq!(StoreUrl::parse(url), Err(StoreFault::Url), "{url:?}");
+        }
+        let strange = OsStr::from_bytes(b"postgres://app@db/bank\xff");
+        assert_eq!(StoreUrl::parse(strange), Err(StoreFault::Url));
     }
 
     #[test]

@@ -25,7 +25,7 @@ fn what_was_made_is_opened_under_its_name_and_profile() {
     assert!(matches!(Zamok::create(&url, &passphrase, settings), Err(Error::Core(CoreError::VaultExists))));
     drop(made);
     let opened = Zamok::open(&url, &passphrase).unwrap();
-    assert_eq!((opened.issuer(), opened.policy().profile), ("Bank", "seeds"));
+    assert_eq!((opened.issuer(), opened.policy().profile.name()), ("Bank", "seeds"));
     assert_eq!(opened.tokens("here").jwks().unwrap(), jwks);
     let wrong = Zamok::open(&url, &Passphrase::from("another one"));
     assert!(matches!(wrong, Err(Error::Core(CoreError::Rejected))));
@@ -45,7 +45,7 @@ fn a_creation_that_ended_after_the_vault_is_finished_with_the_same_passphrase_al
 }
 
 #[test]
-fn changed_numbers_hold_while_it_is_open_and_are_given_again() {
+fn changed_numbers_are_kept_and_others_hold_while_it_is_open() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let passphrase = Passphrase::from("six random words or more");
     let mut policy = zamok::Policy::strict();
@@ -53,11 +53,19 @@ fn changed_numbers_hold_while_it_is_open_and_are_given_again() {
     let made = Zamok::create_in(store.clone(), &passphrase, settings().with_policy(policy.clone())).unwrap();
     assert_eq!(made.policy().password.shortest, 20);
     drop(made);
+    let opened = Zamok::open_in(store.clone(), &passphrase, cheap()).unwrap();
+    assert_eq!(opened.policy(), &policy, "the vault keeps every number");
+    policy.password.shortest = 7;
+    assert_eq!(opened.keep_policy(&policy), Err(Error::PolicyUnsound));
+    policy.password.shortest = 30;
+    drop(opened.with_policy(policy.clone()));
+    policy.password.shortest = 18;
+    let opened = Zamok::open_in(store.clone(), &passphrase, cheap()).unwrap();
+    assert_eq!(opened.policy().password.shortest, 20, "what held while it was open is forgotten");
+    opened.keep_policy(&policy).unwrap();
     let opened = Zamok::open_in(store, &passphrase, cheap()).unwrap();
-    assert_eq!(opened.policy().password.shortest, 12, "the vault keeps the name of the profile alone");
-    let opened = opened.with_policy(policy);
     let short = opened.register("ivan", &Password::new("correct horse one"));
-    assert_eq!(short.unwrap_err(), Error::PasswordTooShort { found: 17, shortest: 20 });
+    assert_eq!(short.unwrap_err(), Error::PasswordTooShort { found: 17, shortest: 18 });
 }
 
 #[test]
@@ -79,4 +87,18 @@ fn the_short_ways_lead_where_the_long_ones_do() {
     assert_eq!(report.head, head);
     zamok.vault().lock();
     assert_eq!(zamok.request_id(), Err(Error::Core(CoreError::Locked)));
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn the_same_door_opens_a_vault_in_a_database() {
+    let server = zamok_servers::Cluster::start();
+    let (url, passphrase) = (server.url("postgres"), Passphrase::from("six random words or more"));
+    assert!(matches!(Zamok::open(&url, &passphrase), Err(Error::Core(CoreError::Store(_)))));
+    let made = Zamok::create(&url, &passphrase, settings()).unwrap();
+    made.register("ivan", &Password::new("correct horse battery staple")).unwrap();
+    drop(made);
+    let opened = Zamok::open(&url, &passphrase).unwrap();
+    assert!(opened.register("ivan", &Password::new("correct horse battery staple")).is_err());
+    assert!(opened.audit().unwrap().is_clean());
 }

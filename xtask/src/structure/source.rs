@@ -13,6 +13,8 @@ pub(crate) struct Mention<'a> {
     pub(crate) word: &'a str,
     pub(crate) line: usize,
     pub(crate) in_tests: bool,
+    /// It stands at the beginning of a path, or is imported.
+    pub(crate) is_path: bool,
 }
 
 impl Source {
@@ -44,7 +46,10 @@ impl Source {
                     if wanted(word) {
                         let line = self.code[..begin].matches('\n').count() + 1;
                         let in_tests = self.tests.iter().any(|range| range.contains(&begin));
-                        found.push(Mention { word, line, in_tests });
+                        let before = self.code[..begin].trim_end();
+                        let is_path = self.code[at..].starts_with("::")
+                            || ["use", "crate"].iter().any(|keyword| before.ends_with(keyword));
+                        found.push(Mention { word, line, in_tests, is_path });
                     }
                     start = None;
                 }

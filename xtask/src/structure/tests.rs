@@ -124,6 +124,14 @@ fn a_dev_dependency_that_the_table_does_not_allow_is_named() {
 }
 
 #[test]
+fn a_file_that_no_module_declares_is_named() {
+    let found = planted(|root| write(root, "crates/host/src/left.rs", "fn f() {}\n"));
+    assert!(found.starts_with("crates/host/src/left.rs: no module declares it"), "{found}");
+    let found = planted(|root| write(root, "crates/host/src/memory/left.rs", "fn f() {}\n"));
+    assert!(found.starts_with("crates/host/src/memory/left.rs: no module declares it"), "{found}");
+}
+
+#[test]
 fn nothing_imports_a_leaf() {
     let edge = "zamok-cli.path = \"../cli\"\n";
     let found = planted(|root| append(root, "crates/host/Cargo.toml", edge));
@@ -228,10 +236,13 @@ fn an_empty_room_and_an_empty_folder_are_named() {
 
 #[test]
 fn a_name_that_says_nothing_is_named() {
-    let found = planted(|root| write(root, "crates/core/src/utils.rs", "fn f() {}\n"));
+    let found = planted(|root| {
+        append(root, "crates/core/src/lib.rs", "mod utils;\n");
+        write(root, "crates/core/src/utils.rs", "fn f() {}\n");
+    });
     assert!(found.starts_with("crates/core/src/utils.rs: a name"), "{found}");
-    let found = planted(|root| write(root, "crates/core/src/types/key.rs", "fn f() {}\n"));
-    assert!(found.starts_with("crates/core/src/types/key.rs: a name"), "{found}");
+    let found = planted(|root| write(root, "crates/core/tests/types/key.rs", "fn f() {}\n"));
+    assert!(found.starts_with("crates/core/tests/types/key.rs: a name"), "{found}");
 }
 
 #[test]

@@ -11,19 +11,21 @@ use zamok_core::store::{
 };
 use zamok_core::vault::keys::KEYS;
 use zamok_core::vault::spend::STATES;
-use zamok_store_sqlite::SqliteStore;
 
+const FAILURES: Table = Table(34);
 const CHALLENGES: Table = Table(35);
+const FACTORS: Table = Table(36);
 const SESSIONS: Table = Table(37);
+const DOORS: Table = Table(47);
 
-/// A SQLite store whose commits go through `commit`.
+/// A store whose commits go through `commit`.
 pub(crate) struct Altered<F> {
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     commit: F,
 }
 
-impl<F: Fn(&Arc<SqliteStore>, &Change) -> Result<Outcome, StoreFault>> Altered<F> {
-    pub(crate) fn new(store: SqliteStore, commit: F) -> Self {
+impl<F: Fn(&Arc<dyn Store>, &Change) -> Result<Outcome, StoreFault>> Altered<F> {
+    pub(crate) fn new(store: impl Store + 'static, commit: F) -> Self {
         Self { store: Arc::new(store), commit }
     }
 }
@@ -31,10 +33,10 @@ impl<F: Fn(&Arc<SqliteStore>, &Change) -> Result<Outcome, StoreFault>> Altered<F
 /// Planted: the rows that spending a code rests on are set without being compared. Every change expects of them what
 /// is there by then, whatever its author had read.
 pub(crate) fn without_compare_and_set(
-    store: &Arc<SqliteStore>,
+    store: &Arc<dyn Store>,
     change: &Change,
 ) -> Result<Outcome, StoreFault> {
-    const CARELESS: [Table; 3] = [STATES, KEYS, CHALLENGES];
+    const CARELESS: [Table; 6] = [STATES, KEYS, CHALLENGES, FAILURES, FACTORS, DOORS];
     for _ in 0..1000 {
         let fresh = rebuilt(change, change.id(), |key, expect| {
             if !CARELESS.contains(&key.table) {
@@ -51,7 +53,7 @@ pub(crate) fn without_compare_and_set(
 }
 
 /// Planted: a login is answered before it is committed.
-pub(crate) fn hasty(store: &Arc<SqliteStore>, change: &Change) -> Result<Outcome, StoreFault> {
+pub(crate) fn hasty(store: &Arc<dyn Store>, change: &Change) -> Result<Outcome, StoreFault> {
     if !opens_a_session(change) {
         return store.commit(change);
     }
@@ -64,7 +66,7 @@ pub(crate) fn hasty(store: &Arc<SqliteStore>, change: &Change) -> Result<Outcome
 }
 
 /// Planted: a login is two commits. The session is opened first, the code is spent second.
-pub(crate) fn torn(store: &Arc<SqliteStore>, change: &Change) -> Result<Outcome, StoreFault> {
+pub(crate) fn torn(store: &Arc<dyn Store>, change: &Change) -> Result<Outcome, StoreFault> {
     if !opens_a_session(change) {
         return store.commit(change);
     }
@@ -110,7 +112,7 @@ fn rebuilt(
 
 impl<F> Store for Altered<F>
 where
-    F: Fn(&Arc<SqliteStore>, &Change) -> Result<Outcome, StoreFault> + Send + Sync,
+    F: Fn(&Arc<dyn Store>, &Change) -> Result<Outcome, StoreFault> + Send + Sync,
 {
     fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
         (self.commit)(&self.store, change)

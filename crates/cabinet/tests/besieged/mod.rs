@@ -76,7 +76,7 @@ pub(crate) fn login(task: &str, path: &Path) {
         let (commits, writes) = (Arc::clone(&commits), Arc::clone(&writes));
         move || format!("{} {}", commits.load(Ordering::SeqCst), writes.load(Ordering::SeqCst))
     };
-    let commit: fn(&Arc<SqliteStore>, &Change) -> Result<Outcome, StoreFault> = match task {
+    let commit: fn(&Arc<dyn Store>, &Change) -> Result<Outcome, StoreFault> = match task {
         "login" => |store, change| store.commit(change),
         "hasty login" => hasty,
         "torn login" => torn,
@@ -85,7 +85,7 @@ pub(crate) fn login(task: &str, path: &Path) {
     let store = Altered::new(SqliteStore::open(path).unwrap(), move |store, change| {
         let outcome = commit(store, change)?;
         commits.fetch_add(1, Ordering::SeqCst);
-        writes.fetch_add(change.writes().len() as u64, Ordering::SeqCst);
+        writes.fetch_add(change.writes().count() as u64, Ordering::SeqCst);
         Ok(outcome)
     });
     let clock = ManualClock::new(UnixTime(std::env::var(NOW).unwrap().parse().unwrap()));
@@ -205,7 +205,7 @@ impl Besieged {
     /// The version of the row that counts attempts to unlock: each adds one, each success adds another.
     fn attempts(&self) -> u64 {
         let store = SqliteStore::open(&self.path).expect("the file opens at once");
-        store.get(&RowKey::new(VAULT, *b"attempts/\0")).unwrap().expect("the slot's row").version
+        store.get(&RowKey::new(VAULT, *b"attempts/\x01")).unwrap().expect("the slot's row").version
     }
 
     /// What must hold after a kill, whenever it came.

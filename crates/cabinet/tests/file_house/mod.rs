@@ -15,6 +15,7 @@ use zamok_cabinet::{Cabinet, Policy};
 use zamok_core::UnixTime;
 use zamok_core::event::EventKind;
 use zamok_core::store::Store;
+use zamok_core::vault::attempts::UnlockPolicy;
 use zamok_host::{ManualClock, Options, Passphrase, Vault};
 use zamok_journal::{Recorded, Telling, audit};
 use zamok_store_sqlite::SqliteStore;
@@ -24,8 +25,10 @@ use crate::harness::{House, LIGHT, Phone, light_policy};
 /// Only the state of the key decides here: nothing is delayed or disabled, however often a spent code is shown.
 pub(crate) fn patient_policy() -> Policy {
     let mut policy = light_policy();
-    let throttle = &mut policy.generator.spend.throttle;
+    let throttle = &mut policy.generator.throttle;
     (throttle.free, throttle.disable_after, throttle.recent_limit) = (u32::MAX, u32::MAX, u32::MAX);
+    policy.session.most = 4000;
+    (policy.budget.device, policy.budget.strangers, policy.budget.everyone) = (u32::MAX, u32::MAX, u32::MAX);
     policy
 }
 
@@ -58,7 +61,9 @@ impl FileHouse {
 
 /// One more cabinet over the vault in this store.
 pub(crate) fn unlock(store: Arc<dyn Store>, clock: &ManualClock) -> Result<Cabinet, zamok_core::Error> {
-    let options = Options { clock: Arc::new(clock.clone()), cost: LIGHT, ..Options::default() };
+    // An attempt that was killed is over at once: the clock of these tests stands still.
+    let unlock = UnlockPolicy { free: 10, disable_after: None, attempt: 0, ..Options::default().unlock };
+    let options = Options { clock: Arc::new(clock.clone()), cost: LIGHT, unlock, ..Options::default() };
     let vault = Vault::unlock(store, &Passphrase::from("open sesame, please"), options)?;
     Ok(Cabinet::open(Arc::new(vault)).expect("the vault has a cabinet").with_policy(patient_policy()))
 }

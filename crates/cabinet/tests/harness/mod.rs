@@ -3,12 +3,16 @@
 
 use std::sync::Arc;
 
-use zamok_cabinet::{Begun, Cabinet, Challenge, Enrolment, Error, Password, Policy, RequestId, Session};
+use zamok_cabinet::{
+    Begun, Cabinet, Challenge, Enrolment, Error, MessageKind, Password, Policy, RequestId, Session, Settled,
+};
 use zamok_core::UnixTime;
+use zamok_core::event::{Detail, EventKind};
 use zamok_core::otp::{OtpKind, OtpUri, Totp, TotpParameters};
 use zamok_core::store::{MemoryStore, Store};
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_host::{ManualClock, Options, Passphrase, Vault};
+use zamok_journal::{Journal, Telling};
 
 pub(crate) const LIGHT: Argon2Cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
 pub(crate) const NOON: UnixTime = UnixTime(1_800_000_000);
@@ -17,6 +21,9 @@ pub(crate) const NOON: UnixTime = UnixTime(1_800_000_000);
 pub(crate) fn light_policy() -> Policy {
     let mut policy = Policy::strict();
     policy.password.cost = LIGHT;
+    policy.recovery.cost = LIGHT;
+    // Tests log in more often than people.
+    policy.challenge.per_hour = 10_000;
     policy
 }
 
@@ -71,6 +78,45 @@ impl House {
 
     pub(crate) fn challenge(&self, login: &str) -> Challenge {
         challenge(&self.cabinet, login).unwrap()
+    }
+
+    /// The details of all events of one kind, oldest first.
+    pub(crate) fn events(&self, kind: EventKind) -> Vec<Detail> {
+        self.cabinet.vault().integrate().unwrap();
+        let read = self.cabinet.vault().read(|store, keyring| {
+            let journal = Journal::new(store, keyring);
+            let size = journal.head()?.map_or(0, |head| head.size);
+            (0..size)
+                .step_by(100)
+                .map(|from| journal.range(from..(from + 100).min(size)))
+                .collect::<Result<Vec<_>, _>>()
+        });
+        let of_kind = read.unwrap().into_iter().flatten().filter(|entry| entry.leaf.kind == kind);
+        of_kind
+            .map(|entry| match entry.detail {
+                Telling::Told(detail) => detail,
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    /// The codes of one kind that have arrived and were not read before, oldest first; everything else is read as well.
+    pub(crate) fn arrived(&self, kind: MessageKind) -> Vec<String> {
+        let messages = self.cabinet.outbox(100).unwrap();
+        let of_kind = messages.iter().filter(|message| message.kind == kind);
+        let codes = of_kind.filter_map(|message| message.field("code").map(str::to_owned)).collect();
+        messages.iter().for_each(|message| self.cabinet.settle(message, Settled::HandedOver).unwrap());
+        codes
+    }
+
+    /// Registers, and enrols a phone that codes are sent to; another one may be sent at once.
+    pub(crate) fn texter(&self, login: &str, phone: &str) {
+        self.cabinet.register(login, &password()).unwrap();
+        let enrolment = self.enrolment(login);
+        self.cabinet.offer_channel(&enrolment, phone).unwrap();
+        let code = self.arrived(MessageKind::EnrolmentCode).remove(0);
+        self.cabinet.confirm_factor(&enrolment, &code).unwrap();
+        self.clock.advance(60);
     }
 
     pub(crate) fn login(&self, login: &str, phone: &Phone) -> Result<Session, Error> {

@@ -8,16 +8,17 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
+use zamok::postgres::{PostgresStore, PostgresUrl};
 use zamok::sqlite::SqliteStore;
 use zamok::store::{Store, StoreFault};
 use zamok::{Clock, LockedMemory, StoreUrl, SystemClock, UnixTime, Zamok, kernels};
 
 use crate::arguments::Shared;
+use crate::credentials::Held;
 use crate::failure::{Exit, Failure};
 use crate::moment;
 use crate::opening;
 use crate::output::Output;
-use crate::secrets::{self, Asked};
 
 /// Check the store, the journal, the clock and the memory; exits with 1 when something is wrong.
 #[derive(Args, Debug)]
@@ -55,21 +56,40 @@ impl Findings {
 
 impl Doctor {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
-        let StoreUrl::Sqlite(path) = opening::place(shared)? else { return Err(StoreFault::Url.into()) };
         let mut findings = Findings::default();
-        // Before the store is opened: closing one of its files would drop the locks of this process, and opening it
-        // tightens the modes of its files.
-        look_at_files(&path, &mut findings);
-        let store = Arc::new(SqliteStore::open(&path)?);
-        look_at_store(&store, &mut findings)?;
+        let store: Arc<dyn Store> = match opening::place(shared)? {
+            StoreUrl::Sqlite(path) => {
+                // Before the store is opened: closing one of its files would drop the locks of this process, and
+                // opening it tightens the modes of its files.
+                look_at_files(&path, &mut findings);
+                let store = SqliteStore::open(&path)?;
+                look_at_store(&store, &mut findings)?;
+                Arc::new(store)
+            }
+            StoreUrl::Postgres(url) => {
+                // Opening refuses a server that is careless or a standby, and a schema in which anything was altered.
+                let store = PostgresStore::open(PostgresUrl::clone(&url))?;
+                findings.note("durability", Grade::Fine, "the server flushes every commit");
+                findings.note("store structure", Grade::Fine, "the schema is as it was made");
+                let text = if url.is_private() {
+                    "a local socket, or TLS with a verified server"
+                } else {
+                    "in the clear: whoever stands in between reads and alters what is sent"
+                };
+                findings.check("connection", url.is_private(), Grade::Weak, text);
+                Arc::new(store)
+            }
+            _ => return Err(StoreFault::Url.into()),
+        };
         let memory = Arc::new(LockedMemory::new());
-        let passphrase = secrets::passphrase(shared, Asked::Once, output)?;
-        let zamok =
-            Zamok::open_in(store, &passphrase, opening::observed(&memory)).map_err(Failure::of_opening)?;
+        let held = Held::read(shared, output)?;
+        let zamok = Zamok::open_in(store, held.credential(), opening::observed(&memory, shared)?)
+            .map_err(|error| Failure::of_opening(error, held.wrong()))?;
         look_at_memory(&memory, &mut findings);
         for choice in kernels::describe() {
             findings.note("codes", Grade::Fine, choice.to_string());
         }
+        look_at_anchor(&zamok, &mut findings)?;
         let looked = look_at_journal(&zamok, &mut findings);
         opening::integrate(&zamok, output);
         looked?;
@@ -132,6 +152,19 @@ fn no_core_dumps() -> bool {
     limited
 }
 
+/// Profile `strict` asks for an anchor (`docs/decisions/0061-anchors.md`).
+fn look_at_anchor(zamok: &Zamok, findings: &mut Findings) -> Result<(), Failure> {
+    let (asked, required) = zamok.vault().anchoring()?;
+    let text = match (asked, required) {
+        (true, true) => "asked, as always: the store is not behind what it remembers",
+        (true, false) => "asked this time; `zamok journal anchor` has it asked always",
+        (false, _) => "none: a store that was put back as a whole is not noticed (--anchor FILE)",
+    };
+    let wanted = zamok.policy().profile == zamok::policy::Profile::Strict;
+    findings.check("anchor", asked || !wanted, Grade::Weak, text);
+    Ok(())
+}
+
 fn look_at_journal(zamok: &Zamok, findings: &mut Findings) -> Result<(), Failure> {
     let report = zamok.audit()?;
     for finding in report.findings.iter().take(20) {
@@ -149,6 +182,13 @@ fn look_at_journal(zamok: &Zamok, findings: &mut Findings) -> Result<(), Failure
     if report.unlisted > 0 {
         let text = format!("{} entries are missing in the lists of their owners", report.unlisted);
         findings.note("journal lists", Grade::Wrong, text);
+    }
+    let indexes = zamok.audit_indexes(20)?;
+    for finding in &indexes {
+        findings.note("indexes", Grade::Wrong, finding.to_string());
+    }
+    if indexes.is_empty() {
+        findings.note("indexes", Grade::Fine, "every record is found, and nothing else is");
     }
     let head = report.head.as_ref().map_or(UnixTime(0), |head| head.time);
     let waiting = match report.head {

@@ -1,14 +1,18 @@
 //! `zamok init`: a store, a vault in it, a cabinet over it.
 
-use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+use clap::Args;
 use serde_json::json;
-use zamok::{Argon2Cost, Options, Policy, Settings};
+use zamok::policy::Profile;
+use zamok::{Argon2Cost, Freshness, Options, Settings};
 
 use crate::arguments::Shared;
+use crate::commands::policy;
+use crate::credentials::Held;
 use crate::failure::{Exit, Failure};
 use crate::opening;
 use crate::output::Output;
-use crate::secrets::{self, Asked};
 
 /// Make a store and a vault in it.
 #[derive(Args, Debug)]
@@ -16,9 +20,10 @@ pub(crate) struct Init {
     /// The name of the service, as authenticator apps and tokens show it.
     #[arg(long, value_name = "NAME", default_value = "Zamok")]
     issuer: String,
-    /// The profile of policy: passwords, lifetimes, windows, attempts.
-    #[arg(long, value_enum, default_value_t = Profile::Strict)]
-    profile: Profile,
+    /// The policy (passwords, lifetimes, windows, attempts): `strict`, `seeds`, `nist-aal2`, or a file as `zamok policy show`
+    /// prints it.
+    #[arg(long, value_name = "PROFILE|FILE", default_value = "strict", alias = "profile")]
+    policy: PathBuf,
     /// Memory that each guess at the passphrase costs, in MiB [default: 256]. Less than 64 is for machines that have
     /// no more, and for tests.
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=2048))]
@@ -28,22 +33,10 @@ pub(crate) struct Init {
     argon2_passes: Option<u32>,
 }
 
-/// A profile of policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Profile {
-    /// NIST SP 800-63B-4 and OWASP ASVS 5, stricter where the design decided so.
-    Strict,
-    /// Passwords of all classes of characters, challenges of one minute.
-    Seeds,
-}
-
 impl Init {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         let place = opening::place(shared)?;
-        let policy = match self.profile {
-            Profile::Strict => Policy::strict(),
-            Profile::Seeds => Policy::seeds(),
-        };
+        let policy = policy::named(&self.policy)?;
         let mut options = Options::default();
         let default = options.cost;
         options.cost = Argon2Cost {
@@ -54,22 +47,42 @@ impl Init {
         let cost = options.cost;
         let profile = policy.profile;
         // First the secret, so that nothing is left behind when there is none.
-        let passphrase = secrets::passphrase(shared, Asked::Twice, output)?;
+        let held = Held::read_for_new(shared, output)?;
+        let anchor = opening::new_anchor(shared)?;
+        if let Some(anchor) = &anchor {
+            options.freshness = Freshness::Anchored(anchor.clone());
+        }
         let settings = Settings::new(self.issuer.as_str()).with_policy(policy).with_options(options);
-        let zamok = opening::create(&place, &passphrase, settings)?;
+        let zamok = opening::create(&place, &held, settings)?;
+        if anchor.is_some() {
+            zamok.vault().require_anchor()?;
+        }
         opening::integrate(&zamok, output);
         let memory = cost.memory_kib >> 10;
         output.line(format!("{place} holds a vault now, for the service “{}”.", self.issuer))?;
-        output.line(format!(
-            "Each guess at its passphrase costs Argon2id with {memory} MiB, passes: {}.",
-            cost.passes
-        ))?;
+        if matches!(held, Held::Passphrase(_)) {
+            output.line(format!(
+                "Each guess at its passphrase costs Argon2id with {memory} MiB, passes: {}.",
+                cost.passes
+            ))?;
+        }
+        match &shared.opening.anchor {
+            Some(file) => {
+                output.remark(format!("it opens only with its anchor: --anchor {}", file.display()))
+            }
+            None if profile == Profile::Strict => output.remark(
+                "no anchor: if the store is put back to an older copy as a whole, nothing will notice; \
+                 `zamok journal anchor FILE`, on another disk, begins one",
+            ),
+            None => {}
+        }
         output.remark("next: zamok register LOGIN");
         output.object(&json!({
             "store": place.to_string(),
             "origin": zamok.vault().origin(),
             "issuer": self.issuer,
-            "profile": profile,
+            "profile": profile.name(),
+            "anchored": anchor.is_some(),
             "argon2": {"memory_mib": memory, "passes": cost.passes},
         }))?;
         Ok(Exit::Done)

@@ -1,21 +1,54 @@
-//! `zamok journal`: what the journal says of the owner's account, and proofs for the owner to keep.
+//! `zamok journal`: what the journal says, proofs to keep, the log for others to check.
 
-use std::path::PathBuf;
+mod anchor;
+mod checkpoint;
+mod export;
+mod run;
+mod tail;
+mod verify;
 
-use clap::Args;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
 use serde_json::json;
+use zamok::journal::{Receipt, TrustPolicy, VerifierKey};
+use zamok::store::EntryId;
 use zamok::{Session, Zamok};
 
 use crate::arguments::{Shared, TokenSource};
 use crate::events::{self, Eyes};
 use crate::failure::{Exit, Failure};
-use crate::files::{Prepared, Readable};
-use crate::opening;
+use crate::files::{self, Prepared, Readable};
+use crate::opening::{self, Reader};
 use crate::output::Output;
+
+/// Read the journal, prove and verify what it says.
+#[derive(Args, Debug)]
+pub(crate) struct Journal {
+    /// Open with an auditor's slot, for `verify`, `export` and `tail`: the log is read as it is, and nothing is written but
+    /// the opening itself.
+    #[arg(long, global = true)]
+    as_auditor: bool,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Show(Show),
+    Prove(Prove),
+    Checkpoint(checkpoint::Checkpoint),
+    Verify(verify::Verify),
+    Export(export::Export),
+    Tail(tail::Tail),
+    Run(run::Run),
+    Anchor(anchor::Anchor),
+}
 
 /// Show what the journal says of the account behind an access token, newest first.
 #[derive(Args, Debug)]
-pub(crate) struct Journal {
+struct Show {
     #[command(flatten)]
     token: TokenSource,
     /// How many entries to show; a page is longer where many fall into its last second.
@@ -24,28 +57,112 @@ pub(crate) struct Journal {
     /// Go on where an earlier page ended.
     #[arg(long, value_name = "TEXT")]
     after: Option<String>,
-    /// Prove that this entry, named by its number, is in the journal's Merkle tree.
-    #[arg(long, value_name = "ENTRY", value_parser = entry, conflicts_with = "after")]
-    prove: Option<u64>,
+}
+
+/// Prove that an entry of the account behind an access token is in the journal: a file to keep, which
+/// `zamok check-proof` checks without a vault.
+#[derive(Args, Debug)]
+struct Prove {
+    #[command(flatten)]
+    token: TokenSource,
+    /// The number of the entry, as `zamok journal show` names it.
+    #[arg(value_name = "ENTRY", value_parser = entry)]
+    entry: Place,
     /// Write the proof to FILE instead of printing it.
-    #[arg(long, value_name = "FILE", requires = "prove")]
+    #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
-/// The number of an entry, with or without its `#`.
-fn entry(text: &str) -> Result<u64, String> {
-    text.strip_prefix('#').unwrap_or(text).parse().map_err(|_| "an entry is named by its number".into())
+/// Whom to trust: the key of a log, or a policy file.
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+pub(crate) struct Trust {
+    /// The key of the log, as `zamok journal checkpoint` shows it.
+    #[arg(long, value_name = "VKEY")]
+    key: Option<String>,
+    /// A file that names logs, witnesses and the quorum of witnesses (C2SP tlog-policy).
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+}
+
+impl Trust {
+    /// What was given; `None` where nothing was.
+    pub(crate) fn read(&self) -> Result<Option<TrustPolicy>, Failure> {
+        let key = |vkey: &String| {
+            VerifierKey::parse(vkey)
+                .map(TrustPolicy::log)
+                .map_err(|_| Failure::usage("--key takes a name, an id and a key, with `+` between them"))
+        };
+        match (&self.key, &self.policy) {
+            (Some(vkey), _) => key(vkey).map(Some),
+            (None, Some(file)) => policy(file).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// A policy file.
+pub(crate) fn policy(file: &Path) -> Result<TrustPolicy, Failure> {
+    let text = files::read_text(file)?;
+    TrustPolicy::parse(&text)
+        .map_err(|line| Failure::usage(format!("{}: line {line} is not of a policy", file.display())))
+}
+
+/// Which entry of which log: that of now, or a former one by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    log: Option<u32>,
+    index: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.log {
+            Some(log) => write!(f, "#{log}/{}", self.index),
+            None => write!(f, "#{}", self.index),
+        }
+    }
+}
+
+/// The number of an entry, with or without its `#`; of one in a former log after the log's number and a slash.
+fn entry(text: &str) -> Result<Place, String> {
+    let wrong = || "an entry is named by its number, as in #12 or #1/12".to_owned();
+    let text = text.strip_prefix('#').unwrap_or(text);
+    let (log, index) = match text.split_once('/') {
+        Some((log, index)) => (Some(log.parse().map_err(|_| wrong())?), index),
+        None => (None, text),
+    };
+    Ok(Place { log, index: index.parse().map_err(|_| wrong())? })
 }
 
 impl Journal {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        let reader = if self.as_auditor { Reader::Auditor } else { Reader::Operator };
+        let reads_all = matches!(self.what, What::Verify(_) | What::Export(_) | What::Tail(_));
+        if self.as_auditor && !reads_all {
+            return Err(Failure::usage(
+                "an auditor verifies, exports and follows the log, and does nothing else",
+            ));
+        }
+        match &self.what {
+            What::Show(show) => show.run(shared, output),
+            What::Prove(prove) => prove.run(shared, output),
+            What::Checkpoint(checkpoint) => checkpoint.run(shared, output),
+            What::Verify(verify) => verify.run(reader, shared, output),
+            What::Export(export) => export.run(reader, shared, output),
+            What::Tail(tail) => tail.run(reader, shared, output),
+            What::Run(run) => run.run(shared, output),
+            What::Anchor(anchor) => anchor.run(shared, output),
+        }
+    }
+}
+
+impl Show {
+    fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         let after = self.after.as_deref().map(events::cursor).transpose()?;
         opening::with_vault(shared, output, |zamok| {
             let session = opening::session(zamok, &self.token, output)?;
             opening::integrate(zamok, output);
-            if let Some(index) = self.prove {
-                return self.proof(zamok, &session, index, output);
-            }
             let page = events::page(self.limit.into(), after.as_ref(), |limit, after| {
                 zamok.history(&session, limit, after)
             })?;
@@ -54,7 +171,10 @@ impl Journal {
             }
             let next = page.next.map(|cursor| events::hex(&cursor.0));
             if let Some(next) = &next {
-                output.remark(format!("there is more: zamok journal --limit {} --after {next}", self.limit));
+                output.remark(format!(
+                    "there is more: zamok journal show --limit {} --after {next}",
+                    self.limit
+                ));
             }
             let entries: Vec<_> =
                 page.entries.iter().map(|entry| events::object(entry, Eyes::Owner)).collect();
@@ -62,30 +182,60 @@ impl Journal {
             Ok(Exit::Done)
         })
     }
+}
 
-    fn proof(&self, zamok: &Zamok, session: &Session, index: u64, output: &Output) -> Result<Exit, Failure> {
-        if !concerns(zamok, session, index)? {
-            return Err(Failure::usage(format!("the journal of this account has no entry #{index}"))
-                .hint("`zamok journal` lists them"));
-        }
+impl Prove {
+    fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        opening::with_vault(shared, output, |zamok| {
+            let session = opening::session(zamok, &self.token, output)?;
+            opening::integrate(zamok, output);
+            self.proof(zamok, &session, self.entry, output)
+        })
+    }
+
+    fn proof(
+        &self,
+        zamok: &Zamok,
+        session: &Session,
+        place: Place,
+        output: &Output,
+    ) -> Result<Exit, Failure> {
+        let index = place.index;
+        let Some(id) = named(zamok, session, place)? else {
+            return Err(Failure::usage(format!("the journal of this account has no entry {place}"))
+                .hint("`zamok journal show` lists them"));
+        };
         let file = self.output.as_deref().map(|path| Prepared::new(path, Readable::ByOthers)).transpose()?;
-        let proof = zamok.journal(|journal| journal.prove(index))?;
+        zamok.vault().checkpoint()?;
+        let proof = zamok.prove(session, id)?;
+        let receipt = match zamok.standing(session, id)? {
+            Receipt::Pending => "pending",
+            Receipt::Covered { .. } => "covered",
+            Receipt::Witnessed { .. } => "witnessed",
+        };
         let text = proof.to_text();
         let written = file.map(|file| file.write(text.as_bytes())).transpose()?;
         match &written {
             Some(path) => {
                 let path = path.display();
-                output.line(format!("{path} proves that entry #{index} is one of {}.", proof.size()))?;
+                output.line(format!("{path} proves that entry {place} is one of {}.", proof.size()))?;
             }
             None if !output.is_for_programs() => output.text(&text)?,
             None => {}
         }
-        output.remark("next: zamok check-proof FILE, which needs no vault");
+        let key = match place.log {
+            Some(log) => zamok.vault().former_key(log)?,
+            None => zamok.vault().log_key()?,
+        };
+        output.remark(format!("next: zamok check-proof FILE --key '{key}', which needs no vault"));
         output.object(&json!({
+            "log": place.log,
             "index": index,
             "size": proof.size(),
             "root": events::hex(proof.root()),
             "origin": proof.origin(),
+            "key": key.to_string(),
+            "receipt": receipt,
             "proof": written.is_none().then_some(text),
             "file": written.map(|path| path.display().to_string()),
         }))?;
@@ -93,18 +243,20 @@ impl Journal {
     }
 }
 
-/// Whether an entry concerns the account of the session: nobody is handed the entries of others.
-fn concerns(zamok: &Zamok, session: &Session, index: u64) -> Result<bool, Failure> {
+/// The entry of the session's account that has this number: nobody is handed the entries of others.
+fn named(zamok: &Zamok, session: &Session, place: Place) -> Result<Option<EntryId>, Failure> {
     const PAGE: usize = 256;
     let mut after = None;
     loop {
         let listing = zamok.history(session, PAGE, after.as_ref())?;
-        if listing.entries.iter().any(|entry| events::index(entry) == Some(index)) {
-            return Ok(true);
-        }
-        match listing.next {
-            Some(next) => after = Some(next),
-            None => return Ok(false),
+        let found = listing
+            .entries
+            .iter()
+            .find(|entry| events::log(entry) == place.log && events::index(entry) == Some(place.index));
+        match (found, listing.next) {
+            (Some(entry), _) => return Ok(Some(entry.id)),
+            (None, Some(next)) => after = Some(next),
+            (None, None) => return Ok(None),
         }
     }
 }

@@ -74,7 +74,7 @@ impl Sign {
 }
 
 /// What the journal calls the document: its name without its folder, at most 255 characters of it.
-fn name(file: &Path) -> String {
+pub(super) fn name(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     name.chars().take(255).collect()
 }

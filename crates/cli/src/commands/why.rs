@@ -84,6 +84,7 @@ const fn is_refusal(kind: EventKind) -> bool {
         EventKind::CodeRejected
             | EventKind::CodeRefusedWhileDelayed
             | EventKind::CodeDisabled
+            | EventKind::FactorDisabled
             | EventKind::PasswordRejected
             | EventKind::LoginRefusedWhileDelayed
             | EventKind::ChallengeRejected
@@ -117,11 +118,11 @@ impl Standing {
         for entry in entries.iter().rev() {
             let time = entry.leaf.time;
             match entry.leaf.kind {
-                EventKind::PasswordRejected => fail(&mut standing.password, time, &policy.password_throttle),
+                EventKind::PasswordRejected => fail(&mut standing.password, time, &policy.password.throttle),
                 EventKind::LoginStarted => standing.password.succeed(),
-                EventKind::CodeRejected => fail(&mut standing.code, time, &policy.generator.spend.throttle),
+                EventKind::CodeRejected => fail(&mut standing.code, time, &policy.generator.throttle),
                 EventKind::CodeAccepted => standing.code.succeed(),
-                EventKind::CodeDisabled => standing.phase = Phase::Disabled,
+                EventKind::CodeDisabled | EventKind::FactorDisabled => standing.phase = Phase::Disabled,
                 EventKind::FailuresForgiven => {
                     standing.phase = Phase::Enrolled;
                     standing.code = Failures::default();

@@ -85,6 +85,12 @@ impl Bit {
         black_box(bits.map(|bit| bit.0)).map(u64::wrapping_neg)
     }
 
+    /// The same bit, opaque to the optimiser: nothing that is computed with it is skipped where it is 0.
+    #[inline(always)]
+    pub(crate) fn hidden(self) -> Self {
+        Self(black_box(self.0))
+    }
+
     /// The bit itself, for building bitmaps and for sums.
     pub(crate) const fn value(self) -> u64 {
         self.0

@@ -16,7 +16,6 @@ mod ocra;
 mod resync;
 mod steam;
 mod totp;
-#[cfg(feature = "alloc")]
 mod uri;
 mod verdict;
 mod window;
@@ -30,7 +29,8 @@ pub use ocra::{
 };
 pub use steam::{Steam, SteamCode};
 pub use totp::{Totp, TotpParameters, TotpState};
+pub use uri::{OtpKind, OtpUriRef};
 #[cfg(feature = "alloc")]
-pub use uri::{OtpKind, OtpUri, UriText};
+pub use uri::{OtpUri, UriText};
 pub use verdict::{Checked, Matched, Reason, Verdict};
 pub use window::Window;

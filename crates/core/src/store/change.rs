@@ -1,6 +1,7 @@
 //! A change: everything that one commit expects, writes, adds and appends.
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::error::Error;
@@ -8,6 +9,11 @@ use crate::error::Error;
 /// A table of rows. Each room owns the numbers that `docs/formats/tables.md` gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Table(pub u16);
+
+impl Table {
+    /// The last table that may hold rows: whoever walks a whole store ends here.
+    pub const LAST: Self = Self(1023);
+}
 
 /// The name of a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +85,18 @@ pub enum Expect {
     Version(u64),
 }
 
+impl Expect {
+    /// The version that a put gives a row of which this holds.
+    #[must_use]
+    pub const fn next_version(self) -> u64 {
+        match self {
+            Self::Absent => 1,
+            // A store that claims the last of all versions gets a refusal, not an overflow.
+            Self::Version(version) => version.saturating_add(1),
+        }
+    }
+}
+
 /// What happens to a row.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Write {
@@ -126,9 +144,51 @@ pub struct Add {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     id: ChangeId,
-    expectations: BTreeMap<RowKey, Expect>,
-    writes: BTreeMap<RowKey, Write>,
+    // Shared, so that a store that hands a change to another thread copies nothing.
+    content: Arc<Content>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Content {
+    /// In order of keys.
+    rows: Vec<Part>,
     adds: BTreeMap<CounterKey, Add>,
+}
+
+/// One row in a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) key: RowKey,
+    pub(crate) expect: Expect,
+    pub(crate) write: Option<Write>,
+}
+
+impl Part {
+    /// The version that a put gives the row.
+    pub(crate) const fn next_version(&self) -> u64 {
+        self.expect.next_version()
+    }
+}
+
+impl Content {
+    /// Where the row stands, or where it would.
+    fn place(&self, key: &RowKey) -> Result<usize, usize> {
+        match self.rows.last() {
+            // Whoever goes in order of keys adds at the end.
+            Some(last) if last.key >= *key => self.rows.binary_search_by(|part| part.key.cmp(key)),
+            _ => Err(self.rows.len()),
+        }
+    }
+
+    fn part(&self, key: &RowKey) -> Option<&Part> {
+        self.rows.get(self.place(key).ok()?)
+    }
+
+    /// Whether there is room for one row or counter more.
+    fn room(&self) -> Result<(), Error> {
+        let rows = self.rows.len() + self.adds.len() + 1;
+        limit("the number of rows in a change", rows, Change::MAX_ROWS)
+    }
 }
 
 impl Change {
@@ -144,7 +204,7 @@ impl Change {
     /// An empty change.
     #[must_use]
     pub fn new(id: ChangeId) -> Self {
-        Self { id, expectations: BTreeMap::new(), writes: BTreeMap::new(), adds: BTreeMap::new() }
+        Self { id, content: Arc::default() }
     }
 
     /// Its id.
@@ -153,15 +213,19 @@ impl Change {
         self.id
     }
 
+    /// The same, with room for so many rows.
+    pub(crate) fn with_room(id: ChangeId, rows: usize) -> Self {
+        let content = Content { rows: Vec::with_capacity(rows), ..Content::default() };
+        Self { id, content: Arc::new(content) }
+    }
+
     /// Demands a state of a row, which need not be written.
     ///
     /// # Errors
     /// [`Error::Busy`] when the change already demands another state of it (the caller saw two versions of one row),
     /// [`Error::TooLong`] for a key or a change beyond the limits.
     pub fn expect(&mut self, key: RowKey, expect: Expect) -> Result<(), Error> {
-        limit("a row key", key.key.len(), Self::MAX_KEY)?;
-        self.room(self.expectations.contains_key(&key))?;
-        if *self.expectations.entry(key).or_insert(expect) == expect { Ok(()) } else { Err(Error::Busy) }
+        self.part(key, expect).map(|_| ())
     }
 
     /// Makes a row that must be absent.
@@ -169,8 +233,7 @@ impl Change {
     /// # Errors
     /// As [`Change::expect`]; [`Error::TooLong`] for a value beyond the limit.
     pub fn insert(&mut self, key: RowKey, value: Vec<u8>) -> Result<(), Error> {
-        self.expect(key.clone(), Expect::Absent)?;
-        self.write(key, Write::Put(value))
+        self.write(key, Expect::Absent, Write::Put(value))
     }
 
     /// Replaces a row that must have this version; it gets the next one.
@@ -178,8 +241,7 @@ impl Change {
     /// # Errors
     /// As [`Change::insert`].
     pub fn update(&mut self, key: RowKey, version: u64, value: Vec<u8>) -> Result<(), Error> {
-        self.expect(key.clone(), Expect::Version(version))?;
-        self.write(key, Write::Put(value))
+        self.write(key, Expect::Version(version), Write::Put(value))
     }
 
     /// Removes a row that must have this version.
@@ -187,8 +249,7 @@ impl Change {
     /// # Errors
     /// As [`Change::expect`].
     pub fn delete(&mut self, key: RowKey, version: u64) -> Result<(), Error> {
-        self.expect(key.clone(), Expect::Version(version))?;
-        self.write(key, Write::Delete)
+        self.write(key, Expect::Version(version), Write::Delete)
     }
 
     /// Adds to a counter, and refuses the whole change when the sum would pass `ceiling`.
@@ -197,8 +258,11 @@ impl Change {
     /// [`Error::TooLong`] for a key or a change beyond the limits.
     pub fn add(&mut self, counter: CounterKey, delta: u64, ceiling: u64) -> Result<(), Error> {
         limit("a counter key", counter.0.len(), Self::MAX_KEY)?;
-        self.room(self.adds.contains_key(&counter))?;
-        let add = self.adds.entry(counter).or_insert(Add { delta: 0, ceiling });
+        let content = self.content();
+        if !content.adds.contains_key(&counter) {
+            content.room()?;
+        }
+        let add = content.adds.entry(counter).or_insert(Add { delta: 0, ceiling });
         add.delta = add.delta.saturating_add(delta);
         add.ceiling = add.ceiling.min(ceiling);
         Ok(())
@@ -215,40 +279,68 @@ impl Change {
 
     /// What must hold, in order of keys: the order in which a store may lock rows without deadlock.
     pub fn expectations(&self) -> impl ExactSizeIterator<Item = (&RowKey, Expect)> {
-        self.expectations.iter().map(|(key, expect)| (key, *expect))
+        self.parts().map(|part| (&part.key, part.expect))
     }
 
     /// What is written, in order of keys; each has an expectation.
-    pub fn writes(&self) -> impl ExactSizeIterator<Item = (&RowKey, &Write)> {
-        self.writes.iter()
+    pub fn writes(&self) -> impl Iterator<Item = (&RowKey, &Write)> {
+        self.parts().filter_map(|part| part.write.as_ref().map(|write| (&part.key, write)))
+    }
+
+    /// Every row with all that there is to it, in order of keys.
+    pub(crate) fn parts(&self) -> impl ExactSizeIterator<Item = &Part> {
+        self.content.rows.iter()
+    }
+
+    /// What this change demands of a row.
+    #[must_use]
+    pub fn expectation_of(&self, key: &RowKey) -> Option<Expect> {
+        self.content.part(key).map(|part| part.expect)
+    }
+
+    /// What this change does to a row.
+    #[must_use]
+    pub fn write_of(&self, key: &RowKey) -> Option<&Write> {
+        self.content.part(key)?.write.as_ref()
     }
 
     /// What is added, in order of keys.
     pub fn adds(&self) -> impl ExactSizeIterator<Item = (&CounterKey, Add)> {
-        self.adds.iter().map(|(key, add)| (key, *add))
+        self.content.adds.iter().map(|(key, add)| (key, *add))
     }
 
     /// The version that a put gives its row.
     #[must_use]
     pub fn next_version(&self, key: &RowKey) -> u64 {
-        match self.expectations.get(key) {
-            Some(Expect::Version(version)) => version.saturating_add(1),
-            _ => 1,
-        }
+        self.expectation_of(key).unwrap_or(Expect::Absent).next_version()
     }
 
-    fn write(&mut self, key: RowKey, write: Write) -> Result<(), Error> {
+    fn content(&mut self) -> &mut Content {
+        Arc::make_mut(&mut self.content)
+    }
+
+    /// The row in this change, of which it demands this state.
+    fn part(&mut self, key: RowKey, expect: Expect) -> Result<&mut Part, Error> {
+        limit("a row key", key.key.len(), Self::MAX_KEY)?;
+        limit("the number of a table", key.table.0.into(), Table::LAST.0.into())?;
+        let content = self.content();
+        let place = match content.place(&key) {
+            Ok(place) => place,
+            Err(place) => {
+                content.room()?;
+                content.rows.insert(place, Part { key, expect, write: None });
+                place
+            }
+        };
+        content.rows.get_mut(place).filter(|part| part.expect == expect).ok_or(Error::Busy)
+    }
+
+    fn write(&mut self, key: RowKey, expect: Expect, write: Write) -> Result<(), Error> {
         if let Write::Put(value) = &write {
             limit("a row value", value.len(), Self::MAX_VALUE)?;
         }
-        self.writes.insert(key, write);
+        self.part(key, expect)?.write = Some(write);
         Ok(())
-    }
-
-    /// Whether there is room for a row or a counter that the change may know already.
-    fn room(&self, known: bool) -> Result<(), Error> {
-        let rows = self.expectations.len() + self.adds.len() + usize::from(!known);
-        limit("the number of rows in a change", rows, Self::MAX_ROWS)
     }
 }
 

@@ -45,9 +45,30 @@ pub enum StoreFault {
     /// The URL names no store that this program knows.
     #[error("the URL names no store that this program knows")]
     Url,
+    /// Other code in this process, perhaps another copy of SQLite, has taken the locks of the store away. Nothing was
+    /// written; the handle is to be closed, the cause removed, and the store checked.
+    #[error("other code in this process has taken its locks away")]
+    Unlocked,
+    /// Something is at this place already, and nothing is ever replaced.
+    #[error("something is there already")]
+    Exists,
     /// It is no store of Zamok.
     #[error("it is not a store of Zamok")]
     Foreign,
+    /// The database server is older than what the store was tested with.
+    #[error("its server has version {found}, {needed} or later is needed")]
+    Server {
+        /// Major version found.
+        found: u32,
+        /// Oldest major version that will do.
+        needed: u32,
+    },
+    /// The database server is a standby. It lags behind: what it says must decide nothing.
+    #[error("its server is a standby, and only the primary may decide")]
+    Standby,
+    /// The database server did not prove who it is.
+    #[error("its server did not prove who it is")]
+    Untrusted,
 }
 
 impl StoreFault {
@@ -55,6 +76,8 @@ impl StoreFault {
     #[must_use]
     pub const fn code(self) -> u16 {
         match self {
+            Self::Unlocked => 503,
+            Self::Exists => 504,
             Self::Unavailable => 510,
             Self::OutcomeUnknown => 511,
             Self::Corrupt => 512,
@@ -68,6 +91,9 @@ impl StoreFault {
             Self::NotDurable => 520,
             Self::Url => 521,
             Self::Foreign => 522,
+            Self::Server { .. } => 506,
+            Self::Standby => 507,
+            Self::Untrusted => 508,
         }
     }
 }

@@ -16,7 +16,8 @@
 //! [`Store::resolve`]: it commits an abort marker under the same id; if that succeeds, the original can no longer
 //! commit ([`Outcome::Fenced`]), if it fails, the original had committed. Committing an id that has
 //! committed before answers [`Outcome::Committed`] and changes nothing.
-//! A store remembers an id for at least [`Change::REMEMBERED`] later commits.
+//! A store remembers an id for at least [`Change::REMEMBERED`] later settled changes, committed or aborted: an abort marker
+//! takes as much room as a commit. A change of expectations alone counts as settled, too.
 //!
 //! **Counters.** [`Change::add`] is for sums that would livelock under compare-and-set (budgets, caps). The store
 //! adds, so they carry no authentication: they may decide whether to send or to wait, never whether a code is right.
@@ -41,6 +42,7 @@ pub use contract::{Capabilities, Cursor, Outcome, Page, Range, Resolution, Row, 
 
 #[cfg(feature = "alloc")]
 mod contract {
+    use alloc::boxed::Box;
     use alloc::vec::Vec;
 
     use super::{Change, ChangeId, CounterKey, RowKey, StoreFault, Table};
@@ -60,7 +62,8 @@ mod contract {
 
         /// Up to `limit` rows of a range in ascending order of keys, from `after` (exclusive) where one is given.
         ///
-        /// A page is one consistent view; several pages need not be.
+        /// A page is one consistent view; several pages need not be. A limit of 0 asks for nothing: the page is empty,
+        /// and says nothing of what is left.
         ///
         /// # Errors
         /// A [`StoreFault`].
@@ -77,6 +80,15 @@ mod contract {
         /// # Errors
         /// A [`StoreFault`]; after [`StoreFault::OutcomeUnknown`] ask [`Store::resolve`].
         fn commit(&self, change: &Change) -> Result<Outcome, StoreFault>;
+
+        /// A view of this moment, for backups: later commits do not show in it, and nothing can be committed to it.
+        /// `None` where the store has no such thing.
+        ///
+        /// # Errors
+        /// A [`StoreFault`].
+        fn snapshot(&self) -> Result<Option<Box<dyn Store>>, StoreFault> {
+            Ok(None)
+        }
 
         /// Settles a commit whose outcome is unknown, fencing it when it has not happened.
         ///

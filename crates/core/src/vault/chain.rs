@@ -4,6 +4,7 @@
 //! of [`EntryId::TABLE`] until the journal's integrator gives it a place in the tree.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use subtle::ConstantTimeEq;
@@ -11,17 +12,20 @@ use subtle::ConstantTimeEq;
 use super::keyring::{DataKeyId, Keyring};
 use crate::env::Env;
 use crate::error::Error;
-use crate::event::Leaf;
+use crate::event::{Leaf, Told};
 use crate::store::EntryId;
 use crate::wire::{Reader, Writer as Fields};
 
 const VERSION: u8 = 1;
 const LABEL: &[u8] = b"zamok/entry/v1";
+/// Bytes of an entry around its leaf.
+const AROUND: usize = 1 + 4 + 24 + 32 + 2 + 32;
 
 /// One chain of entries, as far as it has been committed.
 #[derive(Clone, Debug)]
 pub struct Writer {
-    origin: String,
+    /// Shared: every attempt at a commit takes a copy of its chain.
+    origin: Arc<str>,
     last: EntryId,
     last_mac: [u8; 32],
 }
@@ -31,7 +35,7 @@ impl Writer {
     #[must_use]
     pub fn new(origin: impl Into<String>, env: &mut Env<'_>) -> Self {
         let last = EntryId { writer: env.random(), sequence: 0 };
-        Self { origin: origin.into(), last, last_mac: [0; 32] }
+        Self { origin: origin.into().into(), last, last_mac: [0; 32] }
     }
 
     /// The log for which it writes.
@@ -45,17 +49,19 @@ impl Writer {
         EntryId { writer: self.last.writer, sequence: self.last.sequence + 1 }
     }
 
-    /// Makes the bytes of the next entry, and moves on.
-    pub(super) fn write(&mut self, keyring: &Keyring, leaf: &Leaf) -> Result<Vec<u8>, Error> {
-        let id = self.next();
-        debug_assert_eq!(leaf.entry, id, "a leaf is written into its own entry");
-        let leaf = leaf.encode()?;
-        let mut entry = Fields::new();
-        entry.u8(VERSION).u32(keyring.current_id().0).raw(&id.to_bytes()).raw(&self.last_mac).bytes(&leaf)?;
+    /// Makes the bytes of the next entry, which tells of this, and moves on.
+    pub(super) fn write(&mut self, keyring: &Keyring, told: &Told<'_>) -> Result<Vec<u8>, Error> {
+        let (id, length) = (self.next(), told.length(&self.origin));
+        let limit = usize::from(u16::MAX);
+        let too_long = Error::TooLong { what: "a field", given: length, limit };
+        let mut entry = Fields::public(length + AROUND);
+        entry.u8(VERSION).u32(keyring.journal_key().0).raw(&id.to_bytes()).raw(&self.last_mac);
+        told.write(entry.u16(u16::try_from(length).map_err(|_| too_long)?), id, &self.origin)?;
         let (_, mac) = keyring.entry_mac(None, &[LABEL, &keyring.vault().0, entry.as_slice()])?;
         self.last = id;
         self.last_mac = mac;
-        Ok(entry.raw(&mac).to_vec())
+        entry.raw(&mac);
+        Ok(entry.into_vec())
     }
 }
 
@@ -81,6 +87,17 @@ impl Entry {
         let mut reader = Reader::new(bytes);
         let (_version, _data_key) = (reader.u8()?, reader.u32()?);
         EntryId::from_bytes(reader.raw(24)?).ok_or(Error::Refused)
+    }
+
+    /// What an entry says, unchecked: for looking for entries that are opened then.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] and [`Error::Format`] for what is no entry.
+    pub fn peek(bytes: &[u8]) -> Result<Leaf, Error> {
+        let mut reader = Reader::new(bytes);
+        let (_version, _journal_key) = (reader.u8()?, reader.u32()?);
+        let (_id, _previous) = (reader.raw(24)?, reader.raw(32)?);
+        Leaf::decode(reader.bytes()?)
     }
 
     /// Reads an entry that the store gave under `id`, and checks its MAC and that its leaf bears the same id.

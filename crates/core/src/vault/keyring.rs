@@ -1,57 +1,137 @@
 //! The unlocked keys of a vault, and the two forms that a row may have under them: sealed, or authenticated.
+//!
+//! Three families of keys, each with a life of its own: data keys for records and state, journal keys for entries and
+//! the journal's rows, index keys for blind indexes. Which family a row belongs to follows from its table. The vault's
+//! own rows stand under keys that come from the root key, or from the journal's.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::place::{Head, Place, SEALED, STATE};
 use super::record;
-use crate::env::Env;
+use super::roles::{Operation, Role};
+use super::rotation::SETTLED_AFTER;
+use super::slot::Key32;
+use crate::env::{Env, UnixTime};
 use crate::error::Error;
-use crate::mac;
-use crate::secret::{SecretMemory, SecretRegion};
-use crate::store::{Row, RowKey};
-use crate::wire::{Reader, Writer};
+use crate::mac::{self, ReadyKey};
+use crate::secret::{SecretMemory, SecretRegion, Wiped};
+use crate::store::{Row, RowKey, Table};
+use crate::wire::Reader;
+
+/// The vault's own rows: its header, its log, its slots, their attempts, its wrapped keys.
+pub const VAULT: Table = Table(1);
+/// The journal's tables, whose rows stand under journal keys: what an auditor opens.
+const JOURNAL: core::ops::RangeInclusive<u16> = 16..=31;
 
 /// The identity of a vault: 128 random bits, in every row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct VaultId(pub [u8; 16]);
 
-/// The number of a data key; the newest seals, older ones still open.
+/// The number of a key within its family; the newest seals, older ones still open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DataKeyId(pub u32);
 
-/// The data keys of an unlocked vault. Every row passes through here on its way to and from the store.
-pub struct Keyring {
-    vault: VaultId,
-    /// Ascending; never empty.
-    keys: Vec<DataKey>,
+/// Which keys a wrapped key belongs to. Numbers are part of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Family {
+    /// Records and state rows.
+    Data = 1,
+    /// Entries, details and the rows of the tree.
+    Journal = 2,
+    /// Blind indexes; a number is called an epoch.
+    Index = 3,
 }
 
-struct DataKey {
+impl Family {
+    /// The name in the journal and in listings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Journal => "journal",
+            Self::Index => "index",
+        }
+    }
+}
+
+/// The keys of a vault in the clear, on their way into a [`Keyring`]; each family oldest first.
+#[derive(Clone, Copy)]
+pub struct VaultKeys<'a> {
+    /// Data keys.
+    pub data: &'a [(DataKeyId, &'a [u8; 32])],
+    /// Journal keys.
+    pub journal: &'a [(DataKeyId, &'a [u8; 32])],
+    /// Index keys.
+    pub index: &'a [(DataKeyId, &'a [u8; 32])],
+}
+
+impl<'a> VaultKeys<'a> {
+    /// The same list for each family: what comes from the keys differs by its labels. For vectors and tests.
+    #[must_use]
+    pub const fn alike(keys: &'a [(DataKeyId, &'a [u8; 32])]) -> Self {
+        Self { data: keys, journal: keys, index: keys }
+    }
+}
+
+impl core::fmt::Debug for VaultKeys<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("VaultKeys(redacted)")
+    }
+}
+
+/// The keys of an unlocked vault. Every row passes through here on its way to and from the store.
+pub struct Keyring {
+    vault: VaultId,
+    role: Role,
+    /// The slot through which it was opened.
+    slot: Option<u8>,
+    /// root key ‖ header key, as HMAC takes it
+    root: Option<Box<dyn SecretRegion>>,
+    /// journal root key ‖ log key, as HMAC takes it
+    journal_root: Option<Box<dyn SecretRegion>>,
+    /// data key ‖ state key, as HMAC takes it
+    data: Vec<Held>,
+    /// journal key ‖ state key ‖ entry key, as HMAC takes them
+    journal: Vec<Held>,
+    /// index key
+    index: Vec<Held>,
+    /// When the newest index key was made; 0 where it is the only one ever.
+    index_since: UnixTime,
+    /// Revisions of the header and of the log from which it was made.
+    revisions: [u64; 2],
+    /// A row was met under a key that is newer than those here.
+    stale: AtomicBool,
+}
+
+struct Held {
     id: DataKeyId,
-    /// data key ‖ state key ‖ index key ‖ journal key
     material: Box<dyn SecretRegion>,
 }
 
-/// Which of the keys that come from a data key.
+/// A state row in parts.
+struct Stated<'a> {
+    header: &'a [u8],
+    tag: &'a [u8],
+    body: &'a [u8],
+}
+
+/// Which key of HMAC within the material of a family.
 #[derive(Clone, Copy)]
 enum Branch {
-    Record = 0,
-    State = 1,
-    Index = 2,
-    Journal = 3,
+    State = 0,
+    Entry = 1,
 }
 
 const KEY: usize = 32;
-const SEALED: &[u8; 4] = b"ZMKR";
-const STATE: &[u8; 4] = b"ZMKS";
-const FORMAT: u16 = 1;
-/// Suite 1: HKDF-SHA-256, AES-256-GCM with a commitment, HMAC-SHA-256.
-const SUITE: u8 = 1;
 const RECORD_LABEL: &[u8] = b"zamok/record/v1";
+const INDEX_LABEL: &[u8] = b"zamok/index/v1";
 
 /// A sealed record after it was opened.
 pub struct Opened {
@@ -69,36 +149,77 @@ impl core::fmt::Debug for Opened {
 
 impl core::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Keyring({} data keys, redacted)", self.keys.len())
+        write!(f, "Keyring({}, {} data keys, redacted)", self.role, self.data.len())
     }
 }
 
 impl Keyring {
-    /// Takes the data keys of a vault, oldest first, into memory of the given sort.
+    /// Takes the keys of a vault into memory of the given sort, in the hands of an officer or a user.
+    ///
+    /// # Errors
+    /// [`Error::NoVault`] when a family is empty; what `memory` reports.
+    pub fn new(
+        vault: VaultId,
+        role: Role,
+        keys: VaultKeys<'_>,
+        memory: &dyn SecretMemory,
+    ) -> Result<Self, Error> {
+        if keys.data.is_empty() || keys.index.is_empty() {
+            return Err(Error::NoVault);
+        }
+        let data = hold(vault, keys.data, &[b"zamok/state/v1"], memory)?;
+        let index = hold(vault, keys.index, &[], memory)?;
+        Ok(Self { role, data, index, ..Self::of_journal(vault, keys.journal, memory)? })
+    }
+
+    /// Takes the journal's keys alone, in the hands of an auditor.
     ///
     /// # Errors
     /// [`Error::NoVault`] without a key; what `memory` reports.
-    pub fn new(
+    pub fn of_journal(
         vault: VaultId,
-        data_keys: &[(DataKeyId, &[u8; 32])],
+        keys: &[(DataKeyId, &[u8; 32])],
         memory: &dyn SecretMemory,
     ) -> Result<Self, Error> {
-        if data_keys.is_empty() {
+        if keys.is_empty() {
             return Err(Error::NoVault);
         }
-        let mut keys = Vec::with_capacity(data_keys.len());
-        for (id, data_key) in data_keys {
-            let mut material = Zeroizing::new([0; 4 * KEY]);
-            material[..KEY].copy_from_slice(*data_key);
-            let labels: [&[u8]; 3] = [b"zamok/state/v1", b"zamok/index/v1", b"zamok/journal/v1"];
-            let branches = Hkdf::<Sha256>::new(Some(&vault.0), *data_key);
-            for (label, key) in labels.into_iter().zip(material[KEY..].chunks_exact_mut(KEY)) {
-                branches.expand(label, key).expect("32 bytes are one block of HKDF");
-            }
-            keys.push(DataKey { id: *id, material: memory.hold(material.as_slice())? });
-        }
-        keys.sort_by_key(|key| key.id);
-        Ok(Self { vault, keys })
+        let journal = hold(vault, keys, &[b"zamok/state/v1", b"zamok/journal/v1"], memory)?;
+        let (data, index, stale) = (Vec::new(), Vec::new(), AtomicBool::new(false));
+        Ok(Self {
+            vault,
+            role: Role::Auditor,
+            slot: None,
+            root: None,
+            journal_root: None,
+            data,
+            journal,
+            index,
+            index_since: UnixTime(0),
+            revisions: [0; 2],
+            stale,
+        })
+    }
+
+    /// Gives the keyring its slot and the keys above the families.
+    pub(super) fn opened_by(
+        self,
+        slot: u8,
+        root: Option<&[u8; 32]>,
+        journal_root: &[u8; 32],
+        memory: &dyn SecretMemory,
+    ) -> Result<Self, Error> {
+        let root = root.map(|root| above(self.vault, root, b"zamok/header/v1", memory)).transpose()?;
+        let journal_root = Some(above(self.vault, journal_root, b"zamok/log/v1", memory)?);
+        Ok(Self { slot: Some(slot), root, journal_root, ..self })
+    }
+
+    pub(super) fn made_from(self, revisions: [u64; 2]) -> Self {
+        Self { revisions, ..self }
+    }
+
+    pub(super) const fn revisions(&self) -> [u64; 2] {
+        self.revisions
     }
 
     /// The vault to which the keys belong.
@@ -107,145 +228,286 @@ impl Keyring {
         self.vault
     }
 
-    fn current(&self) -> &DataKey {
-        self.keys.last().expect("a keyring is never empty")
+    /// Who opened the vault.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
     }
 
-    fn data_key(&self, id: DataKeyId) -> Result<&DataKey, Error> {
-        self.keys.iter().find(|key| key.id == id).ok_or(Error::Refused)
+    /// The slot through which the vault was opened.
+    #[must_use]
+    pub const fn slot(&self) -> Option<u8> {
+        self.slot
+    }
+
+    /// Refuses what the role may not do.
+    ///
+    /// # Errors
+    /// [`Error::Role`].
+    pub const fn permit(&self, operation: Operation) -> Result<(), Error> {
+        self.role.permit(operation)
+    }
+
+    /// Whether a row was met under a key that is newer than those here: somebody has rotated since.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Relaxed)
+    }
+
+    /// The number of the data key that seals now; `None` in the hands of an auditor.
+    #[must_use]
+    pub fn data_key(&self) -> Option<DataKeyId> {
+        self.data.last().map(|held| held.id)
+    }
+
+    /// The key that wraps data and index keys.
+    pub(super) fn root(&self) -> Result<&[u8; 32], Error> {
+        first(self.root.as_deref())
+    }
+
+    /// The key that wraps journal keys.
+    pub(super) fn journal_root(&self) -> Result<&[u8; 32], Error> {
+        first(self.journal_root.as_deref())
+    }
+
+    fn family(&self, table: Table) -> Result<&[Held], Error> {
+        let held = if JOURNAL.contains(&table.0) { &self.journal } else { &self.data };
+        if held.is_empty() { Err(Error::Role(self.role)) } else { Ok(held) }
+    }
+
+    fn current(&self, table: Table) -> Result<&Held, Error> {
+        Ok(self.family(table)?.last().expect("a family is never empty"))
+    }
+
+    fn find<'a>(&self, family: &'a [Held], id: DataKeyId) -> Result<&'a Held, Error> {
+        // From the newest, under which most rows are.
+        let found = family.iter().rev().find(|held| held.id == id);
+        if family.last().is_some_and(|newest| newest.id < id) {
+            self.stale.store(true, Ordering::Relaxed);
+        }
+        found.ok_or(Error::Refused)
+    }
+
+    /// The keys of blind indexes, oldest first, for a backup or a move: index rows stay under the keys that they have.
+    ///
+    /// # Errors
+    /// [`Error::Role`] in the hands of an auditor; [`Error::Locked`] when the keys are gone.
+    pub fn index_keys(&self) -> Result<Vec<(DataKeyId, Key32)>, Error> {
+        if self.index.is_empty() {
+            return Err(Error::Role(self.role));
+        }
+        let copy = |held: &Held| {
+            let key = held.key()?.try_into().map_err(|_| Error::Locked)?;
+            Ok((held.id, Zeroizing::new(key)))
+        };
+        self.index.iter().map(copy).collect()
     }
 
     /// Seals a record for one place and one revision in the store.
     pub(crate) fn seal(&self, place: &Place<'_>, body: &[u8], env: &mut Env<'_>) -> Result<Vec<u8>, Error> {
-        let key = self.current();
-        let header = place.header(SEALED, self.vault, key.id)?;
-        Ok(record::seal(key.branch(Branch::Record)?, RECORD_LABEL, header.as_slice(), body, env))
+        let key = self.current(place.row.table)?;
+        let header = place.header(SEALED, self.vault, key.id, 0)?;
+        Ok(record::seal(key.key()?, RECORD_LABEL, header.as_slice(), body, env))
     }
 
     /// Opens the record that the store gave for this place.
     ///
     /// # Errors
-    /// [`Error::Refused`] for anything that was not sealed for just this place and revision by this vault.
+    /// [`Error::Refused`] for anything that was not sealed for just this place and revision by this vault;
+    /// [`Error::Role`] for rows that are not the auditor's.
     pub fn open(&self, key: &RowKey, row: &Row) -> Result<Opened, Error> {
+        let family = self.family(key.table)?;
         let mut reader = Reader::new(&row.value);
-        let head = Header::read(&mut reader, SEALED)?;
+        let head = Head::read(&mut reader, SEALED)?;
         let header_length = row.value.len() - reader.remaining();
         let (header, sealed) = row.value.split_at(header_length);
-        let data_key = self.data_key(head.data_key)?;
-        let place = Place { row: key, revision: row.version, attributes: head.attributes };
-        if place.header(SEALED, self.vault, head.data_key)?.as_slice() != header {
-            return Err(Error::Refused);
-        }
-        let body = record::open(data_key.branch(Branch::Record)?, RECORD_LABEL, header, sealed)?;
+        head.stands(self.vault, key, row.version)?;
+        let held = self.find(family, head.key)?;
+        let body = record::open(held.key()?, RECORD_LABEL, header, sealed)?;
         Ok(Opened { attributes: head.attributes.to_vec(), body })
     }
 
     /// Writes a state row: not secret, but nobody else can make or move one.
     pub(crate) fn authenticate(&self, place: &Place<'_>) -> Result<Vec<u8>, Error> {
-        let key = self.current();
-        let mut row = place.header(STATE, self.vault, key.id)?;
-        let tag = mac::hmac_sha256(key.branch(Branch::State)?, &[row.as_slice()]);
-        Ok(row.raw(&tag).to_vec())
+        let (id, key) = match self.above(place.row)? {
+            Some(key) => (DataKeyId(0), key),
+            None => {
+                let held = self.current(place.row.table)?;
+                (held.id, held.mac_key(Branch::State)?)
+            }
+        };
+        let mut row = place.header(STATE, self.vault, id, mac::TAG)?;
+        let tag = key.tag(&[row.as_slice()]);
+        row.raw(&tag);
+        Ok(row.into_vec())
     }
 
     /// The body of a state row that the store gave for this place.
     ///
     /// # Errors
-    /// [`Error::Refused`] for anything that was not written for just this place and revision by this vault.
+    /// [`Error::Refused`] for anything that was not written for just this place and revision by this vault;
+    /// [`Error::Role`] for rows that are not the auditor's.
     pub fn verify<'a>(&self, key: &RowKey, row: &'a Row) -> Result<&'a [u8], Error> {
-        let mut reader = Reader::new(&row.value);
-        let head = Header::read(&mut reader, STATE)?;
-        let header_length = row.value.len() - reader.remaining();
-        let (header, tag) = row.value.split_at(header_length);
-        let data_key = self.data_key(head.data_key)?;
-        let place = Place { row: key, revision: row.version, attributes: head.attributes };
-        if place.header(STATE, self.vault, head.data_key)?.as_slice() != header {
-            return Err(Error::Refused);
-        }
-        mac::verify_hmac_sha256(data_key.branch(Branch::State)?, &[header], tag)
-            .map_err(|_| Error::Refused)?;
-        Ok(head.attributes)
+        let (mac_key, Stated { header, tag, body }) = self.stated(key, row)?;
+        mac_key.verify(&[header], tag).map_err(|_| Error::Refused)?;
+        Ok(body)
     }
 
-    /// A blind index: HMAC-SHA-256 of a normal form under the index key, one domain for each field.
+    /// The body of a state row that this process has made itself, and kept byte for byte: of what [`Keyring::verify`] checks,
+    /// all but the MAC.
+    pub(super) fn recognise<'a>(&self, key: &RowKey, row: &'a Row) -> Result<&'a [u8], Error> {
+        self.stated(key, row).map(|(_, stated)| stated.body)
+    }
+
+    /// A state row for this place, and the key that must have made its MAC.
+    fn stated<'a>(&self, key: &RowKey, row: &'a Row) -> Result<(ReadyKey<'_>, Stated<'a>), Error> {
+        let above = self.above(key)?;
+        let family = if above.is_some() { &[][..] } else { self.family(key.table)? };
+        let mut reader = Reader::new(&row.value);
+        let head = Head::read(&mut reader, STATE)?;
+        let header_length = row.value.len() - reader.remaining();
+        let (header, tag) = row.value.split_at(header_length);
+        head.stands(self.vault, key, row.version)?;
+        let mac_key = match above {
+            Some(_) if head.key.0 != 0 => return Err(Error::Refused),
+            Some(key) => key,
+            None => self.find(family, head.key)?.mac_key(Branch::State)?,
+        };
+        Ok((mac_key, Stated { header, tag, body: head.attributes }))
+    }
+
+    /// The key of the vault's own rows: the log's is the auditor's too, all others come from the root.
+    fn above(&self, row: &RowKey) -> Result<Option<ReadyKey<'_>>, Error> {
+        if row.table != VAULT {
+            return Ok(None);
+        }
+        let region = if row.key == super::header::LOG { &self.journal_root } else { &self.root };
+        let material = region.as_deref().ok_or(Error::Role(self.role))?.expose()?;
+        mac_key(material, KEY).map(Some)
+    }
+
+    /// A blind index under the newest index key: HMAC-SHA-256 of a normal form under a key for the field. For what is no row:
+    /// rows are found by [`Keyring::blind_indexes`].
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when the keys are gone; [`Error::Role`] in the hands of an auditor.
+    pub fn blind_index(&self, field: &str, normal_form: &[u8]) -> Result<[u8; 32], Error> {
+        blind(self.index.last().ok_or(Error::Role(self.role))?, field, normal_form)
+    }
+
+    /// The blind indexes of a normal form under every index key, the newest first (`CRYPTO.md` §6): where a value may be
+    /// entered while the keys are being changed. Whoever enters one expects all of them to be free.
     ///
     /// An index row is a hint. Whoever follows it compares the unsealed field with what was asked for.
     ///
     /// # Errors
-    /// [`Error::Locked`] when the keys are gone.
-    pub fn blind_index(&self, field: &str, normal_form: &[u8]) -> Result<[u8; 32], Error> {
-        let length = u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes();
-        let parts: [&[u8]; 3] = [&length, field.as_bytes(), normal_form];
-        // The index key is that of the oldest data key: rotating data keys must not lose what is indexed.
-        let oldest = self.keys.first().expect("a keyring is never empty");
-        Ok(mac::hmac_sha256(oldest.branch(Branch::Index)?, &parts))
+    /// As [`Keyring::blind_index`].
+    pub fn blind_indexes(&self, field: &str, normal_form: &[u8]) -> Result<Vec<[u8; 32]>, Error> {
+        if self.index.is_empty() {
+            return Err(Error::Role(self.role));
+        }
+        self.index.iter().rev().map(|held| blind(held, field, normal_form)).collect()
     }
 
-    /// The MAC of a journal entry, with the data key that it was made under.
+    /// Under how many index keys, counted from the newest, values are entered at this time: under all of them while some
+    /// process may not know the newest yet, so that it finds them and meets them; then under the newest alone.
+    #[must_use]
+    pub fn entered_epochs(&self, now: UnixTime) -> usize {
+        if now < self.index_since.plus(SETTLED_AFTER) { self.index.len().max(1) } else { 1 }
+    }
+
+    /// The numbers of the index keys, oldest first.
+    #[must_use]
+    pub fn index_epochs(&self) -> Vec<DataKeyId> {
+        self.index.iter().map(|held| held.id).collect()
+    }
+
+    pub(super) fn with_index_since(self, since: UnixTime) -> Self {
+        Self { index_since: since, ..self }
+    }
+
+    /// The MAC of a journal entry, with the journal key that it was made under.
     pub(crate) fn entry_mac(
         &self,
         id: Option<DataKeyId>,
         parts: &[&[u8]],
     ) -> Result<(DataKeyId, [u8; 32]), Error> {
-        let key = match id {
-            None => self.current(),
-            Some(id) => self.data_key(id)?,
+        let held = match id {
+            None => self.journal.last().expect("a family is never empty"),
+            Some(id) => self.find(&self.journal, id)?,
         };
-        Ok((key.id, mac::hmac_sha256(key.branch(Branch::Journal)?, parts)))
+        Ok((held.id, held.mac_key(Branch::Entry)?.tag(parts)))
     }
 
-    pub(crate) fn current_id(&self) -> DataKeyId {
-        self.current().id
-    }
-}
-
-impl DataKey {
-    fn branch(&self, branch: Branch) -> Result<&[u8], Error> {
-        let start = branch as usize * KEY;
-        self.material.expose()?.get(start..start + KEY).ok_or(Error::Locked)
+    pub(crate) fn journal_key(&self) -> DataKeyId {
+        self.journal.last().expect("a family is never empty").id
     }
 }
 
-/// Where a row stands, and what it says in the clear.
-pub(crate) struct Place<'a> {
-    pub(crate) row: &'a RowKey,
-    /// The version that the row has in the store once it is written.
-    pub(crate) revision: u64,
-    /// Attributes of a record; the whole body of a state row.
-    pub(crate) attributes: &'a [u8],
-}
+impl Held {
+    /// The key itself.
+    fn key(&self) -> Result<&[u8], Error> {
+        self.material.expose()?.get(..KEY).ok_or(Error::Locked)
+    }
 
-impl Place<'_> {
-    fn header(&self, magic: &[u8; 4], vault: VaultId, data_key: DataKeyId) -> Result<Writer, Error> {
-        let mut header = Writer::new();
-        header.raw(magic).u16(FORMAT).u8(SUITE).raw(&vault.0).u16(self.row.table.0);
-        header.bytes(&self.row.key)?.u32(data_key.0).u64(self.revision).bytes(self.attributes)?;
-        Ok(header)
+    fn mac_key(&self, branch: Branch) -> Result<ReadyKey<'_>, Error> {
+        mac_key(self.material.expose()?, KEY + branch as usize * mac::MIDSTATES)
     }
 }
 
-struct Header<'a> {
-    data_key: DataKeyId,
-    attributes: &'a [u8],
+fn mac_key(material: &[u8], start: usize) -> Result<ReadyKey<'_>, Error> {
+    material.get(start..).and_then(|rest| rest.first_chunk()).map(ReadyKey).ok_or(Error::Locked)
 }
 
-impl<'a> Header<'a> {
-    /// Reads what is needed to make the header again; the caller then compares the whole.
-    fn read(reader: &mut Reader<'a>, magic: &[u8; 4]) -> Result<Self, Error> {
-        if reader.array::<4>()? != *magic {
-            return Err(Error::Refused);
+fn blind(held: &Held, field: &str, normal_form: &[u8]) -> Result<[u8; 32], Error> {
+    let index_key = mac::midstates(held.key()?.first_chunk().ok_or(Error::Locked)?);
+    let mut key = Wiped([0; KEY]);
+    ReadyKey(&index_key.0).write(&[INDEX_LABEL, field.as_bytes()], &mut key.0);
+    Ok(ReadyKey(&mac::midstates(&key.0).0).tag(&[normal_form]))
+}
+
+/// Each key with those that come from it by HKDF, in one region.
+fn hold(
+    vault: VaultId,
+    keys: &[(DataKeyId, &[u8; 32])],
+    labels: &[&[u8]],
+    memory: &dyn SecretMemory,
+) -> Result<Vec<Held>, Error> {
+    let mut held = Vec::with_capacity(keys.len());
+    for (id, key) in keys {
+        let mut material = Zeroizing::new([0; KEY + 2 * mac::MIDSTATES]);
+        let material = &mut material[..KEY + labels.len() * mac::MIDSTATES];
+        material[..KEY].copy_from_slice(*key);
+        for (label, branch) in labels.iter().zip(material[KEY..].chunks_exact_mut(mac::MIDSTATES)) {
+            branch.copy_from_slice(&mac::midstates(&derived(vault, key, label)).0);
         }
-        let found = reader.u16()?;
-        if found > FORMAT {
-            return Err(Error::Format { found, supported: FORMAT });
-        }
-        let _suite = reader.u8()?;
-        let _vault: [u8; 16] = reader.array()?;
-        let _table = reader.u16()?;
-        let _row = reader.bytes()?;
-        let data_key = DataKeyId(reader.u32()?);
-        let _revision = reader.u64()?;
-        let attributes = reader.bytes()?;
-        Ok(Self { data_key, attributes })
+        held.push(Held { id: *id, material: memory.hold(material)? });
     }
+    held.sort_by_key(|held| held.id);
+    Ok(held)
+}
+
+fn above(
+    vault: VaultId,
+    key: &[u8; 32],
+    label: &[u8],
+    memory: &dyn SecretMemory,
+) -> Result<Box<dyn SecretRegion>, Error> {
+    let mut material = Zeroizing::new([0; KEY + mac::MIDSTATES]);
+    material[..KEY].copy_from_slice(key);
+    material[KEY..].copy_from_slice(&mac::midstates(&derived(vault, key, label)).0);
+    memory.hold(material.as_slice())
+}
+
+/// A key that comes from another: HKDF-SHA-256 with the vault's id as salt.
+pub(super) fn derived(vault: VaultId, key: &[u8; 32], label: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mut out = Zeroizing::new([0; KEY]);
+    Hkdf::<Sha256>::new(Some(&vault.0), key)
+        .expand(label, out.as_mut_slice())
+        .expect("32 bytes are one block of HKDF");
+    out
+}
+
+fn first(region: Option<&dyn SecretRegion>) -> Result<&[u8; 32], Error> {
+    region.ok_or(Error::Locked)?.expose()?.first_chunk().ok_or(Error::Locked)
 }

@@ -1,25 +1,38 @@
-//! Keys: their attributes, their sealed record, their life (NIST SP 800-57 part 1).
+//! Keys: made or taken in after a template, changed only so that they can do less, led through their life (NIST
+//! SP 800-57 part 1).
 //!
-//! Attributes stand in the record's header, authenticated; label and key material are sealed. Nothing here hands out
-//! key material: the modules beside it compute with a `KeyRecord` and drop it.
+//! Attributes stand in the record's header, authenticated; label, owner and key material are sealed. Nothing here hands
+//! out key material: the modules beside it compute with a `KeyRecord` and drop it.
 
+use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
+pub use super::attributes::{Dates, Flag, Flags, KeyInfo, Purpose, Usage, Usages};
+use super::cache::CachedKey;
+use super::finding;
+pub use super::kinds::KeyKind;
+use super::material::Material;
+use super::roles::Operation;
 use super::state::KeyState;
 use super::transaction::Transaction;
 use crate::env::UnixTime;
 use crate::error::Error;
 use crate::event::{Detail, EventKind, Subject};
-use crate::hash::HashAlgorithm;
-use crate::otp::Digits;
+use crate::hash;
+use crate::mechanism::{Mechanism, Mechanisms};
+use crate::signature::Signer;
 use crate::store::{RowKey, Table};
 use crate::wire::{Reader, Writer, hex};
 
-/// Sealed records of keys, under their id.
+/// Sealed records of keys in their newest version, under their id.
 pub const KEYS: Table = Table(2);
+/// Sealed records of older versions, under id and version.
+pub const VERSIONS: Table = Table(4);
 
 /// The handle of a key: 128 random bits. Knowing it grants nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +42,10 @@ impl KeyId {
     pub(super) fn row(self) -> RowKey {
         RowKey::new(KEYS, self.0)
     }
+
+    pub(super) fn version_row(self, version: u32) -> RowKey {
+        RowKey::new(VERSIONS, [&self.0[..], &version.to_be_bytes()].concat())
+    }
 }
 
 impl core::fmt::Display for KeyId {
@@ -37,265 +54,307 @@ impl core::fmt::Display for KeyId {
     }
 }
 
-/// What a key is. Numbers are part of the record format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeyKind {
-    /// Counter-based one-time passwords (RFC 4226).
-    Hotp {
-        /// Hash under the HMAC.
-        algorithm: HashAlgorithm,
-        /// Digits of a code.
-        digits: Digits,
-    },
-    /// Time-based one-time passwords (RFC 6238).
-    Totp {
-        /// Hash under the HMAC.
-        algorithm: HashAlgorithm,
-        /// Digits of a code.
-        digits: Digits,
-        /// Seconds of a step, at least 1.
-        period: u64,
-        /// Where step 0 begins, in seconds since 1970.
-        t0: u64,
-    },
-    /// A key pair for ECDSA on P-256.
-    P256,
-}
-
-impl KeyKind {
-    /// The name that listings show.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Hotp { .. } => "HOTP",
-            Self::Totp { .. } => "TOTP",
-            Self::P256 => "P-256",
-        }
-    }
-
-    fn write(self, writer: &mut Writer) {
-        match self {
-            Self::Hotp { algorithm, digits } => {
-                writer.u8(1).u8(algorithm.number()).u8(digits.count());
-            }
-            Self::Totp { algorithm, digits, period, t0 } => {
-                writer.u8(2).u8(algorithm.number()).u8(digits.count()).u64(period).u64(t0);
-            }
-            Self::P256 => {
-                writer.u8(16);
-            }
-        }
-    }
-
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        let kind = reader.u8()?;
-        if kind == 16 {
-            return Ok(Self::P256);
-        }
-        let algorithm = HashAlgorithm::from_number(reader.u8()?).ok_or(Error::Refused)?;
-        let digits = Digits::new(reader.u8()?).map_err(|_| Error::Refused)?;
-        match kind {
-            1 => Ok(Self::Hotp { algorithm, digits }),
-            2 => Ok(Self::Totp { algorithm, digits, period: reader.u64()?, t0: reader.u64()? }),
-            _ => Err(Error::Refused),
-        }
-    }
-}
-
-/// What a key may be used for; a set of these, closed and checked before any mechanism runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Usage {
-    /// Checking codes that others computed.
-    VerifyCode = 1,
-    /// Making signatures.
-    Sign = 1 << 2,
-}
-
-/// What a key serves; one key, one purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Purpose {
-    /// One-time codes of a person.
-    OneTimeCode = 1,
-    /// Access tokens.
-    Token = 2,
-    /// Documents of a person.
-    Document = 3,
-}
-
-impl Purpose {
-    /// The name that listings show.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OneTimeCode => "one-time code",
-            Self::Token => "token",
-            Self::Document => "document",
-        }
-    }
-
-    const fn from_number(number: u8) -> Option<Self> {
-        Some(match number {
-            1 => Self::OneTimeCode,
-            2 => Self::Token,
-            3 => Self::Document,
-            _ => return None,
-        })
-    }
-}
-
-/// What the vault keeps of a key's past; flags that can be lost, never gained.
-mod history {
-    pub(super) const LOCAL: u8 = 1;
-    pub(super) const ALWAYS_SENSITIVE: u8 = 1 << 1;
-    pub(super) const NEVER_EXTRACTED: u8 = 1 << 2;
-    /// The secret was shown for enrolment; it is not shown again.
-    pub(super) const PROVISIONED: u8 = 1 << 3;
-    pub(super) const MADE_HERE: u8 = LOCAL | ALWAYS_SENSITIVE | NEVER_EXTRACTED;
-    /// It was somewhere else before, and was shown there: nothing of the three, and no enrolment shows it again.
-    pub(super) const MADE_ELSEWHERE: u8 = PROVISIONED;
-}
-
-/// What is known of a key, without its material.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyInfo {
-    /// Its handle.
-    pub id: KeyId,
-    /// Its version; rotation makes the next one.
-    pub version: u32,
+/// What a new key shall be. [`Template::new`] has what is usual; the fields say otherwise.
+#[derive(Clone, Debug)]
+pub struct Template<'a> {
     /// What it is.
     pub kind: KeyKind,
     /// What it serves.
     pub purpose: Purpose,
-    /// Where it stands in its life.
-    pub state: KeyState,
-    /// When it was made.
-    pub created: UnixTime,
-    /// When it was activated.
-    pub activated: Option<UnixTime>,
-    /// Whether it was made inside this vault.
-    pub local: bool,
-    /// SHA-256 of its SubjectPublicKeyInfo, for key pairs.
-    pub public_key: Option<[u8; 32]>,
-    /// Its label.
-    pub label: String,
-    /// Whose it is, under the journal's pseudonym; `None` for the service's own.
+    /// What it may be used for. Usual: all that its kind can do for the purpose; of codes, verifying them alone.
+    pub usages: Usages,
+    /// How it may be used. Usual: [`KeyKind::usual_mechanisms`].
+    pub mechanisms: Mechanisms,
+    /// What may be done with it. Usual: changed, copied and destroyed, and never taken out.
+    pub flags: Flags,
+    /// Its label, at most 256 bytes.
+    pub label: &'a str,
+    /// Whose it is.
     pub owner: Option<Subject>,
+    /// What another system calls it, at most 64 bytes; stored in the clear.
+    pub external_id: &'a [u8],
+    /// Bytes of the secret, for kinds whose length is free: 16 to 4096, usually 32.
+    pub length: Option<usize>,
+    /// Before this time it does nothing.
+    pub valid_from: Option<UnixTime>,
+    /// From this time on it protects nothing new.
+    pub valid_to: Option<UnixTime>,
+}
+
+impl<'a> Template<'a> {
+    /// What is usual for this kind and purpose.
+    #[must_use]
+    pub const fn new(kind: KeyKind, purpose: Purpose) -> Self {
+        let mut usages = kind.usages(purpose);
+        if usages.contains(Usage::VerifyCode) {
+            // Whoever verifies codes must not be able to make them.
+            usages = Usages::of(&[Usage::VerifyCode]);
+        }
+        let audited = match purpose {
+            Purpose::Document | Purpose::Certificate => Flags::of(&[Flag::Audited]),
+            _ => Flags::NONE,
+        };
+        Self {
+            kind,
+            purpose,
+            usages,
+            mechanisms: kind.usual_mechanisms(purpose),
+            flags: Flags::OPEN.or(audited),
+            label: "",
+            owner: None,
+            external_id: &[],
+            length: None,
+            valid_from: None,
+            valid_to: None,
+        }
+    }
+
+    /// The same with a label and an owner.
+    #[must_use]
+    pub const fn named(self, label: &'a str, owner: Option<Subject>) -> Self {
+        Self { label, owner, ..self }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let usages = self.kind.usages(self.purpose);
+        if usages.is_empty() {
+            return Err(Error::KeyPurpose);
+        }
+        if self.usages.is_empty() || !self.usages.is_within(usages) {
+            return Err(Error::KeyUsage);
+        }
+        if !self.mechanisms.is_within(self.kind.mechanisms(self.purpose)) {
+            return Err(Error::KeyMechanism);
+        }
+        // The past is the vault's to write, and trust is the officer's to give.
+        let own = Flags::MADE_HERE.or(Flags::of(&[Flag::Trusted, Flag::Provisioned]));
+        if !self.flags.and(own).is_empty() {
+            return Err(Error::KeyWidened);
+        }
+        checked_label(self.label)?;
+        let (given, limit) = (self.external_id.len(), KeyInfo::EXTERNAL_ID);
+        if given > limit { Err(Error::TooLong { what: "an external id", given, limit }) } else { Ok(()) }
+    }
 }
 
 /// A key with its material, in the hands of the vault.
 pub(super) struct KeyRecord {
     pub(super) info: KeyInfo,
-    usage: u32,
-    history: u8,
     pub(super) material: Zeroizing<Vec<u8>>,
+    /// SubjectPublicKeyInfo in DER; empty where there is none.
+    pub(super) public: Vec<u8>,
+    row: RowKey,
+    signer: Option<Arc<dyn Signer>>,
 }
 
-/// What a new key shall be.
-pub(super) struct NewKey<'a> {
-    pub(super) kind: KeyKind,
+/// What is asked of a key.
+pub(super) struct Asked<'a> {
     pub(super) usage: Usage,
     pub(super) purpose: Purpose,
-    pub(super) state: KeyState,
-    pub(super) label: &'a str,
-    pub(super) owner: Option<Subject>,
-    pub(super) public_key: Option<[u8; 32]>,
-    pub(super) material: Zeroizing<Vec<u8>>,
+    pub(super) mechanism: Option<Mechanism>,
+    pub(super) states: &'a [KeyState],
 }
 
 impl KeyRecord {
-    const FORMAT: u8 = 1;
-    /// Longest label, in bytes.
-    const LABEL: usize = 256;
-
-    /// Makes the record of a key that was drawn inside the vault, and journals it.
-    pub(super) fn create(tx: &mut Transaction<'_>, new: NewKey<'_>) -> Result<Self, Error> {
-        Self::begin(tx, new, history::MADE_HERE, EventKind::KeyCreated)
-    }
-
-    /// Makes the record of a key that comes from elsewhere, and journals it. Nobody knows who has seen its secret, so
-    /// that it is neither local nor was it ever only here.
-    pub(super) fn import(tx: &mut Transaction<'_>, new: NewKey<'_>) -> Result<Self, Error> {
-        Self::begin(tx, new, history::MADE_ELSEWHERE, EventKind::KeyImported)
-    }
-
-    fn begin(tx: &mut Transaction<'_>, new: NewKey<'_>, past: u8, event: EventKind) -> Result<Self, Error> {
-        if new.label.len() > Self::LABEL {
-            return Err(Error::TooLong { what: "a key's label", given: new.label.len(), limit: Self::LABEL });
+    /// Makes the record of a key and journals it. What was drawn here is local and was only ever here; of what comes
+    /// from elsewhere nobody knows who has seen it.
+    pub(super) fn begin(
+        tx: &mut Transaction<'_>,
+        template: &Template<'_>,
+        material: Material,
+        (past, event): (Flags, EventKind),
+        state: KeyState,
+    ) -> Result<Self, Error> {
+        // The log's key is everybody's who may write to the journal.
+        if template.purpose != Purpose::Checkpoint {
+            tx.keyring().permit(Operation::MakeKeys)?;
         }
+        template.check()?;
         let id = KeyId(tx.env().random());
-        let created = tx.now();
-        let active = matches!(new.state, KeyState::Active);
+        let now = tx.now();
+        let public_key = (!material.public.is_empty()).then(|| hash::sha256(&[material.public.as_slice()]));
         let info = KeyInfo {
             id,
             version: 1,
-            kind: new.kind,
-            purpose: new.purpose,
-            state: new.state,
-            created,
-            activated: active.then_some(created),
-            local: past & history::LOCAL != 0,
-            public_key: new.public_key,
-            label: new.label.into(),
-            owner: new.owner,
+            kind: template.kind,
+            usages: template.usages,
+            purpose: template.purpose,
+            mechanisms: template.mechanisms,
+            flags: template.flags.or(past),
+            state,
+            dates: Dates {
+                created: now,
+                activated: (state == KeyState::Active).then_some(now),
+                valid_from: template.valid_from,
+                valid_to: template.valid_to,
+                ..Dates::default()
+            },
+            external_id: template.external_id.to_vec(),
+            public_key,
+            label: template.label.into(),
+            owner: template.owner,
         };
-        let record = Self { info, usage: new.usage as u32, history: past, material: new.material };
-        if tx.record(&id.row())?.is_some() {
-            return Err(Error::Randomness);
-        }
-        record.put(tx)?;
+        let Material { secret, public } = material;
+        let record = Self { info, material: secret, public, row: id.row(), signer: None };
         let detail = Detail::new()
-            .with("kind", new.kind.name())
-            .with("purpose", new.purpose.name())
-            .with("label", new.label);
-        tx.event(event, new.owner, &id.row(), &detail)?;
+            .with("kind", template.kind.name())
+            .with("purpose", template.purpose.name())
+            .with("label", template.label);
+        record.introduce(tx, event, &detail)?;
         Ok(record)
     }
 
-    /// The record of a key; the commit expects it as it was found.
+    /// Puts a key where none was, to be found by its label, and journals it.
+    fn introduce(&self, tx: &mut Transaction<'_>, event: EventKind, detail: &Detail) -> Result<(), Error> {
+        if tx.record(&self.row)?.is_some() {
+            return Err(Error::Randomness);
+        }
+        self.put(tx)?;
+        finding::note(tx, &self.info)?;
+        tx.event(event, self.info.owner, &self.row, detail).map(|_| ())
+    }
+
+    /// The newest version of a key; the commit expects it as it was found.
     pub(super) fn load(tx: &mut Transaction<'_>, id: KeyId) -> Result<Self, Error> {
-        let opened = tx.record(&id.row())?.ok_or(Error::UnknownKey)?;
-        let record = Self::decode(&opened.attributes, &opened.body)?;
+        let record = Self::load_row(tx, id.row())?;
         if record.info.id == id { Ok(record) } else { Err(Error::Refused) }
     }
 
+    /// A version of a key, the newest or an older one.
+    pub(super) fn load_version(tx: &mut Transaction<'_>, id: KeyId, version: u32) -> Result<Self, Error> {
+        let newest = Self::load(tx, id)?;
+        if newest.info.version == version {
+            return Ok(newest);
+        }
+        let record = Self::load_row(tx, id.version_row(version))?;
+        if (record.info.id, record.info.version) == (id, version) { Ok(record) } else { Err(Error::Refused) }
+    }
+
+    fn load_row(tx: &mut Transaction<'_>, row: RowKey) -> Result<Self, Error> {
+        let kept = tx.cache().and_then(|cache| cache.find(&row));
+        let stored = tx.unwritten(&row, kept.as_ref().map(|kept| &kept.stored))?;
+        if let (Some(kept), Some(stored)) = (&kept, &stored) {
+            // The very bytes that were authenticated when they were opened.
+            if Arc::ptr_eq(&kept.stored, stored) || kept.stored == *stored {
+                let material = Zeroizing::new(kept.secret.expose()?.to_vec());
+                let (info, public, signer) = (kept.info.clone(), kept.public.clone(), kept.signer.clone());
+                return Ok(Self { info, material, public, row, signer });
+            }
+        }
+        let opened = tx.record(&row)?.ok_or(Error::UnknownKey)?;
+        let mut record = Self::decode(row, &opened.attributes, &opened.body)?;
+        if let (Some(cache), Some(stored)) = (tx.cache(), stored) {
+            record.signer = record.make_signer(tx)?.map(Arc::from);
+            // No room in locked memory is no failure: the key is opened again next time.
+            if let Ok(secret) = cache.memory().hold(&record.material) {
+                let (info, public) = (record.info.clone(), record.public.clone());
+                let signer = record.signer.clone();
+                cache.keep(&record.row, Arc::new(CachedKey { stored, info, secret, public, signer }));
+            }
+        }
+        Ok(record)
+    }
+
     pub(super) fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
-        let attributes = self.attributes();
+        let lengths = [self.info.label.len(), self.material.len(), self.public.len()];
+        let attributes = self.info.encode(lengths)?;
         let mut body = Writer::new();
-        body.text(&self.info.label)?
+        body.raw(self.info.label.as_bytes())
             .raw(&self.info.owner.map_or([0; 16], |owner| owner.0))
-            .bytes(&self.material)?;
-        tx.put_record(&self.info.id.row(), attributes.as_slice(), body.as_slice())
+            .raw(&self.material)
+            .raw(&self.public);
+        tx.put_record(&self.row, attributes.as_slice(), body.as_slice())
+    }
+
+    /// Reads an opened row.
+    pub(super) fn decode(row: RowKey, attributes: &[u8], body: &[u8]) -> Result<Self, Error> {
+        let (mut info, [label, material, public]) = KeyInfo::decode(attributes)?;
+        let mut reader = Reader::new(body);
+        info.label = String::from(core::str::from_utf8(reader.raw(label)?).map_err(|_| Error::Refused)?);
+        info.owner = Some(reader.array()?).filter(|owner| *owner != [0; 16]).map(Subject);
+        let material = Zeroizing::new(reader.raw(material)?.to_vec());
+        let public = reader.raw(public)?.to_vec();
+        reader.end()?;
+        Ok(Self { info, material, public, row, signer: None })
+    }
+
+    /// The row in which this version stands.
+    pub(super) const fn row(&self) -> &RowKey {
+        &self.row
+    }
+
+    /// Makes it an older version, in a row of its own.
+    pub(super) fn step_back(&mut self) {
+        self.row = self.info.id.version_row(self.info.version);
+        self.signer = None;
     }
 
     /// Refuses a key that makes no one-time codes.
     pub(super) fn one_time(&self) -> Result<(), Error> {
         match self.info.kind {
             KeyKind::Hotp { .. } | KeyKind::Totp { .. } => Ok(()),
-            KeyKind::P256 => Err(Error::KeyKind),
+            _ => Err(Error::KeyKind),
         }
     }
 
-    /// Refuses a use that the key's usage, purpose or state does not allow, in this order.
-    pub(super) fn allow(&self, usage: Usage, purpose: Purpose, states: &[KeyState]) -> Result<(), Error> {
-        if self.usage & usage as u32 == 0 {
+    /// Refuses a use that the role, usage, purpose, mechanism, state or dates do not allow, in this order; last of all
+    /// one that needs an authorisation and has none.
+    pub(super) fn allow(&self, tx: &mut Transaction<'_>, asked: &Asked<'_>) -> Result<(), Error> {
+        if asked.purpose != Purpose::Checkpoint {
+            tx.keyring().permit(Operation::UseKeys)?;
+        }
+        let info = &self.info;
+        if !info.usages.contains(asked.usage) {
             return Err(Error::KeyUsage);
         }
-        if self.info.purpose != purpose {
+        if info.purpose != asked.purpose {
             return Err(Error::KeyPurpose);
         }
-        if states.contains(&self.info.state) { Ok(()) } else { Err(Error::KeyState(self.info.state)) }
+        if asked.mechanism.is_some_and(|mechanism| !info.mechanisms.contains(mechanism)) {
+            return Err(Error::KeyMechanism);
+        }
+        if !asked.states.contains(&info.state) {
+            return Err(Error::KeyState(info.state));
+        }
+        if !info.dates.allow(asked.usage, tx.now()) {
+            return Err(Error::KeyNotValid);
+        }
+        if info.flags.contains(Flag::AlwaysAuthenticate) && !tx.spend_authorization(info.id) {
+            return Err(Error::KeyUnauthorised);
+        }
+        Ok(())
+    }
+
+    /// The private key, ready to sign.
+    pub(super) fn signer(&mut self, tx: &Transaction<'_>) -> Result<Arc<dyn Signer>, Error> {
+        if self.info.kind.algorithm().is_none() {
+            return Err(Error::KeyKind);
+        }
+        if self.info.state == KeyState::Destroyed {
+            return Err(Error::KeyState(KeyState::Destroyed));
+        }
+        if self.signer.is_none() {
+            self.signer = self.make_signer(tx)?.map(Arc::from);
+        }
+        self.signer.clone().ok_or(Error::KeyKind)
+    }
+
+    fn make_signer(&self, tx: &Transaction<'_>) -> Result<Option<Box<dyn Signer>>, Error> {
+        match self.info.kind.algorithm() {
+            Some(algorithm) if self.info.state != KeyState::Destroyed => {
+                tx.signer(algorithm, &self.material).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Notes that the secret of the key is shown now: once, and never again.
     pub(super) fn disclose(&mut self) -> Result<(), Error> {
-        if self.history & history::PROVISIONED != 0 {
+        if self.info.flags.contains(Flag::Provisioned) {
             return Err(Error::KeyUsage);
         }
-        self.history =
-            (self.history | history::PROVISIONED) & !(history::NEVER_EXTRACTED | history::ALWAYS_SENSITIVE);
+        let lost = Flags::of(&[Flag::NeverExtracted, Flag::AlwaysSensitive]);
+        self.info.flags = self.info.flags.or(Flags::of(&[Flag::Provisioned])).without(lost);
         Ok(())
     }
 
@@ -304,69 +363,46 @@ impl KeyRecord {
         if !self.info.state.may_become(next) {
             return Err(Error::KeyState(self.info.state));
         }
-        if matches!(next, KeyState::Active) && self.info.activated.is_none() {
-            self.info.activated = Some(now);
-        }
-        if matches!(next, KeyState::Destroyed) {
-            self.material = Zeroizing::new(Vec::new());
+        let dates = &mut self.info.dates;
+        match next {
+            KeyState::Active => {
+                dates.activated.get_or_insert(now);
+            }
+            KeyState::Deactivated => dates.deactivated = Some(now),
+            KeyState::Compromised => dates.compromised = Some(now),
+            KeyState::Destroyed => {
+                if !self.info.flags.contains(Flag::Destroyable) {
+                    return Err(Error::KeyFixed);
+                }
+                dates.destroyed = Some(now);
+                self.material = Zeroizing::new(Vec::new());
+            }
+            KeyState::PreActive | KeyState::Suspended => {}
         }
         self.info.state = next;
+        self.signer = None;
         Ok(())
-    }
-
-    fn attributes(&self) -> Writer {
-        let info = &self.info;
-        let mut writer = Writer::new();
-        writer.u8(Self::FORMAT).raw(&info.id.0).u32(info.version);
-        info.kind.write(&mut writer);
-        writer.u32(self.usage).u8(info.purpose as u8).u8(self.history).u8(info.state as u8);
-        writer.u64(info.created.0).optional_u64(info.activated.map(|time| time.0));
-        writer.raw(&info.public_key.unwrap_or([0; 32]));
-        writer
-    }
-
-    fn decode(attributes: &[u8], body: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(attributes);
-        let found = reader.u8()?;
-        if found != Self::FORMAT {
-            return Err(Error::Format { found: found.into(), supported: Self::FORMAT.into() });
-        }
-        let id = KeyId(reader.array()?);
-        let version = reader.u32()?;
-        let kind = KeyKind::read(&mut reader)?;
-        let usage = reader.u32()?;
-        let purpose = Purpose::from_number(reader.u8()?).ok_or(Error::Refused)?;
-        let history = reader.u8()?;
-        let state = KeyState::from_number(reader.u8()?).ok_or(Error::Refused)?;
-        let created = UnixTime(reader.u64()?);
-        let activated = reader.optional_u64()?.map(UnixTime);
-        let public_key = Some(reader.array()?).filter(|digest| *digest != [0; 32]);
-        reader.end()?;
-
-        let mut reader = Reader::new(body);
-        let label = String::from(reader.text()?);
-        let owner = Some(reader.array()?).filter(|owner| *owner != [0; 16]).map(Subject);
-        let material = Zeroizing::new(reader.bytes()?.to_vec());
-        reader.end()?;
-        let local = history & history::LOCAL != 0;
-        let info = KeyInfo {
-            id,
-            version,
-            kind,
-            purpose,
-            state,
-            created,
-            activated,
-            local,
-            public_key,
-            label,
-            owner,
-        };
-        Ok(Self { info, usage, history, material })
     }
 }
 
-/// What is known of a key.
+/// Draws a key after a template. An OTP key is pre-active, every other is active.
+///
+/// # Errors
+/// [`Error::KeyPurpose`], [`Error::KeyUsage`], [`Error::KeyMechanism`], [`Error::KeyWidened`], [`Error::TooLong`] for a
+/// template that its kind does not bear; [`Error::KeyKind`] for a kind that is only kept or has its own way of being
+/// made; [`Error::KeyMaterial`] for a length out of range; [`Error::KeyUnsupported`]; a store's fault.
+pub fn generate(tx: &mut Transaction<'_>, template: &Template<'_>) -> Result<KeyId, Error> {
+    if matches!(template.kind, KeyKind::Hotp { .. } | KeyKind::Totp { .. } | KeyKind::Ocra { .. }) {
+        // They have a state row as well: `one_time::generate`.
+        return Err(Error::KeyKind);
+    }
+    template.check()?;
+    let material = Material::draw(tx, template.kind, template.length)?;
+    let made = (Flags::MADE_HERE, EventKind::KeyCreated);
+    KeyRecord::begin(tx, template, material, made, KeyState::Active).map(|record| record.info.id)
+}
+
+/// What is known of a key in its newest version.
 ///
 /// # Errors
 /// [`Error::UnknownKey`]; [`Error::Refused`] for an altered record; a store's fault.
@@ -376,25 +412,224 @@ pub fn info(tx: &mut Transaction<'_>, id: KeyId) -> Result<KeyInfo, Error> {
 
 /// Puts an active key aside, or takes a suspended one back into use, or ends its life; journalled with the reason.
 ///
-/// A key that was never active is not taken into use here: an OTP key becomes active by its test code alone (R12).
+/// An OTP key that verifies codes and was never active is not taken into use here: it becomes active by its test code
+/// alone (R12). One that only computes codes has no test code here; it is taken into use once the other side knows its
+/// secret.
 ///
 /// # Errors
-/// [`Error::KeyState`] when the life of a key has no such step; [`Error::UnknownKey`]; a store's fault.
+/// [`Error::KeyState`] when the life of a key has no such step; [`Error::KeyFixed`] when the key was made not to be
+/// destroyed; [`Error::UnknownKey`]; a store's fault.
 pub fn change_state(tx: &mut Transaction<'_>, id: KeyId, next: KeyState, reason: &str) -> Result<(), Error> {
-    let mut record = KeyRecord::load(tx, id)?;
+    let record = KeyRecord::load(tx, id)?;
+    change(tx, record, next, reason)
+}
+
+/// [`change_state`] for one version of a key: an older one can become compromised or be destroyed by itself.
+///
+/// # Errors
+/// As [`change_state`].
+pub fn change_version_state(
+    tx: &mut Transaction<'_>,
+    id: KeyId,
+    version: u32,
+    next: KeyState,
+    reason: &str,
+) -> Result<(), Error> {
+    let record = KeyRecord::load_version(tx, id, version)?;
+    change(tx, record, next, reason)
+}
+
+fn change(
+    tx: &mut Transaction<'_>,
+    mut record: KeyRecord,
+    next: KeyState,
+    reason: &str,
+) -> Result<(), Error> {
     let now = tx.now();
-    if next == KeyState::Active && record.info.activated.is_none() {
+    let is_new = record.info.dates.activated.is_none();
+    if next == KeyState::Active && is_new && record.info.usages.contains(Usage::VerifyCode) {
         return Err(Error::KeyState(record.info.state));
     }
     record.become_state(next, now)?;
     record.put(tx)?;
     let kind = match next {
         KeyState::PreActive => return Err(Error::KeyState(record.info.state)),
+        KeyState::Active if is_new => EventKind::KeyActivated,
         KeyState::Active => EventKind::KeyResumed,
         KeyState::Suspended => EventKind::KeySuspended,
         KeyState::Deactivated => EventKind::KeyDeactivated,
         KeyState::Compromised => EventKind::KeyCompromised,
         KeyState::Destroyed => EventKind::KeyDestroyed,
     };
-    tx.event(kind, record.info.owner, &id.row(), &Detail::new().with("reason", reason)).map(|_| ())
+    tx.event(kind, record.info.owner, record.row(), &Detail::new().with("reason", reason)).map(|_| ())
+}
+
+/// What is taken away from a key. What is `None` stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Narrowing {
+    /// The usages that remain.
+    pub usages: Option<Usages>,
+    /// The mechanisms that remain.
+    pub mechanisms: Option<Mechanisms>,
+    /// The flags from now on: those that allow only fewer, those that forbid only more.
+    pub flags: Option<Flags>,
+    /// A later beginning.
+    pub valid_from: Option<UnixTime>,
+    /// An earlier end.
+    pub valid_to: Option<UnixTime>,
+    /// An earlier end of verifying and opening.
+    pub accept_until: Option<UnixTime>,
+}
+
+/// Takes something away from a key, for good; journalled.
+///
+/// # Errors
+/// [`Error::KeyWidened`] for anything that would allow more than before; [`Error::KeyFixed`] when the key was made not
+/// to be changed; [`Error::KeyState`] when it was destroyed; [`Error::UnknownKey`]; a store's fault.
+pub fn narrow(tx: &mut Transaction<'_>, id: KeyId, narrowing: &Narrowing) -> Result<(), Error> {
+    let mut record = modifiable(tx, id)?;
+    narrow_info(&mut record.info, narrowing)?;
+    record.put(tx)?;
+    let info = &record.info;
+    let detail = Detail::new()
+        .with("usages", format!("{:?}", info.usages))
+        .with("mechanisms", format!("{:?}", info.mechanisms))
+        .with("flags", format!("{:?}", info.flags));
+    tx.event(EventKind::KeyNarrowed, info.owner, record.row(), &detail).map(|_| ())
+}
+
+pub(super) fn narrow_info(info: &mut KeyInfo, narrowing: &Narrowing) -> Result<(), Error> {
+    let Narrowing { usages, mechanisms, flags, valid_from, valid_to, accept_until } = *narrowing;
+    let usages = usages.unwrap_or(info.usages);
+    let mechanisms = mechanisms.unwrap_or(info.mechanisms);
+    let flags = flags.unwrap_or(info.flags);
+    // What was lost of the past is lost; the past itself is not changed by hand.
+    let past = Flags::MADE_HERE.or(Flags::of(&[Flag::Provisioned]));
+    let earlier = |new: Option<UnixTime>, old: Option<UnixTime>| match (new, old) {
+        (Some(new), Some(old)) if new > old => Err(Error::KeyWidened),
+        (new, old) => Ok(new.or(old)),
+    };
+    let later = |new: Option<UnixTime>, old: Option<UnixTime>| match (new, old) {
+        (Some(new), Some(old)) if new < old => Err(Error::KeyWidened),
+        (new, old) => Ok(new.or(old)),
+    };
+    let narrower = usages.is_within(info.usages)
+        && mechanisms.is_within(info.mechanisms)
+        && flags.narrows(info.flags)
+        && flags.and(past) == info.flags.and(past);
+    if !narrower {
+        return Err(Error::KeyWidened);
+    }
+    let dates = Dates {
+        valid_from: later(valid_from, info.dates.valid_from)?,
+        valid_to: earlier(valid_to, info.dates.valid_to)?,
+        accept_until: earlier(accept_until, info.dates.accept_until)?,
+        ..info.dates
+    };
+    (info.usages, info.mechanisms, info.flags, info.dates) = (usages, mechanisms, flags, dates);
+    Ok(())
+}
+
+/// Copies an active key under a new handle, label and owner, so that the copy can do what `narrowing` leaves of it and
+/// nothing more; answers its id. Journalled. The copy has a life of its own: what ends the original does not end it.
+///
+/// Its past comes along (made here, never extracted), an officer's trust does not. Older versions stay behind: what they
+/// protected, the original opens.
+///
+/// # Errors
+/// [`Error::KeyFixed`] for a key that may not be copied; [`Error::KeyKind`] for a one-time-password key, whose codes
+/// would each be accepted once by either; [`Error::KeyPurpose`] for the journal's key of checkpoints;
+/// [`Error::KeyState`] when it is not active; [`Error::KeyWidened`] for anything that would allow more;
+/// [`Error::Role`]; [`Error::TooLong`]; [`Error::UnknownKey`]; a store's fault.
+pub fn copy(
+    tx: &mut Transaction<'_>,
+    id: KeyId,
+    narrowing: &Narrowing,
+    label: &str,
+    owner: Option<Subject>,
+) -> Result<KeyId, Error> {
+    tx.keyring().permit(Operation::MakeKeys)?;
+    checked_label(label)?;
+    let mut record = KeyRecord::load(tx, id)?;
+    if matches!(record.info.purpose, Purpose::OneTimeCode) {
+        return Err(Error::KeyKind);
+    }
+    if record.info.purpose == Purpose::Checkpoint {
+        return Err(Error::KeyPurpose);
+    }
+    if record.info.state != KeyState::Active {
+        return Err(Error::KeyState(record.info.state));
+    }
+    if !record.info.flags.contains(Flag::Copyable) {
+        return Err(Error::KeyFixed);
+    }
+    record.info.flags = record.info.flags.without(Flags::of(&[Flag::Trusted]));
+    narrow_info(&mut record.info, narrowing)?;
+    let new = KeyId(tx.env().random());
+    record.row = new.row();
+    record.info.id = new;
+    record.info.version = 1;
+    record.info.label = label.into();
+    record.info.owner = owner;
+    record.info.dates.created = tx.now();
+    record.introduce(
+        tx,
+        EventKind::KeyCopied,
+        &Detail::new().with("of", format!("{id}")).with("label", label),
+    )?;
+    Ok(new)
+}
+
+/// Gives a key another label and owner; journalled.
+///
+/// # Errors
+/// [`Error::TooLong`]; [`Error::KeyFixed`] when the key was made not to be changed; [`Error::KeyState`] when it was
+/// destroyed; [`Error::UnknownKey`]; a store's fault.
+pub fn rename(tx: &mut Transaction<'_>, id: KeyId, label: &str, owner: Option<Subject>) -> Result<(), Error> {
+    checked_label(label)?;
+    let mut record = modifiable(tx, id)?;
+    finding::forget(tx, &record.info)?;
+    record.info.label = label.into();
+    record.info.owner = owner;
+    record.put(tx)?;
+    finding::note(tx, &record.info)?;
+    let detail = Detail::new().with("label", label);
+    tx.event(EventKind::KeyRenamed, owner, record.row(), &detail).map(|_| ())
+}
+
+fn checked_label(label: &str) -> Result<(), Error> {
+    let (given, limit) = (label.len(), KeyInfo::LABEL);
+    if given > limit { Err(Error::TooLong { what: "a key's label", given, limit }) } else { Ok(()) }
+}
+
+fn modifiable(tx: &mut Transaction<'_>, id: KeyId) -> Result<KeyRecord, Error> {
+    let record = KeyRecord::load(tx, id)?;
+    if record.info.state == KeyState::Destroyed {
+        return Err(Error::KeyState(KeyState::Destroyed));
+    }
+    if record.info.flags.contains(Flag::Modifiable) { Ok(record) } else { Err(Error::KeyFixed) }
+}
+
+/// Marks a wrapping key as trusted: keys may leave under it from now on. For the security officer; journalled.
+///
+/// # Errors
+/// [`Error::Role`] unless an officer opened the vault; [`Error::KeyKind`] for a key that wraps nothing;
+/// [`Error::KeyState`] when it is not active; [`Error::KeyWidened`] for a symmetric one that was not made here; [`Error::UnknownKey`]; a store's fault.
+pub fn trust(tx: &mut Transaction<'_>, id: KeyId, reason: &str) -> Result<(), Error> {
+    tx.keyring().permit(Operation::MarkKeys)?;
+    let mut record = KeyRecord::load(tx, id)?;
+    if !record.info.usages.contains(Usage::Wrap) {
+        return Err(Error::KeyKind);
+    }
+    if record.info.state != KeyState::Active {
+        return Err(Error::KeyState(record.info.state));
+    }
+    // Whoever brought a secret key along may have kept a copy. A public key opens nothing, whoever brought it.
+    if record.info.kind.is_secret() && !record.info.is_local() {
+        return Err(Error::KeyWidened);
+    }
+    record.info.flags = record.info.flags.or(Flags::of(&[Flag::Trusted]));
+    record.put(tx)?;
+    let detail = Detail::new().with("reason", reason);
+    tx.event(EventKind::KeyTrusted, record.info.owner, record.row(), &detail).map(|_| ())
 }

@@ -1,10 +1,14 @@
 //! OTP keys: made inside, shown once for enrolment, imported with a mark.
 
-use alloc::vec;
+use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use super::keys::{KeyId, KeyKind, KeyRecord, NewKey, Purpose, Usage};
+use super::attributes::{Flag, Flags, Purpose, Usage};
+use super::keys::{Asked, KeyId, KeyRecord, Template};
+use super::kinds::KeyKind;
+use super::material::Material;
+use super::roles::Operation;
 use super::spend;
 use super::state::KeyState;
 use super::transaction::Transaction;
@@ -12,7 +16,7 @@ use crate::env::UnixTime;
 use crate::error::Error;
 use crate::event::{Detail, EventKind, Subject};
 use crate::hash::HashAlgorithm;
-use crate::otp::{Digits, HotpParameters, HotpState, OtpUri, TotpParameters, TotpState, UriText};
+use crate::otp::{Digits, HotpParameters, HotpState, OcraSuite, OtpUri, TotpParameters, TotpState, UriText};
 use crate::secret::Secret;
 
 /// What kind of codes a new key makes.
@@ -56,7 +60,8 @@ impl OtpParameters {
     }
 }
 
-/// Draws a secret as long as the hash's output (RFC 4226 §4 R6, RFC 6238 §3 R6) and makes a pre-active key of it.
+/// Draws a secret as long as the hash's output (RFC 4226 §4 R6, RFC 6238 §3 R6) and makes a pre-active key of it, which
+/// verifies codes.
 ///
 /// # Errors
 /// [`Error::PeriodZero`], [`Error::TooLong`] for misuse; a store's fault.
@@ -66,22 +71,27 @@ pub fn generate(
     label: &str,
     owner: Option<Subject>,
 ) -> Result<KeyId, Error> {
-    let kind = parameters.kind()?;
-    let mut material = Zeroizing::new(vec![0; parameters.algorithm.output_len()]);
-    tx.env().rng.fill_bytes(&mut material);
-    let new = NewKey {
-        kind,
-        usage: Usage::VerifyCode,
-        purpose: Purpose::OneTimeCode,
-        state: KeyState::PreActive,
-        label,
-        owner,
-        public_key: None,
-        material,
-    };
+    let template = Template::new(parameters.kind()?, Purpose::OneTimeCode).named(label, owner);
+    generate_from(tx, &template, parameters.first_counter())
+}
+
+/// [`generate`] after a template, for keys that shall do more or less than is usual: one that also computes codes can
+/// mint those of its owner. `first` is the counter of the first code, for kinds with a counter.
+///
+/// # Errors
+/// [`Error::KeyKind`] for a kind that makes no codes; [`Error::PeriodZero`]; those of
+/// [`keys::generate`](super::keys::generate) for the template; a store's fault.
+pub fn generate_from(tx: &mut Transaction<'_>, template: &Template<'_>, first: u64) -> Result<KeyId, Error> {
+    match template.kind {
+        KeyKind::Totp { period: 0, .. } => return Err(Error::PeriodZero),
+        KeyKind::Hotp { .. } | KeyKind::Totp { .. } | KeyKind::Ocra { .. } => {}
+        _ => return Err(Error::KeyKind),
+    }
+    let material = Material::draw(tx, template.kind, None)?;
     let entry = tx.next_entry();
-    let record = KeyRecord::create(tx, new)?;
-    let hotp = HotpState::starting_at(parameters.first_counter());
+    let made = (Flags::MADE_HERE, EventKind::KeyCreated);
+    let record = KeyRecord::begin(tx, template, material, made, KeyState::PreActive)?;
+    let hotp = HotpState::starting_at(first);
     spend::begin(tx, record.info.id, record.info.version, TotpState::default(), hotp, entry)?;
     Ok(record.info.id)
 }
@@ -104,6 +114,13 @@ pub enum ImportedParameters {
         /// code that the other system accepted can be accepted here once more.
         state: TotpState,
     },
+    /// By question and response (RFC 6287).
+    Ocra {
+        /// What goes into a response.
+        suite: OcraSuite,
+        /// The counter of the next response, where the suite has one.
+        counter: u64,
+    },
 }
 
 /// Takes in a key that was made elsewhere: the first of the three doors in the wall (rule 1 of the design).
@@ -120,7 +137,37 @@ pub fn import(
     label: &str,
     owner: Option<Subject>,
 ) -> Result<KeyId, Error> {
-    let (kind, totp, hotp) = match parameters {
+    let (kind, ..) = imported(parameters)?;
+    import_from(tx, parameters, secret, &Template::new(kind, Purpose::OneTimeCode).named(label, owner))
+}
+
+/// [`import`] after a template, for keys that shall do more or less than is usual: a vault that stands in for a token takes
+/// in a secret that another system verifies, to compute its codes with [`spend::generate_code`].
+///
+/// # Errors
+/// As [`import`]; [`Error::KeyKind`] for a template of another kind than the parameters; those of
+/// [`keys::generate`](super::keys::generate) for the template.
+pub fn import_from(
+    tx: &mut Transaction<'_>,
+    parameters: ImportedParameters,
+    secret: &Secret,
+    template: &Template<'_>,
+) -> Result<KeyId, Error> {
+    let (kind, totp, hotp) = imported(parameters)?;
+    if template.kind != kind {
+        return Err(Error::KeyKind);
+    }
+    let material = Material::read(kind, Zeroizing::new(secret.expose().to_vec()))?;
+    let entry = tx.next_entry();
+    // It was shown elsewhere: no enrolment shows it again.
+    let past = (Flags::of(&[Flag::Provisioned]), EventKind::KeyImported);
+    let record = KeyRecord::begin(tx, template, material, past, KeyState::Active)?;
+    spend::begin(tx, record.info.id, record.info.version, totp, hotp, entry)?;
+    Ok(record.info.id)
+}
+
+fn imported(parameters: ImportedParameters) -> Result<(KeyKind, TotpState, HotpState), Error> {
+    Ok(match parameters {
         ImportedParameters::Hotp { parameters: HotpParameters { algorithm, digits }, counter } => {
             (KeyKind::Hotp { algorithm, digits }, TotpState::default(), HotpState::starting_at(counter))
         }
@@ -131,21 +178,36 @@ pub fn import(
             let TotpParameters { algorithm, digits, period, t0 } = parameters;
             (KeyKind::Totp { algorithm, digits, period, t0: t0.0 }, state, HotpState::default())
         }
-    };
-    let new = NewKey {
-        kind,
-        usage: Usage::VerifyCode,
-        purpose: Purpose::OneTimeCode,
-        state: KeyState::Active,
-        label,
-        owner,
-        public_key: None,
-        material: Zeroizing::new(secret.expose().to_vec()),
-    };
-    let entry = tx.next_entry();
-    let record = KeyRecord::import(tx, new)?;
-    spend::begin(tx, record.info.id, record.info.version, totp, hotp, entry)?;
-    Ok(record.info.id)
+        ImportedParameters::Ocra { suite, counter } => {
+            (KeyKind::Ocra { suite }, TotpState::default(), HotpState::starting_at(counter))
+        }
+    })
+}
+
+/// The blind indexes of an OTP key's secret after a prefix, the newest first: the secret itself stays here. `None` when the key
+/// was destroyed. For officers, who move indexes to another key.
+///
+/// # Errors
+/// [`Error::Role`] unless an officer opened the vault; [`Error::KeyKind`] when it is no OTP key; [`Error::UnknownKey`];
+/// [`Error::Refused`]; a store's fault.
+pub fn blind_indexes_of(
+    tx: &mut Transaction<'_>,
+    id: KeyId,
+    field: &str,
+    prefix: &[u8],
+) -> Result<Option<Vec<[u8; 32]>>, Error> {
+    tx.keyring().permit(Operation::Rotate)?;
+    let record = KeyRecord::load(tx, id)?;
+    if record.info.purpose != Purpose::OneTimeCode {
+        return Err(Error::KeyKind);
+    }
+    if record.info.state == KeyState::Destroyed {
+        return Ok(None);
+    }
+    let mut normal = Zeroizing::new(Vec::with_capacity(prefix.len() + record.material.len()));
+    normal.extend_from_slice(prefix);
+    normal.extend_from_slice(&record.material);
+    tx.keyring().blind_indexes(field, &normal).map(Some)
 }
 
 /// Shows the secret of a pre-active key, once, as the URI that authenticator apps read (rule 1 of the design).
@@ -158,9 +220,7 @@ pub fn import(
 pub fn provision(tx: &mut Transaction<'_>, id: KeyId, issuer: &str, account: &str) -> Result<UriText, Error> {
     let mut record = KeyRecord::load(tx, id)?;
     record.one_time()?;
-    record.allow(Usage::VerifyCode, Purpose::OneTimeCode, &[KeyState::PreActive])?;
-    record.disclose()?;
-    let secret = Secret::new_accepting_weak(&record.material)?;
+    let secret = disclosed(tx, &mut record)?;
     let uri = match record.info.kind {
         KeyKind::Totp { algorithm, digits, period, t0 } => {
             let parameters = TotpParameters { algorithm, digits, period, t0: UnixTime(t0) };
@@ -170,10 +230,38 @@ pub fn provision(tx: &mut Transaction<'_>, id: KeyId, issuer: &str, account: &st
             let counter = spend::next_counter(tx, &record)?;
             OtpUri::hotp(Some(issuer), account, &secret, HotpParameters { algorithm, digits }, counter)?
         }
-        KeyKind::P256 => return Err(Error::KeyKind),
+        _ => return Err(Error::KeyKind),
     }
     .to_uri();
     record.put(tx)?;
     tx.event(EventKind::KeyProvisioned, record.info.owner, &id.row(), &Detail::new())?;
     Ok(uri)
+}
+
+/// Shows the secret of a pre-active OCRA key, once, for the program that writes it into a device: there is no URI for
+/// it. As [`provision`] otherwise.
+///
+/// # Errors
+/// As [`provision`].
+pub fn provision_ocra(tx: &mut Transaction<'_>, id: KeyId) -> Result<Secret, Error> {
+    let mut record = KeyRecord::load(tx, id)?;
+    if !matches!(record.info.kind, KeyKind::Ocra { .. }) {
+        return Err(Error::KeyKind);
+    }
+    let secret = disclosed(tx, &mut record)?;
+    record.put(tx)?;
+    tx.event(EventKind::KeyProvisioned, record.info.owner, &id.row(), &Detail::new())?;
+    Ok(secret)
+}
+
+/// The secret of a key that may show it now; the record notes it and is put by the caller.
+fn disclosed(tx: &mut Transaction<'_>, record: &mut KeyRecord) -> Result<Secret, Error> {
+    let mechanism = record.info.kind.mechanisms(Purpose::OneTimeCode).iter().next();
+    // Of a key that only computes codes, it is the other side that is to know the secret.
+    let verifies = record.info.usages.contains(Usage::VerifyCode);
+    let usage = if verifies { Usage::VerifyCode } else { Usage::GenerateCode };
+    let purpose = Purpose::OneTimeCode;
+    record.allow(tx, &Asked { usage, purpose, mechanism, states: &[KeyState::PreActive] })?;
+    record.disclose()?;
+    Secret::new_accepting_weak(&record.material)
 }

@@ -5,18 +5,30 @@
 //! their writes and events in it. [`Transaction::prepare`] closes it into a [`Pending`], whose outcome nobody can see
 //! before [`Pending::commit`]. On a conflict all of it is dropped and run again on fresh rows.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
+use super::cache::KeyCache;
 use super::chain::Writer;
-use super::keyring::{Keyring, Opened, Place};
-use super::subjects;
+use super::keyring::{Keyring, Opened};
+use super::keys::{KEYS, KeyId};
+use super::known::Known;
+use super::life::{Life, life};
+use super::place::Place;
+use super::self_tests::SelfTests;
+use super::spend::STATES;
 use crate::env::{Env, UnixTime};
 use crate::error::Error;
-use crate::event::{Detail, EventKind, Leaf, Subject};
+use crate::event::{Detail, EventKind, SpentCode, Subject, Told};
 use crate::hash;
+use crate::mechanism::Mechanism;
+use crate::signature::{Algorithm, Backend, Portable, Signer};
 use crate::store::{
-    Change, ChangeId, CounterKey, EntryId, Expect, Outcome, Resolution, Row, RowKey, Store, StoreFault, Table,
+    Change, ChangeId, CounterKey, EntryId, Expect, Outcome, Resolution, Row, RowKey, Store, StoreFault,
+    Table, Write,
 };
 
 /// Sealed details of events, under the id of their entry.
@@ -30,9 +42,35 @@ pub struct Transaction<'a> {
     writer: Writer,
     id: ChangeId,
     rows: BTreeMap<RowKey, Seen>,
+    known: Known,
+    /// What is known goes on to another transaction.
+    handed_on: bool,
     sums: Vec<(CounterKey, u64, u64)>,
-    events: Vec<(Leaf, Option<Vec<u8>>)>,
+    /// Entries as they will be appended, each with the sealed detail of its event.
+    events: Vec<(EntryId, Vec<u8>, Option<Vec<u8>>)>,
     tally: Option<&'a dyn Tally>,
+    backend: &'a dyn Backend,
+    cache: Option<&'a dyn KeyCache>,
+    tests: Option<&'a SelfTests>,
+    authorized: Option<KeyId>,
+    freshness: Option<&'a dyn Freshness>,
+    fence: Option<UnixTime>,
+    /// Every row is read from the store.
+    anew: bool,
+}
+
+/// Remembers, in the memory of a process, the newest revisions that it has seen of rows that are never made a second
+/// time (`CRYPTO.md` §1 (a)): bounded, and lost with the process.
+pub trait Freshness: Send + Sync {
+    /// The newest revision of this row that was noted; 0 when none is remembered.
+    fn newest(&self, row: &RowKey) -> u64;
+    /// Notes a revision of this row.
+    fn note(&self, row: &RowKey, revision: u64);
+}
+
+/// Whether the rows of a table are under random ids, and so never made a second time.
+fn is_remembered(table: Table) -> bool {
+    table == KEYS || table == STATES
 }
 
 /// Counts refusals in the memory of a process, so that junk buys no flush: bounded, and lost with the process.
@@ -45,28 +83,29 @@ pub trait Tally: Send + Sync {
 
 /// A row as the transaction knows it.
 struct Seen {
-    read: Expect,
     /// `None`: only looked at. `Some(None)`: deleted. `Some(Some(_))`: put.
-    written: Option<Option<Vec<u8>>>,
-    original: Option<Row>,
+    written: Option<Option<Row>>,
+    original: Option<Arc<Row>>,
+    /// It was not read: this process knew it, and has made it or opened it.
+    guessed: bool,
 }
 
 impl Seen {
-    /// The version that the row has once it is written.
-    fn next(&self) -> u64 {
-        match self.read {
-            Expect::Absent => 1,
-            // A store that claims the last of all versions gets a refusal, not an overflow.
-            Expect::Version(version) => version.saturating_add(1),
-        }
+    /// The row as it was found: what the commit expects.
+    fn read(&self) -> Expect {
+        self.original.as_ref().map_or(Expect::Absent, |row| Expect::Version(row.version))
     }
 
     /// The row as this transaction leaves it.
-    fn row(&self) -> Option<Row> {
+    fn row(&self) -> Option<&Row> {
         match &self.written {
-            None => self.original.clone(),
-            Some(value) => value.as_ref().map(|value| Row { version: self.next(), value: value.clone() }),
+            None => self.original.as_deref(),
+            Some(written) => written.as_ref(),
         }
+    }
+
+    fn put(&mut self, value: Vec<u8>) {
+        self.written = Some(Some(Row { version: self.read().next_version(), value }));
     }
 }
 
@@ -85,7 +124,26 @@ impl<'a> Transaction<'a> {
     pub fn begin(store: &'a dyn Store, keyring: &'a Keyring, writer: Writer, mut env: Env<'a>) -> Self {
         let id = ChangeId(env.random());
         let (rows, sums, events) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { store, keyring, env, writer, id, rows, sums, events, tally: None }
+        Self {
+            store,
+            keyring,
+            env,
+            writer,
+            id,
+            rows,
+            known: Known::default(),
+            handed_on: false,
+            sums,
+            events,
+            tally: None,
+            backend: &Portable,
+            cache: None,
+            tests: None,
+            authorized: None,
+            freshness: None,
+            fence: None,
+            anew: false,
+        }
     }
 
     /// Counts refusals there; without a tally each counts as one.
@@ -93,6 +151,97 @@ impl<'a> Transaction<'a> {
     pub fn with_tally(mut self, tally: &'a dyn Tally) -> Self {
         self.tally = Some(tally);
         self
+    }
+
+    /// Computes signatures there, as far as that back end does; the portable code does the rest.
+    #[must_use]
+    pub fn with_backend(mut self, backend: &'a dyn Backend) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// Keeps opened keys and what is spent of them there; without a cache each use reads and opens them again.
+    #[must_use]
+    pub fn with_cache(mut self, cache: &'a dyn KeyCache) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// Takes no row from the cache: for an attempt that comes after a conflict.
+    #[must_use]
+    pub fn reading_anew(mut self) -> Self {
+        self.anew = true;
+        self
+    }
+
+    /// Takes rows that are known for what they were: they are not read, and their versions are expected as if they had been. What
+    /// was opened is not opened again. See [`Transaction::take_known`].
+    #[must_use]
+    pub fn knowing(mut self, known: Known) -> Self {
+        (self.known, self.handed_on) = (known, true);
+        self
+    }
+
+    /// What was opened and authenticated so far, for another transaction of the same call.
+    pub fn take_known(&mut self) -> Known {
+        core::mem::take(&mut self.known)
+    }
+
+    /// Tries each mechanism there before its first use.
+    #[must_use]
+    pub fn with_self_tests(mut self, tests: &'a SelfTests) -> Self {
+        self.tests = Some(tests);
+        self
+    }
+
+    /// Lets one use of one key that asks for an authorisation of its own pass. For the edges, which have just checked the
+    /// secret that it takes.
+    #[must_use]
+    pub fn with_authorization(mut self, key: KeyId) -> Self {
+        self.authorized = Some(key);
+        self
+    }
+
+    pub(super) fn spend_authorization(&mut self, key: KeyId) -> bool {
+        self.authorized.take_if(|authorized| *authorized == key).is_some()
+    }
+
+    pub(super) const fn backend(&self) -> &'a dyn Backend {
+        self.backend
+    }
+
+    pub(super) const fn cache(&self) -> Option<&'a dyn KeyCache> {
+        self.cache
+    }
+
+    pub(super) fn self_test(&self, mechanism: Mechanism) -> Result<(), Error> {
+        self.tests.map_or(Ok(()), |tests| tests.pass(mechanism, self.backend))
+    }
+
+    pub(super) fn signer(&self, algorithm: Algorithm, material: &[u8]) -> Result<Box<dyn Signer>, Error> {
+        let own = self.backend.signer(algorithm, material);
+        own.or_else(|| Portable.signer(algorithm, material)).ok_or(Error::KeyUnsupported)?
+    }
+
+    /// Refuses rows that are older than what is remembered there.
+    #[must_use]
+    pub fn with_freshness(mut self, freshness: &'a dyn Freshness) -> Self {
+        self.freshness = Some(freshness);
+        self
+    }
+
+    /// Takes no time step that began before this time, or within the window of it, for unspent: without a confirmed
+    /// anchor nobody knows what was spent before the vault was opened (`CRYPTO.md` §1 (e)).
+    #[must_use]
+    pub fn with_fence(mut self, opened: UnixTime) -> Self {
+        self.fence = Some(opened);
+        self
+    }
+
+    /// The time up to which time steps count as spent.
+    #[must_use]
+    pub const fn fence(&self) -> Option<UnixTime> {
+        self.fence
     }
 
     /// Counts an attempt that was refused unseen at this row; answers how many the journal has not been told of.
@@ -132,21 +281,77 @@ impl<'a> Transaction<'a> {
     }
 
     fn seen(&mut self, key: &RowKey) -> Result<&mut Seen, Error> {
-        if !self.rows.contains_key(key) {
-            let original = self.store.get(key)?;
-            let read = original.as_ref().map_or(Expect::Absent, |row| Expect::Version(row.version));
-            self.rows.insert(key.clone(), Seen { read, written: None, original });
-        }
-        Ok(self.rows.get_mut(key).expect("it was just put there"))
+        self.seen_or(key, |_| None)
     }
 
-    /// The sealed record in a row, or `None` where there is none. The commit expects what was found.
+    /// What is known of a row; where nothing is, `guess` may know it, else the store is asked.
+    fn seen_or(
+        &mut self,
+        key: &RowKey,
+        guess: impl FnOnce(&dyn KeyCache) -> Option<Arc<Row>>,
+    ) -> Result<&mut Seen, Error> {
+        if !self.rows.contains_key(key) {
+            let freshness = self.freshness.filter(|_| is_remembered(key.table));
+            // Asked before the store is: others may go on meanwhile.
+            let newest = freshness.map_or(0, |freshness| freshness.newest(key));
+            let known = || self.cache.and_then(guess).or_else(|| self.known.row(key));
+            let guess = if self.anew { None } else { known().filter(|row| row.version >= newest) };
+            let guessed = guess.is_some();
+            let original = match guess {
+                Some(row) => Some(row),
+                None => self.store.get(key)?.map(Arc::new),
+            };
+            if let (Some(freshness), Some(row)) = (freshness, &original) {
+                match row.version.cmp(&newest) {
+                    Ordering::Less => return Err(Error::PutBack),
+                    Ordering::Greater => freshness.note(key, row.version),
+                    Ordering::Equal => {}
+                }
+            }
+            let seen = Seen { written: None, original, guessed };
+            return Ok(self.rows.entry(key.clone()).or_insert(seen));
+        }
+        Ok(self.rows.get_mut(key).expect("it is there"))
+    }
+
+    /// A row as the store has it, where this transaction has not written it. The commit expects what was found. `kept` is
+    /// what is known of it, perhaps.
+    pub(super) fn unwritten(
+        &mut self,
+        key: &RowKey,
+        kept: Option<&Arc<Row>>,
+    ) -> Result<Option<Arc<Row>>, Error> {
+        let seen = self.seen_or(key, |_| kept.cloned())?;
+        Ok(if seen.written.is_none() { seen.original.clone() } else { None })
+    }
+
+    /// The sealed record in a row, or `None` where there is none. The commit expects what was found. It is opened once, however
+    /// often it is asked for.
     ///
     /// # Errors
     /// [`Error::Refused`] for a row that does not belong there; a store's fault.
-    pub fn record(&mut self, key: &RowKey) -> Result<Option<Opened>, Error> {
-        let row = self.seen(key)?.row();
-        row.map(|row| self.keyring.open(key, &row)).transpose()
+    pub fn record(&mut self, key: &RowKey) -> Result<Option<Arc<Opened>>, Error> {
+        self.seen(key)?;
+        let seen = self.rows.get(key).expect("it was just looked at");
+        match (&seen.written, &seen.original) {
+            (None, None) | (Some(None), _) => Ok(None),
+            (None, Some(row)) => self.known.open(self.keyring, key, row).map(Some),
+            (Some(Some(row)), _) => self.keyring.open(key, row).map(Arc::new).map(Some),
+        }
+    }
+
+    /// The same, opened once more whether it is known or not: where somebody may measure how long it takes, what is there and what
+    /// is not are to take the same time.
+    ///
+    /// # Errors
+    /// As [`Transaction::record`].
+    pub fn record_anew(&mut self, key: &RowKey) -> Result<Option<Arc<Opened>>, Error> {
+        let keyring = self.keyring;
+        self.seen(key)?.row().map(|row| keyring.open(key, row).map(Arc::new)).transpose()
+    }
+
+    pub(super) const fn known(&mut self) -> &mut Known {
+        &mut self.known
     }
 
     /// Seals a record into a row, new or read before.
@@ -154,20 +359,34 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// [`Error::TooLong`] beyond the limits of a row; a store's fault.
     pub fn put_record(&mut self, key: &RowKey, attributes: &[u8], body: &[u8]) -> Result<(), Error> {
-        let revision = self.seen(key)?.next();
+        let revision = self.seen(key)?.read().next_version();
         let place = Place { row: key, revision, attributes };
         let sealed = self.keyring.seal(&place, body, &mut self.env)?;
-        self.seen(key)?.written = Some(Some(sealed));
+        self.seen(key)?.put(sealed);
         Ok(())
     }
 
-    /// The body of an authenticated state row, or `None` where there is none. The commit expects what was found.
+    /// The body of an authenticated state row, or `None` where there is none or it was emptied. The commit expects what
+    /// was found.
     ///
     /// # Errors
     /// [`Error::Refused`] for a row that does not belong there; a store's fault.
     pub fn state(&mut self, key: &RowKey) -> Result<Option<Vec<u8>>, Error> {
-        let row = self.seen(key)?.row();
-        row.map(|row| self.keyring.verify(key, &row).map(<[u8]>::to_vec)).transpose()
+        let (keyring, handed_on) = (self.keyring, self.handed_on);
+        let kept = is_remembered(key.table);
+        let seen = self.seen_or(key, |cache| if kept { cache.row(key) } else { None })?;
+        let Some(row) = seen.row() else { return Ok(None) };
+        if seen.guessed && seen.written.is_none() {
+            // What this process made and committed, or has authenticated in this call, has the MAC that was looked at then.
+            let body = keyring.recognise(key, row)?.to_vec();
+            return Ok(Some(body).filter(|body| !body.is_empty()));
+        }
+        let body = keyring.verify(key, row)?.to_vec();
+        if let (None, Some(row), true) = (&seen.written, &seen.original, handed_on) {
+            let row = row.clone();
+            self.known.authenticated(key, row);
+        }
+        Ok(Some(body).filter(|body| !body.is_empty()))
     }
 
     /// Writes an authenticated state row, new or read before.
@@ -175,9 +394,10 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// [`Error::TooLong`] beyond the limits of a row; a store's fault.
     pub fn put_state(&mut self, key: &RowKey, body: &[u8]) -> Result<(), Error> {
-        let revision = self.seen(key)?.next();
-        let row = self.keyring.authenticate(&Place { row: key, revision, attributes: body })?;
-        self.seen(key)?.written = Some(Some(row));
+        let keyring = self.keyring;
+        let seen = self.seen(key)?;
+        let place = Place { row: key, revision: seen.read().next_version(), attributes: body };
+        seen.put(keyring.authenticate(&place)?);
         Ok(())
     }
 
@@ -186,7 +406,7 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// A store's fault.
     pub fn plain(&mut self, key: &RowKey) -> Result<Option<Row>, Error> {
-        Ok(self.seen(key)?.row())
+        Ok(self.seen(key)?.row().cloned())
     }
 
     /// Writes a row that carries its own proof, or needs none because it is only a hint.
@@ -194,15 +414,31 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// A store's fault.
     pub fn put_plain(&mut self, key: &RowKey, value: Vec<u8>) -> Result<(), Error> {
-        self.seen(key)?.written = Some(Some(value));
+        if is_remembered(key.table) {
+            // It comes from elsewhere, out of a backup: rows that are kept are those that were made here.
+            self.cache = None;
+        }
+        self.seen(key)?.put(value);
         Ok(())
     }
 
-    /// Removes a row that is there.
+    /// Says in an authenticated row that nothing is there any more: for rows whose key can come again, since a row that
+    /// was deleted and made again would take an old copy of itself for new. [`Transaction::state`] finds nothing in it.
     ///
     /// # Errors
     /// A store's fault.
+    pub fn empty(&mut self, key: &RowKey) -> Result<(), Error> {
+        self.put_state(key, &[])
+    }
+
+    /// Removes a row whose key never comes again; see [`life`].
+    ///
+    /// # Errors
+    /// [`Error::RowStays`] for rows of other tables, which are emptied; a store's fault.
     pub fn delete(&mut self, key: &RowKey) -> Result<(), Error> {
+        if life(key.table) == Life::Stays {
+            return Err(Error::RowStays(key.table.0));
+        }
         self.seen(key)?.written = Some(None);
         Ok(())
     }
@@ -223,76 +459,117 @@ impl<'a> Transaction<'a> {
         row: &RowKey,
         detail: &Detail,
     ) -> Result<EntryId, Error> {
-        let seen = self.seen(row)?;
-        let revision = match (&seen.written, seen.read) {
-            (Some(_), _) => seen.next(),
-            (None, Expect::Version(version)) => version,
-            (None, Expect::Absent) => 0,
-        };
-        let step = u64::try_from(self.events.len()).unwrap_or(u64::MAX);
-        let mut id = self.writer.next();
-        id.sequence += step;
-        let key = RowKey::new(DETAILS, id.to_bytes());
+        let id = self.next_entry();
         let sealed = if detail.is_empty() {
             None
         } else {
+            let key = RowKey::new(DETAILS, id.to_bytes());
             let place = Place { row: &key, revision: 1, attributes: &[] };
             Some(self.keyring.seal(&place, detail.encode()?.as_slice(), &mut self.env)?)
         };
-        let leaf = Leaf {
-            kind,
-            time: self.env.now,
-            entry: id,
-            origin: self.writer.origin().into(),
-            subject,
-            row: row.clone(),
-            revision,
-            detail: sealed.as_ref().map(|sealed| hash::sha256(&[sealed])),
+        self.record_event(kind, subject, row, None, sealed)
+    }
+
+    /// Tells the journal, in the same commit, that a code was spent; the leaf says which.
+    ///
+    /// # Errors
+    /// A store's fault.
+    pub(super) fn code_accepted(
+        &mut self,
+        subject: Option<Subject>,
+        row: &RowKey,
+        spent: SpentCode,
+    ) -> Result<EntryId, Error> {
+        self.record_event(EventKind::CodeAccepted, subject, row, Some(spent), None)
+    }
+
+    fn record_event(
+        &mut self,
+        kind: EventKind,
+        subject: Option<Subject>,
+        row: &RowKey,
+        spent: Option<SpentCode>,
+        sealed: Option<Vec<u8>>,
+    ) -> Result<EntryId, Error> {
+        let seen = self.seen(row)?;
+        let revision = match (&seen.written, seen.read()) {
+            (Some(_), read) => read.next_version(),
+            (None, Expect::Version(version)) => version,
+            (None, Expect::Absent) => 0,
         };
-        self.events.push((leaf, sealed));
+        let detail = sealed.as_ref().map(|sealed| hash::sha256(&[sealed]));
+        let told = Told { kind, time: self.env.now, subject, row, revision, spent, detail };
+        let id = self.next_entry();
+        let entry = self.writer.write(self.keyring, &told)?;
+        self.events.push((id, entry, sealed));
         Ok(id)
     }
 
     /// The id that the next event gets: state rows name the entry that recorded them.
     #[must_use]
     pub fn next_entry(&self) -> EntryId {
-        let mut id = self.writer.next();
-        id.sequence += u64::try_from(self.events.len()).unwrap_or(u64::MAX);
-        id
+        self.writer.next()
+    }
+
+    /// A row that is not as this transaction has seen it, where it has seen more than one or has not read it: then what
+    /// it saw was not one moment, and is to be seen again. The commit of a transaction that writes decides for itself.
+    ///
+    /// # Errors
+    /// A store's fault.
+    pub fn changed(&self) -> Result<Option<RowKey>, Error> {
+        if self.rows.len() < 2 && !self.rows.values().any(|seen| seen.guessed) {
+            return Ok(None);
+        }
+        for (key, seen) in &self.rows {
+            if self.store.get(key)?.as_ref() != seen.original.as_deref() {
+                return Ok(Some(key.clone()));
+            }
+        }
+        Ok(None)
     }
 
     /// Closes the transaction over an outcome that stays sealed until the commit.
     ///
     /// # Errors
-    /// [`Error::TooLong`] for a commit beyond the store's limits.
-    pub fn prepare<T>(mut self, outcome: T) -> Result<Pending<'a, T>, Error> {
-        let mut change = Change::new(self.id);
+    /// [`Error::TooLong`] for a commit beyond the store's limits; a store's fault.
+    pub fn prepare<T>(self, outcome: T) -> Result<Pending<'a, T>, Error> {
         let writes = self.rows.values().any(|seen| seen.written.is_some()) || !self.sums.is_empty();
         let idle = !writes && self.events.is_empty();
+        if idle {
+            // Nothing asks the store to compare: read twice alike, the rows were so in between, all of them.
+            let conflict = self.changed()?;
+            let (store, writer) = (self.store, self.writer);
+            return Ok(Pending {
+                store,
+                change: Change::new(self.id),
+                step: Step::Idle(conflict),
+                outcome,
+                writer,
+                freshness: None,
+                cache: None,
+            });
+        }
+        let mut change = Change::with_room(self.id, self.rows.len() + 2 * self.events.len());
         for (key, seen) in self.rows {
-            change.expect(key.clone(), seen.read)?;
-            match (seen.written, seen.read) {
-                (None, _) | (Some(None), Expect::Absent) => {}
+            let read = seen.read();
+            match (seen.written, read) {
+                (None, _) | (Some(None), Expect::Absent) => change.expect(key, read)?,
                 (Some(None), Expect::Version(version)) => change.delete(key, version)?,
-                (Some(Some(value)), Expect::Absent) => change.insert(key, value)?,
-                (Some(Some(value)), Expect::Version(version)) => change.update(key, version, value)?,
+                (Some(Some(row)), Expect::Absent) => change.insert(key, row.value)?,
+                (Some(Some(row)), Expect::Version(version)) => change.update(key, version, row.value)?,
             }
         }
         for (counter, delta, ceiling) in self.sums {
             change.add(counter, delta, ceiling)?;
         }
-        for (leaf, sealed) in self.events {
-            let id = self.writer.next();
+        for (id, entry, sealed) in self.events {
             if let Some(sealed) = sealed {
                 change.insert(RowKey::new(DETAILS, id.to_bytes()), sealed)?;
             }
-            if let Some(row) = subjects::row_of(&leaf) {
-                change.insert(row, Vec::new())?;
-            }
-            let entry = self.writer.write(self.keyring, &leaf)?;
             change.append(id, entry)?;
         }
-        Ok(Pending { store: self.store, change, idle, outcome, writer: self.writer })
+        let Self { store, writer, freshness, cache, .. } = self;
+        Ok(Pending { store, change, step: Step::Commit, outcome, writer, freshness, cache })
     }
 }
 
@@ -301,9 +578,18 @@ impl<'a> Transaction<'a> {
 pub struct Pending<'a, T> {
     store: &'a dyn Store,
     change: Change,
-    idle: bool,
+    step: Step,
     outcome: T,
     writer: Writer,
+    freshness: Option<&'a dyn Freshness>,
+    cache: Option<&'a dyn KeyCache>,
+}
+
+/// What is left to do.
+enum Step {
+    Commit,
+    /// Nothing is written; this row changed while others were read.
+    Idle(Option<RowKey>),
 }
 
 impl<T> core::fmt::Debug for Pending<'_, T> {
@@ -328,16 +614,24 @@ impl<T> Pending<'_, T> {
     /// How often a lost answer is asked for before the outcome is given up as unknown.
     const RESOLVES: usize = 5;
 
-    /// Commits, and only then shows the outcome. A commit without writes and events asks nothing of the store.
+    /// The rows on which the commit rests, in order of keys; none where nothing is written.
+    pub fn rows(&self) -> impl Iterator<Item = &RowKey> {
+        self.change.expectations().map(|(row, _)| row)
+    }
+
+    /// Commits, and only then shows the outcome. Without writes and events nothing is left to do but to tell whether
+    /// the rows held still while they were read.
     ///
     /// # Errors
     /// A store's fault; nothing may be told to anyone then, and the chain must not be used again.
     pub fn commit(self) -> Result<Committed<T>, Error> {
-        if self.idle {
-            return Ok(Committed::Done(self.outcome, self.writer));
+        match self.step {
+            Step::Idle(None) => return Ok(Committed::Done(self.outcome, self.writer)),
+            Step::Idle(Some(row)) => return Ok(Committed::Conflict(row)),
+            Step::Commit => {}
         }
         match self.store.commit(&self.change) {
-            Ok(Outcome::Committed) => Ok(Committed::Done(self.outcome, self.writer)),
+            Ok(Outcome::Committed) => Ok(self.done()),
             Ok(Outcome::Conflict(row)) => Ok(Committed::Conflict(row)),
             Ok(Outcome::Capped(counter)) => Ok(Committed::Capped(counter)),
             // Nothing was written, and never will be: the id was aborted before.
@@ -347,11 +641,26 @@ impl<T> Pending<'_, T> {
         }
     }
 
+    fn done(self) -> Committed<T> {
+        for part in self.change.parts().filter(|part| is_remembered(part.key.table)) {
+            let Some(Write::Put(value)) = &part.write else { continue };
+            let (row, version) = (&part.key, part.next_version());
+            if let Some(freshness) = self.freshness {
+                freshness.note(row, version);
+            }
+            // Records of keys are kept when they are opened, since opening them is what takes time.
+            if let Some(cache) = self.cache.filter(|_| row.table == STATES) {
+                cache.keep_row(row, &Arc::new(Row { version, value: value.clone() }));
+            }
+        }
+        Committed::Done(self.outcome, self.writer)
+    }
+
     fn settle(self) -> Result<Committed<T>, Error> {
         let mut last = StoreFault::OutcomeUnknown;
         for _ in 0..Self::RESOLVES {
             match self.store.resolve(self.change.id()) {
-                Ok(Resolution::Committed) => return Ok(Committed::Done(self.outcome, self.writer)),
+                Ok(Resolution::Committed) => return Ok(self.done()),
                 Ok(Resolution::Aborted) => return Err(StoreFault::Unavailable.into()),
                 Err(fault) => last = fault,
             }

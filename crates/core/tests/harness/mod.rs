@@ -9,16 +9,17 @@ use std::io::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use zamok_core::event::{Detail, Leaf, Subject};
+use zamok_core::event::{Detail, Leaf, SpentCode, Subject};
 use zamok_core::hash::{HashAlgorithm, sha256};
 use zamok_core::otp::{Digits, Hotp, OtpUri, Totp, Verdict, Window};
 use zamok_core::secret::HeapMemory;
 use zamok_core::store::{EntryId, Range, Row, RowKey, Store, Table};
 use zamok_core::vault::one_time::{self, MovingFactor, OtpParameters};
+use zamok_core::vault::slot::{Argon2Cost, Key32, Method, Slot};
 use zamok_core::vault::spend::{self, SpendPolicy, Throttle};
 use zamok_core::vault::{
-    Committed, DETAILS, DataKeyId, Entry, KeyId, Keyring, Purpose, Tally, Transaction, VaultId, Writer,
-    signing,
+    Committed, DETAILS, DataKeyId, Entry, KeyId, KeyKind, Keyring, Purpose, Role, Tally, Transaction,
+    VaultId, VaultKeys, Writer, doors, signing,
 };
 use zamok_core::wire::Reader;
 use zamok_core::{Env, Error, UnixTime};
@@ -63,6 +64,26 @@ pub(crate) fn strict() -> SpendPolicy {
     }
 }
 
+/// The cost of the slots that [`new_vault`] makes; nothing here pays it.
+pub(crate) const COST: Argon2Cost = Argon2Cost { memory_kib: 8, passes: 1, lanes: 1 };
+
+/// A new vault whose slots 0, 1 and 2 let in an officer, a user and an auditor, all with the same key; its keys, in
+/// the hands of the user.
+pub(crate) fn new_vault(store: &dyn Store, kek: &[u8; 32], mut env: Env<'_>) -> Result<Keyring, Error> {
+    let vault = VaultId(env.random());
+    let slots = [(0, Role::Officer), (1, Role::User), (2, Role::Auditor)].map(|(number, role)| {
+        let slot = Slot::new(vault, number, role, Method::Passphrase(COST), "a door", &mut env);
+        (slot, Key32::new(*kek))
+    });
+    doors::create(store, &slots, &HeapMemory, env)
+}
+
+/// Opens a vault of [`new_vault`] by one of its slots.
+pub(crate) fn open_by(store: &dyn Store, number: u8, kek: &[u8; 32]) -> Result<Keyring, Error> {
+    let slot = Slot::read(store, number)?;
+    doors::open(store, &slot, &Key32::new(*kek), &HeapMemory)
+}
+
 /// Policy under which a test may guess as often as it likes.
 pub(crate) fn generous() -> SpendPolicy {
     let throttle = Throttle {
@@ -88,7 +109,9 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new(seed: &str) -> Self {
-        let keyring = Keyring::new(VAULT_ID, &[(DataKeyId(1), &[0x77; 32])], &HeapMemory).unwrap();
+        let keyring =
+            Keyring::new(VAULT_ID, Role::User, VaultKeys::alike(&[(DataKeyId(1), &[0x77; 32])]), &HeapMemory)
+                .unwrap();
         Self::over(TestStore::default(), keyring, seed)
     }
 
@@ -121,6 +144,26 @@ impl Scene {
 
     pub(crate) fn give_back(&self, chain: Writer) {
         self.chains.lock().unwrap().push(chain);
+    }
+
+    /// Runs `f` over a transaction of the officer of a vault that [`Scene::new`] made, and commits it.
+    pub(crate) fn by_officer<T>(
+        &self,
+        f: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let keys = VaultKeys::alike(&[(DataKeyId(1), &[0x77; 32])]);
+        let keyring = Keyring::new(VAULT_ID, Role::Officer, keys, &HeapMemory)?;
+        let (chain, mut chance) = (self.chain(), self.chance());
+        let env = Env { now: self.now(), rng: &mut chance };
+        let mut tx = Transaction::begin(&self.store, &keyring, chain.clone(), env);
+        let outcome = f(&mut tx).inspect_err(|_| self.give_back(chain))?;
+        match tx.prepare(outcome)?.commit()? {
+            Committed::Done(outcome, chain) => {
+                self.give_back(chain);
+                Ok(outcome)
+            }
+            Committed::Conflict(_) | Committed::Capped(_) => Err(Error::Busy),
+        }
     }
 
     /// Runs `f` over a transaction and commits it, again and again while others are faster.
@@ -219,7 +262,7 @@ impl Scene {
     }
 
     pub(crate) fn signer(&self, purpose: Purpose) -> KeyId {
-        self.transact(|tx| signing::generate(tx, purpose, "a signer", Some(OWNER))).unwrap()
+        self.transact(|tx| signing::generate(tx, KeyKind::P256, purpose, "a signer", Some(OWNER))).unwrap()
     }
 
     /// Every row, in order of tables and keys.
@@ -249,6 +292,7 @@ pub(crate) struct StateFields {
     pub(crate) drift: i32,
     pub(crate) next: u64,
     pub(crate) burned: u128,
+    pub(crate) next_to_generate: u64,
     pub(crate) in_a_row: u32,
     pub(crate) recent: u32,
     pub(crate) recent_since: u64,
@@ -270,6 +314,7 @@ impl Scene {
             drift: i32::from_be_bytes(reader.array().unwrap()),
             next: reader.u64().unwrap(),
             burned: u128::from_be_bytes(reader.array().unwrap()),
+            next_to_generate: reader.u64().unwrap(),
             in_a_row: reader.u32().unwrap(),
             recent: reader.u32().unwrap(),
             recent_since: reader.u64().unwrap(),
@@ -292,9 +337,11 @@ impl Scene {
             let detail = RowKey::new(DETAILS, key);
             let sealed = self.store.get(&detail).unwrap();
             assert_eq!(sealed.as_ref().map(|row| sha256(&[&row.value])), leaf.detail);
-            let detail = sealed.map_or_else(Detail::new, |row| {
-                Detail::decode(&self.keyring.open(&detail, &row).unwrap().body).unwrap()
-            });
+            let detail = match (sealed, leaf.spent) {
+                (Some(row), None) => Detail::decode(&self.keyring.open(&detail, &row).unwrap().body).unwrap(),
+                (None, spent) => spent.map_or_else(Detail::new, SpentCode::detail),
+                (Some(_), Some(_)) => panic!("a code that is told twice"),
+            };
             Told { id, entry, leaf, detail }
         };
         page.rows.into_iter().map(read).collect()

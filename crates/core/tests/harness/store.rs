@@ -114,6 +114,13 @@ impl Store for TestStore {
                 None => Some((key, row)),
             })
             .collect();
+        // Rows that were added behind the vault's back.
+        let added = planted.iter().filter(|(key, _)| key.table == table && range.contains(&key.key));
+        let known: Vec<Vec<u8>> = page.rows.iter().map(|(key, _)| key.clone()).collect();
+        for (key, row) in added.filter(|(key, _)| !known.contains(&key.key)) {
+            page.rows.extend(row.clone().map(|row| (key.key.clone(), row)));
+        }
+        page.rows.sort_unstable_by(|(first, _), (second, _)| first.cmp(second));
         Ok(page)
     }
 

@@ -39,6 +39,7 @@ pub(crate) fn python(program: &str, input: &[String]) -> Vec<String> {
 /// Fresh random numbers; `ZAMOK_SEED` repeats those of an earlier run.
 pub(crate) struct Fresh(u64);
 
+#[allow(dead_code)] // Nor every one at random numbers.
 impl Fresh {
     pub(crate) fn new() -> Self {
         let seed = match std::env::var("ZAMOK_SEED") {
@@ -75,6 +76,7 @@ impl Fresh {
 #[derive(Default)]
 pub(crate) struct Spread(std::collections::BTreeMap<String, u32>);
 
+#[allow(dead_code)] // Nor every spread is asserted.
 impl Spread {
     pub(crate) fn count(&mut self, what: impl ToString, cases: u32) {
         *self.0.entry(what.to_string()).or_default() += cases;

@@ -135,6 +135,46 @@ impl SecretMemory for LockedMemory {
     }
 }
 
+/// Knows in which process it was made. The kernel zeroes a page of its own in a forked child, so that asking is no call of
+/// the system; where it does not, the process id tells.
+pub(crate) struct Birthplace {
+    #[cfg(unix)]
+    page: Option<mapping::Mapping>,
+    pid: u32,
+}
+
+impl Birthplace {
+    /// This process.
+    pub(crate) fn here() -> Self {
+        Self {
+            #[cfg(unix)]
+            page: mapping::Mapping::new(0).ok(),
+            pid: std::process::id(),
+        }
+    }
+
+    /// Whether this is the process in which it was made: not so in a forked child.
+    pub(crate) fn is_here(&self) -> bool {
+        #[cfg(unix)]
+        if let Some(page) = &self.page {
+            return page.ours();
+        }
+        self.pid == std::process::id()
+    }
+}
+
+/// How many bytes this process may lock; 0 when the system does not tell.
+#[cfg(unix)]
+pub(crate) fn lock_limit() -> usize {
+    mapping::lock_limit()
+}
+
+/// The same where nothing is locked: as many as one likes.
+#[cfg(not(unix))]
+pub(crate) const fn lock_limit() -> usize {
+    usize::MAX
+}
+
 impl Default for LockedMemory {
     fn default() -> Self {
         Self::new()

@@ -1,26 +1,47 @@
 //! An unlocked vault: the handle through which everything above reads and commits.
 
+mod authorization;
+mod care;
+mod freshness;
+pub(crate) mod idle;
+mod journal;
+mod kept;
 mod open;
 mod options;
 mod refusals;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
+mod turns;
 
-use std::fmt;
-use std::process;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
+use std::{fmt, mem};
 
+use zamok_core::secret::SecretMemory;
+use zamok_core::signature::Backend;
 use zamok_core::store::{EntryId, RowKey, Store};
-use zamok_core::vault::{Committed, DETAILS, Keyring, SUBJECTS, Transaction, Writer};
+use zamok_core::vault::attempts::UnlockPolicy;
+use zamok_core::vault::roles::Operation;
+use zamok_core::vault::{
+    Committed, DETAILS, KeyId, Keyring, Known, Role, SelfTests, Transaction, Writer, doors, rotation,
+};
 use zamok_core::{Env, Error, UnixTime};
+use zamok_journal::Anchor;
 
-pub use self::options::Options;
+pub use self::authorization::Authorization;
+pub use self::care::{NewSlot, RetiredKeys, Rewrapped, SlotInfo};
+use self::freshness::Newest;
+use self::idle::{IdleLock, Keys};
+use self::kept::KeptKeys;
+pub use self::options::{Freshness, Options};
 use self::refusals::Refusals;
+use self::turns::Turns;
 use crate::clock::Clock;
-use crate::random::{self, OsRandom};
+use crate::memory::Birthplace;
+use crate::random::{self, Draws};
 
 /// An unlocked vault. Share it between threads in an [`Arc`].
 ///
@@ -28,7 +49,11 @@ use crate::random::{self, OsRandom};
 /// warning tells. A clock that had jumped far ahead is therefore followed by opening the vault again.
 ///
 /// **Locking.** [`Vault::lock`] takes the keys away from later calls; a call under way finishes, and the keys are
-/// wiped when the last one has. A locked handle stays locked: [`Vault::unlock`] gives a new one.
+/// wiped when the last one has. A locked handle stays locked: [`Vault::unlock`] gives a new one. The same happens by
+/// itself after [`Options::idle`] without use.
+///
+/// **Keys that change.** When somebody rotates the vault's keys, every handle learns of it within a minute, or as soon
+/// as it meets a row under a newer key. A handle whose slot was taken away is locked then.
 ///
 /// **Forking.** A forked child finds every inherited handle locked, and must unlock the vault for itself: it shares
 /// neither keys nor journal chains with its parent.
@@ -38,29 +63,68 @@ pub struct Vault {
     /// The latest time that was seen, in seconds since 1970.
     floor: AtomicU64,
     origin: String,
-    keyring: RwLock<Option<Arc<Keyring>>>,
+    keyring: Arc<Keys>,
+    memory: Arc<dyn SecretMemory>,
+    /// When attempts at the slot of this handle are slowed down.
+    policy: UnlockPolicy,
+    /// When the keys were last compared with the store, in seconds since 1970.
+    learned: AtomicU64,
+    /// Where time steps before the opening count as spent.
+    fence: Option<UnixTime>,
+    /// What remembers the journal's checkpoints elsewhere.
+    anchor: Option<Arc<dyn Anchor>>,
+    newest: Newest,
+    idle: Option<IdleLock>,
     /// Journal chains that serve no commit now. One serves one commit at a time.
-    writers: Mutex<Vec<Writer>>,
+    writers: Mutex<Vec<Resting>>,
     refusals: Refusals,
+    turns: Turns,
+    backend: Arc<dyn Backend>,
+    kept: Arc<KeptKeys>,
+    self_tests: SelfTests,
     /// The process that unlocked it.
-    pid: u32,
+    birthplace: Birthplace,
 }
 
 impl Vault {
     /// How often a commit is tried on fresh rows before [`Error::Busy`] (`CRYPTO.md` §4).
     pub const TRIES: u32 = 8;
 
-    fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, keyring: Keyring, origin: String) -> Self {
-        Self {
+    fn new(store: Arc<dyn Store>, options: &Options, keyring: Keyring) -> Result<Self, Error> {
+        let origin = doors::origin(&*store, &keyring)?;
+        let policy = *options.policy(keyring.role());
+        let keyring: Arc<Keys> = Arc::new(RwLock::new(Some(Arc::new(keyring))));
+        let kept = Arc::new(KeptKeys::new(options.memory.clone()));
+        let idle = options.idle.map(|after| IdleLock::begin(&keyring, &kept, after)).transpose();
+        let now = options.clock.now();
+        let anchor = match &options.freshness {
+            Freshness::Anchored(anchor) => Some(anchor.clone()),
+            Freshness::Trusting | Freshness::Fenced => None,
+        };
+        Ok(Self {
             store,
-            clock,
+            clock: options.clock.clone(),
+            backend: options.backend.clone(),
+            kept,
+            self_tests: SelfTests::new(),
             floor: AtomicU64::new(0),
             origin,
-            keyring: RwLock::new(Some(Arc::new(keyring))),
+            keyring,
+            memory: options.memory.clone(),
+            policy,
+            learned: AtomicU64::new(now.0),
+            anchor,
+            fence: matches!(options.freshness, Freshness::Fenced).then_some(now),
+            newest: Newest::default(),
+            idle: idle.map_err(|error| {
+                tracing::error!(%error, "no thread for the idle lock");
+                Error::Locked
+            })?,
             writers: Mutex::default(),
             refusals: Refusals::default(),
-            pid: process::id(),
-        }
+            turns: Turns::default(),
+            birthplace: Birthplace::here(),
+        })
     }
 
     /// Runs `f` over a transaction and commits what it leaves there: all of it, or nothing.
@@ -69,40 +133,129 @@ impl Vault {
     /// [`Env`], at most [`Vault::TRIES`] times, so it must have no effect outside of its transaction. What it returns
     /// is given to the caller only after the commit. To try a conflict out, let `f` or the store stall.
     ///
+    /// Threads that lost a race on a row take turns on it, so that any number of them on one row get through: that an
+    /// attempt ends in [`Error::Busy`] takes writers in other processes. What `f` has only
+    /// read, of more than one row, is looked at once more at the end: also a transaction that writes nothing, or
+    /// fails, has seen its rows as one moment had them.
+    ///
     /// # Errors
     /// What `f` returned, and then nothing was committed; [`Error::Locked`] for a locked or inherited handle;
-    /// [`Error::Busy`] when the rows kept changing or a counter of the change is full; [`Error::Randomness`]; a
-    /// store's fault, after which nothing may be told to anyone.
+    /// [`Error::Role`] in the hands of an auditor;
+    /// [`Error::Busy`] when the rows kept changing; [`Error::Capped`] when a counter of the change is full;
+    /// [`Error::Randomness`]; a store's fault, after which nothing may be told to anyone.
     pub fn transact<T, E: From<Error>>(
         &self,
         mut f: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        random::catching(|| self.tries(&mut f))
+        self.keyring()?.permit(Operation::Transact)?;
+        self.commit(None, None, &mut f)
+    }
+
+    /// As [`Vault::transact`], for a call that takes several transactions over the same rows: what one of them has read, the next
+    /// does not read again, unless it was changed meanwhile, as the commit then finds; and what was opened is not opened again.
+    ///
+    /// # Errors
+    /// As [`Vault::transact`].
+    pub fn transact_knowing<T, E: From<Error>>(
+        &self,
+        known: &mut Known,
+        mut f: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.keyring()?.permit(Operation::Transact)?;
+        self.commit(None, Some(known), &mut f)
+    }
+
+    /// As [`Vault::transact_knowing`], whatever the role.
+    fn commit<T, E: From<Error>>(
+        &self,
+        authorized: Option<KeyId>,
+        known: Option<&mut Known>,
+        f: &mut dyn FnMut(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        random::catching(|| self.tries(authorized, known, f))
     }
 
     fn tries<T, E: From<Error>>(
         &self,
+        authorized: Option<KeyId>,
+        mut known: Option<&mut Known>,
         f: &mut dyn FnMut(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut random = OsRandom::of_an_open_vault();
+        let mut random = Draws::of_an_open_vault();
+        let mut lost = BTreeSet::new();
+        let mut turns = Vec::new();
         for attempt in 1..=Self::TRIES {
-            let keyring = self.keyring()?;
-            let mut env = Env { now: self.now(), rng: &mut random };
+            let now = self.now();
+            let keyring = self.current(now)?;
+            let mut env = Env { now, rng: &mut random };
             let writer = self.take_writer(&mut env);
-            let mut tx =
-                Transaction::begin(&*self.store, &keyring, writer.clone(), env).with_tally(&self.refusals);
+            let mut tx = Transaction::begin(&*self.store, &keyring, writer.clone(), env)
+                .with_tally(&self.refusals)
+                .with_freshness(&self.newest)
+                .with_backend(&*self.backend)
+                .with_cache(&*self.kept)
+                .with_self_tests(&self.self_tests);
+            if let Some(opened) = self.fence {
+                tx = tx.with_fence(opened);
+            }
+            if let Some(known) = known.as_deref_mut() {
+                tx = tx.knowing(mem::take(known));
+            }
+            if attempt > 1 {
+                tx = tx.reading_anew();
+            }
+            if let Some(key) = authorized {
+                tx = tx.with_authorization(key);
+            }
             let chain = tx.next_entry().writer;
-            let outcome = match f(&mut tx) {
+            let outcome = f(&mut tx);
+            if let Some(known) = known.as_deref_mut() {
+                *known = tx.take_known();
+            }
+            let outcome = match outcome {
                 Ok(outcome) => outcome,
                 Err(error) => {
                     self.give_back(writer);
-                    return Err(error);
+                    if self.self_tests.failed() {
+                        tracing::error!(backend = self.backend.name(), "a self-test failed");
+                        self.lock();
+                        return Err(error);
+                    }
+                    // Somebody has rotated: the row is read again with the keys of now.
+                    if keyring.is_stale() && self.learn(&keyring)? {
+                        continue;
+                    }
+                    match tx.changed() {
+                        Ok(Some(row)) => {
+                            lost.insert(row);
+                            turns.clear();
+                            turns = self.turns.wait_for(&lost);
+                            continue;
+                        }
+                        _ => return Err(error),
+                    }
                 }
             };
             let pending = tx.prepare(outcome)?;
             if self.inherited() {
                 // `f` has forked, and this is the child.
                 return Err(Error::Locked.into());
+            }
+            if self.now().since(now) > rotation::LEARNED_WITHIN {
+                // The keys may have come to their end while `f` ran.
+                self.give_back(writer);
+                continue;
+            }
+            if lost.is_empty() && attempt < Self::TRIES {
+                // A newcomer. Where others take turns on a row of its change, they come first, and what was read will be
+                // old then. Its own entries are rows that nobody else has.
+                let rows = pending.rows().filter(|row| entry_writer(row).is_none());
+                lost.extend(self.turns.taken(rows).into_iter().cloned());
+                if !lost.is_empty() {
+                    self.give_back(writer);
+                    turns = self.turns.wait_for(&lost);
+                    continue;
+                }
             }
             match pending.commit()? {
                 Committed::Done(outcome, advanced) => {
@@ -117,12 +270,19 @@ impl Vault {
                     if entry_writer(&row) != Some(chain) {
                         self.give_back(writer);
                     }
-                    pause(attempt, &mut random);
+                    // Nobody of this process was ahead of a caller that had its turn, or only newcomers were.
+                    if !turns.is_empty() {
+                        pause(attempt, &mut random);
+                    }
+                    lost.insert(row);
+                    // The old turns end before the next are waited for.
+                    turns.clear();
+                    turns = self.turns.wait_for(&lost);
                 }
                 Committed::Capped(_) => {
                     tracing::debug!("a counter of the change is full");
                     self.give_back(writer);
-                    return Err(Error::Busy.into());
+                    return Err(Error::Capped.into());
                 }
             }
         }
@@ -133,39 +293,22 @@ impl Vault {
     /// Reads from the store with the keys of the vault, outside of a transaction: nothing holds the rows still.
     ///
     /// # Errors
-    /// What `f` returned; [`Error::Locked`] for a locked or inherited handle.
+    /// What `f` returned; [`Error::Locked`] for a locked or inherited handle; [`Error::Busy`] when somebody has rotated
+    /// the keys just now: read again.
     pub fn read<T>(&self, f: impl FnOnce(&dyn Store, &Keyring) -> Result<T, Error>) -> Result<T, Error> {
-        let keyring = self.keyring()?;
-        f(&*self.store, &keyring)
+        let keyring = self.current(self.now())?;
+        f(&*self.store, &keyring).or_else(|error| {
+            // Somebody has rotated: the next call reads with the keys of now.
+            if keyring.is_stale() && self.learn(&keyring)? { Err(Error::Busy) } else { Err(error) }
+        })
     }
 
-    /// Gives every waiting journal entry its place in the log's tree; answers how many leaves were added.
-    ///
-    /// Any number of threads and processes may call it: each batch is one commit, and those that come second go on
-    /// where the first ended.
+    /// Who opened the vault.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the tree or a writer's chain was altered: the log does not grow over it;
-    /// [`Error::Busy`] when other integrators were faster all the time; [`Error::Locked`]; a store's fault.
-    pub fn integrate(&self) -> Result<u64, Error> {
-        let mut added = 0;
-        let mut busy = 0;
-        loop {
-            match self.transact(|tx| zamok_journal::integrate(tx, zamok_journal::MAX_BATCH)) {
-                Ok(batch) => {
-                    busy = 0;
-                    added += u64::try_from(batch.count).unwrap_or(u64::MAX);
-                    if !batch.broken.is_empty() {
-                        tracing::error!(writers = batch.broken.len(), "chains of journal entries are broken");
-                    }
-                    if !batch.more || batch.count == 0 {
-                        return Ok(added);
-                    }
-                }
-                Err(Error::Busy) if busy < Self::TRIES => busy += 1,
-                Err(error) => return Err(error),
-            }
-        }
+    /// [`Error::Locked`].
+    pub fn role(&self) -> Result<Role, Error> {
+        Ok(self.keyring()?.role())
     }
 
     /// The time, never earlier than this handle has told it before.
@@ -202,6 +345,7 @@ impl Vault {
         }
         let keyring = self.keyring.write().unwrap_or_else(PoisonError::into_inner).take();
         self.idle_writers().clear();
+        self.kept.clear();
         if keyring.is_some() {
             tracing::info!("the vault was locked");
         }
@@ -214,7 +358,7 @@ impl Vault {
     }
 
     fn inherited(&self) -> bool {
-        self.pid != process::id()
+        !self.birthplace.is_here()
     }
 
     fn keyring(&self) -> Result<Arc<Keyring>, Error> {
@@ -225,20 +369,82 @@ impl Vault {
         self.keyring.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Error::Locked)
     }
 
-    fn idle_writers(&self) -> MutexGuard<'_, Vec<Writer>> {
+    /// The keys, compared with the store when they were not for a while.
+    fn current(&self, now: UnixTime) -> Result<Arc<Keyring>, Error> {
+        let keyring = self.keyring()?;
+        if let Some(idle) = &self.idle {
+            idle.touch();
+        }
+        if now.since(UnixTime(self.learned.load(Ordering::Relaxed))) < rotation::LEARNED_WITHIN {
+            return Ok(keyring);
+        }
+        self.learn(&keyring)?;
+        self.keyring()
+    }
+
+    /// Compares the keys with the store at once, for whoever is about to look at everything: a handle that does not know of
+    /// the newest index key would take what was entered under it for a stranger's.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], also when the slot was taken away; [`Error::Refused`] for altered rows; a store's fault.
+    pub fn refresh(&self) -> Result<(), Error> {
+        let known = self.keyring()?;
+        self.learn(&known).map(|_| ())
+    }
+
+    /// Takes the keys of now, and answers whether they are others. A handle whose slot is gone is locked.
+    fn learn(&self, known: &Keyring) -> Result<bool, Error> {
+        let now = self.now();
+        match doors::reopen(&*self.store, known, &*self.memory) {
+            Ok(None) => {
+                self.learned.fetch_max(now.0, Ordering::Relaxed);
+                Ok(false)
+            }
+            Ok(Some(fresh)) => {
+                let mut keys = self.keyring.write().unwrap_or_else(PoisonError::into_inner);
+                // A handle that was locked meanwhile stays locked.
+                if keys.is_none() {
+                    return Err(Error::Locked);
+                }
+                *keys = Some(Arc::new(fresh));
+                self.learned.fetch_max(now.0, Ordering::Relaxed);
+                tracing::info!("the vault's keys or slots were changed, and learned again");
+                Ok(true)
+            }
+            Err(error) => {
+                if error == Error::Locked {
+                    self.lock();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn idle_writers(&self) -> MutexGuard<'_, Vec<Resting>> {
         self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take_writer(&self, env: &mut Env<'_>) -> Writer {
-        let idle = self.idle_writers().pop();
-        idle.unwrap_or_else(|| Writer::new(self.origin.clone(), env))
+        let mut idle = self.idle_writers();
+        // The journal forgets chains that rested for long; such a one is not gone on with.
+        idle.retain(|resting| env.now.0.saturating_sub(resting.since.0) < zamok_journal::MAX_REST);
+        let last = idle.pop().map(|resting| resting.writer);
+        drop(idle);
+        last.unwrap_or_else(|| Writer::new(self.origin.clone(), env))
     }
 
     fn give_back(&self, writer: Writer) {
         if !self.inherited() {
-            self.idle_writers().push(writer);
+            let since = self.now();
+            self.idle_writers().push(Resting { writer, since });
         }
     }
+}
+
+/// A chain that serves no commit, and since when.
+struct Resting {
+    writer: Writer,
+    since: UnixTime,
 }
 
 impl fmt::Debug for Vault {
@@ -253,13 +459,12 @@ impl fmt::Debug for Vault {
 /// The writer of the journal entry to which a row belongs, where it belongs to one.
 fn entry_writer(row: &RowKey) -> Option<[u8; 16]> {
     // Each of these keys ends in the writer and eight bytes of its sequence.
-    let id =
-        [EntryId::TABLE, DETAILS, SUBJECTS].contains(&row.table).then(|| row.key.last_chunk::<24>())??;
+    let id = [EntryId::TABLE, DETAILS].contains(&row.table).then(|| row.key.last_chunk::<24>())??;
     id.first_chunk().copied()
 }
 
 /// Steps aside after a conflict, for a random time that doubles: up to 0.1 ms at first, up to 6.4 ms at last.
-fn pause(attempt: u32, random: &mut OsRandom) {
+fn pause(attempt: u32, random: &mut Draws) {
     use rand_core::Rng as _;
     let longest = 100_u64 << (attempt - 1).min(6);
     thread::sleep(Duration::from_micros(random.next_u64() % longest));

@@ -12,7 +12,7 @@ use crate::fault::{Fault, Place};
 use crate::tiles::{self, Edge, TileName, WIDTH};
 use crate::tree::Hash;
 
-pub(super) struct Hashes<'a> {
+pub(crate) struct Hashes<'a> {
     store: &'a dyn Store,
     /// Everything up to the last full tile of leaves.
     edge: Edge,
@@ -29,17 +29,17 @@ struct Settled {
 }
 
 impl<'a> Hashes<'a> {
-    pub(super) fn new(store: &'a dyn Store) -> Self {
+    pub(crate) fn new(store: &'a dyn Store) -> Self {
         Self { store, edge: Edge::new(), pending: Vec::with_capacity(WIDTH), lost: false }
     }
 
     /// How many leaves the recomputed tree has.
-    pub(super) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.edge.size() + u64::try_from(self.pending.len()).unwrap_or(u64::MAX)
     }
 
     /// The next leaf.
-    pub(super) fn push(&mut self, leaf: Option<Hash>, report: &mut Report) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, leaf: Option<Hash>, report: &mut Report) -> Result<(), Error> {
         self.pending.push(leaf);
         if self.pending.len() < WIDTH {
             return Ok(());
@@ -117,33 +117,37 @@ impl<'a> Hashes<'a> {
         }
         Ok(())
     }
-}
 
-impl Audit<'_> {
-    /// Compares the right edge of the tree, and its root with the head.
-    pub(super) fn tail(&mut self) -> Result<(), Error> {
-        let hashes = &self.hashes;
-        let root = self.report.head.as_ref().map(|head| head.root);
-        let mut lost = hashes.lost;
-        let mut edge = hashes.edge.clone();
-        if !hashes.pending.is_empty() {
+    /// Compares the right edge of the tree, and its root where one is known.
+    pub(crate) fn tail(&self, root: Option<&Hash>, report: &mut Report) -> Result<(), Error> {
+        let mut lost = self.lost;
+        let mut edge = self.edge.clone();
+        if !self.pending.is_empty() {
             let name = TileName { level: 0, index: edge.size() / 256 };
-            let stands = |stored: &[Hash]| Some(edge.with(name, stored).root()) == root;
-            let settled = hashes.settle(name, &hashes.pending, &mut self.report, stands)?;
+            let stands = |stored: &[Hash]| Some(&edge.with(name, stored).root()) == root;
+            let settled = self.settle(name, &self.pending, report, stands)?;
             lost |= settled.lost;
             for hash in settled.hashes {
                 edge.push(hash, |_, _| {});
             }
         }
         for (name, partial) in edge.partial().filter(|(name, _)| name.level > 0) {
-            hashes.compare(name, partial, &mut self.report)?;
+            self.compare(name, partial, report)?;
         }
-        if root.is_some_and(|root| root != edge.root()) && !lost {
-            self.report.note(Place::Head, Fault::Differs);
+        if root.is_some_and(|root| *root != edge.root()) && !lost {
+            report.note(Place::Head, Fault::Differs);
         }
         if root.is_none() && edge.size() > 0 {
-            self.report.note(Place::Head, Fault::Missing);
+            report.note(Place::Head, Fault::Missing);
         }
         Ok(())
+    }
+}
+
+impl Audit<'_> {
+    /// Compares the right edge of the tree, and its root with the head.
+    pub(super) fn tail(&mut self) -> Result<(), Error> {
+        let root = self.report.head.as_ref().map(|head| head.root);
+        self.hashes.tail(root.as_ref(), &mut self.report)
     }
 }

@@ -2,14 +2,17 @@
 
 use alloc::vec::Vec;
 
-use zamok_core::Error;
 use zamok_core::event::Leaf;
 use zamok_core::store::{Cursor, EntryId, Range, Row, RowKey, Table};
-use zamok_core::vault::{DETAILS, SUBJECTS, subjects};
+use zamok_core::vault::DETAILS;
+use zamok_core::{Error, UnixTime};
 
 use super::{Audit, Followed, PAGE};
 use crate::fault::{Fault, Place, or_fault};
-use crate::rows::{Chain, HEAD, LEAVES, POSITIONS, WRITERS, leaf_row, open_leaf, position, position_row};
+use crate::rows::{
+    Chain, HEAD, LEAVES, POSITIONS, WRITERS, former_position, leaf_row, open_leaf, position, position_row,
+};
+use crate::subjects::{self, SUBJECTS};
 use crate::tiles::{TILES, TileName};
 
 impl Audit<'_> {
@@ -37,8 +40,16 @@ impl Audit<'_> {
             }
             Ok(())
         })?;
-        self.each(POSITIONS, None, |audit, key, _| {
+        self.each(POSITIONS, None, |audit, key, row| {
             let id = EntryId::from_bytes(key);
+            // Entries of former logs are found by their leaves there.
+            if let Some(((log, index), id)) = former_position(&row.value).zip(id) {
+                let leaf = audit.former_leaf_at(log, index)?;
+                if !leaf.is_some_and(|leaf| leaf.map_or(true, |leaf| leaf.entry == id)) {
+                    audit.unexpected(Some(Place::Position(id)), POSITIONS, key);
+                }
+                return Ok(());
+            }
             if !id.is_some_and(|id| audit.has(id)) {
                 audit.unexpected(id.map(Place::Position), POSITIONS, key);
             }
@@ -58,13 +69,13 @@ impl Audit<'_> {
             }
             Ok(())
         })?;
-        self.each(SUBJECTS, None, |audit, key, _| audit.listed(key))?;
+        self.each(SUBJECTS, None, |audit, key, row| audit.listed(key, row))?;
         self.chains = integrated;
         Ok(())
     }
 
     /// Looks at every row of a table.
-    fn each(
+    pub(super) fn each(
         &mut self,
         table: Table,
         mut after: Option<Cursor>,
@@ -82,7 +93,7 @@ impl Audit<'_> {
         }
     }
 
-    fn unexpected(&mut self, place: Option<Place>, table: Table, key: &[u8]) {
+    pub(super) fn unexpected(&mut self, place: Option<Place>, table: Table, key: &[u8]) {
         let place = place.unwrap_or_else(|| Place::Row(RowKey::new(table, key)));
         self.report.note(place, Fault::Unexpected);
     }
@@ -112,8 +123,11 @@ impl Audit<'_> {
             Ok(())
         })?;
         // Scanned in order of keys.
-        let missing = self.chains.keys().filter(|writer| stated.binary_search(writer).is_err());
-        for writer in missing.copied().collect::<Vec<_>>() {
+        let closed = self.report.head.as_ref().map_or(UnixTime(0), |head| head.closed);
+        let missing = self.chains.iter().filter(|(_, chain)| chain.time > closed);
+        let missing =
+            missing.map(|(writer, _)| *writer).filter(|writer| stated.binary_search(writer).is_err());
+        for writer in missing.collect::<Vec<_>>() {
             self.report.note(Place::Writer(writer), Fault::Missing);
         }
         Ok(())
@@ -132,8 +146,8 @@ impl Audit<'_> {
     }
 
     /// A row of a subject's index must name an entry that concerns the subject.
-    fn listed(&mut self, key: &[u8]) -> Result<(), Error> {
-        let Some(id) = subjects::entry_of(key) else {
+    fn listed(&mut self, key: &[u8], row: &Row) -> Result<(), Error> {
+        let Some(id) = subjects::entry_of(key).filter(|_| row.value.is_empty()) else {
             self.unexpected(None, SUBJECTS, key);
             return Ok(());
         };

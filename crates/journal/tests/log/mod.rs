@@ -12,9 +12,9 @@ use zamok_core::store::{
     Capabilities, Change, ChangeId, CounterKey, Cursor, EntryId, MemoryStore, Outcome, Page, Range,
     Resolution, Row, RowKey, Store, StoreFault, Table,
 };
-use zamok_core::vault::{Committed, DataKeyId, Keyring, Transaction, VaultId, Writer};
-use zamok_core::{Env, UnixTime, hash};
-use zamok_journal::{Integrated, integrate};
+use zamok_core::vault::{Committed, DataKeyId, Keyring, Transaction, VaultId, VaultKeys, Writer};
+use zamok_core::{Env, Error, UnixTime, hash};
+use zamok_journal::{Integrated, SignedCheckpoint, TrustPolicy, integrate, log_key, sign_checkpoint};
 
 pub const ORIGIN: &str = "zamok.example/test-log";
 pub const START: u64 = 1_700_000_000;
@@ -68,7 +68,13 @@ impl TryRng for Seeded {
 impl TryCryptoRng for Seeded {}
 
 pub fn keyring(seed: u8) -> Keyring {
-    Keyring::new(VaultId([seed; 16]), &[(DataKeyId(1), &[seed ^ 0x5a; 32])], &HeapMemory).unwrap()
+    Keyring::new(
+        VaultId([seed; 16]),
+        zamok_core::vault::Role::User,
+        VaultKeys::alike(&[(DataKeyId(1), &[seed ^ 0x5a; 32])]),
+        &HeapMemory,
+    )
+    .unwrap()
 }
 
 pub fn subject(number: u8) -> Subject {
@@ -147,9 +153,47 @@ impl Log {
         }
     }
 
+    /// Commits what `f` leaves in a transaction at `time`.
+    pub fn transact<T>(
+        &mut self,
+        time: u64,
+        f: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        transact_over(&self.store, &self.keyring, START + time, &mut self.rng, f)
+    }
+
+    /// Signs a checkpoint of what was integrated.
+    pub fn sign(&mut self) -> SignedCheckpoint {
+        self.transact(2_000_000, sign_checkpoint).unwrap()
+    }
+
+    /// What trusts this log and asks for no witness.
+    pub fn policy(&mut self) -> TrustPolicy {
+        TrustPolicy::log(self.transact(2_000_000, log_key).unwrap())
+    }
+
     /// A copy that can be altered.
     pub fn hostile(&self) -> Hostile<'_> {
         Hostile::over(&self.store)
+    }
+}
+
+/// Commits what `f` leaves in a transaction over any store; nobody else is at work there.
+pub fn transact_over<T>(
+    store: &dyn Store,
+    keyring: &Keyring,
+    time: u64,
+    rng: &mut Seeded,
+    f: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut env = Env { now: UnixTime(time), rng };
+    let writer = Writer::new(ORIGIN, &mut env);
+    let mut tx = Transaction::begin(store, keyring, writer, env);
+    let done = f(&mut tx)?;
+    match tx.prepare(done)?.commit()? {
+        Committed::Done(done, _) => Ok(done),
+        Committed::Conflict(row) => panic!("somebody else was at work on {row:?}"),
+        Committed::Capped(_) => panic!("there are no sums"),
     }
 }
 
@@ -159,12 +203,12 @@ pub fn integrate_over(
     keyring: &Keyring,
     limit: usize,
     rng: &mut Seeded,
-) -> Result<Option<Integrated>, zamok_core::Error> {
+) -> Result<Option<Integrated>, Error> {
     let mut env = Env { now: UnixTime(START + 1_000_000), rng };
     let writer = Writer::new(ORIGIN, &mut env);
     let mut tx = Transaction::begin(store, keyring, writer, env);
     let done = match integrate(&mut tx, limit) {
-        Err(zamok_core::Error::Busy) => return Ok(None),
+        Err(Error::Busy) => return Ok(None),
         other => other?,
     };
     match tx.prepare(done)?.commit()? {

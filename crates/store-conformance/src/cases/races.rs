@@ -92,6 +92,27 @@ pub fn of_two_that_must_not_both_hold_one_wins<F: Factory>(factory: &F) {
     }
 }
 
+/// The same where nothing is there to hold: each side makes its own row and expects that the other's is absent.
+pub fn of_two_that_each_expect_the_other_absent_one_wins<F: Factory>(factory: &F) {
+    let store = factory.fresh().store;
+    for round in 0..Tier::pick(30, 200, 1_000) {
+        let name = |side: usize| [[side.to_le_bytes()[0]].as_slice(), &round.to_be_bytes()].concat();
+        let outcomes = at_once(2, |side| {
+            commit(
+                &store,
+                &change(|change, _| {
+                    change.expect(row(&name(1 - side)), Expect::Absent)?;
+                    change.insert(row(&name(side)), Vec::new())
+                }),
+            )
+        });
+        assert_eq!(wins(&outcomes), 1, "round {round}: {outcomes:?}");
+        for (side, outcome) in outcomes.iter().enumerate() {
+            assert_eq!(get(&store, &name(side)).is_some(), *outcome == Outcome::Committed, "round {round}");
+        }
+    }
+}
+
 pub fn a_reader_that_stalls_between_read_and_write_loses<F: Factory>(factory: &F) {
     let store = Arc::new(factory.fresh().store);
     insert(&*store, b"row", b"0");

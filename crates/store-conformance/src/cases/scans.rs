@@ -1,9 +1,9 @@
 //! Scans: order, ranges, pages.
 
-use zamok_core::store::{Cursor, Page, Range, Store};
+use zamok_core::store::{Cursor, Page, Range, Row, Store};
 
-use super::{TABLE, insert, must, row};
-use crate::{Factory, Random};
+use super::{TABLE, change, get, insert, must, row, update};
+use crate::{Factory, Fresh, Random};
 
 fn keys(page: &Page) -> Vec<Vec<u8>> {
     page.rows.iter().map(|(key, _)| key.clone()).collect()
@@ -139,4 +139,30 @@ pub fn an_empty_range_is_an_empty_page<F: Factory>(factory: &F) {
     let nothing_below = Range { start: Vec::new(), end: Some(Vec::new()) };
     assert_eq!(found(&store, &nothing_below), Vec::<Vec<u8>>::new());
     assert!(store.scan(TABLE, &Range::all(), 0, None).expect("a page").rows.is_empty(), "a limit of 0");
+}
+
+/// A store that gives no snapshots has nothing to show here.
+pub fn a_snapshot_stands_still_and_takes_nothing_in<F: Factory>(factory: &F) {
+    let Fresh { store, .. } = factory.fresh();
+    for number in 0..100_u8 {
+        insert(&store, &[number], &[number]);
+    }
+    let Some(snapshot) = store.snapshot().expect("a snapshot is given, or not") else { return };
+    let page = |limit, after: Option<&Cursor>| {
+        snapshot.scan(row(b"").table, &Range::all(), limit, after).expect("a snapshot is read")
+    };
+    let first = page(50, None);
+    update(&store, &[7], 1, b"later");
+    must(&store, |change, _| change.delete(row(&[80]), 1));
+    insert(&store, &[200], b"later");
+    let second = page(usize::MAX, first.next.as_ref());
+    let seen: Vec<_> = first.rows.iter().chain(&second.rows).map(|(key, _)| key[0]).collect();
+    assert_eq!(seen, (0..100).collect::<Vec<u8>>());
+    assert_eq!(snapshot.get(&row(&[7])), Ok(Some(Row { version: 1, value: vec![7] })));
+    assert_eq!(snapshot.get(&row(&[200])), Ok(None));
+    let change = change(|change, _| change.insert(row(b"new"), Vec::new()));
+    assert!(snapshot.commit(&change).is_err() && snapshot.resolve(change.id()).is_err());
+    drop(snapshot);
+    assert_eq!(get(&store, b"new"), None);
+    assert_eq!(get(&store, &[7]).map(|row| row.value), Some(b"later".to_vec()));
 }

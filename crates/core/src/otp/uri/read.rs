@@ -1,12 +1,10 @@
-//! Reading `otpauth://` URIs: tolerant of what issuers write, or strict.
-
-use alloc::string::String;
-use alloc::vec::Vec;
+//! Reading `otpauth://` URIs: tolerant of what issuers write, or strict. Without an allocator: texts are decoded into
+//! memory of the caller.
 
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
-use super::{OtpKind, OtpUri};
+use super::{OtpKind, OtpUriRef};
 use crate::error::{Error, UriFault};
 use crate::hash::HashAlgorithm;
 use crate::otp::code::Digits;
@@ -15,68 +13,43 @@ use crate::secret::{Base32Reading, Secret};
 const SCHEME: &str = "otpauth://";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reading {
+pub(super) enum Reading {
     Tolerant,
     Strict,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Weak {
+pub(super) enum Weak {
     Refused,
     Accepted,
 }
 
-impl OtpUri {
-    /// Reads a URI as issuers write them.
-    ///
-    /// Tolerated: either case in scheme, type, names, algorithm and secret; blanks, hyphens and padding in the secret;
-    /// `SHA-256` and `HmacSHA256`; a missing issuer; `%3A` in the label; `+` for a blank in parameters; unknown
-    /// parameters; characters that should have been percent-encoded. Where the label names another issuer than the
-    /// parameter, the parameter wins, and [`conflicting_issuer`](OtpUri::conflicting_issuer) tells.
-    ///
-    /// # Errors
-    /// A [`UriFault`]; [`Error::Base32`]; [`Error::SecretTooShort`] below 16 bytes, [`Error::SecretTooLong`] above 128;
-    /// [`Error::Digits`]; [`Error::PeriodZero`]. A parameter that stands twice with different values is
-    /// [`UriFault::Conflict`].
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        read(text.trim(), Reading::Tolerant, Weak::Refused)
-    }
-
-    /// Like [`OtpUri::parse`], and takes a secret below 128 bits, **although such a secret can be guessed from a few
-    /// observed codes**: for keys of issuers that made them so, never for our own.
-    ///
-    /// # Errors
-    /// Those of [`OtpUri::parse`]; [`Error::SecretTooShort`] for an empty secret.
-    pub fn parse_accepting_weak(text: &str) -> Result<Self, Error> {
-        read(text.trim(), Reading::Tolerant, Weak::Accepted)
-    }
-
-    /// Reads a URI that keeps to the format: nothing of what [`OtpUri::parse`] tolerates, no parameter twice, unknown or
-    /// of the other type, no conflicting issuers, an account in the label.
-    ///
-    /// # Errors
-    /// Those of [`OtpUri::parse`]; [`UriFault::Parameter`]; [`UriFault::Label`].
-    pub fn parse_strict(text: &str) -> Result<Self, Error> {
-        read(text, Reading::Strict, Weak::Refused)
-    }
-}
-
-/// The parameters as they stand, percent-decoded.
+/// The parameters as they stand: checked, not yet decoded.
 #[derive(Default)]
-struct Parameters {
-    secret: Option<Zeroizing<String>>,
-    issuer: Option<Zeroizing<String>>,
-    algorithm: Option<Zeroizing<String>>,
-    digits: Option<Zeroizing<String>>,
-    period: Option<Zeroizing<String>>,
-    counter: Option<Zeroizing<String>>,
+struct Parameters<'t> {
+    secret: Option<&'t str>,
+    issuer: Option<&'t str>,
+    algorithm: Option<&'t str>,
+    digits: Option<&'t str>,
+    period: Option<&'t str>,
+    counter: Option<&'t str>,
 }
 
-fn read(text: &str, reading: Reading, weak: Weak) -> Result<OtpUri, Error> {
+/// Reads a URI; label and issuer are decoded into `scratch`, which is at least as long as the text.
+pub(super) fn read<'a>(
+    text: &str,
+    reading: Reading,
+    weak: Weak,
+    scratch: &'a mut [u8],
+) -> Result<OtpUriRef<'a>, Error> {
     let fault = |fault| Err(Error::Uri(fault));
     let strict = reading == Reading::Strict;
-    if text.len() > OtpUri::MAX {
+    if text.len() > OtpUriRef::MAX {
         return fault(UriFault::TooLong);
+    }
+    let (given, limit) = (text.len(), scratch.len());
+    if given > limit {
+        return Err(Error::TooLong { what: "an otpauth URI, for the memory to decode it", given, limit });
     }
     let Some((scheme, rest)) = text.split_at_checked(SCHEME.len()) else { return fault(UriFault::Scheme) };
     if !alike(scheme, SCHEME, reading) {
@@ -95,7 +68,8 @@ fn read(text: &str, reading: Reading, weak: Weak) -> Result<OtpUri, Error> {
         _ => return fault(UriFault::Type),
     };
 
-    let label = decode(label, Plus::Literal, reading)?;
+    let (for_label, scratch) = scratch.split_at_mut(label.len());
+    let label: &'a str = decode(label, Plus::Literal, reading, for_label)?;
     let (label_issuer, account) = match label.split_once(':') {
         Some((issuer, account)) => (Some(issuer.trim()), account.trim()),
         None => (None, label.trim()),
@@ -105,47 +79,72 @@ fn read(text: &str, reading: Reading, weak: Weak) -> Result<OtpUri, Error> {
         return fault(UriFault::Label);
     }
 
-    let parameters = parameters(query, counted, reading)?;
-    let secret = secret(parameters.secret.as_deref().map(String::as_str), reading, weak)?;
-    let algorithm = parameters.algorithm.map_or(Ok(HashAlgorithm::Sha1), |name| algorithm(&name, reading))?;
+    let parameters = parameters(query, counted, reading, scratch)?;
+    let text = parameters.secret.ok_or(Error::Uri(UriFault::SecretMissing))?;
+    let secret = decoded(text, reading, scratch, |text| secret(text, reading, weak))?;
+    let algorithm = match parameters.algorithm {
+        Some(text) => decoded(text, reading, scratch, |name| algorithm(name, reading))?,
+        None => HashAlgorithm::Sha1,
+    };
+    let number =
+        |text: &str, scratch: &mut [u8]| decoded(text, reading, scratch, |text| number(text, reading));
     let digits = match parameters.digits {
         Some(text) => {
-            Digits::new(u8::try_from(number(&text, reading)?).map_err(|_| Error::Uri(UriFault::Number))?)?
+            let count = u8::try_from(number(text, scratch)?).map_err(|_| Error::Uri(UriFault::Number))?;
+            Digits::new(count)?
         }
         None => Digits::SIX,
     };
     let kind = if counted {
         let text = parameters.counter.ok_or(Error::Uri(UriFault::CounterMissing))?;
-        OtpKind::Hotp { counter: number(&text, reading)? }
+        OtpKind::Hotp { counter: number(text, scratch)? }
     } else {
-        match parameters.period.map_or(Ok(30), |text| number(&text, reading))? {
+        match parameters.period.map_or(Ok(30), |text| number(text, scratch))? {
             0 => return Err(Error::PeriodZero),
             period => OtpKind::Totp { period },
         }
     };
 
-    let issuer = parameters.issuer.as_deref().map(|issuer| issuer.trim()).filter(|issuer| !issuer.is_empty());
+    let issuer: Option<&'a str> = match parameters.issuer {
+        Some(text) => {
+            let issuer: &'a str = decode(text, Plus::Blank, reading, scratch)?;
+            Some(issuer.trim()).filter(|issuer| !issuer.is_empty())
+        }
+        None => None,
+    };
     // In a label `+` stands for itself, though some write it for a blank; that alone is no conflict.
-    let same = |a: &str, b: &str| a == b || (!strict && a.replace('+', " ").trim() == b);
-    let conflicting =
-        label_issuer.zip(issuer).filter(|(label, issuer)| !same(label, issuer)).map(|(label, _)| label);
+    let conflicting = label_issuer
+        .zip(issuer)
+        .filter(|(label, issuer)| label != issuer && (strict || !same_with_blanks(label, issuer)))
+        .map(|(label, _)| label);
     if strict && conflicting.is_some() {
         return fault(UriFault::Conflict);
     }
-    let uri = OtpUri {
-        issuer: issuer.or(label_issuer).map(String::from),
-        account: String::from(account),
+    let uri = OtpUriRef {
+        issuer: issuer.or(label_issuer),
+        account,
         secret,
         kind,
         algorithm,
         digits,
-        conflicting_issuer: conflicting.map(String::from),
+        conflicting_issuer: conflicting,
     };
     // What issuers left unescaped grows when it is written: what is read can also be handed on.
-    if uri.to_uri().as_str().len() > OtpUri::MAX { fault(UriFault::TooLong) } else { Ok(uri) }
+    if uri.written_len() > OtpUriRef::MAX { fault(UriFault::TooLong) } else { Ok(uri) }
 }
 
-fn parameters(query: &str, counted: bool, reading: Reading) -> Result<Parameters, Error> {
+/// Whether two issuers are the same when `+` in the first stands for a blank.
+fn same_with_blanks(label: &str, issuer: &str) -> bool {
+    let label = label.trim_matches(|c: char| c == '+' || c.is_whitespace());
+    label.chars().map(|c| if c == '+' { ' ' } else { c }).eq(issuer.chars())
+}
+
+fn parameters<'t>(
+    query: &'t str,
+    counted: bool,
+    reading: Reading,
+    scratch: &mut [u8],
+) -> Result<Parameters<'t>, Error> {
     let mut found = Parameters::default();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -161,20 +160,22 @@ fn parameters(query: &str, counted: bool, reading: Reading) -> Result<Parameters
             _ if reading == Reading::Strict => return Err(Error::Uri(UriFault::Parameter)),
             _ => continue,
         };
-        let value = decode(value, Plus::Blank, reading)?;
-        if let Some(earlier) = place {
-            let same = bool::from(earlier.as_bytes().ct_eq(value.as_bytes()));
-            if reading == Reading::Strict || !same {
-                return Err(Error::Uri(UriFault::Conflict));
-            }
+        let (for_earlier, scratch) = scratch.split_at_mut(place.map_or(0, str::len));
+        let same = decoded(value, reading, scratch, |value| match *place {
+            None => Ok(true),
+            Some(earlier) => decoded(earlier, reading, for_earlier, |earlier| {
+                Ok(bool::from(earlier.as_bytes().ct_eq(value.as_bytes())))
+            }),
+        })?;
+        if place.is_some() && (reading == Reading::Strict || !same) {
+            return Err(Error::Uri(UriFault::Conflict));
         }
         *place = Some(value);
     }
     Ok(found)
 }
 
-fn secret(text: Option<&str>, reading: Reading, weak: Weak) -> Result<Secret, Error> {
-    let text = text.ok_or(Error::Uri(UriFault::SecretMissing))?;
+fn secret(text: &str, reading: Reading, weak: Weak) -> Result<Secret, Error> {
     let how = match reading {
         Reading::Tolerant => Base32Reading::Tolerant,
         Reading::Strict => Base32Reading::Strict,
@@ -191,15 +192,23 @@ fn alike(given: &str, expected: &str, reading: Reading) -> bool {
 
 /// `SHA1`, `SHA256`, `SHA512`; tolerantly also `sha-256`, `HmacSHA256`, `HMAC_SHA_256`.
 fn algorithm(name: &str, reading: Reading) -> Result<HashAlgorithm, Error> {
-    let plain: String = match reading {
-        Reading::Strict => String::from(name),
-        Reading::Tolerant => {
-            let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-            let name = name.to_ascii_uppercase();
-            name.strip_prefix("HMAC").map_or(name.clone(), String::from)
-        }
-    };
-    let known = HashAlgorithm::ALL.into_iter().find(|algorithm| algorithm.otpauth_name() == plain);
+    // The longest that is known has ten letters and digits.
+    let mut plain = [0; 16];
+    let mut kept = 0;
+    for byte in name.bytes() {
+        let byte = match reading {
+            Reading::Strict => byte,
+            Reading::Tolerant if byte.is_ascii_alphanumeric() => byte.to_ascii_uppercase(),
+            Reading::Tolerant => continue,
+        };
+        *plain.get_mut(kept).ok_or(Error::Uri(UriFault::Algorithm))? = byte;
+        kept += 1;
+    }
+    let mut plain = &plain[..kept];
+    if reading == Reading::Tolerant {
+        plain = plain.strip_prefix(b"HMAC").unwrap_or(plain);
+    }
+    let known = HashAlgorithm::ALL.into_iter().find(|algorithm| algorithm.otpauth_name().as_bytes() == plain);
     known.ok_or(Error::Uri(UriFault::Algorithm))
 }
 
@@ -217,15 +226,29 @@ enum Plus {
     Blank,
 }
 
-/// Percent-decodes to UTF-8. The result may hold the secret: its buffer is wiped and never grows.
+/// Shows the decoded value of a parameter, and wipes it afterwards: it may be the secret.
+fn decoded<T>(
+    text: &str,
+    reading: Reading,
+    scratch: &mut [u8],
+    look: impl FnOnce(&str) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let scratch = &mut scratch[..text.len()];
+    let seen = decode(text, Plus::Blank, reading, scratch).and_then(look);
+    scratch.zeroize();
+    seen
+}
+
+/// Percent-decodes to UTF-8, into memory as long as the text.
 ///
 /// Control characters are refused, so that a label cannot command the terminal that shows it.
-fn decode(text: &str, plus: Plus, reading: Reading) -> Result<Zeroizing<String>, Error> {
+fn decode<'a>(text: &str, plus: Plus, reading: Reading, out: &'a mut [u8]) -> Result<&'a str, Error> {
     const FAULT: Error = Error::Uri(UriFault::Encoding);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut len = 0;
     let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
+    for place in &mut *out {
+        let Some(byte) = rest.next() else { break };
+        *place = match byte {
             b'%' => {
                 let mut half = || rest.next().and_then(|digit| char::from(digit).to_digit(16)).ok_or(FAULT);
                 let value = half()? << 4 | half()?;
@@ -240,11 +263,12 @@ fn decode(text: &str, plus: Plus, reading: Reading) -> Result<Zeroizing<String>,
                 return Err(FAULT);
             }
             _ => byte,
-        });
+        };
+        len += 1;
     }
-    let text = core::str::from_utf8(&bytes).map_err(|_| FAULT)?;
+    let text = core::str::from_utf8(&out[..len]).map_err(|_| FAULT)?;
     if text.contains(char::is_control) {
         return Err(FAULT);
     }
-    Ok(Zeroizing::new(String::from(text)))
+    Ok(text)
 }

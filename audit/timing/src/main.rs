@@ -1,0 +1,224 @@
+//! dudect (Reparaz, Balasch, Verbauwhede: "dude, is my code constant time?") over what must take the same time whatever the
+//! secret is: two classes of inputs, a million measurements, Welch's t-test. `cargo xtask ct --timing` runs it and judges: below
+//! a t of 5 nothing was seen; the planted comparison has to lie far above.
+//!
+//! Memcheck sees branches and addresses. This sees time, on the instructions that the machine really runs, SHA extensions and
+//! AVX-512 included; and it sees noise. A single high value on a busy machine proves nothing; run it again.
+
+use std::hint::black_box;
+
+use dudect_bencher::{BenchRng, Class, CtRunner, ctbench_main};
+use rand::{Rng, RngExt};
+use subtle::ConstantTimeEq;
+use zamok_core::Env;
+use zamok_core::UnixTime;
+use zamok_core::hash::{HashAlgorithm, sha256};
+use zamok_core::mac::{hmac_sha256, verify_hmac_sha256};
+use zamok_core::otp::{Code, Digits, Totp, TotpParameters, TotpState, Window};
+use zamok_core::secret::{HeapMemory, Secret};
+use zamok_core::signature::{Algorithm, Backend, Portable, Prepared};
+use zamok_core::store::{Row, RowKey, Table};
+use zamok_core::vault::{DataKeyId, Keyring, Role, VaultId, VaultKeys};
+use zamok_lanes::Variant;
+
+const SAMPLES: usize = 1_000_000;
+/// Slow subjects: the t-test needs no more to find a branch, and a run has to end.
+const FEW_SAMPLES: usize = 100_000;
+/// So many calls are measured together, since a clock ticks slower than one takes.
+const TOGETHER: usize = 8;
+const NOW: UnixTime = UnixTime(1_800_000_010);
+
+fn side(rng: &mut BenchRng) -> Class {
+    if rng.random::<bool>() { Class::Left } else { Class::Right }
+}
+
+/// Left: the code of the first step of the window. Right: a wrong code. What differs is the place of the match, and whether there is one.
+fn totp(runner: &mut CtRunner, rng: &mut BenchRng, algorithm: HashAlgorithm) {
+    let parameters = TotpParameters { algorithm, ..TotpParameters::default() };
+    let totp = Totp::new(&Secret::new(b"12345678901234567890").expect("twenty bytes"), parameters)
+        .expect("a period");
+    let present = totp.step_at(NOW).expect("after T0");
+    let window = Window::steps(1, 1).expect("narrow");
+    let right = totp.code_of_step(present - 1).to_string();
+    let state = TotpState { last_step: Some(present - 2), drift: 0 };
+    let inputs: Vec<(Class, String)> = (0..SAMPLES)
+        .map(|_| match side(rng) {
+            Class::Left => (Class::Left, right.clone()),
+            Class::Right => (Class::Right, format!("{:06}", rng.random::<u32>() % 1_000_000)),
+        })
+        .collect();
+    for (class, text) in inputs {
+        runner.run_one(class, || {
+            for _ in 0..TOGETHER {
+                let _ = black_box(totp.check(black_box(&text), NOW, window, &state, 2));
+            }
+        });
+    }
+}
+
+fn with(variant: Variant, run: impl FnOnce()) {
+    if zamok_lanes::variants().any(|one| one == variant) {
+        zamok_lanes::restrict_to(variant);
+        run();
+    }
+}
+
+fn totp_sha1_portable(runner: &mut CtRunner, rng: &mut BenchRng) {
+    with(Variant::Portable, || totp(runner, rng, HashAlgorithm::Sha1));
+}
+
+fn totp_sha1(runner: &mut CtRunner, rng: &mut BenchRng) {
+    totp(runner, rng, HashAlgorithm::Sha1);
+}
+
+fn totp_sha256(runner: &mut CtRunner, rng: &mut BenchRng) {
+    totp(runner, rng, HashAlgorithm::Sha256);
+}
+
+fn totp_sha512(runner: &mut CtRunner, rng: &mut BenchRng) {
+    totp(runner, rng, HashAlgorithm::Sha512);
+}
+
+/// Left: codes that are the same. Right: codes that differ in the first digit.
+fn code_compare(runner: &mut CtRunner, rng: &mut BenchRng) {
+    let parse = |text: &str| Code::parse(text, Digits::SIX).expect("six digits");
+    let inputs: Vec<(Class, Code, Code)> = (0..SAMPLES)
+        .map(|_| {
+            let tail = rng.random::<u32>() % 100_000;
+            match side(rng) {
+                Class::Left => (Class::Left, parse(&format!("1{tail:05}")), parse(&format!("1{tail:05}"))),
+                Class::Right => (Class::Right, parse(&format!("1{tail:05}")), parse(&format!("2{tail:05}"))),
+            }
+        })
+        .collect();
+    for (class, one, other) in inputs {
+        runner.run_one(class, || {
+            for _ in 0..TOGETHER {
+                black_box(black_box(&one).ct_eq(black_box(&other)).unwrap_u8());
+            }
+        });
+    }
+}
+
+/// Left: a tag that is wrong in its first byte. Right: one that is wrong in its last.
+fn tag_verify(runner: &mut CtRunner, rng: &mut BenchRng) {
+    let key = [0x0b; 32];
+    let right = hmac_sha256(&key, &[b"message"]);
+    let inputs: Vec<(Class, [u8; 32])> = (0..SAMPLES)
+        .map(|_| {
+            let (class, mut tag) = (side(rng), right);
+            tag[if matches!(class, Class::Left) { 0 } else { 31 }] ^= 0x40;
+            (class, tag)
+        })
+        .collect();
+    for (class, tag) in inputs {
+        runner.run_one(class, || {
+            let _ = black_box(verify_hmac_sha256(&key, &[b"message"], black_box(&tag)));
+        });
+    }
+}
+
+/// Left: the commitment is wrong in its first byte. Right: in its last. Neither is opened.
+fn unseal(runner: &mut CtRunner, rng: &mut BenchRng) {
+    let keyring = Keyring::new(
+        VaultId([0x5a; 16]),
+        Role::User,
+        VaultKeys::alike(&[(DataKeyId(1), &[0x77; 32])]),
+        &HeapMemory,
+    )
+    .expect("one key");
+    // A header as `docs/formats/record.md` says, for table 2 and the key of sixteen zeros, without attributes.
+    let place = RowKey::new(Table(2), [0; 16]);
+    let mut header = b"ZMKR".to_vec();
+    header.extend([0, 1, 1]);
+    header.extend([0x5a; 16]);
+    header.extend([0, 2, 0, 16]);
+    header.extend([0; 16]);
+    header.extend([0, 0, 0, 1]);
+    header.extend(1_u64.to_be_bytes());
+    header.extend([0, 0]);
+    let start = header.len();
+    let row = [header, vec![0; 32 + 32 + 64 + 16]].concat();
+    let inputs: Vec<(Class, Row)> = (0..SAMPLES / 4)
+        .map(|_| {
+            let (class, mut value) = (side(rng), row.clone());
+            value[start + if matches!(class, Class::Left) { 32 } else { 63 }] ^= 0x40;
+            (class, Row { version: 1, value })
+        })
+        .collect();
+    for (class, row) in inputs {
+        runner.run_one(class, || {
+            assert!(black_box(keyring.open(&place, black_box(&row))).is_err());
+        });
+    }
+}
+
+struct Stream<'a>(&'a mut BenchRng);
+
+impl rand::TryRng for Stream<'_> {
+    type Error = std::convert::Infallible;
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(self.0.next_u32())
+    }
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(self.0.next_u64())
+    }
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        self.0.fill_bytes(bytes);
+        Ok(())
+    }
+}
+
+impl rand::TryCryptoRng for Stream<'_> {}
+
+/// Left: one private key. Right: another for each signature.
+fn p256_sign(runner: &mut CtRunner, rng: &mut BenchRng) {
+    let key = |seed: u64| {
+        let scalar = sha256(&[b"a private key", &seed.to_be_bytes()]);
+        Portable.signer(Algorithm::P256, &scalar).expect("it is done here").expect("a key")
+    };
+    // A pool, since making a key takes longer than signing; both classes take from memory.
+    let pool: Vec<_> = (0..1024).map(key).collect();
+    let fixed: Vec<_> = (0..1024).map(|_| key(7)).collect();
+    for index in 0..FEW_SAMPLES {
+        let class = side(rng);
+        let signer = if matches!(class, Class::Left) { &fixed[index % 1024] } else { &pool[index % 1024] };
+        let mut stream = Stream(rng);
+        let mut env = Env { now: NOW, rng: &mut stream };
+        runner.run_one(class, || {
+            black_box(signer.sign(Algorithm::P256.mechanism(), Prepared::Message(b"message"), &mut env))
+                .expect("a signature");
+        });
+    }
+}
+
+/// An ordinary comparison: the leak that has to be seen.
+fn planted_compare(runner: &mut CtRunner, rng: &mut BenchRng) {
+    let secret = [0x5c_u8; 256];
+    let inputs: Vec<(Class, [u8; 256])> = (0..SAMPLES / 4)
+        .map(|_| {
+            let (class, mut guess) = (side(rng), secret);
+            guess[if matches!(class, Class::Left) { 0 } else { 255 }] ^= 0x40;
+            (class, guess)
+        })
+        .collect();
+    for (class, guess) in inputs {
+        runner.run_one(class, || {
+            for _ in 0..TOGETHER {
+                black_box(secret.iter().zip(black_box(&guess)).all(|(one, other)| one == other));
+            }
+        });
+    }
+}
+
+ctbench_main!(
+    totp_sha1,
+    totp_sha256,
+    totp_sha512,
+    code_compare,
+    tag_verify,
+    unseal,
+    p256_sign,
+    planted_compare,
+    totp_sha1_portable
+);

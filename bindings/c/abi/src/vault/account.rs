@@ -1,0 +1,130 @@
+//! What people do with their own account: passwords, other sessions, the way back.
+
+use std::ffi::c_char;
+use std::sync::Arc;
+
+use zamok::{Begun, Session, Which, Zamok};
+use zeroize::Zeroizing;
+
+use super::cabinet::password;
+use super::error::told;
+use super::handles::{self, zamok_cabinet, zamok_challenge, zamok_session};
+use super::login::typed;
+use crate::border::Fault;
+use crate::codes::ZAMOK_E_ARGUMENT;
+use crate::pointer::{self, Buffer, Place};
+use crate::zamok_status;
+
+/// End every session of the account but the one that asks.
+pub const ZAMOK_OTHERS: u32 = 1;
+/// End every session of the account.
+pub const ZAMOK_ALL: u32 = 2;
+
+/// Most characters of the recovery codes of an account, a line for each.
+pub const ZAMOK_RECOVERY_CODES_MAX: usize = 2048;
+
+/// Changes the password of a session's account. Every session of the account ends, this one as well.
+///
+/// Errors: `ZAMOK_E_REJECTED` when the old one is wrong; `ZAMOK_E_SESSION_ENDED`; `ZAMOK_E_PASSWORD_…` after the policy's
+/// rules.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_password_change(
+    cabinet: *const zamok_cabinet,
+    session: *const zamok_session,
+    old_password: *const c_char,
+    old_length: usize,
+    new_password: *const c_char,
+    new_length: usize,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (old, new) =
+            unsafe { (password(old_password, old_length)?, password(new_password, new_length)?) };
+        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
+        Ok(cabinet.change_password(&session, &old, &new)?)
+    })
+}
+
+/// Ends sessions of a session's account, `ZAMOK_OTHERS` or `ZAMOK_ALL`; tokens and open challenges end with them.
+///
+/// Errors: `ZAMOK_E_SESSION_ENDED`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_sessions_end(
+    cabinet: *const zamok_cabinet,
+    session: *const zamok_session,
+    which: u32,
+) -> zamok_status {
+    told(|| {
+        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
+        let which = match which {
+            ZAMOK_OTHERS => Which::Others,
+            ZAMOK_ALL => Which::All,
+            _ => return Err(Fault(ZAMOK_E_ARGUMENT).into()),
+        };
+        Ok(cabinet.end_sessions(&session, which)?)
+    })
+}
+
+/// New recovery codes for a session's account, to be written down: a line for each, shown this once; older ones are void.
+/// Wipe them once they are shown.
+///
+/// Each call makes new ones: where there is no room for `ZAMOK_RECOVERY_CODES_MAX` bytes and a zero byte, none are made.
+///
+/// Errors: `ZAMOK_E_SESSION_ENDED`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_recovery_codes(
+    cabinet: *const zamok_cabinet,
+    session: *const zamok_session,
+    codes: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let out = unsafe { Buffer::text(codes, capacity, length)? };
+        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
+        out.reserve(ZAMOK_RECOVERY_CODES_MAX)?;
+        let made = cabinet.new_recovery_codes(&session)?;
+        // Made long enough before: what grows leaves copies behind.
+        let mut lines = Zeroizing::new(String::with_capacity(ZAMOK_RECOVERY_CODES_MAX));
+        for code in &made {
+            lines.push_str(code.as_str());
+            lines.push('\n');
+        }
+        Ok(out.put(lines.as_bytes())?)
+    })
+}
+
+/// A right to enrol anew, for a password and a recovery code, which is spent; the account's factors are taken away. The
+/// challenge is one for zamok_enrolment_offer().
+///
+/// Errors: `ZAMOK_E_REJECTED` for anything wrong.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_recover(
+    cabinet: *const zamok_cabinet,
+    login: *const c_char,
+    login_length: usize,
+    password: *const c_char,
+    password_length: usize,
+    code: *const c_char,
+    code_length: usize,
+    challenge: *mut *mut zamok_challenge,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (login, password, code, place) = unsafe {
+            (
+                pointer::text(login, login_length)?,
+                self::password(password, password_length)?,
+                pointer::bytes(code.cast(), code_length)?,
+                Place::new(challenge)?,
+            )
+        };
+        let enrolment = handles::take::<Zamok>(cabinet)?.recover(login, &password, typed(code))?;
+        handles::give(place, Arc::new(Begun::Enrol(enrolment)))
+    })
+}

@@ -1,0 +1,212 @@
+//! Logging in.
+
+use std::ffi::c_char;
+use std::sync::Arc;
+
+use zamok::{Approach, Begun, Challenge, Evidence, RequestId, UnixTime, Zamok};
+
+use super::cabinet::password;
+use super::error::told;
+use super::handles::{self, zamok_cabinet, zamok_challenge, zamok_session};
+use super::keys::fixed;
+use super::zamok_id;
+use crate::border::Fault;
+use crate::codes::ZAMOK_E_NOTHING_OFFERED;
+use crate::pointer::{self, Place, StructPlace, Versioned};
+use crate::zamok_status;
+
+/// The challenge waits for a code: zamok_login_answer().
+pub const ZAMOK_WANTS_CODE: u32 = 1;
+/// The account has no second factor yet: zamok_enrolment_offer().
+pub const ZAMOK_WANTS_ENROLMENT: u32 = 2;
+
+/// What a challenge is. Set `size` before the call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct zamok_challenge_info {
+    /// `sizeof(zamok_challenge_info)`.
+    pub size: u32,
+    /// `ZAMOK_WANTS_CODE` or `ZAMOK_WANTS_ENROLMENT`.
+    pub wants: u32,
+    /// When it ends, in seconds since 1970.
+    pub expires: u64,
+    /// Its id, which may travel to the client and back (zamok_challenge_by_id()); zeros for an enrolment.
+    pub id: zamok_id,
+    /// What the code comes from, such as "generator"; ended by a zero byte.
+    pub method: [c_char; 32],
+}
+
+// SAFETY: numbers without padding.
+unsafe impl Versioned for zamok_challenge_info {
+    const FIRST: usize = 64;
+}
+
+/// A login in one go, for a form that asks for password and code together.
+///
+/// Errors: `ZAMOK_E_REJECTED` when the login, the password or the code is wrong, and nobody is told which;
+/// `ZAMOK_E_NOTHING_OFFERED` when the account has no generator yet; `ZAMOK_E_LOCKED`; those of the store.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_login(
+    cabinet: *const zamok_cabinet,
+    login: *const c_char,
+    login_length: usize,
+    password: *const c_char,
+    password_length: usize,
+    code: *const c_char,
+    code_length: usize,
+    session: *mut *mut zamok_session,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (login, password, code, place) = unsafe {
+            (
+                pointer::text(login, login_length)?,
+                self::password(password, password_length)?,
+                pointer::bytes(code.cast(), code_length)?,
+                Place::new(session)?,
+            )
+        };
+        let opened = handles::take::<Zamok>(cabinet)?.log_in(login, &password, typed(code))?;
+        handles::give(place, Arc::new(opened))
+    })
+}
+
+/// Checks a login and a password. `client` is what the service calls the program at the other end, such as "Firefox on
+/// Linux"; it may be null.
+///
+/// Errors: `ZAMOK_E_REJECTED`: an unknown login, a wrong password and a delayed account look alike.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_login_begin(
+    cabinet: *const zamok_cabinet,
+    login: *const c_char,
+    login_length: usize,
+    password: *const c_char,
+    password_length: usize,
+    client: *const c_char,
+    client_length: usize,
+    challenge: *mut *mut zamok_challenge,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (login, password, client, place) = unsafe {
+            (
+                pointer::text(login, login_length)?,
+                self::password(password, password_length)?,
+                pointer::text(client, client_length)?,
+                Place::new(challenge)?,
+            )
+        };
+        let approach = Approach { client: client.into(), ..Approach::default() };
+        let begun = handles::take::<Zamok>(cabinet)?.begin_login_from(login, &password, &approach)?;
+        handles::give(place, Arc::new(begun))
+    })
+}
+
+/// What a challenge is.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_challenge_describe(
+    challenge: *const zamok_challenge,
+    info: *mut zamok_challenge_info,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let place = unsafe { StructPlace::new(info)? };
+        let mut told = zamok_challenge_info {
+            size: 0,
+            wants: 0,
+            expires: 0,
+            id: zamok_id { bytes: [0; 16] },
+            method: [0; 32],
+        };
+        match &*handles::take::<Begun>(challenge)? {
+            Begun::Code(challenge) => {
+                (told.wants, told.expires, told.id.bytes) =
+                    (ZAMOK_WANTS_CODE, challenge.expires.0, challenge.id);
+                // One that came back by its id does not know.
+                if challenge.expires != UnixTime(0) {
+                    told.method = fixed(challenge.by.name());
+                }
+            }
+            Begun::Enrol(enrolment) => {
+                (told.wants, told.expires) = (ZAMOK_WANTS_ENROLMENT, enrolment.expires.0)
+            }
+        }
+        place.put(&told);
+        Ok(())
+    })
+}
+
+/// The challenge with this id, as a client brought it back. One that was made up is rejected when it is answered. Of its
+/// end and method zamok_challenge_describe() knows nothing: keep them where they were told.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_challenge_by_id(
+    id: *const zamok_id,
+    challenge: *mut *mut zamok_challenge,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (id, place) = unsafe { (pointer::array(id.cast())?, Place::new(challenge)?) };
+        // Only the id counts when it is answered.
+        let challenge = Challenge { id, expires: UnixTime(0), by: Evidence::Generator };
+        handles::give(place, Arc::new(Begun::Code(challenge)))
+    })
+}
+
+/// Draws a fresh name for one attempt at a challenge. A client that lost the reply asks again under the same name, and gets
+/// the same answer.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_request_id(cabinet: *const zamok_cabinet, id: *mut zamok_id) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let place = unsafe { Place::new(id)? };
+        place.put(zamok_id { bytes: handles::take::<Zamok>(cabinet)?.request_id()?.0 });
+        Ok(())
+    })
+}
+
+/// Answers a challenge with a code, under the name of this attempt.
+///
+/// Errors: `ZAMOK_E_REJECTED` for a wrong, used, late or malformed code and for a challenge that is over;
+/// `ZAMOK_E_NOTHING_OFFERED` for one that wants an enrolment.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_login_answer(
+    cabinet: *const zamok_cabinet,
+    challenge: *const zamok_challenge,
+    code: *const c_char,
+    code_length: usize,
+    request: *const zamok_id,
+    session: *mut *mut zamok_session,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (code, request, place) = unsafe {
+            (pointer::bytes(code.cast(), code_length)?, pointer::array(request.cast())?, Place::new(session)?)
+        };
+        let cabinet = handles::take::<Zamok>(cabinet)?;
+        match &*handles::take::<Begun>(challenge)? {
+            Begun::Code(challenge) => {
+                let opened = cabinet.answer(challenge, typed(code), RequestId(request))?;
+                handles::give(place, Arc::new(opened))
+            }
+            Begun::Enrol(_) => Err(Fault(ZAMOK_E_NOTHING_OFFERED).into()),
+        }
+    })
+}
+
+/// Ends the handle; the challenge itself ends by being answered or by time. Null is nothing, and so is a handle that was
+/// freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn zamok_challenge_free(challenge: *mut zamok_challenge) {
+    handles::free::<Begun>(challenge);
+}
+
+/// What was typed. What is not UTF-8 is a wrong code, and is charged like one.
+pub(crate) fn typed(code: &[u8]) -> &str {
+    std::str::from_utf8(code).unwrap_or("\u{fffd}")
+}

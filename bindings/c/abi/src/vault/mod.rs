@@ -1,0 +1,37 @@
+//! The second layer: vault, cabinet and journal behind handles.
+
+mod access;
+mod account;
+mod cabinet;
+mod clock;
+mod documents;
+mod enrolment;
+mod error;
+mod handles;
+mod journal;
+mod keys;
+mod login;
+mod options;
+mod session;
+
+pub use access::*;
+pub use account::*;
+pub use cabinet::*;
+pub use clock::*;
+pub use documents::*;
+pub use enrolment::*;
+pub use error::*;
+pub use handles::*;
+pub use journal::*;
+pub use keys::*;
+pub use login::*;
+pub use options::*;
+pub use session::*;
+
+/// The id of a session, a challenge, a request, a key, an account, a writer of the journal. None is a secret.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct zamok_id {
+    /// As they come; compare them with memcmp().
+    pub bytes: [u8; 16],
+}

@@ -1,0 +1,143 @@
+/*
+ * pam_zamok.c: logs in with a password and a one-time code, over the accounts of a cabinet.
+ *
+ * In /etc/pam.d/SERVICE:
+ *
+ *   auth required pam_zamok.so store=sqlite:/var/lib/zamok/bank.db passphrase_file=/etc/zamok/passphrase
+ *
+ * The module asks for the password (or takes the one that a module before it asked for) and for the code. A person is
+ * told only that it did not work; the journal knows why (`zamok why`). `passphrase_file` must belong to root and be
+ * readable by nobody else. Each login opens the vault and closes it again: a daemon that stays open answers faster.
+ *
+ * What it does not: accounts are made and enrolled elsewhere (`zamok register`, `zamok enrol`), passwords are changed there,
+ * and an account in /etc/passwd is another module's matter.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <security/pam_ext.h>
+#include <security/pam_modules.h>
+#include <zamok.h>
+
+#define TEXT(t) (t), strlen(t)
+
+struct settings {
+    const char *store;
+    const char *passphrase_file;
+};
+
+static int read_settings(pam_handle_t *pam, int argc, const char **argv, struct settings *settings)
+{
+    for (int i = 0; i < argc; i++) {
+        if (strncmp(argv[i], "store=", 6) == 0) {
+            settings->store = argv[i] + 6;
+        } else if (strncmp(argv[i], "passphrase_file=", 16) == 0) {
+            settings->passphrase_file = argv[i] + 16;
+        } else {
+            /* A misspelt option must not be ignored: it may be the one that protects. */
+            pam_syslog(pam, LOG_ERR, "unknown option %s", argv[i]);
+            return PAM_SERVICE_ERR;
+        }
+    }
+    if (settings->store == NULL || settings->passphrase_file == NULL) {
+        pam_syslog(pam, LOG_ERR, "store= and passphrase_file= are needed");
+        return PAM_SERVICE_ERR;
+    }
+    return PAM_SUCCESS;
+}
+
+/* Reads the passphrase, without the line end. 0 when it cannot be trusted or had. */
+static size_t read_passphrase(pam_handle_t *pam, const char *path, char *passphrase, size_t capacity)
+{
+    struct stat about;
+    size_t length = 0;
+    ssize_t got;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (file < 0 || fstat(file, &about) != 0) {
+        pam_syslog(pam, LOG_ERR, "%s: %m", path);
+    } else if (!S_ISREG(about.st_mode) || about.st_uid != geteuid() || (about.st_mode & 077) != 0) {
+        pam_syslog(pam, LOG_ERR, "%s: must be a file of our own that nobody else can read", path);
+    } else {
+        while (length < capacity && (got = read(file, passphrase + length, capacity - length)) > 0)
+            length += (size_t)got;
+        if (length == capacity) /* longer than it may be: a cut passphrase would be another one */
+            length = 0;
+        while (length > 0 && (passphrase[length - 1] == '\n' || passphrase[length - 1] == '\r'))
+            length--;
+        if (length == 0)
+            pam_syslog(pam, LOG_ERR, "%s: empty, or too long", path);
+    }
+    if (file >= 0)
+        close(file);
+    return length;
+}
+
+static zamok_status log_in(const struct settings *settings, const char *passphrase, size_t length, const char *user,
+                           const char *password, const char *code)
+{
+    zamok_cabinet *cabinet = NULL;
+    zamok_session *session = NULL;
+    zamok_status status = zamok_cabinet_open(TEXT(settings->store), passphrase, length, NULL, &cabinet);
+    /* A wrong passphrase is the service's fault, not the person's. */
+    if (status == ZAMOK_E_REJECTED)
+        status = ZAMOK_E_LOCKED;
+    if (status == ZAMOK_OK)
+        status = zamok_login(cabinet, TEXT(user), TEXT(password), TEXT(code), &session);
+    /* PAM has its own sessions: this one was only the proof. */
+    if (status == ZAMOK_OK)
+        status = zamok_session_end(cabinet, session, TEXT("PAM keeps its own session"));
+    zamok_session_free(session);
+    zamok_cabinet_free(cabinet);
+    return status;
+}
+
+int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **argv)
+{
+    struct settings settings = { NULL, NULL };
+    const char *user = NULL, *password = NULL;
+    char passphrase[1024];
+    char *code = NULL;
+    (void)flags;
+
+    int answer = read_settings(pam, argc, argv, &settings);
+    if (answer == PAM_SUCCESS)
+        answer = pam_get_user(pam, &user, NULL);
+    if (answer == PAM_SUCCESS)
+        answer = pam_get_authtok(pam, PAM_AUTHTOK, &password, NULL);
+    if (answer == PAM_SUCCESS)
+        answer = pam_prompt(pam, PAM_PROMPT_ECHO_ON, &code, "Code: ");
+    if (answer != PAM_SUCCESS || user == NULL || password == NULL || code == NULL)
+        return answer == PAM_SUCCESS ? PAM_CONV_ERR : answer;
+
+    size_t length = read_passphrase(pam, settings.passphrase_file, passphrase, sizeof passphrase);
+    zamok_status status =
+        length == 0 ? ZAMOK_E_LOCKED : log_in(&settings, passphrase, length, user, password, code);
+    zamok_wipe((uint8_t *)passphrase, sizeof passphrase);
+    zamok_wipe((uint8_t *)code, strlen(code));
+    free(code);
+
+    switch (status) {
+    case ZAMOK_OK:
+        return PAM_SUCCESS;
+    case ZAMOK_E_REJECTED:
+    case ZAMOK_E_NOTHING_OFFERED:
+        pam_syslog(pam, LOG_NOTICE, "rejected: %s", user);
+        return PAM_AUTH_ERR;
+    default:
+        pam_syslog(pam, LOG_ERR, "%s: %s", settings.store, zamok_status_message(status));
+        return PAM_AUTHINFO_UNAVAIL;
+    }
+}
+
+/* There are no credentials to set. */
+int pam_sm_setcred(pam_handle_t *pam, int flags, int argc, const char **argv)
+{
+    (void)pam, (void)flags, (void)argc, (void)argv;
+    return PAM_SUCCESS;
+}

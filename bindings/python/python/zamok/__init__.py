@@ -1,0 +1,62 @@
+"""Zamok: one-time codes, accounts and keys in a vault. Secrets go in once, answers come out.
+
+- ``zamok.totp``, ``zamok.hotp``, ``zamok.ocra``: codes without a vault, for callers who keep secrets and state themselves.
+- ``Vault``: keys as handles; codes are spent, failures counted and everything journalled in one commit.
+- ``Cabinet``: accounts, enrolment, logins, sessions, tokens and signed documents over a vault.
+- ``zamok.journal``: proofs that are checked offline. ``zamok.qr``: QR codes. ``zamok.aio``: the same for asyncio.
+- ``zamok.compat.pyotp``: pyotp's interface over the same engine.
+- ``zamok.errors``: a class for every number of ``docs/errors.md``.
+
+What Python cannot do: it cannot wipe ``str`` and ``bytes``. A passphrase, a password or an ``otpauth://`` URI that passed through
+either stays in memory until that memory is used again. Hand secrets over in a ``bytearray`` and overwrite it, keep them in a
+``Secret``, or best let the vault make them. Nothing here shows a secret in ``repr``; what reveals one has ``reveal``, ``provision`` or
+``uri`` in its name.
+"""
+
+from __future__ import annotations
+
+from . import errors, hotp, journal, ocra, qr, totp
+from ._zamok import (
+    Account,
+    Cabinet,
+    Challenge,
+    Enrolment,
+    KeyInfo,
+    ManualClock,
+    Offer,
+    OtpUri,
+    Secret,
+    Session,
+    SignedDocument,
+    Vault,
+    __version__,
+    policy_text,
+    verify_signature,
+)
+from .errors import Rejected, ZamokError
+
+__all__ = [
+    "Account",
+    "Cabinet",
+    "Challenge",
+    "Enrolment",
+    "KeyInfo",
+    "ManualClock",
+    "Offer",
+    "OtpUri",
+    "Rejected",
+    "Secret",
+    "Session",
+    "SignedDocument",
+    "Vault",
+    "ZamokError",
+    "__version__",
+    "errors",
+    "hotp",
+    "journal",
+    "ocra",
+    "policy_text",
+    "qr",
+    "totp",
+    "verify_signature",
+]

@@ -1,0 +1,5 @@
+"""pyotp's contributions."""
+
+from .steam import Steam
+
+__all__ = ["Steam"]

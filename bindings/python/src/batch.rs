@@ -1,0 +1,133 @@
+//! Many TOTP codes of many keys at once, without a Python object for each answer.
+
+use pyo3::exceptions::{PyOverflowError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyMemoryView, PyString, PyTuple};
+use zamok::CoreError;
+use zamok::otp::{self, TotpAttempt, TotpState};
+
+use crate::buffer::Bytes;
+use crate::fault::Fault;
+use crate::totp::{Totp, typed};
+use crate::{moment, parameters};
+
+/// Attempts that are made and checked together: few enough to stay in the nearest cache.
+const TOGETHER: usize = 64;
+
+/// Checks many codes, each of the key at the same place, as `Totp.verify` would, with all other Python threads running.
+///
+/// `codes` is a sequence of `str`, or one bytes-like buffer that holds the codes' ASCII characters one after the other, each as
+/// long as its key has digits. The answer is a read-only memoryview of signed 64-bit integers (format `q`), which NumPy and
+/// `array` take without a copy: the step that matched, or −1 where the code was rejected. The caller has to spend the steps;
+/// two codes of one key do not see each other.
+///
+/// Raises `ValueError` when there are not as many codes as keys; `TypeError` for what is no `Totp`; `TimeBeforeT0`;
+/// `WindowTooWide` beyond 128 steps.
+#[pyfunction]
+#[pyo3(signature = (keys, codes, at=None, *, past=1, future=1))]
+pub(crate) fn verify_batch<'py>(
+    py: Python<'py>,
+    keys: &Bound<'py, PyAny>,
+    codes: &Bound<'py, PyAny>,
+    at: Option<&Bound<'py, PyAny>>,
+    past: u64,
+    future: u64,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (now, window) = (moment::at(at)?, parameters::window(past, future)?);
+    let mut held = Vec::with_capacity(keys.len().unwrap_or(0));
+    if let Ok(keys) = keys.cast::<PyList>() {
+        // By far the commonest, and without the calls of an iterator.
+        for key in keys {
+            held.push(key.cast_into::<Totp>()?);
+        }
+    } else {
+        for key in keys.try_iter()? {
+            held.push(key?.cast_into::<Totp>()?);
+        }
+    }
+    // Pointers alone: a key is looked at once, when its turn comes. A hundred thousand of them do not stay in a cache.
+    let keys: Vec<&otp::Totp> = held.iter().map(|key| &*key.get().0).collect();
+    let answers = if is_text(codes)? {
+        let mut texts = Vec::with_capacity(keys.len());
+        for code in codes.try_iter()? {
+            texts.push(code?.cast_into::<PyString>()?);
+        }
+        counted(keys.len(), texts.len())?;
+        let texts: Vec<&str> = texts.iter().map(typed).collect();
+        let mut rest = texts.iter();
+        py.detach(|| run(&keys, |_| rest.next().copied(), now, window))
+    } else {
+        let bytes = Bytes::of(codes)?;
+        py.detach(|| {
+            let mut rest = bytes.as_slice();
+            let next = |key: &otp::Totp| {
+                let (code, others) = rest.split_at_checked(usize::from(key.parameters().digits.count()))?;
+                rest = others;
+                // What is not even text is no code: an empty one costs the same work.
+                Some(std::str::from_utf8(code).unwrap_or(""))
+            };
+            let answers = run(&keys, next, now, window)?;
+            if rest.is_empty() { Ok(answers) } else { Err(Problem::Codes) }
+        })
+    };
+    let answers = answers.map_err(|problem| match problem {
+        Problem::Codes => {
+            PyValueError::new_err("the buffer has not as many characters as the keys' codes together")
+        }
+        Problem::Step => PyOverflowError::new_err("a time step beyond 2**63 - 1"),
+        Problem::Time(error) => Fault::from(error).into(),
+    })?;
+    PyMemoryView::from(PyBytes::new(py, &answers).as_any())?.call_method1("cast", ("q",))
+}
+
+/// Why a batch has no answers.
+enum Problem {
+    Codes,
+    Step,
+    Time(CoreError),
+}
+
+/// Whether the codes are a sequence of texts, and not one buffer.
+fn is_text(codes: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if codes.is_instance_of::<PyString>() {
+        return Err(pyo3::exceptions::PyTypeError::new_err(
+            "codes are a sequence of str, or one bytes-like buffer",
+        ));
+    }
+    Ok(codes.is_instance_of::<PyList>() || codes.is_instance_of::<PyTuple>())
+}
+
+fn counted(keys: usize, codes: usize) -> PyResult<()> {
+    if keys == codes {
+        return Ok(());
+    }
+    Err(PyValueError::new_err(format!("there are {keys} keys and {codes} codes")))
+}
+
+/// The answers as the bytes of 64-bit integers. `next` gives the code of a key.
+fn run<'a>(
+    keys: &[&otp::Totp],
+    mut next: impl FnMut(&otp::Totp) -> Option<&'a str>,
+    now: zamok::UnixTime,
+    window: otp::Window,
+) -> Result<Vec<u8>, Problem> {
+    let mut answers = Vec::with_capacity(keys.len() * 8);
+    let mut attempts = Vec::with_capacity(TOGETHER);
+    for keys in keys.chunks(TOGETHER) {
+        attempts.clear();
+        for key in keys {
+            key.step_at(now).map_err(Problem::Time)?;
+            let code = next(key).ok_or(Problem::Codes)?;
+            attempts.push(TotpAttempt::new(key, code, now, window, TotpState::default(), 0));
+        }
+        otp::Totp::verify_batch(&mut attempts);
+        for attempt in &attempts {
+            let step = match attempt.checked().verdict.accepted() {
+                Ok(matched) => i64::try_from(matched.step).map_err(|_| Problem::Step)?,
+                Err(_) => -1,
+            };
+            answers.extend_from_slice(&step.to_ne_bytes());
+        }
+    }
+    Ok(answers)
+}

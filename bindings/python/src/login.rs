@@ -1,0 +1,107 @@
+//! What is in a person's hands on the way in: challenges, enrolments, offers; and what they type.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use zamok::{Evidence, Password, RequestId, UnixTime};
+
+use crate::buffer::Bytes;
+use crate::keys::bytes_of;
+use crate::totp::typed;
+
+/// A challenge that waits for a code. Its id may travel to the client and back: one that was made up is rejected.
+#[pyclass(frozen, eq, from_py_object, module = "zamok")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Challenge(pub(crate) zamok::Challenge);
+
+#[pymethods]
+impl Challenge {
+    /// A challenge from what the client brought back: its `id`, as `Challenge.id` gave it.
+    ///
+    /// Raises `ValueError` for what is no id.
+    #[new]
+    #[pyo3(signature = (id, /))]
+    fn new(id: &str) -> PyResult<Self> {
+        let id = bytes_of(id)
+            .ok_or_else(|| PyValueError::new_err("the id of a challenge has 32 hexadecimal digits"))?;
+        // Only the id is looked at when it is answered; how and until when, the vault knows.
+        Ok(Self(zamok::Challenge { id, expires: UnixTime(0), by: Evidence::Generator }))
+    }
+
+    /// Its id: 32 hexadecimal digits. Not a secret.
+    #[getter]
+    fn id(&self) -> String {
+        format!("{:032x}", u128::from_be_bytes(self.0.id))
+    }
+
+    /// When it ends, in seconds since 1970; 0 where only the id is known.
+    #[getter]
+    const fn expires(&self) -> u64 {
+        self.0.expires.0
+    }
+
+    /// What it is to be answered with, such as "generator".
+    #[getter]
+    fn by(&self) -> &'static str {
+        self.0.by.name()
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyAny>, (String,)) {
+        (py.get_type::<Self>().into_any(), (self.id(),))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<zamok.Challenge {}>", self.id())
+    }
+}
+
+/// A right to enrol the first second factor of an account: of this process alone, neither copied nor pickled.
+#[pyclass(frozen, module = "zamok")]
+#[derive(Debug)]
+pub(crate) struct Enrolment(pub(crate) zamok::Enrolment);
+
+#[pymethods]
+impl Enrolment {
+    /// When it ends, in seconds since 1970.
+    #[getter]
+    const fn expires(&self) -> u64 {
+        self.0.expires.0
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<zamok.Enrolment until {}>", self.0.expires.0)
+    }
+}
+
+/// A generator that was offered: what the person scans, shown this once. `repr` shows no secret.
+#[pyclass(frozen, module = "zamok")]
+#[derive(Debug)]
+pub(crate) struct Offer(pub(crate) zamok::Offer);
+
+#[pymethods]
+impl Offer {
+    /// The `otpauth://` URI with the secret, as a text that Python cannot wipe: `zamok.qr` draws it.
+    #[getter]
+    fn uri<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        PyString::new(py, self.0.uri.as_str())
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "<zamok.Offer, redacted>"
+    }
+}
+
+/// A password: `str`, or UTF-8 in bytes-like data that the caller can wipe. What is neither is misuse; what has no UTF-8 is a
+/// password that nobody has.
+pub(crate) fn password_of(given: &Bound<'_, PyAny>) -> PyResult<Password> {
+    if let Ok(text) = given.cast::<PyString>() {
+        return Ok(Password::new(typed(text)));
+    }
+    let bytes = Bytes::of(given)?;
+    Ok(Password::new(std::str::from_utf8(bytes.as_slice()).unwrap_or("")))
+}
+
+pub(crate) fn request_of(text: &str) -> PyResult<RequestId> {
+    let id = bytes_of(text);
+    id.map(RequestId).ok_or_else(|| PyValueError::new_err("the name of a request has 32 hexadecimal digits"))
+}

@@ -1,0 +1,61 @@
+//! QR codes (ISO/IEC 18004) of provisioning URIs.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use qrcode::{Color, QrCode, render::svg as picture};
+use zeroize::Zeroizing;
+
+/// ISO/IEC 18004 §5.3.8: four light modules all around.
+const QUIET: usize = 4;
+/// Pixels of a module in a picture.
+const SCALE: usize = 8;
+
+fn code(text: &str) -> PyResult<QrCode> {
+    QrCode::new(text).map_err(|error| PyValueError::new_err(format!("the text fits no QR code: {error}")))
+}
+
+/// The QR code of a text for a terminal: two modules to a character, light ones drawn. `colour=True` sets black on white with the
+/// sequences that terminals of 256 colours know; without, the terminal must be dark. Whoever sees it sees the secret.
+///
+/// Raises `ValueError` for a text that is too long (about 2,900 bytes).
+#[pyfunction]
+#[pyo3(signature = (text, /, *, colour=false))]
+pub(crate) fn terminal<'py>(text: &Bound<'py, PyString>, colour: bool) -> PyResult<Bound<'py, PyString>> {
+    let code = code(text.to_str()?)?;
+    let (width, side) = (code.width(), code.width() + 2 * QUIET);
+    let inside = QUIET..QUIET + width;
+    let is_light = |row: usize, column: usize| {
+        !inside.contains(&row)
+            || !inside.contains(&column)
+            || code[(column - QUIET, row - QUIET)] == Color::Light
+    };
+    let (begin, end) = if colour { ("\x1b[38;5;231;48;5;16m", "\x1b[0m") } else { ("", "") };
+    let mut drawn = Zeroizing::new(String::with_capacity(side * (side * 2 + 32)));
+    for row in (0..side).step_by(2) {
+        drawn.push_str(begin);
+        for column in 0..side {
+            drawn.push(match (is_light(row, column), is_light(row + 1, column)) {
+                (true, true) => '█',
+                (true, false) => '▀',
+                (false, true) => '▄',
+                (false, false) => ' ',
+            });
+        }
+        drawn.push_str(end);
+        drawn.push('\n');
+    }
+    Ok(PyString::new(text.py(), &drawn))
+}
+
+/// The QR code of a text as an SVG picture, eight pixels a module and four modules of margin. Whoever sees it sees the secret.
+///
+/// Raises `ValueError` for a text that is too long (about 2,900 bytes).
+#[pyfunction]
+#[pyo3(signature = (text, /))]
+pub(crate) fn svg<'py>(text: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyString>> {
+    let code = code(text.to_str()?)?;
+    let pixels = u32::try_from((code.width() + 2 * QUIET) * SCALE).unwrap_or(u32::MAX);
+    let drawn = Zeroizing::new(code.render::<picture::Color<'_>>().min_dimensions(pixels, pixels).build());
+    Ok(PyString::new(text.py(), &drawn))
+}

@@ -1,0 +1,201 @@
+"""The cabinet from Python: from registration to a proof that is checked offline (R7, R8, R12, R16, R36, R38)."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+
+import jwt
+import pytest
+from conftest import CHEAP, NOW, PASSPHRASE, PASSWORD, POLICY, House
+from jwt.algorithms import ECAlgorithm
+
+import zamok
+from zamok import Cabinet, Challenge, Enrolment, ManualClock, OtpUri, Rejected, errors, journal, verify_signature
+
+
+def test_the_happy_path(house: House) -> None:
+    session = house.cabinet.log_in("ivan", PASSWORD, house.code())
+    assert (session.evidence, session.assurance) == (["password", "generator"], "substantial")
+    token = house.cabinet.issue_token(session, audience="bank.example")
+    assert house.cabinet.verify_token(token, audience="bank.example") == session
+    with pytest.raises(Rejected):
+        house.cabinet.verify_token(token, audience="other.example")
+    signed = house.cabinet.sign(session, b"I owe you 100.", "note.txt")
+    verify_signature(signed.public_key, b"I owe you 100.", signed.signature)
+    assert signed.time == house.clock.now
+    house.cabinet.log_out(session)
+    with pytest.raises(errors.SessionEnded):
+        house.cabinet.session(session.id)
+    with pytest.raises(errors.SessionEnded):
+        house.cabinet.verify_token(token, audience="bank.example")
+
+
+def test_a_token_is_checked_by_another_library(house: House) -> None:
+    session = house.cabinet.log_in("ivan", PASSWORD, house.code())
+    token = house.cabinet.issue_token(session, audience="bank.example")
+    key = json.loads(house.cabinet.jwks())["keys"][0]
+    read = jwt.decode(
+        token,
+        ECAlgorithm.from_jwk(key),  # type: ignore[arg-type]
+        algorithms=["ES256"],
+        audience="bank.example",
+        issuer="Bank",
+        options={"verify_exp": False, "verify_iat": False, "verify_nbf": False},
+    )
+    assert read["sub"] == session.account
+    for broken in ("", token[:-2], token + "x", "\ud800", "a.b.c"):
+        with pytest.raises(Rejected):
+            house.cabinet.verify_token(broken, audience="bank.example")
+
+
+def test_a_login_in_two_pages_survives_a_lost_reply(house: House) -> None:
+    challenge = house.cabinet.begin_login("ivan", PASSWORD, client="Firefox on Linux")
+    assert isinstance(challenge, Challenge) and challenge.by == "generator"
+    # The challenge travels to the client and back by its id alone.
+    brought_back = pickle.loads(pickle.dumps(challenge))
+    assert brought_back.id == challenge.id
+    request, code = house.cabinet.request_id(), house.code()
+    session = house.cabinet.answer(brought_back, code, request=request)
+    assert house.cabinet.answer(brought_back, "", request=request) == session
+    assert session.client == "Firefox on Linux"
+    with pytest.raises(Rejected):
+        house.cabinet.answer(brought_back, code)
+    with pytest.raises(Rejected):
+        house.cabinet.answer(Challenge("0" * 32), house.code())
+    with pytest.raises(ValueError, match="32 hexadecimal digits"):
+        Challenge("made up")
+
+
+@pytest.mark.parametrize("login", ["ivan", "nobody", "", "\ud800", "i van", "x" * 1000])
+def test_every_failure_looks_alike(house: House, login: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        house.cabinet.log_in(login, "a wrong password", "123456")
+    assert str(caught.value) == "rejected" and caught.value.args == ()
+    with pytest.raises(Rejected):
+        house.cabinet.begin_login(login, bytearray(b"\xff"))
+
+
+def test_an_account_without_a_factor_is_led_to_enrolment(house: House) -> None:
+    anna = house.cabinet.register("Anna", PASSWORD)
+    assert (anna.login, anna.state) == ("anna", "open")
+    begun = house.cabinet.begin_login("anna", PASSWORD)
+    assert isinstance(begun, Enrolment)
+    with pytest.raises(errors.NothingOffered):
+        house.cabinet.log_in("anna", PASSWORD, "123456")
+    offer = house.cabinet.offer_generator(begun)
+    assert zamok.qr.terminal(offer.uri)
+    phone = OtpUri.parse(offer.uri).totp()
+    with pytest.raises(Rejected):
+        house.cabinet.confirm_generator(begun, "000000x")
+    house.cabinet.confirm_generator(begun, phone.code(house.clock.now))
+    with pytest.raises(errors.FactorExists):
+        house.cabinet.begin_enrolment("anna", PASSWORD)
+    with pytest.raises(Rejected):  # the test code is no login (R12)
+        house.cabinet.log_in("anna", PASSWORD, phone.code(house.clock.now))
+    with pytest.raises(errors.LoginTaken):
+        house.cabinet.register("ANNA", PASSWORD)
+    with pytest.raises(errors.PasswordTooShort):
+        house.cabinet.register("boris", "short")
+
+
+def test_passwords_devices_and_recovery(house: House) -> None:
+    session = house.cabinet.log_in("ivan", PASSWORD, house.code())
+    assert house.cabinet.account(session).login == "ivan"
+    device = house.cabinet.trust_device(session, "Ivan's laptop")
+    assert device.startswith("zamok-device-")
+    other = house.cabinet.begin_login("ivan", PASSWORD, device=device)
+    assert isinstance(other, Challenge)
+    second = house.cabinet.answer(other, house.code())
+    assert {found.id for found in house.cabinet.sessions(second)} == {session.id, second.id}
+    again = house.cabinet.begin_again(second)
+    second = house.cabinet.answer_again(second, again, house.code())
+    codes = house.cabinet.new_recovery_codes(second)
+    house.cabinet.end_sessions(second)
+    with pytest.raises(errors.SessionEnded):
+        house.cabinet.session(session.id)
+    house.cabinet.change_password(second, PASSWORD, "a bridge over the river")
+    with pytest.raises(errors.SessionEnded):  # every session ends, also the one that asked
+        house.cabinet.session(second.id)
+    with pytest.raises(Rejected):
+        house.cabinet.begin_login("ivan", PASSWORD)
+    enrolment = house.cabinet.recover("ivan", bytearray(b"a bridge over the river"), codes[0])
+    assert isinstance(enrolment, Enrolment)
+    with pytest.raises(errors.SessionEnded):
+        house.cabinet.session("no session")
+    with pytest.raises(TypeError):
+        pickle.dumps(second)
+
+
+def test_the_journal_tells_and_proves(house: House) -> None:
+    session = house.cabinet.log_in("ivan", PASSWORD, house.code())
+    with pytest.raises(Rejected):
+        house.cabinet.log_in("ivan", PASSWORD, "nonsense")
+    entries = house.cabinet.history(session)
+    kinds = [entry.kind for entry in entries]
+    assert "login.session-opened" in kinds and "account.registered" in kinds
+    assert all(entry.index is None for entry in entries)
+    opened = entries[kinds.index("login.session-opened")]
+    with pytest.raises(errors.Uncovered):
+        house.cabinet.prove(session, opened.id)
+    assert house.cabinet.checkpoint().startswith(house.cabinet.log_key().split("+")[0])
+    proof = house.cabinet.prove(session, opened.id)
+    proved = journal.verify_proof(proof, house.cabinet.log_key())
+    assert (proved.kind, proved.time, proved.id, proved.subject) == (
+        opened.kind,
+        opened.time,
+        opened.id,
+        opened.subject,
+    )
+    leaf = house.cabinet.journal(proved.index, limit=1)[0]
+    assert (leaf.id, leaf.index) == (opened.id, proved.index)
+    with pytest.raises(errors.Refused):
+        journal.verify_proof(proof.replace("index ", "index 1", 1), house.cabinet.log_key())
+    with Cabinet.create("memory:", PASSPHRASE, issuer="Other", policy=POLICY, cost=CHEAP) as other:
+        with pytest.raises(errors.Uncovered):
+            other.log_key()
+        other.checkpoint()
+        with pytest.raises(Rejected):
+            journal.verify_proof(proof, other.log_key())
+    with pytest.raises(ValueError, match="no vkey"):
+        journal.verify_proof(proof, "whom to trust")
+    report = house.cabinet.audit()
+    assert report.clean and report.findings == [] and report.leaves > 0 and report.rows > 0
+    with pytest.raises(TypeError):
+        bool(report)
+
+
+ALTER = """
+import sqlite3, sys
+key = (3).to_bytes(8, "big")
+with sqlite3.connect(sys.argv[1]) as rows:
+    [(leaf,)] = rows.execute("SELECT value FROM rows WHERE tbl = 19 AND key = ?", (key,))
+    leaf = leaf[:70] + bytes([leaf[70] ^ 1]) + leaf[71:]
+    rows.execute("UPDATE rows SET value = ? WHERE tbl = 19 AND key = ?", (leaf, key))
+"""
+
+
+def test_an_altered_row_is_named(house: House) -> None:
+    session = house.cabinet.log_in("ivan", PASSWORD, house.code())
+    house.cabinet.checkpoint()
+    subprocess.run([sys.executable, "-c", ALTER, house.url.removeprefix("sqlite:")], check=True)
+    report = house.cabinet.audit()
+    assert not report.clean
+    assert report.findings == ["leaf 3 fails its authentication"]
+    with pytest.raises(errors.Refused):
+        house.cabinet.journal(3, limit=1)
+    # What is not altered is told as before.
+    assert len(house.cabinet.journal(0, limit=3)) == 3 and house.cabinet.account(session).login == "ivan"
+
+
+def test_a_policy_is_kept_in_the_vault(house: House) -> None:
+    assert "memory_kib = 19456" in house.cabinet.policy
+    assert zamok.policy_text("seeds") != zamok.policy_text() == zamok.policy_text("strict")
+    with Cabinet.open(house.url, PASSPHRASE) as opened:
+        assert (opened.issuer, opened.policy) == ("Bank", house.cabinet.policy)
+    with pytest.raises(errors.PolicyUnsound):
+        zamok.policy_text("no = profile")
+    with pytest.raises(errors.IssuerUnusable):
+        Cabinet.create("memory:", PASSPHRASE, issuer="a:b", cost=CHEAP, clock=ManualClock(NOW))

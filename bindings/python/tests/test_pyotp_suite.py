@@ -1,0 +1,143 @@
+"""pyotp's own tests, from its source distribution, against `zamok.compat.pyotp` (R1).
+
+The source distribution is fetched by `cargo xtask setup`, pinned with its hash; the variable ZAMOK_PYOTP names its `test.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from zamok.compat import pyotp
+
+#: Tests of pyotp that ours fails on purpose, each with the deviation that it shows.
+DEVIATING = {
+    "HOTPExampleValuesFromTheRFC.test_verify_otp_reuse": "look-alike digits",
+    "OTPInputSizeTest.test_fullwidth_otp": "look-alike digits",
+}
+
+RUNNER = """
+import importlib, json, sys, unittest
+import zamok.compat.pyotp as ours
+# One import is changed: whoever says pyotp gets ours.
+for name, module in list(sys.modules.items()):
+    if name == "zamok.compat.pyotp" or name.startswith("zamok.compat.pyotp."):
+        sys.modules["pyotp" + name[len("zamok.compat.pyotp"):]] = module
+source = open(sys.argv[1]).read()
+tests = {"__name__": "pyotp_tests", "__file__": sys.argv[1]}
+exec(compile(source, sys.argv[1], "exec"), tests)
+assert tests["pyotp"] is ours
+cases = [case for case in tests.values() if isinstance(case, type) and issubclass(case, unittest.TestCase)]
+suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case) for case in cases)
+result = unittest.TestResult()
+suite.run(result)
+failed = sorted({(getattr(test, "test_case", test)).id().removeprefix("pyotp_tests.") for test, _ in result.failures + result.errors})
+told = {str(getattr(test, "test_case", test)): text for test, text in result.failures + result.errors}
+print(json.dumps({"run": result.testsRun, "failed": failed, "skipped": len(result.skipped), "told": told}))
+"""
+
+
+def test_pyotps_own_suite_holds_but_for_the_named_deviations() -> None:
+    suite = Path(os.environ["ZAMOK_PYOTP"])
+    finished = subprocess.run([sys.executable, "-c", RUNNER, str(suite)], capture_output=True, text=True, check=True)
+    result = json.loads(finished.stdout)
+    assert result["run"] >= 55 and result["skipped"] == 0
+    assert set(result["failed"]) == set(DEVIATING), json.dumps(result["told"], indent=2)
+    assert set(DEVIATING.values()) <= set(pyotp.DEVIATIONS)
+
+
+def test_every_deviation_has_a_reason_and_there_are_few() -> None:
+    assert 0 < len(pyotp.DEVIATIONS) <= 10
+    assert all(len(reason) > 60 for reason in pyotp.DEVIATIONS.values())
+
+
+def test_a_counter_that_does_not_begin_at_zero_is_checked_where_it_is() -> None:
+    import pyotp as original
+
+    ours, theirs = (module.HOTP("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", initial_count=3) for module in (pyotp, original))
+    assert ours.at(0) == theirs.at(0) == "969429"
+    for counter, holds in ((0, True), (3, False)):
+        assert ours.verify("969429", counter) is theirs.verify("969429", counter) is holds
+    with pytest.raises(ValueError, match="positive"):
+        ours.verify("969429", -4)
+
+
+def test_wide_windows_are_refused() -> None:
+    totp = pyotp.TOTP("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
+    assert totp.verify(totp.at(10_000), for_time=10_000 - 63 * 30, valid_window=63)
+    with pytest.raises(ValueError, match="at most 63"):
+        totp.verify("287082", for_time=100_000, valid_window=64)
+
+
+def test_the_later_of_two_steps_is_returned() -> None:
+    totp = pyotp.TOTP("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
+    seen: dict[str, int] = {}
+    for step in range(1, 100_000):
+        code = totp.generate_otp(step)
+        if step - seen.get(code, -1000) < 100:
+            break
+        seen[code] = step
+    else:
+        pytest.fail("no code came again so soon")
+    first, middle = seen[code], (seen[code] + step) // 2
+    assert totp.verify_and_get_timecode(code, for_time=middle * 30, valid_window=60) == step > first
+
+
+def test_other_digests_are_refused() -> None:
+    for digest in (hashlib.sha224, hashlib.sha384, hashlib.sha3_256, hashlib.blake2b):
+        with pytest.raises(ValueError, match="SHA-1, SHA-256 or SHA-512"):
+            pyotp.TOTP("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", digest=digest)
+
+
+def test_what_projects_do_with_pyotp_objects_still_works() -> None:
+    import pyotp as original
+
+    ours, theirs = (
+        module.TOTP("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", name="a", issuer="b") for module in (pyotp, original)
+    )
+    ours.at(0)
+    moved = pickle.loads(pickle.dumps(ours))
+    assert moved.at(59) == theirs.at(59) == "287082"
+    moved.secret = "MFRGGZDFMZTWQ2LKMFRGGZDFMZTWQ2LK"  # attributes may be changed, and the key follows
+    assert moved.at(59) != "287082"
+    ours.digits, theirs.digits = 8, 8
+    assert ours.at(59) == theirs.at(59) == "94287082"
+    ours.digest, theirs.digest = hashlib.sha256, hashlib.sha256
+    assert ours.at(59) == theirs.at(59) != "94287082"
+    ours.digits, ours.digest, theirs.digits, theirs.digest = 6, hashlib.sha1, 6, hashlib.sha1
+    assert ours.provisioning_uri() == theirs.provisioning_uri()
+    long = "MFRGGZDFMZTWQ2LK" * 16  # 160 bytes: longer than the engine's secrets
+    for digest in ("sha1", "sha512"):
+        make = getattr(hashlib, digest)
+        assert pyotp.HOTP(long, digest=make).at(5) == original.HOTP(long, digest=make).at(5)
+
+    class Reversed(pyotp.TOTP):
+        def generate_otp(self, input: int) -> str:
+            return super().generate_otp(input)[::-1]
+
+    derived = Reversed("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
+    assert derived.at(59) == "280782" and derived.verify("280782", for_time=89, valid_window=1)
+
+    class Alike(pyotp.TOTP):
+        def generate_otp(self, input: int) -> str:
+            return "123456"
+
+    # Of equal codes the last counts in a subclass, too.
+    alike = Alike("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
+    assert alike.verify_and_get_timecode("123456", for_time=300, valid_window=2) == 12
+    public = {
+        name
+        for name, found in vars(original).items()
+        if getattr(found, "__module__", getattr(found, "__name__", "")).startswith("pyotp")
+    }
+    import zamok.compat.pyotp.utils as helpers  # type: ignore[import-not-found]
+
+    assert helpers is pyotp.utils
+    assert len(public) >= 12 and all(hasattr(pyotp, name) for name in public), public

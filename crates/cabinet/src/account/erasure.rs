@@ -1,0 +1,75 @@
+//! Erasure (R27): the key of the person's own goes, and with it everything that names the person. The id and the pseudonym stay,
+//! so that the journal still proves; its details about the person go as well. Copies in backups die with the key of the backup.
+
+use zamok_core::event::{Detail, EventKind, Subject};
+use zamok_core::vault::{KeyState, Transaction, keys, personal};
+
+use super::record::AccountRecord;
+use super::{AccountStep, find, index};
+use crate::Cabinet;
+use crate::error::Error;
+use crate::factor;
+use crate::name::Login;
+use crate::watch;
+
+impl Cabinet {
+    /// Erases an account: its names, contacts and attributes, its factors, what the journal tells of it in words. Documents that
+    /// it signed can still be checked; nothing more is signed. It cannot be undone.
+    ///
+    /// An erasure that was interrupted is finished by [`Cabinet::finish_erasure`] with the pseudonym that this returns.
+    ///
+    /// # Errors
+    /// [`zamok_core::Error::Rejected`] when no account has this login; the vault's and the store's.
+    pub fn erase_account(&self, login: &str, reason: &str) -> Result<Subject, Error> {
+        let login = Login::parse(login)?;
+        let subject = self.vault.transact(|tx| {
+            let record = find(tx, &login)?.ok_or(zamok_core::Error::Rejected)?;
+            erase(tx, record, reason)
+        })?;
+        self.finish_erasure(subject)?;
+        Ok(subject)
+    }
+
+    /// Deletes what the journal tells of an erased account in words, and what lists its entries. The entries themselves stay and
+    /// prove. Asking again does no harm.
+    ///
+    /// # Errors
+    /// The vault's and the store's.
+    pub fn finish_erasure(&self, subject: Subject) -> Result<(), Error> {
+        const BATCH: usize = 100;
+        // What waits is listed once it is integrated: so nothing is listed afterwards. A log that was altered does not grow; what
+        // waits of it loses its details all the same.
+        match self.vault.integrate() {
+            Ok(_) | Err(zamok_core::Error::Refused | zamok_core::Error::Format { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        while self.vault.transact(|tx| zamok_journal::erase_subject(tx, subject, BATCH))?.more {}
+        // What logs of former stores tell of it, too.
+        while self.vault.transact(|tx| zamok_journal::forget_subject(tx, subject, BATCH))? == BATCH {}
+        Ok(())
+    }
+}
+
+/// Erases an account; the caller finishes with [`Cabinet::finish_erasure`].
+pub(crate) fn erase(
+    tx: &mut Transaction<'_>,
+    mut record: AccountRecord,
+    reason: &str,
+) -> Result<Subject, Error> {
+    record.take(AccountStep::Erase)?;
+    index::release(tx, &record.account)?;
+    factor::remove_all(tx, &mut record, reason)?;
+    let account = &mut record.account;
+    let document_key = keys::info(tx, account.document_key)?.state;
+    if matches!(document_key, KeyState::Active | KeyState::Suspended) {
+        keys::change_state(tx, account.document_key, KeyState::Deactivated, reason)?;
+    }
+    account.epoch += 1;
+    personal::erase(tx, account.subject, reason)?;
+    watch::forget(tx, account.id)?;
+    record.put(tx)?;
+    let account = &record.account;
+    let detail = Detail::new().with("reason", reason);
+    tx.event(EventKind::AccountErased, Some(account.subject), &account.id.row(), &detail)?;
+    Ok(account.subject)
+}

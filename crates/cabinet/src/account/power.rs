@@ -1,0 +1,348 @@
+//! Powers of attorney and family profiles (R73): who may act for whom, in what, how far and until when. A power is offered by the
+//! one who gives it, counts once it is accepted, and ends by its date or by either side.
+
+use zamok_core::event::{Detail, EventKind};
+use zamok_core::store::{RowKey, Table};
+use zamok_core::vault::Transaction;
+use zamok_core::wire::{Reader, Writer, hex};
+use zamok_core::{Error as CoreError, UnixTime};
+
+use super::rights::{Right, Rights};
+use super::{Account, AccountId, begin, find, load};
+use crate::Cabinet;
+use crate::error::Error;
+use crate::machine::Machine;
+use crate::name::Login;
+use crate::password::Password;
+use crate::session::Session;
+
+/// Sealed powers, under their id.
+const POWERS: Table = Table(42);
+
+/// The id of a power: 128 random bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PowerId(pub [u8; 16]);
+
+impl core::fmt::Display for PowerId {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+/// What binds the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum PowerKind {
+    /// A power of attorney.
+    Attorney = 1,
+    /// One family: profiles of their own, with rights in each other's.
+    Family = 2,
+}
+
+/// Where a power stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum PowerState {
+    /// There is none.
+    Absent = 0,
+    /// The other has not answered yet.
+    Offered = 1,
+    /// It counts, until its date.
+    Active = 2,
+    /// One of the two has ended it, or the other has declined.
+    Ended = 3,
+}
+
+/// What can happen to a power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PowerStep {
+    /// It is given.
+    Offer,
+    /// The other accepts.
+    Accept,
+    /// One of the two ends it.
+    End,
+}
+
+impl Machine for PowerState {
+    type Step = PowerStep;
+    const NOUN: &'static str = "power";
+    const ABSENT: Self = Self::Absent;
+    const EDGES: &'static [(Self, PowerStep, Self)] = &[
+        (Self::Absent, PowerStep::Offer, Self::Offered),
+        (Self::Offered, PowerStep::Accept, Self::Active),
+        (Self::Offered, PowerStep::End, Self::Ended),
+        (Self::Active, PowerStep::End, Self::Ended),
+    ];
+}
+
+/// How far a power goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// What binds the two.
+    pub kind: PowerKind,
+    /// What may be done.
+    pub rights: Rights,
+    /// In which matters, as the service names them; `*` for all. None is none.
+    pub scope: Vec<String>,
+    /// When it ends.
+    pub until: UnixTime,
+}
+
+/// A power.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Power {
+    /// Its id.
+    pub id: PowerId,
+    /// Who gives it.
+    pub principal: AccountId,
+    /// Who is given it.
+    pub agent: AccountId,
+    /// How far it goes.
+    pub terms: Terms,
+    /// Where it stands.
+    pub state: PowerState,
+}
+
+impl Power {
+    const FORMAT: u8 = 1;
+    /// Most matters of one power.
+    const SCOPE: usize = 32;
+    /// Most powers that one account has given and been given.
+    const MOST: usize = 64;
+
+    /// Whether it lets its agent do this now.
+    #[must_use]
+    pub fn allows(&self, now: UnixTime, right: Right, matter: &str) -> bool {
+        self.state == PowerState::Active
+            && now < self.terms.until
+            && self.terms.rights.has(right)
+            && self.terms.scope.iter().any(|scope| scope == "*" || scope == matter)
+    }
+
+    fn row(id: PowerId) -> RowKey {
+        RowKey::new(POWERS, id.0)
+    }
+
+    fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        let mut writer = Writer::new();
+        writer.u8(Self::FORMAT).raw(&self.id.0).raw(&self.principal.0).raw(&self.agent.0);
+        writer.u8(self.terms.kind as u8).u8(self.terms.rights.bits()).u64(self.terms.until.0);
+        writer.u8(self.state as u8).u8(u8::try_from(self.terms.scope.len()).unwrap_or(u8::MAX));
+        for matter in &self.terms.scope {
+            writer.text(matter)?;
+        }
+        Ok(tx.put_record(&Self::row(self.id), &[], writer.as_slice())?)
+    }
+
+    pub(crate) fn load(tx: &mut Transaction<'_>, id: PowerId) -> Result<Self, Error> {
+        // A power that an account lists and that is gone was taken away by somebody else than the two.
+        let opened = tx.record(&Self::row(id))?.ok_or(CoreError::Refused)?;
+        let mut reader = Reader::new(&opened.body);
+        let found = reader.u8()?;
+        if found != Self::FORMAT {
+            return Err(CoreError::Format { found: found.into(), supported: Self::FORMAT.into() }.into());
+        }
+        let found = PowerId(reader.array()?);
+        let (principal, agent) = (AccountId(reader.array()?), AccountId(reader.array()?));
+        let kind = match reader.u8()? {
+            1 => PowerKind::Attorney,
+            2 => PowerKind::Family,
+            _ => return Err(CoreError::Refused.into()),
+        };
+        let rights = Rights::from_bits(reader.u8()?)?;
+        let until = UnixTime(reader.u64()?);
+        let state = match reader.u8()? {
+            1 => PowerState::Offered,
+            2 => PowerState::Active,
+            3 => PowerState::Ended,
+            _ => return Err(CoreError::Refused.into()),
+        };
+        let scope = (0..reader.u8()?).map(|_| reader.text().map(Into::into)).collect::<Result<_, _>>()?;
+        reader.end()?;
+        let terms = Terms { kind, rights, scope, until };
+        let power = Self { id, principal, agent, terms, state };
+        if found == id { Ok(power) } else { Err(CoreError::Refused.into()) }
+    }
+}
+
+/// Tells both accounts.
+fn tell(tx: &mut Transaction<'_>, power: &Power, kind: EventKind) -> Result<(), Error> {
+    let detail = Detail::new()
+        .with("power", power.id.to_string())
+        .with("rights", power.terms.rights.to_string())
+        .with("scope", power.terms.scope.join(" "))
+        .with("until", power.terms.until.0.to_string());
+    for account in [power.principal, power.agent] {
+        let subject = load(tx, account)?.account.subject;
+        tx.event(kind, Some(subject), &Power::row(power.id), &detail)?;
+    }
+    Ok(())
+}
+
+/// Ends a power that a surviving journal says was ended.
+pub(crate) fn end_again(tx: &mut Transaction<'_>, id: [u8; 16]) -> Result<bool, Error> {
+    let id = PowerId(id);
+    if tx.record(&Power::row(id))?.is_none() {
+        return Ok(false);
+    }
+    let mut power = Power::load(tx, id)?;
+    let Some(state) = power.state.after(PowerStep::End).filter(|state| *state != power.state) else {
+        return Ok(false);
+    };
+    power.state = state;
+    power.put(tx)?;
+    tell(tx, &power, EventKind::PowerEnded)?;
+    Ok(true)
+}
+
+impl Cabinet {
+    /// Gives another account a power over the matters of one's own; it counts once the other accepts.
+    ///
+    /// # Errors
+    /// [`Error::SessionEnded`]; [`CoreError::Rejected`] when nobody has this login; [`Error::PowerUnusable`] for terms without
+    /// rights, matters or an end, or with one that policy forbids; [`Error::TooMany`]; the vault's and the store's.
+    pub fn give_power(&self, session: &Session, agent: &str, terms: &Terms) -> Result<Power, Error> {
+        let agent = Login::parse(agent)?;
+        self.vault.transact(|tx| {
+            let principal = self.owner(tx, session)?;
+            let agent = find(tx, &agent)?.ok_or(CoreError::Rejected)?.account;
+            let power = self.offer(tx, &principal, &agent, terms)?;
+            power.put(tx)?;
+            tell(tx, &power, EventKind::PowerOffered)?;
+            Ok(power)
+        })
+    }
+
+    fn offer(
+        &self,
+        tx: &mut Transaction<'_>,
+        principal: &Account,
+        agent: &Account,
+        terms: &Terms,
+    ) -> Result<Power, Error> {
+        let now = tx.now();
+        let bounded = now < terms.until && terms.until <= now.plus(self.policy.power.longest);
+        let says_something = terms.rights != Rights::default() && !terms.scope.is_empty();
+        let readable = terms.scope.len() <= Power::SCOPE
+            && terms.scope.iter().all(|matter| !matter.is_empty() && matter.len() <= 64);
+        if !bounded || !says_something || !readable || principal.id == agent.id {
+            return Err(Error::PowerUnusable);
+        }
+        let state = PowerState::Absent.after(PowerStep::Offer).ok_or(Error::PowerUnusable)?;
+        let id = PowerId(tx.env().random());
+        for account in [principal.id, agent.id] {
+            let mut record = load(tx, account)?;
+            // What has ended makes room.
+            let mut kept = Vec::new();
+            for id in core::mem::take(&mut record.account.powers) {
+                if Power::load(tx, id)?.state != PowerState::Ended {
+                    kept.push(id);
+                }
+            }
+            if kept.len() >= Power::MOST {
+                return Err(Error::TooMany { what: "powers", limit: Power::MOST });
+            }
+            kept.push(id);
+            record.account.powers = kept;
+            record.put(tx)?;
+        }
+        Ok(Power { id, principal: principal.id, agent: agent.id, terms: terms.clone(), state })
+    }
+
+    /// Accepts a power that was offered to the account of this session.
+    ///
+    /// # Errors
+    /// [`Error::SessionEnded`]; [`Error::PowerUnusable`] when it was not offered to it, or not any more; the vault's and the
+    /// store's.
+    pub fn accept_power(&self, session: &Session, id: PowerId) -> Result<Power, Error> {
+        self.step_power(session, id, PowerStep::Accept, EventKind::PowerAccepted)
+    }
+
+    /// Ends a power, from either side; declines one that was offered.
+    ///
+    /// # Errors
+    /// As [`Cabinet::accept_power`].
+    pub fn end_power(&self, session: &Session, id: PowerId) -> Result<Power, Error> {
+        self.step_power(session, id, PowerStep::End, EventKind::PowerEnded)
+    }
+
+    fn step_power(
+        &self,
+        session: &Session,
+        id: PowerId,
+        step: PowerStep,
+        kind: EventKind,
+    ) -> Result<Power, Error> {
+        self.vault.transact(|tx| {
+            let account = self.owner(tx, session)?;
+            if !account.powers.contains(&id) {
+                return Err(Error::PowerUnusable);
+            }
+            let mut power = Power::load(tx, id)?;
+            // Nobody accepts for the other.
+            if step == PowerStep::Accept && (power.agent != account.id || tx.now() >= power.terms.until) {
+                return Err(Error::PowerUnusable);
+            }
+            power.state = power.state.after(step).ok_or(Error::PowerUnusable)?;
+            power.put(tx)?;
+            tell(tx, &power, kind)?;
+            Ok(power)
+        })
+    }
+
+    /// The powers that the account of this session gave and was given, without those that have ended.
+    ///
+    /// # Errors
+    /// [`Error::SessionEnded`]; the vault's and the store's.
+    pub fn powers(&self, session: &Session) -> Result<Vec<Power>, Error> {
+        self.vault.transact(|tx| {
+            let account = self.owner(tx, session)?;
+            let mut found = Vec::new();
+            for id in account.powers {
+                let power = Power::load(tx, id)?;
+                if power.state != PowerState::Ended && tx.now() < power.terms.until {
+                    found.push(power);
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// Opens a profile for somebody of the family who has no account yet: a login of its own, which its password opens later,
+    /// and a power of the family over it for the account of this session, at once and in all matters.
+    ///
+    /// # Errors
+    /// [`Error::SessionEnded`]; [`Error::LoginUnusable`], [`Error::LoginTaken`], the password's errors; the vault's and the
+    /// store's.
+    pub fn open_profile(
+        &self,
+        session: &Session,
+        login: &str,
+        password: &Password,
+    ) -> Result<(Account, Power), Error> {
+        let login = Login::parse(login)?;
+        password.check(&[login.as_str(), &self.issuer], &self.policy.password)?;
+        let hash = self.hash_password(password)?;
+        self.vault.transact(|tx| {
+            let head = self.owner(tx, session)?;
+            let profile = begin(tx, &login, &hash)?;
+            let until = tx.now().plus(self.policy.power.longest);
+            let terms =
+                Terms { kind: PowerKind::Family, rights: Rights::ALL, scope: vec!["*".into()], until };
+            let mut power = self.offer(tx, &profile, &head, &terms)?;
+            power.state = power.state.after(PowerStep::Accept).ok_or(Error::PowerUnusable)?;
+            power.put(tx)?;
+            let detail = Detail::new();
+            tx.event(EventKind::AccountRegistered, Some(profile.subject), &profile.id.row(), &detail)?;
+            tell(tx, &power, EventKind::PowerAccepted)?;
+            Ok((load(tx, profile.id)?.account, power))
+        })
+    }
+}
+
+impl PowerId {
+    pub(super) fn row(self) -> RowKey {
+        Power::row(self)
+    }
+}

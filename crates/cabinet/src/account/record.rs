@@ -1,0 +1,175 @@
+//! The sealed record of an account. What names a person is sealed once more, under the person's own key, so that erasing that
+//! key erases it (R27).
+
+use std::collections::BTreeMap;
+
+use zamok_core::event::Subject;
+use zamok_core::store::Store;
+use zamok_core::vault::{KeyId, Keyring, Transaction, personal};
+use zamok_core::wire::{Reader, Writer};
+use zamok_core::{Error as CoreError, UnixTime};
+
+use super::contact::Contact;
+use super::power::PowerId;
+use super::rights::{Limits, Roles};
+use super::{Account, AccountId, AccountState, AccountStep};
+use crate::error::Error;
+use crate::factor::FactorId;
+use crate::machine::Machine;
+use crate::password::PasswordHash;
+
+/// An account with its password: what the sealed record holds.
+pub(crate) struct AccountRecord {
+    pub(crate) account: Account,
+    pub(crate) password: PasswordHash,
+    pub(crate) password_changed: UnixTime,
+}
+
+const FORMAT: u8 = 2;
+/// Factors, powers, contacts and attributes together stay far below what a row may hold.
+const IDS: usize = 16;
+
+impl AccountRecord {
+    /// Moves the account on, where its table has such a step.
+    pub(crate) fn take(&mut self, step: AccountStep) -> Result<(), Error> {
+        self.account.state = self.account.state.after(step).ok_or(Error::AccountState)?;
+        Ok(())
+    }
+
+    /// Whether this is the password, and the account is one that can be logged in to.
+    pub(crate) fn admits(&self, typed: &PasswordHash) -> bool {
+        self.password.matches(typed) & (self.account.state == AccountState::Open)
+    }
+
+    pub(crate) fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        let account = &self.account;
+        let mut writer = Writer::new();
+        writer.u8(FORMAT).raw(&account.id.0).raw(&account.subject.0).u8(number(account.state)?);
+        writer.u64(account.registered.0).u64(account.epoch).raw(&account.document_key.0);
+        self.password.write(&mut writer)?;
+        writer.u64(self.password_changed.0).u8(account.roles.bits());
+        account.limits.write(&mut writer)?;
+        writer.bytes(&account.factors.iter().flat_map(|factor| factor.0).collect::<Vec<_>>())?;
+        writer.bytes(&account.powers.iter().flat_map(|power| power.0).collect::<Vec<_>>())?;
+        let personal = match account.state {
+            AccountState::Erased => Vec::new(),
+            _ => personal::seal(tx, account.subject, &account.id.0, named(account)?.as_slice())?,
+        };
+        writer.bytes(&personal)?;
+        Ok(tx.put_record(&account.id.row(), &[], writer.as_slice())?)
+    }
+}
+
+/// What names the person.
+fn named(account: &Account) -> Result<Writer, Error> {
+    let mut writer = Writer::new();
+    writer.text(&account.login)?;
+    let count = |length: usize| u16::try_from(length).map_err(|_| CoreError::Refused);
+    writer.u16(count(account.contacts.len())?);
+    for contact in &account.contacts {
+        contact.write(&mut writer)?;
+    }
+    writer.u16(count(account.attributes.len())?);
+    for (name, value) in &account.attributes {
+        writer.text(name)?.text(value)?;
+    }
+    Ok(writer)
+}
+
+pub(crate) fn load(tx: &mut Transaction<'_>, id: AccountId) -> Result<AccountRecord, Error> {
+    // An account whose record is missing is locked, not new.
+    let opened = tx.record(&id.row())?.ok_or(CoreError::Refused)?;
+    let (mut record, sealed) = decode(&opened.body)?;
+    if record.account.id != id {
+        return Err(CoreError::Refused.into());
+    }
+    if record.account.state != AccountState::Erased {
+        // A key that is gone although nobody was erased was taken away: that locks.
+        let plain = personal::open(tx, record.account.subject, &id.0, &sealed)?.ok_or(CoreError::Refused)?;
+        name(&mut record.account, &plain)?;
+    }
+    Ok(record)
+}
+
+/// What a record's body says, outside of any transaction: for audits.
+pub(super) fn read(store: &dyn Store, keyring: &Keyring, body: &[u8]) -> Result<Account, CoreError> {
+    let (AccountRecord { mut account, .. }, sealed) = decode(body)?;
+    if account.state != AccountState::Erased {
+        let plain = personal::read(store, keyring, account.subject, &account.id.0, &sealed)?;
+        name(&mut account, &plain.ok_or(CoreError::Refused)?)?;
+    }
+    Ok(account)
+}
+
+/// All but what names the person, and that, sealed.
+fn decode(body: &[u8]) -> Result<(AccountRecord, Vec<u8>), CoreError> {
+    let mut reader = Reader::new(body);
+    let found = reader.u8()?;
+    if found != FORMAT {
+        return Err(CoreError::Format { found: found.into(), supported: FORMAT.into() });
+    }
+    let id = AccountId(reader.array()?);
+    let subject = Subject(reader.array()?);
+    let state = state(reader.u8()?)?;
+    let registered = UnixTime(reader.u64()?);
+    let epoch = reader.u64()?;
+    let document_key = KeyId(reader.array()?);
+    let password = PasswordHash::read(&mut reader)?;
+    let password_changed = UnixTime(reader.u64()?);
+    let roles = Roles::from_bits(reader.u8()?)?;
+    let limits = Limits::read(&mut reader)?;
+    let factors = ids(reader.bytes()?)?.map(FactorId).collect();
+    let powers = ids(reader.bytes()?)?.map(PowerId).collect();
+    let sealed = reader.bytes()?.to_vec();
+    reader.end()?;
+    let (login, contacts, attributes) = (String::new(), Vec::new(), BTreeMap::new());
+    let account = Account {
+        id,
+        subject,
+        state,
+        login,
+        registered,
+        epoch,
+        document_key,
+        roles,
+        limits,
+        contacts,
+        attributes,
+        factors,
+        powers,
+    };
+    Ok((AccountRecord { account, password, password_changed }, sealed))
+}
+
+fn name(account: &mut Account, plain: &[u8]) -> Result<(), CoreError> {
+    let mut reader = Reader::new(plain);
+    account.login = reader.text()?.into();
+    account.contacts = (0..reader.u16()?).map(|_| Contact::read(&mut reader)).collect::<Result<_, _>>()?;
+    account.attributes = (0..reader.u16()?)
+        .map(|_| Ok((reader.text()?.into(), reader.text()?.into())))
+        .collect::<Result<_, CoreError>>()?;
+    reader.end()
+}
+
+fn ids(bytes: &[u8]) -> Result<impl Iterator<Item = [u8; IDS]>, CoreError> {
+    let (ids, rest) = bytes.as_chunks::<IDS>();
+    if rest.is_empty() { Ok(ids.iter().copied()) } else { Err(CoreError::Refused) }
+}
+
+fn number(state: AccountState) -> Result<u8, Error> {
+    match state {
+        AccountState::Absent => Err(Error::AccountState),
+        AccountState::Open => Ok(1),
+        AccountState::Suspended => Ok(2),
+        AccountState::Erased => Ok(3),
+    }
+}
+
+fn state(number: u8) -> Result<AccountState, CoreError> {
+    match number {
+        1 => Ok(AccountState::Open),
+        2 => Ok(AccountState::Suspended),
+        3 => Ok(AccountState::Erased),
+        _ => Err(CoreError::Refused),
+    }
+}

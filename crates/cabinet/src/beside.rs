@@ -1,0 +1,96 @@
+//! What rooms beside the cabinet need inside of a transaction of their own: sessions, accounts and powers, read so that
+//! their commit expects them unchanged. Whoever holds a token, or signs a request, is looked up here; nothing here changes
+//! what an account may do.
+
+use std::net::IpAddr;
+
+use zamok_core::Error as CoreError;
+use zamok_core::store::RowKey;
+use zamok_core::vault::Transaction;
+
+use crate::Cabinet;
+use crate::account::{self, Account, AccountId, AccountState, Power, PowerId, PowerState};
+use crate::challenge::{Challenge, ChallengeRecord};
+use crate::error::Error;
+use crate::session::{self, Seen, Session, SessionId};
+
+impl AccountId {
+    /// The row of this account, for events that tell of it.
+    #[must_use]
+    pub fn row_key(self) -> RowKey {
+        self.row()
+    }
+}
+
+impl Cabinet {
+    /// [`Cabinet::session`] inside of a transaction: a commit expects the session, and its account, unchanged.
+    ///
+    /// # Errors
+    /// [`Error::SessionEnded`]; [`Error::OutsideLimits`]; a store's fault.
+    pub fn session_in(&self, tx: &mut Transaction<'_>, id: SessionId) -> Result<Session, Error> {
+        self.session_in_from(tx, id, None)
+    }
+
+    /// The same, used from this address, which the account's limits are held against (R18).
+    ///
+    /// # Errors
+    /// As [`Cabinet::session_in`].
+    pub fn session_in_from(
+        &self,
+        tx: &mut Transaction<'_>,
+        id: SessionId,
+        address: Option<IpAddr>,
+    ) -> Result<Session, Error> {
+        session::live(tx, Seen { id, address }, &self.policy.session)
+    }
+
+    /// An open account, inside of a transaction.
+    ///
+    /// # Errors
+    /// [`CoreError::Rejected`] when there is none, or it was suspended or erased; a store's fault.
+    pub fn account_in(&self, tx: &mut Transaction<'_>, id: AccountId) -> Result<Account, Error> {
+        if tx.plain(&id.row())?.is_none() {
+            return Err(CoreError::Rejected.into());
+        }
+        let account = account::load(tx, id)?.account;
+        if account.state == AccountState::Open { Ok(account) } else { Err(CoreError::Rejected.into()) }
+    }
+
+    /// Whether a challenge is of this account. Nothing is charged: whoever checks who sends an answer asks first.
+    ///
+    /// # Errors
+    /// The vault's and the store's.
+    pub fn challenge_is_of(&self, challenge: &Challenge, account: AccountId) -> Result<bool, Error> {
+        self.vault.transact(|tx| {
+            Ok(ChallengeRecord::load(tx, challenge.id)?.is_some_and(|found| found.account == account))
+        })
+    }
+
+    /// A power that counts now, by which the account of this session acts for another; with that other's account, inside of
+    /// a transaction (R73).
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] when the account was not given this power, it has ended, or the one who gave it is not there
+    /// any more; a store's fault.
+    pub fn acting_in(
+        &self,
+        tx: &mut Transaction<'_>,
+        session: &Session,
+        power: PowerId,
+    ) -> Result<(Account, Power), Error> {
+        let agent = self.account_in(tx, session.account)?;
+        if !agent.powers.contains(&power) {
+            return Err(Error::NotAllowed);
+        }
+        let power = Power::load(tx, power)?;
+        let counts = power.state == PowerState::Active && tx.now() < power.terms.until;
+        if power.agent != agent.id || !counts {
+            return Err(Error::NotAllowed);
+        }
+        match self.account_in(tx, power.principal) {
+            Ok(principal) => Ok((principal, power)),
+            Err(Error::Core(CoreError::Rejected)) => Err(Error::NotAllowed),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The choice of a factor: what a challenge can be answered with instead, and doing so.
+
+use zamok_core::Error as CoreError;
+use zamok_core::vault::Transaction;
+
+use super::{Challenge, ChallengeRecord, Means, NewChallenge, Purpose, State, Step};
+use crate::Cabinet;
+use crate::account::{self, Account};
+use crate::error::Error;
+use crate::evidence::Evidence;
+use crate::factor::{self, FactorId};
+
+/// A way to answer a challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Method {
+    /// The factor.
+    pub factor: FactorId,
+    /// Its kind.
+    pub evidence: Evidence,
+    /// What its owner calls it.
+    pub label: String,
+    /// Where a code is sent to, masked: `+7···4567`. `None` where none is.
+    pub hint: Option<String>,
+}
+
+impl Cabinet {
+    /// What an open challenge can be answered with: the factors that the account has, policy takes, and this caller may use,
+    /// in the account's order.
+    ///
+    /// # Errors
+    /// [`CoreError::Rejected`] for a challenge that is over or was made up; the vault's and the store's.
+    pub fn methods(&self, challenge: &Challenge) -> Result<Vec<Method>, Error> {
+        self.vault.transact(|tx| {
+            let (challenge, account) = open(tx, challenge)?;
+            let means = self.serving(tx, &challenge, &account)?;
+            means.into_iter().map(|means| factor::method(tx, &account, &means)).collect()
+        })
+    }
+
+    /// Answers an open challenge of a login, or of authenticating again, with another factor: a new challenge in its place, and
+    /// the old one is dead. Wrong answers count on: changing the factor buys no further try.
+    ///
+    /// # Errors
+    /// [`Error::MethodUnavailable`] for a factor that [`Cabinet::methods`] does not list; [`Error::ResendTooSoon`] and
+    /// [`Error::TooManyMessages`] where a code would be sent; otherwise as [`Cabinet::methods`].
+    pub fn switch_method(&self, challenge: &Challenge, factor: FactorId) -> Result<Challenge, Error> {
+        self.vault.transact(|tx| {
+            let (mut before, account) = open(tx, challenge)?;
+            if !matches!(before.purpose, Purpose::Login | Purpose::Again) {
+                return Err(Error::MethodUnavailable);
+            }
+            let serving = self.serving(tx, &before, &account)?;
+            let means =
+                serving.into_iter().find(|means| means.factor == factor.0).ok_or(Error::MethodUnavailable)?;
+            let mut challenge = ChallengeRecord::begin(
+                tx,
+                NewChallenge {
+                    purpose: before.purpose,
+                    account: &account,
+                    session: before.session,
+                    operation: None,
+                    means: Some(means),
+                    caller: before.caller,
+                    address: before.address,
+                    shown: before.shown.clone(),
+                    client: &before.client,
+                    language: &before.language,
+                    lifetime: self.lifetime(means),
+                },
+            )?;
+            (challenge.wrong, challenge.demand) = (before.wrong, before.demand);
+            self.send_first(tx, &mut challenge, &account, &[])?;
+            challenge.put(tx)?;
+            before.step(Step::Replace)?;
+            before.put(tx)?;
+            challenge.told()
+        })
+    }
+
+    fn serving(
+        &self,
+        tx: &mut Transaction<'_>,
+        challenge: &ChallengeRecord,
+        account: &Account,
+    ) -> Result<Vec<Means>, Error> {
+        // Whoever began by showing a device answers with what belongs to it.
+        let by_device = challenge.shown == [Evidence::Device];
+        let mut means = factor::means(tx, account, challenge.caller)?.usable;
+        means.retain(|means| matches!(means.evidence, Evidence::Pin) || !by_device);
+        let best = means.iter().map(|means| means.evidence.strength()).max().unwrap_or(0);
+        let weakest = challenge.demand.weakest(&means).max(self.policy.factor.weakest);
+        means.retain(|means| means.serves(challenge.purpose, best, weakest));
+        Ok(means)
+    }
+}
+
+fn open(tx: &mut Transaction<'_>, challenge: &Challenge) -> Result<(ChallengeRecord, Account), Error> {
+    let challenge = ChallengeRecord::load(tx, challenge.id)?
+        .filter(|challenge| matches!(challenge.state, State::Open | State::Approved))
+        .filter(|challenge| challenge.purpose != Purpose::Enrolment)
+        .ok_or(CoreError::Rejected)?;
+    let account = account::load(tx, challenge.account)?.account;
+    if challenge.is_alive(tx.now(), &account) {
+        Ok((challenge, account))
+    } else {
+        Err(CoreError::Rejected.into())
+    }
+}

@@ -1,0 +1,157 @@
+//! Sending a code, and sending another (R3, R5): not sooner than policy says, not more often, and never counted as a
+//! failure. A new code kills the one before, since each is bound to the number of its sending. A request to a device is sent
+//! in the same way.
+
+use zamok_core::event::{Detail, EventKind};
+use zamok_core::vault::{Transaction, issued};
+use zamok_core::wire::hex;
+use zamok_core::{Error as CoreError, UnixTime};
+
+use super::{Challenge, ChallengeRecord, Enrolment, Purpose, State, Step};
+use crate::Cabinet;
+use crate::account::{self, Account};
+use crate::error::Error;
+use crate::evidence::Evidence;
+use crate::factor;
+use crate::outbox::{Message, MessageKind, Recipient};
+use crate::throttle::Cap;
+
+const HOUR: u64 = 60 * 60;
+const DAY: u64 = 24 * HOUR;
+
+impl Cabinet {
+    /// Sends another code for a challenge, or asks its device again; the one before counts no more.
+    ///
+    /// # Errors
+    /// [`Error::ResendTooSoon`] with the seconds to wait; [`Error::SupportNeeded`] when as many codes as policy says did not
+    /// arrive; [`Error::TooManyMessages`]; [`CoreError::Rejected`] for a challenge that is over, was made up, or is not
+    /// answered by something sent; the vault's and the store's.
+    pub fn send_again(&self, challenge: &Challenge) -> Result<(), Error> {
+        self.resend(challenge.id)
+    }
+
+    /// Sends another code for an enrolment of a phone or an address.
+    ///
+    /// # Errors
+    /// As [`Cabinet::send_again`].
+    pub fn send_enrolment_again(&self, enrolment: &Enrolment) -> Result<(), Error> {
+        self.resend(enrolment.id)
+    }
+
+    fn resend(&self, id: [u8; 16]) -> Result<(), Error> {
+        self.vault.transact(|tx| {
+            let mut challenge = ChallengeRecord::load(tx, id)?.ok_or(CoreError::Rejected)?;
+            let account = account::load(tx, challenge.account)?.account;
+            let sends = challenge.means.is_some_and(|means| means.sends() && means.is_there(&account));
+            if challenge.state != State::Open || !sends || !challenge.is_alive(tx.now(), &account) {
+                return Err(CoreError::Rejected.into());
+            }
+            let text = match (challenge.purpose, challenge.operation) {
+                (Purpose::Operation, Some((id, _))) => vec![("text", self.operation_text(tx, id)?)],
+                _ => Vec::new(),
+            };
+            self.send(tx, &mut challenge, &account, &text)?;
+            challenge.put(tx)
+        })
+    }
+
+    /// Sends the first code of a new challenge, where it is answered by something sent.
+    pub(crate) fn send_first(
+        &self,
+        tx: &mut Transaction<'_>,
+        challenge: &mut ChallengeRecord,
+        account: &Account,
+        fields: &[(&str, String)],
+    ) -> Result<(), Error> {
+        if challenge.means.is_some_and(|means| means.sends()) {
+            self.send(tx, challenge, account, fields)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn send(
+        &self,
+        tx: &mut Transaction<'_>,
+        challenge: &mut ChallengeRecord,
+        account: &Account,
+        fields: &[(&str, String)],
+    ) -> Result<(), Error> {
+        let (policy, now) = (&self.policy.issued, tx.now());
+        if challenge.sent >= policy.support_after {
+            return Err(Error::SupportNeeded);
+        }
+        let means = challenge.means.ok_or(CoreError::Refused)?;
+        let wait = |last: UnixTime| policy.resend.saturating_sub(now.since(last));
+        if challenge.sent > 0 && wait(challenge.last_sent) > 0 {
+            return Err(Error::ResendTooSoon { seconds: wait(challenge.last_sent) });
+        }
+        // Another challenge is no way around the pause: it belongs to the phone, the address or the device (R5).
+        let last = factor::last_sent(tx, account, &means)?;
+        if challenge.sent == 0 && wait(last) > 0 {
+            return Err(Error::ResendTooSoon { seconds: wait(last) });
+        }
+        let target = factor::target(tx, account, &means)?;
+        let mut caps = match means.evidence {
+            Evidence::Push => vec![Cap::new(now, "asked", &target, HOUR, self.policy.push.per_hour)],
+            _ => vec![
+                Cap::new(now, "sent", &target, HOUR, policy.per_hour),
+                Cap::new(now, "sent", &target, DAY, policy.per_day),
+            ],
+        };
+        if challenge.purpose == Purpose::Enrolment {
+            // Nobody has shown yet that the phone is his: one account does not make strangers' phones ring without end.
+            caps.push(Cap::new(now, "enrolling", &account.id.0, HOUR, policy.per_hour));
+            caps.push(Cap::new(now, "enrolling", &account.id.0, DAY, policy.per_day));
+        }
+        for cap in &caps {
+            if cap.is_full(tx)? {
+                return Err(Error::TooManyMessages);
+            }
+        }
+        caps.into_iter().for_each(|cap| cap.count(tx));
+        // Nothing was written until here: a refusal before may be committed with what it refuses.
+        factor::note_sending(tx, account, &means)?;
+        challenge.step(Step::Send)?;
+        challenge.sent += 1;
+        challenge.last_sent = now;
+        let recipient = Recipient { account: account.id, contact: Some((target, means.evidence)) };
+        let expires: UnixTime = challenge.expires;
+        let message = Message::new(tx, challenge.message_kind(), recipient, &challenge.language, expires);
+        let message = message.of(challenge.sending());
+        let message = if means.evidence == Evidence::Push {
+            // The number stays with whoever waits: the person reads it there and types it here.
+            let client = challenge.client.clone();
+            message.with("request", &hex(&challenge.binding().to_bytes())).with("client", &client)
+        } else {
+            let code = issued::code(tx, self.challenge_key, &challenge.binding(), policy.digits())?;
+            message.with("code", code.as_str())
+        };
+        let message = fields.iter().fold(message, |message, (name, value)| message.with(name, value));
+        let transaction = message.post(tx)?;
+        let detail = Detail::new()
+            .with("challenge", hex(&challenge.id))
+            .with("channel", means.evidence.name())
+            .with("sending", challenge.sent.to_string())
+            .with("transaction", transaction.to_string());
+        // The row is written after this, in the same commit.
+        challenge.put(tx)?;
+        tx.event(EventKind::CodeSent, Some(account.subject), &challenge.row(), &detail)?;
+        Ok(())
+    }
+}
+
+impl ChallengeRecord {
+    fn message_kind(&self) -> MessageKind {
+        let push = self.means.is_some_and(|means| means.evidence == Evidence::Push);
+        match self.purpose {
+            _ if push => MessageKind::ApprovalRequest,
+            Purpose::Login => MessageKind::LoginCode,
+            Purpose::Enrolment => MessageKind::EnrolmentCode,
+            Purpose::Operation => MessageKind::OperationCode,
+            Purpose::Again => MessageKind::AgainCode,
+            Purpose::Agreement => MessageKind::AgreementCode,
+            Purpose::Undo => MessageKind::UndoCode,
+        }
+    }
+}

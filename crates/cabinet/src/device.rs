@@ -1,0 +1,416 @@
+//! Known devices (R21): trusted in a session, recognised by a token, blocked at once when lost, strangers again in time.
+//!
+//! A device that is known has a budget of its own: who guesses from elsewhere cannot lock it out. It is no factor, and
+//! replaces none.
+
+use zamok_core::event::{Detail, EventKind, Subject};
+use zamok_core::store::{RowKey, Table};
+use zamok_core::vault::{Transaction, issued};
+use zamok_core::wire::{Reader, Writer, hex};
+use zamok_core::{Error as CoreError, UnixTime};
+use zeroize::Zeroizing;
+
+use crate::Cabinet;
+use crate::account::{self, Account, AccountId};
+use crate::error::Error;
+use crate::machine::Machine;
+use crate::outbox::{self, Message, MessageKind};
+use crate::policy::Policy;
+use crate::session::{self, Doors, Session};
+use crate::throttle::{Budget, Caller};
+
+/// Sealed devices, under their id.
+pub(crate) const DEVICES: Table = Table(45);
+
+/// The id of a known device: 128 random bits. Not a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeviceId(pub [u8; 16]);
+
+impl core::fmt::Display for DeviceId {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+/// What a device keeps, and shows to be recognised: its id and 256 bits that only the vault can compute again. A secret:
+/// redacted in `Debug`, wiped when dropped.
+#[derive(Clone)]
+pub struct DeviceToken {
+    id: DeviceId,
+    proof: Zeroizing<[u8; 32]>,
+}
+
+/// A device as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its id.
+    pub id: DeviceId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// What it is called: type and model, as the service names them.
+    pub label: String,
+    /// When it became known.
+    pub trusted: UnixTime,
+    /// When it last logged in.
+    pub last_login: UnixTime,
+    /// When it is a stranger again.
+    pub expires: UnixTime,
+    state: State,
+}
+
+/// How a device stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Absent,
+    Trusted,
+    Blocked,
+}
+
+/// What happens to a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Trust,
+    LogIn,
+    Block,
+    Remove,
+    Sweep,
+}
+
+impl Machine for State {
+    type Step = Step;
+    const NOUN: &'static str = "device";
+    const ABSENT: Self = Self::Absent;
+    const EDGES: &'static [(Self, Step, Self)] = &[
+        (Self::Absent, Step::Trust, Self::Trusted),
+        (Self::Trusted, Step::LogIn, Self::Trusted),
+        (Self::Trusted, Step::Block, Self::Blocked),
+        (Self::Trusted, Step::Remove, Self::Absent),
+        (Self::Trusted, Step::Sweep, Self::Absent),
+        (Self::Blocked, Step::Remove, Self::Absent),
+        (Self::Blocked, Step::Sweep, Self::Absent),
+    ];
+}
+
+impl DeviceToken {
+    const PREFIX: &str = "zamok-device-";
+
+    /// The id of the device that it is said to be of.
+    #[must_use]
+    pub const fn device(&self) -> DeviceId {
+        self.id
+    }
+
+    /// The token as text, for the device to keep.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        Zeroizing::new(format!("{}{}{}", Self::PREFIX, hex(&self.id.0), hex(self.proof.as_slice())))
+    }
+
+    /// Reads a token; whether it is a right one shows when it is used.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.trim().strip_prefix(Self::PREFIX)?;
+        let mut bytes = Zeroizing::new([0; 48]);
+        if digits.len() != 96 || !digits.is_ascii() {
+            return None;
+        }
+        for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks(2)) {
+            let pair = core::str::from_utf8(pair).ok().filter(|pair| !pair.contains('+'))?;
+            *byte = u8::from_str_radix(pair, 16).ok()?;
+        }
+        let (id, proof) = bytes.split_first_chunk::<16>()?;
+        Some(Self { id: DeviceId(*id), proof: Zeroizing::new(proof.try_into().ok()?) })
+    }
+}
+
+impl core::fmt::Debug for DeviceToken {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "DeviceToken({}, redacted)", self.id)
+    }
+}
+
+impl Device {
+    /// Whether it was blocked.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.state == State::Blocked
+    }
+
+    /// Whether it is recognised.
+    fn is_known(&self, now: UnixTime) -> bool {
+        self.state == State::Trusted && now < self.expires && now >= self.trusted
+    }
+
+    fn step(&mut self, step: Step) -> Result<(), Error> {
+        self.state = self.state.after(step).ok_or(Error::DeviceUnknown)?;
+        Ok(())
+    }
+}
+
+impl Cabinet {
+    /// Makes the device of a session known, under a label of at most 128 bytes; the token is shown this once.
+    ///
+    /// # Errors
+    /// [`Error::FreshAuthenticationNeeded`]; [`Error::TooManyDevices`]; [`Error::SessionEnded`]; [`CoreError::TooLong`];
+    /// the vault's and the store's.
+    pub fn trust_device(&self, session: &Session, label: &str) -> Result<DeviceToken, Error> {
+        if label.len() > Self::LONGEST_LABEL {
+            let (given, limit) = (label.len(), Self::LONGEST_LABEL);
+            return Err(CoreError::TooLong { what: "the label of a device", given, limit }.into());
+        }
+        self.vault.transact(|tx| {
+            let mut session = session::fresh(tx, session.seen(), &self.policy.session)?;
+            let account = account::load(tx, session.account)?.account;
+            let mut doors = Doors::load(tx, account.id)?;
+            if doors.devices.len() >= usize::try_from(self.policy.device.most).unwrap_or(usize::MAX) {
+                return Err(Error::TooManyDevices);
+            }
+            let (now, id) = (tx.now(), DeviceId(tx.env().random()));
+            let expires = now.plus(self.policy.device.trusted);
+            let (trusted, last_login) = (now, now);
+            let label = label.into();
+            let mut device =
+                Device { id, account: account.id, label, trusted, last_login, expires, state: State::Absent };
+            device.step(Step::Trust)?;
+            put(tx, &device)?;
+            Budget::begin_device(tx, id)?;
+            doors.devices.push(id);
+            doors.put(tx)?;
+            session.device = Some(id);
+            session::put(tx, &session)?;
+            tell(tx, EventKind::DeviceTrusted, account.subject, &device)?;
+            let proof = issued::token(tx, self.challenge_key, &subject(account.id, id))?;
+            Ok(DeviceToken { id, proof })
+        })
+    }
+
+    /// Longest label of a device, in bytes.
+    const LONGEST_LABEL: usize = 128;
+
+    /// The devices of a session's account, the blocked ones included.
+    ///
+    /// # Errors
+    /// [`Error::SessionEnded`]; the vault's and the store's.
+    pub fn devices(&self, session: &Session) -> Result<Vec<Device>, Error> {
+        self.vault.transact(|tx| {
+            let account = session::live(tx, session.seen(), &self.policy.session)?.account;
+            Doors::load(tx, account)?.devices.into_iter().map(|id| load_of(tx, id, account)).collect()
+        })
+    }
+
+    /// Blocks a device at once, lost or stolen: it is not recognised any more, and the sessions that it opened are over. No
+    /// fresh authentication is needed, since nothing is given away.
+    ///
+    /// # Errors
+    /// [`Error::DeviceUnknown`] when the account has no such device, or it is blocked already; [`Error::SessionEnded`];
+    /// the vault's and the store's.
+    pub fn block_device(&self, session: &Session, id: DeviceId) -> Result<(), Error> {
+        self.vault.transact(|tx| {
+            let session = session::live(tx, session.seen(), &self.policy.session)?;
+            let account = account::load(tx, session.account)?.account;
+            let mut device = load_of(tx, id, account.id)?;
+            device.step(Step::Block)?;
+            put(tx, &device)?;
+            tell(tx, EventKind::DeviceBlocked, account.subject, &device)?;
+            session::end_those_of(tx, &account, id)?;
+            Message::notice(tx, MessageKind::DeviceBlocked, account.id)
+                .with("device", &device.label)
+                .post(tx)?;
+            Ok(())
+        })
+    }
+
+    /// Forgets a device, blocked or not. It needs a fresh authentication.
+    ///
+    /// # Errors
+    /// [`Error::DeviceUnknown`]; [`Error::FreshAuthenticationNeeded`]; [`Error::SessionEnded`]; the vault's and the
+    /// store's.
+    pub fn remove_device(&self, session: &Session, id: DeviceId) -> Result<(), Error> {
+        self.vault.transact(|tx| {
+            let session = session::fresh(tx, session.seen(), &self.policy.session)?;
+            let account = account::load(tx, session.account)?.account;
+            let device = load_of(tx, id, account.id)?;
+            remove(tx, &account, device, Step::Remove)
+        })
+    }
+
+    /// Who shows this token: the known device, or a stranger. A wrong token, one of another account, of a blocked device or
+    /// of one whose time is over makes a stranger.
+    pub(crate) fn caller(
+        &self,
+        tx: &mut Transaction<'_>,
+        account: &Account,
+        token: Option<&DeviceToken>,
+    ) -> Result<Caller, Error> {
+        let Some(token) = token else { return Ok(Caller::Stranger) };
+        let right = issued::check_token(tx, self.challenge_key, &subject(account.id, token.id), &token.proof);
+        match right {
+            Ok(()) => {}
+            Err(CoreError::Rejected) => return Ok(Caller::Stranger),
+            Err(error) => return Err(error.into()),
+        }
+        caller_of(tx, account.id, Some(token.id))
+    }
+}
+
+fn subject(account: AccountId, device: DeviceId) -> [u8; 32] {
+    let mut subject = [0; 32];
+    subject[..16].copy_from_slice(&account.0);
+    subject[16..].copy_from_slice(&device.0);
+    subject
+}
+
+/// Whose device this is, known or not.
+pub(crate) fn account_of(tx: &mut Transaction<'_>, id: DeviceId) -> Result<Option<AccountId>, Error> {
+    Ok(load(tx, id)?.map(|device| device.account))
+}
+
+/// The caller that a device is now: itself, while it is known, and a stranger afterwards.
+pub(crate) fn caller_of(
+    tx: &mut Transaction<'_>,
+    account: AccountId,
+    device: Option<DeviceId>,
+) -> Result<Caller, Error> {
+    let Some(id) = device else { return Ok(Caller::Stranger) };
+    let now = tx.now();
+    let known = load(tx, id)?.is_some_and(|device| device.account == account && device.is_known(now));
+    Ok(if known { Caller::Device(id) } else { Caller::Stranger })
+}
+
+/// Notes a login from a known device; `false` when it is known no longer.
+pub(crate) fn logged_in(tx: &mut Transaction<'_>, account: AccountId, id: DeviceId) -> Result<bool, Error> {
+    let now = tx.now();
+    let Some(mut device) = load(tx, id)?.filter(|device| device.account == account && device.is_known(now))
+    else {
+        return Ok(false);
+    };
+    device.step(Step::LogIn)?;
+    device.last_login = now;
+    put(tx, &device)?;
+    Ok(true)
+}
+
+/// From when on a device is forgotten.
+pub(crate) fn due(body: &[u8], _: &Policy) -> Result<UnixTime, CoreError> {
+    Ok(decode(body)?.expires)
+}
+
+/// Forgets a device that is due.
+pub(crate) fn sweep(tx: &mut Transaction<'_>, row: &RowKey, _: &Policy) -> Result<bool, Error> {
+    let id = DeviceId(row.key.as_slice().try_into().map_err(|_| CoreError::Refused)?);
+    let Some(device) = load(tx, id)? else { return Ok(false) };
+    let Ok(record) = account::load(tx, device.account) else { return Ok(false) };
+    remove(tx, &record.account, device, Step::Sweep)?;
+    Ok(true)
+}
+
+fn remove(tx: &mut Transaction<'_>, account: &Account, mut device: Device, step: Step) -> Result<(), Error> {
+    device.step(step)?;
+    let mut doors = Doors::load(tx, account.id)?;
+    doors.devices.retain(|id| *id != device.id);
+    doors.put(tx)?;
+    session::end_those_of(tx, account, device.id)?;
+    tx.delete(&row(device.id))?;
+    Budget::end_device(tx, device.id)?;
+    outbox::remove_subscription(tx, device.id)?;
+    tell(tx, EventKind::DeviceRemoved, account.subject, &device)
+}
+
+/// Blocks a device that a surviving journal says was blocked or forgotten; its sessions have ended with the restore.
+pub(crate) fn block_again(tx: &mut Transaction<'_>, id: [u8; 16]) -> Result<bool, Error> {
+    let Some(mut device) = load(tx, DeviceId(id))? else { return Ok(false) };
+    if device.is_blocked() {
+        return Ok(false);
+    }
+    device.step(Step::Block)?;
+    put(tx, &device)?;
+    let account = account::load(tx, device.account)?.account;
+    tell(tx, EventKind::DeviceBlocked, account.subject, &device)?;
+    Ok(true)
+}
+
+fn tell(tx: &mut Transaction<'_>, kind: EventKind, subject: Subject, device: &Device) -> Result<(), Error> {
+    let detail = Detail::new().with("device", device.id.to_string()).with("label", device.label.as_str());
+    tx.event(kind, Some(subject), &row(device.id), &detail)?;
+    Ok(())
+}
+
+fn row(id: DeviceId) -> RowKey {
+    RowKey::new(DEVICES, id.0)
+}
+
+fn put(tx: &mut Transaction<'_>, device: &Device) -> Result<(), Error> {
+    let mut writer = Writer::new();
+    writer.u8(1).raw(&device.id.0).raw(&device.account.0).text(&device.label)?;
+    writer.u64(device.trusted.0).u64(device.last_login.0).u64(device.expires.0);
+    writer.u8(match device.state {
+        State::Trusted => 1,
+        State::Blocked => 2,
+        State::Absent => return Err(CoreError::Refused.into()),
+    });
+    Ok(tx.put_record(&row(device.id), &[], writer.as_slice())?)
+}
+
+fn load(tx: &mut Transaction<'_>, id: DeviceId) -> Result<Option<Device>, Error> {
+    let Some(opened) = tx.record(&row(id))? else { return Ok(None) };
+    let device = decode(&opened.body)?;
+    if device.id == id { Ok(Some(device)) } else { Err(CoreError::Refused.into()) }
+}
+
+fn decode(body: &[u8]) -> Result<Device, CoreError> {
+    let mut reader = Reader::new(body);
+    let found = reader.u8()?;
+    if found != 1 {
+        return Err(CoreError::Format { found: found.into(), supported: 1 });
+    }
+    let device = Device {
+        id: DeviceId(reader.array()?),
+        account: AccountId(reader.array()?),
+        label: reader.text()?.into(),
+        trusted: UnixTime(reader.u64()?),
+        last_login: UnixTime(reader.u64()?),
+        expires: UnixTime(reader.u64()?),
+        state: match reader.u8()? {
+            1 => State::Trusted,
+            2 => State::Blocked,
+            _ => return Err(CoreError::Refused),
+        },
+    };
+    reader.end()?;
+    Ok(device)
+}
+
+/// Whether it is the account's, trusted, and its time is not over.
+pub(crate) fn is_known(tx: &mut Transaction<'_>, id: DeviceId, account: AccountId) -> Result<bool, Error> {
+    let now = tx.now();
+    Ok(load(tx, id)?.is_some_and(|device| device.account == account && device.is_known(now)))
+}
+
+fn load_of(tx: &mut Transaction<'_>, id: DeviceId, account: AccountId) -> Result<Device, Error> {
+    load(tx, id)?.filter(|device| device.account == account).ok_or(Error::DeviceUnknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_as_it_was_written_and_never_printed() {
+        let token = DeviceToken { id: DeviceId([7; 16]), proof: Zeroizing::new([0xab; 32]) };
+        let text = token.to_text();
+        let again = DeviceToken::parse(&text).unwrap();
+        assert_eq!((again.id, *again.proof), (token.id, *token.proof));
+        assert_eq!(format!("{token:?}"), format!("DeviceToken({}, redacted)", "07".repeat(16)));
+        let cut = text.as_str().strip_suffix("ab").unwrap();
+        for wrong in [
+            "",
+            "zamok-device-",
+            cut,
+            &text.replace("zamok", "Zamok"),
+            &text.replace("ab", "+b"),
+            &text.replace("ab", "é"),
+        ] {
+            assert!(DeviceToken::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The owner's own change of a channel (R9): log in with the current one, choose, confirm with a code on the new one, and on both
+//! where policy wants it. The old one is told, and can take it back for a while.
+
+use zamok_core::Error as CoreError;
+use zamok_core::event::{Detail, EventKind};
+use zamok_core::vault::Transaction;
+
+use super::{Aside, Factor, FactorId, FactorState, FactorStep, Holding, listing};
+use crate::Cabinet;
+use crate::account::{self, AccountRecord, Contact, ContactId};
+use crate::challenge::{
+    Challenge, ChallengeRecord, Enrolment, Look, Means, NewChallenge, Purpose, Replaced, RequestId, Ruling,
+    State, Wanted,
+};
+use crate::device;
+use crate::error::Error;
+use crate::factor::Attempt;
+use crate::moment;
+use crate::outbox::{Message, MessageKind, Recipient};
+use crate::session::{self, Session};
+
+/// A change of a channel that was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Change {
+    /// What the new channel is offered and tested in.
+    pub enrolment: Enrolment,
+    /// What the old channel answers before, where policy wants both: see [`Cabinet::agree`].
+    pub agreement: Option<Challenge>,
+}
+
+impl Cabinet {
+    /// Begins to replace a factor by another, of the same kind or of another one, in a session that is fresh. Offer the new one in
+    /// the enrolment, and confirm it there. Where policy wants both channels, the old one is asked at once.
+    ///
+    /// # Errors
+    /// [`CoreError::Rejected`] when the account has no such factor that counts; [`Error::FreshAuthenticationNeeded`];
+    /// [`Error::ResendTooSoon`], [`Error::TooManyMessages`] where the old one is sent a code; [`Error::SessionEnded`]; the vault's
+    /// and the store's.
+    pub fn begin_change(&self, session: &Session, old: FactorId) -> Result<Change, Error> {
+        self.vault.transact(|tx| {
+            let challenge = self.open_in(tx, session, Some(Replaced::Factor(old)))?;
+            let account = account::load(tx, challenge.account)?.account;
+            if !account.factors.contains(&old)
+                || Factor::load(tx, old, account.id)?.state != FactorState::Active
+            {
+                return Err(CoreError::Rejected.into());
+            }
+            let enrolment = Enrolment { id: challenge.id, expires: challenge.expires };
+            let mut agreement = None;
+            if self.policy.contact.old_channel_confirms {
+                let session = session::live(tx, session.seen(), &self.policy.session)?;
+                let (wanted, about) = (Wanted { evidence: None, factor: Some(old) }, Some(about(&challenge)));
+                let asked = self.begin_in(tx, &session, &account, Purpose::Agreement, wanted, about, &[])?;
+                agreement = Some(asked.told()?);
+            }
+            Ok(Change { enrolment, agreement })
+        })
+    }
+
+    /// Begins to replace a phone or an address that is no factor by another. Offer the new one with [`Cabinet::offer_contact`].
+    ///
+    /// # Errors
+    /// [`CoreError::Rejected`] when the account has no such contact; [`Error::NotAllowed`] for one that is a factor: see
+    /// [`Cabinet::begin_change`]; otherwise as there.
+    pub fn begin_contact_change(&self, session: &Session, old: ContactId) -> Result<Change, Error> {
+        self.vault.transact(|tx| {
+            let challenge = self.open_in(tx, session, Some(Replaced::Contact(old)))?;
+            let account = account::load(tx, challenge.account)?.account;
+            let contact = account.contacts.iter().find(|contact| contact.id == old && contact.verified);
+            let contact = contact.ok_or(CoreError::Rejected)?.clone();
+            if factor_of(tx, &account, old)?.is_some() {
+                return Err(Error::NotAllowed);
+            }
+            let enrolment = Enrolment { id: challenge.id, expires: challenge.expires };
+            let mut agreement = None;
+            if self.policy.contact.old_channel_confirms {
+                let evidence = super::channel::evidence_of(contact.kind);
+                let means = Means { evidence, factor: [0; 16], contact: Some(old.0) };
+                let session = session::live(tx, session.seen(), &self.policy.session)?;
+                let caller = device::caller_of(tx, account.id, session.device)?;
+                let mut asked = ChallengeRecord::begin(
+                    tx,
+                    NewChallenge {
+                        purpose: Purpose::Agreement,
+                        account: &account,
+                        session: Some(session.id),
+                        operation: Some(about(&challenge)),
+                        means: Some(means),
+                        caller,
+                        address: session.address,
+                        shown: Vec::new(),
+                        client: &session.client,
+                        language: "",
+                        lifetime: self.lifetime(means),
+                    },
+                )?;
+                self.send_first(tx, &mut asked, &account, &[])?;
+                asked.put(tx)?;
+                agreement = Some(asked.told()?);
+            }
+            Ok(Change { enrolment, agreement })
+        })
+    }
+
+    /// The old channel agrees to be replaced.
+    ///
+    /// # Errors
+    /// [`CoreError::Rejected`] for everything that is not a right answer to the challenge of a change that is under way;
+    /// [`Error::ApprovalPending`]; [`Error::SessionEnded`]; the vault's and the store's.
+    pub fn agree(
+        &self,
+        session: &Session,
+        agreement: &Challenge,
+        code: &str,
+        request: RequestId,
+    ) -> Result<(), Error> {
+        let agreed = self.looked_at(code, |tx, typed| {
+            let own = session::live(tx, session.seen(), &self.policy.session)?;
+            let attempt = Attempt { typed, request };
+            match self.rule(tx, agreement.id, Purpose::Agreement, Some(&own), attempt)? {
+                Ruling::Rejected | Ruling::Failed(..) => Ok(Look::Done(false)),
+                Ruling::Waiting => Err(Error::ApprovalPending),
+                Ruling::Hash(recipe) => Ok(Look::Hash(recipe)),
+                Ruling::Repeated(_) => Ok(Look::Done(true)),
+                Ruling::Right(mut challenge, account) => {
+                    let (id, _) = challenge.operation.ok_or(CoreError::Refused)?;
+                    let change =
+                        ChallengeRecord::load(tx, id)?.filter(|change| change.is_alive(tx.now(), &account));
+                    let Some(mut change) =
+                        change.filter(|change| matches!(change.state, State::Open | State::Approved))
+                    else {
+                        return Err(CoreError::Rejected.into());
+                    };
+                    change.agreed = true;
+                    change.put(tx)?;
+                    challenge.close(tx, request)?;
+                    Ok(Look::Done(true))
+                }
+            }
+        })?;
+        if agreed { Ok(()) } else { Err(CoreError::Rejected.into()) }
+    }
+
+    /// Puts what was just tested in the place of what it replaces, and tells that.
+    pub(super) fn replace(
+        &self,
+        tx: &mut Transaction<'_>,
+        record: &mut AccountRecord,
+        replaced: Replaced,
+        by: FactorId,
+    ) -> Result<(), Error> {
+        let (account, subject) = (record.account.id, Some(record.account.subject));
+        let until = tx.now().plus(self.policy.contact.reversible);
+        let old = match replaced {
+            Replaced::Contact(id) => {
+                let masked =
+                    record.account.contacts.iter().find(|contact| contact.id == id).map(Contact::masked);
+                self.let_go(tx, record, id)?;
+                let kind =
+                    record.account.contacts.iter().find(|contact| contact.id == id).map(|found| found.kind);
+                let kind = kind.ok_or(CoreError::Refused)?;
+                let to = Some((id.0, super::channel::evidence_of(kind)));
+                return tell(
+                    tx,
+                    MessageKind::ContactRemoved,
+                    account,
+                    to,
+                    &[("kind", kind.name()), ("contact", &masked.unwrap_or_default())],
+                );
+            }
+            Replaced::Factor(id) => id,
+        };
+        let mut factor = Factor::load(tx, old, account)?;
+        factor.step(FactorStep::Replace)?;
+        factor.aside = Some(Aside { until, by });
+        factor.put(tx)?;
+        // The new one stands where the old one stood: an account prefers what comes first.
+        let factors = &mut record.account.factors;
+        factors.retain(|id| *id != by);
+        let place = factors.iter().position(|id| *id == old).ok_or(CoreError::Refused)?;
+        factors.insert(place, by);
+        let kind = Factor::load(tx, by, account)?.kind;
+        let detail = Detail::new()
+            .with("factor", factor.kind.name())
+            .with("by", kind.name())
+            .with("until", until.0.to_string());
+        tx.event(EventKind::FactorReplaced, subject, &old.row(), &detail)?;
+        let to = match factor.holding {
+            Holding::Contact(id) => {
+                self.let_go(tx, record, id)?;
+                Some((id.0, factor.kind.evidence()))
+            }
+            _ => None,
+        };
+        tell(
+            tx,
+            MessageKind::ChannelReplaced,
+            account,
+            to,
+            &[("factor", factor.kind.name()), ("by", kind.name()), ("until", &moment::text(until))],
+        )
+    }
+
+    /// Takes a change back (R9): the old channel answers a challenge of [`Cabinet::begin_undo`]. It stands where it stood, what had
+    /// replaced it is gone, every session has ended, and the owner has a new one.
+    ///
+    /// # Errors
+    /// [`CoreError::Rejected`]; [`Error::ApprovalPending`]; the vault's and the store's.
+    pub fn undo_change(
+        &self,
+        challenge: &Challenge,
+        code: &str,
+        request: RequestId,
+    ) -> Result<Session, Error> {
+        let session = self.looked_at(code, |tx, typed| {
+            let attempt = Attempt { typed, request };
+            match self.rule(tx, challenge.id, Purpose::Undo, None, attempt)? {
+                Ruling::Rejected | Ruling::Failed(..) => Ok(Look::Done(None)),
+                Ruling::Waiting => Err(Error::ApprovalPending),
+                Ruling::Hash(recipe) => Ok(Look::Hash(recipe)),
+                // The epoch was raised, so that a challenge which was answered is over.
+                Ruling::Repeated(_) => Ok(Look::Done(None)),
+                Ruling::Right(mut challenge, account) => {
+                    let means = challenge.means.ok_or(CoreError::Refused)?;
+                    let mut record = account::load(tx, account.id)?;
+                    self.restore(tx, &mut record, FactorId(means.factor))?;
+                    session::raise_epoch(tx, record, None, "a change of a channel was taken back")?;
+                    let account = account::load(tx, account.id)?.account;
+                    let session = self.let_in(tx, &challenge, &account)?;
+                    challenge.outcome = Some(session.id);
+                    challenge.close(tx, request)?;
+                    Ok(Look::Done(Some(session)))
+                }
+            }
+        })?;
+        session.ok_or(Error::Core(CoreError::Rejected))
+    }
+
+    fn restore(
+        &self,
+        tx: &mut Transaction<'_>,
+        record: &mut AccountRecord,
+        id: FactorId,
+    ) -> Result<(), Error> {
+        let (account, subject) = (record.account.id, Some(record.account.subject));
+        let mut factor = Factor::load(tx, id, account)?;
+        let aside = factor.aside.take().ok_or(CoreError::Refused)?;
+        factor.step(FactorStep::Restore)?;
+        if let Holding::Contact(contact) = factor.holding {
+            let contacts = &mut record.account.contacts;
+            let contact = contacts.iter_mut().find(|other| other.id == contact).ok_or(CoreError::Refused)?;
+            contact.until = None;
+        }
+        factor.put(tx)?;
+        if record.account.factors.contains(&aside.by) {
+            let by = Factor::load(tx, aside.by, account)?;
+            listing::remove(tx, record, aside.by, FactorStep::Remove, "the change was taken back")?;
+            // Whoever had the channel that came in keeps no contact of the account either.
+            if let Holding::Contact(contact) = by.holding
+                && factor_of(tx, &record.account, contact)?.is_none()
+            {
+                account::drop_contact(tx, record, contact, "the change was taken back")?;
+            }
+        }
+        let detail = Detail::new().with("factor", factor.kind.name());
+        tx.event(EventKind::FactorRestored, subject, &id.row(), &detail)?;
+        tell(tx, MessageKind::ChannelRestored, account, None, &[("factor", factor.kind.name())])
+    }
+}
+
+/// The id of a change, for what the old channel answers: its code stands for this change alone.
+fn about(change: &ChallengeRecord) -> ([u8; 16], [u8; 32]) {
+    let mut digest = [0; 32];
+    digest[..16].copy_from_slice(&change.id);
+    (change.id, digest)
+}
+
+/// The factor that a contact is, if it is one.
+pub(crate) fn factor_of(
+    tx: &mut Transaction<'_>,
+    account: &crate::Account,
+    contact: ContactId,
+) -> Result<Option<FactorId>, Error> {
+    for id in &account.factors {
+        if matches!(Factor::load(tx, *id, account.id)?.holding, Holding::Contact(found) if found == contact) {
+            return Ok(Some(*id));
+        }
+    }
+    Ok(None)
+}
+
+/// Posts a notice to one contact, or to every one.
+fn tell(
+    tx: &mut Transaction<'_>,
+    kind: MessageKind,
+    account: account::AccountId,
+    contact: Option<([u8; 16], crate::Evidence)>,
+    fields: &[(&str, &str)],
+) -> Result<(), Error> {
+    let mut message = Message::notice(tx, kind, account);
+    message.recipient = Recipient { account, contact };
+    fields.iter().fold(message, |message, (name, value)| message.with(name, value)).post(tx)?;
+    Ok(())
+}

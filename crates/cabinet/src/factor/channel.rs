@@ -1,0 +1,131 @@
+//! Phones and addresses as factors (R9): a code is sent to them, derived and never stored.
+
+use zamok_core::Error as CoreError;
+use zamok_core::event::{Detail, EventKind};
+use zamok_core::vault::Transaction;
+
+use super::{Holding, kind_of};
+use crate::Cabinet;
+use crate::account::{self, AccountRecord, Contact, ContactId, ContactKind};
+use crate::challenge::{Enrolment, Means};
+use crate::error::Error;
+use crate::evidence::Evidence;
+use crate::outbox::{Message, MessageKind};
+
+impl Cabinet {
+    /// Offers codes by SMS to a phone, or by e-mail to an address, as a factor, and sends the test code there at once. It says
+    /// nothing of whether another account has this phone or address: whoever answers the code is told.
+    ///
+    /// # Errors
+    /// [`Error::ContactUnusable`]; [`Error::MethodTooWeak`] where policy takes no such codes; [`Error::ResendTooSoon`] and
+    /// [`Error::TooManyMessages`]; otherwise as [`Cabinet::offer_generator`].
+    pub fn offer_channel(&self, enrolment: &Enrolment, address: &str) -> Result<(), Error> {
+        let (kind, address) = account::parse(address)?;
+        self.vault.transact(|tx| {
+            let mut contact = None;
+            let (mut challenge, record) =
+                self.offer_factor(tx, enrolment, kind_of(kind), kind.name(), |tx, record, _| {
+                    let id = self.candidate(tx, record, kind, &address)?;
+                    contact = Some(id);
+                    Ok(Holding::Contact(id))
+                })?;
+            self.send_first(tx, &mut challenge, &record.account, &[])?;
+            challenge.put(tx)
+        })
+    }
+
+    /// Offers a phone or an address as a contact that is told and found, without making it a factor, and sends the test code
+    /// there.
+    ///
+    /// # Errors
+    /// As [`Cabinet::offer_channel`].
+    pub fn offer_contact(&self, enrolment: &Enrolment, address: &str) -> Result<(), Error> {
+        let (kind, address) = account::parse(address)?;
+        self.vault.transact(|tx| {
+            let (mut challenge, mut record) = self.open_enrolment(tx, enrolment)?;
+            // The first thing that an account has must be something that it is entered by.
+            if challenge.session.is_none() {
+                return Err(Error::NotAllowed);
+            }
+            self.prepare_offer(tx, &mut challenge, &mut record)?;
+            let id = self.candidate(tx, &mut record, kind, &address)?;
+            record.put(tx)?;
+            challenge.means =
+                Some(Means { evidence: evidence_of(kind), factor: [0; 16], contact: Some(id.0) });
+            challenge.sent = 0;
+            self.send_first(tx, &mut challenge, &record.account, &[])?;
+            challenge.put(tx)
+        })
+    }
+
+    /// The contact of an account with this address, verified or not: a new one waits for its code.
+    fn candidate(
+        &self,
+        tx: &mut Transaction<'_>,
+        record: &mut AccountRecord,
+        kind: ContactKind,
+        address: &str,
+    ) -> Result<ContactId, Error> {
+        let contacts = &mut record.account.contacts;
+        if let Some(known) = contacts.iter().find(|other| other.kind == kind && other.address == address) {
+            return Ok(known.id);
+        }
+        let limit = usize::try_from(self.policy.contact.most).unwrap_or(usize::MAX);
+        // One that is being replaced makes room.
+        if contacts.iter().filter(|contact| contact.until.is_none()).count() >= limit {
+            return Err(Error::TooMany { what: "contacts", limit });
+        }
+        let id = ContactId(tx.env().random());
+        contacts.push(Contact { id, kind, address: address.into(), verified: false, until: None });
+        Ok(id)
+    }
+
+    /// The code that was sent to a contact has come back: the contact belongs to the account, and leads to it.
+    pub(super) fn verify_own(
+        &self,
+        tx: &mut Transaction<'_>,
+        record: &mut AccountRecord,
+        id: ContactId,
+        announced: bool,
+    ) -> Result<(), Error> {
+        let contact = record
+            .account
+            .contacts
+            .iter()
+            .find(|contact| contact.id == id)
+            .ok_or(CoreError::Refused)?
+            .clone();
+        let contact = self.verified(tx, record, contact.kind, &contact.address, "by its owner")?;
+        if announced {
+            Message::notice(tx, MessageKind::ContactAdded, record.account.id)
+                .with("kind", contact.kind.name())
+                .with("contact", &contact.masked())
+                .post(tx)?;
+        }
+        Ok(())
+    }
+
+    /// Tells a contact that it was replaced, and lets it go when that cannot be taken back any more.
+    pub(crate) fn let_go(
+        &self,
+        tx: &mut Transaction<'_>,
+        record: &mut AccountRecord,
+        id: ContactId,
+    ) -> Result<(), Error> {
+        let until = tx.now().plus(self.policy.contact.reversible);
+        let contacts = &mut record.account.contacts;
+        let contact = contacts.iter_mut().find(|contact| contact.id == id).ok_or(CoreError::Refused)?;
+        contact.until = Some(until);
+        let detail = Detail::new()
+            .with("contact", contact.id.to_string())
+            .with("kind", contact.kind.name())
+            .with("reason", "replaced by its owner");
+        let row = record.account.id.row();
+        tx.event(EventKind::ContactRemoved, Some(record.account.subject), &row, &detail)?;
+        Ok(())
+    }
+}
+
+pub(super) const fn evidence_of(kind: ContactKind) -> Evidence {
+    kind_of(kind).evidence()
+}

@@ -1,0 +1,69 @@
+//! Caps on what is sent (R57): by address, network and country within an hour, and a budget of the whole service a day.
+
+use zamok_core::UnixTime;
+use zamok_core::vault::Transaction;
+
+use super::Message;
+use super::archive::Ending;
+use super::lease::{Address, Load, Stop};
+use super::receipt;
+use super::row::Row;
+use crate::Cabinet;
+use crate::error::Error;
+use crate::throttle::Cap;
+
+const HOUR: u64 = 60 * 60;
+const DAY: u64 = 24 * HOUR;
+
+impl Cabinet {
+    /// Counts it against the caps, once (R57).
+    pub(super) fn weighed(
+        &self,
+        tx: &mut Transaction<'_>,
+        row: &mut Row,
+        preferred: &str,
+        address: &Address,
+        weigh: &dyn Fn(&Message, &str, &Address) -> Result<Load, &'static str>,
+    ) -> Result<Result<(), Stop>, Error> {
+        let load = match weigh(&row.message, preferred, address) {
+            Ok(load) => load,
+            Err(reason) => return Ok(Err(Stop::End(Ending::Rejected, reason))),
+        };
+        row.address = receipt::address_mark(tx, address)?;
+        if row.counted {
+            return Ok(Ok(()));
+        }
+        let (policy, now) = (&self.policy.delivery, tx.now());
+        let channel = row.message.recipient.contact.map_or(0, |(_, channel)| channel as u8);
+        let named = |tx: &Transaction<'_>, field: &str, text: &str| {
+            let mark = tx.keyring().blind_index(field, text.as_bytes())?;
+            Ok::<_, Error>([&[channel][..], &mark[..16]].concat())
+        };
+        let mut caps = vec![(
+            Cap::new(now, "delivery", &row.address[..16], HOUR, policy.per_address),
+            HOUR,
+            "cap: address",
+        )];
+        if matches!(address, Address::Phone(_)) {
+            let (network, country) =
+                (named(tx, "network", &load.network)?, named(tx, "country", &load.country)?);
+            caps.push((Cap::new(now, "network", &network, HOUR, policy.per_network), HOUR, "cap: network"));
+            caps.push((Cap::new(now, "country", &country, HOUR, policy.per_country), HOUR, "cap: country"));
+            caps.push((Cap::new(now, "budget", &[channel], DAY, policy.budget), DAY, "cap: budget"));
+        }
+        for (cap, span, reason) in &caps {
+            if !cap.takes(tx, load.units.into())? {
+                // A code that would come after its time does not come at all.
+                let next = UnixTime((now.0 / span + 1) * span);
+                return Ok(Err(if next < row.message.expires {
+                    Stop::PutOff(next, reason)
+                } else {
+                    Stop::End(Ending::Rejected, reason)
+                }));
+            }
+        }
+        caps.into_iter().for_each(|(cap, ..)| cap.count_many(tx, load.units.into()));
+        row.counted = true;
+        Ok(Ok(()))
+    }
+}

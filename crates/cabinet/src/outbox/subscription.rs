@@ -1,0 +1,182 @@
+//! Push subscriptions of known devices (RFC 8030, 8291): where a device is reached, and what is sealed for it with.
+
+use zamok_core::Error as CoreError;
+use zamok_core::event::{Detail, EventKind};
+use zamok_core::store::{RowKey, Table};
+use zamok_core::vault::{Transaction, personal};
+use zamok_core::wire::{Reader, Writer};
+use zeroize::Zeroizing;
+
+use crate::Cabinet;
+use crate::account::{Account, AccountState};
+use crate::device::{self, DeviceId};
+use crate::error::Error;
+use crate::session::{self, Session};
+
+/// Sealed subscriptions, under the id of their device.
+const SUBSCRIPTIONS: Table = Table(67);
+const FORMAT: u8 = 1;
+
+/// What a device has subscribed with: what its browser gives as a `PushSubscription`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Subscription {
+    endpoint: String,
+    key: [u8; 65],
+    auth: Zeroizing<[u8; 16]>,
+}
+
+impl core::fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Subscription(redacted)")
+    }
+}
+
+impl Subscription {
+    /// Longest endpoint, in bytes.
+    pub const LONGEST: usize = 2048;
+
+    /// A subscription: an `https` URL, the device's P-256 key as an uncompressed point, and its authentication secret
+    /// (RFC 8291 §2).
+    ///
+    /// # Errors
+    /// [`Error::SubscriptionUnusable`].
+    pub fn new(endpoint: &str, key: &[u8], auth: &[u8]) -> Result<Self, Error> {
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
+        let host = endpoint.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
+        let usable = endpoint.len() <= Self::LONGEST
+            && endpoint.bytes().all(plain)
+            // Whoever puts a name before an @ wants another host to be read.
+            && host.is_some_and(|host| !host.is_empty() && !host.contains('@'));
+        match (usable, key.try_into(), auth.try_into()) {
+            // SEC 1 §2.3.3: an uncompressed point begins with 4.
+            (true, Ok(key), Ok(auth)) if key_form(&key) == 4 => {
+                Ok(Self { endpoint: endpoint.into(), key, auth: Zeroizing::new(auth) })
+            }
+            _ => Err(Error::SubscriptionUnusable),
+        }
+    }
+
+    /// Where the push service takes messages for it.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Its public key, as an uncompressed point.
+    #[must_use]
+    pub const fn key(&self) -> &[u8; 65] {
+        &self.key
+    }
+
+    /// Its authentication secret, for sealing what is sent to it: whoever has it, the key and the endpoint can write to the
+    /// device, and read nothing.
+    #[must_use]
+    pub fn auth(&self) -> &[u8; 16] {
+        &self.auth
+    }
+}
+
+const fn key_form(key: &[u8; 65]) -> u8 {
+    key[0]
+}
+
+fn row(device: [u8; 16]) -> RowKey {
+    RowKey::new(SUBSCRIPTIONS, device)
+}
+
+/// The subscription of a device that is the account's, known, and not blocked.
+pub(super) fn load(
+    tx: &mut Transaction<'_>,
+    account: &Account,
+    id: [u8; 16],
+) -> Result<Option<Subscription>, Error> {
+    let known = device::is_known(tx, DeviceId(id), account.id)?;
+    if !known || account.state == AccountState::Erased {
+        return Ok(None);
+    }
+    let Some(opened) = tx.record(&row(id))? else { return Ok(None) };
+    let mut reader = Reader::new(&opened.body);
+    let found = reader.u8()?;
+    if found != FORMAT {
+        return Err(CoreError::Format { found: found.into(), supported: FORMAT.into() }.into());
+    }
+    let sealed = reader.bytes()?.to_vec();
+    reader.end()?;
+    if sealed.is_empty() {
+        return Ok(None);
+    }
+    let plain = personal::open(tx, account.subject, &id, &sealed)?.ok_or(CoreError::Refused)?;
+    let mut reader = Reader::new(&plain);
+    let subscription = Subscription {
+        endpoint: reader.text()?.into(),
+        key: reader.array()?,
+        auth: Zeroizing::new(reader.array()?),
+    };
+    reader.end()?;
+    Ok(Some(subscription))
+}
+
+impl Cabinet {
+    /// Has messages pushed to the device of this session from now on; another subscription of it is replaced.
+    ///
+    /// # Errors
+    /// [`Error::DeviceUnknown`] when the session is not one of a known device; [`Error::SessionEnded`]; the vault's and the
+    /// store's.
+    pub fn subscribe(&self, session: &Session, subscription: &Subscription) -> Result<(), Error> {
+        self.vault.transact(|tx| {
+            let live = session::live(tx, session.seen(), &self.policy.session)?;
+            let account = self.owner(tx, session)?;
+            let device = live.device.ok_or(Error::DeviceUnknown)?;
+            if !device::is_known(tx, device, account.id)? {
+                return Err(Error::DeviceUnknown);
+            }
+            let mut plain = Writer::new();
+            plain.text(&subscription.endpoint)?.raw(&subscription.key).raw(&*subscription.auth);
+            let sealed = personal::seal(tx, account.subject, &device.0, plain.as_slice())?;
+            let mut writer = Writer::new();
+            writer.u8(FORMAT).bytes(&sealed)?;
+            tx.put_record(&row(device.0), &[], writer.as_slice())?;
+            let detail = Detail::new().with("device", device.to_string());
+            tx.event(EventKind::PushSubscribed, Some(account.subject), &row(device.0), &detail)?;
+            Ok(())
+        })
+    }
+
+    /// Pushes nothing more to the device of this session.
+    ///
+    /// # Errors
+    /// As [`Cabinet::subscribe`].
+    pub fn unsubscribe(&self, session: &Session) -> Result<(), Error> {
+        let device = session.device.ok_or(Error::DeviceUnknown)?;
+        self.vault.transact(|tx| {
+            self.owner(tx, session)?;
+            forget(tx, device)
+        })
+    }
+
+    /// Forgets the subscription of a device that its push service does not know any more.
+    ///
+    /// # Errors
+    /// The vault's and the store's.
+    pub fn forget_subscription(&self, device: DeviceId) -> Result<(), Error> {
+        self.vault.transact(|tx| forget(tx, device))
+    }
+}
+
+/// A device may subscribe again: its row stays, with nothing in it.
+fn forget(tx: &mut Transaction<'_>, device: DeviceId) -> Result<(), Error> {
+    if tx.record(&row(device.0))?.is_some() {
+        let mut writer = Writer::new();
+        writer.u8(FORMAT).bytes(&[])?;
+        tx.put_record(&row(device.0), &[], writer.as_slice())?;
+    }
+    Ok(())
+}
+
+/// The device is gone, and its id never comes again.
+pub(crate) fn remove(tx: &mut Transaction<'_>, device: DeviceId) -> Result<(), Error> {
+    if tx.record(&row(device.0))?.is_some() {
+        tx.delete(&row(device.0))?;
+    }
+    Ok(())
+}

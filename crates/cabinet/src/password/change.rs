@@ -1,0 +1,133 @@
+//! How passwords change: by their owner, by an officer, by import; and when they have to (R13).
+
+use zamok_core::Error as CoreError;
+use zamok_core::event::{Detail, EventKind};
+use zamok_core::vault::Transaction;
+
+use super::rules::{self, Strength};
+use super::{ImportedPassword, Password, PasswordHash, Recipe};
+use crate::Cabinet;
+use crate::account::{self, Account, AccountRecord};
+use crate::device;
+use crate::error::Error;
+use crate::name::Login;
+use crate::session::{self, Session};
+use crate::throttle::Budget;
+
+impl Cabinet {
+    /// How hard a password would be to guess for whoever knows the login: for a form that shows it while somebody types.
+    ///
+    /// # Errors
+    /// [`Error::PasswordTooLong`], [`Error::PasswordUnusable`].
+    pub fn password_strength(&self, login: &str, password: &Password) -> Result<Strength, Error> {
+        let normal = password.normal_form(self.policy.password.longest)?;
+        Ok(rules::strength(&normal, &[login, &self.issuer]))
+    }
+
+    /// Changes the password of the account of a live session, given the old one (ASVS 6.2.3). Every session of the account
+    /// ends, this one as well.
+    ///
+    /// # Errors
+    /// [`Error::SessionEnded`]; [`CoreError::Rejected`] for a wrong old password, which is charged like one at login; the new
+    /// password's errors; the vault's and the store's.
+    pub fn change_password(&self, session: &Session, old: &Password, new: &Password) -> Result<(), Error> {
+        let account = self.vault.transact(|tx| self.owner(tx, session))?;
+        let hash = self.checked_hash(&account, new)?;
+        let recipe =
+            self.vault.transact(|tx| Ok::<_, Error>(account::load(tx, account.id)?.password.recipe))?;
+        let typed = PasswordHash::compute(old, &recipe, &self.policy.password)?;
+        let right = self.vault.transact(|tx| {
+            let account = self.owner(tx, session)?;
+            let mut record = account::load(tx, account.id)?;
+            let caller = device::caller_of(tx, account.id, session.device)?;
+            let mut budget = Budget::of(tx, account.id.0, caller)?;
+            let throttle = &self.policy.password.throttle;
+            if budget.is_delayed(tx.now()) {
+                budget.refuse(tx, Some(account.subject), throttle, None)?;
+                return Ok::<_, Error>(false);
+            }
+            if !record.password.matches(&typed) {
+                let _never_disabled = budget.failures.fail(tx.now(), throttle);
+                budget.put(tx)?;
+                let detail = Detail::new().with("reason", "wrong old password");
+                tx.event(EventKind::PasswordRejected, Some(account.subject), budget.row(), &detail)?;
+                return Ok(false);
+            }
+            replace(tx, &mut record, hash.again(), "by its owner")?;
+            Ok(true)
+        })?;
+        if right { Ok(()) } else { Err(CoreError::Rejected.into()) }
+    }
+
+    /// Gives an account another password. For an officer who has made sure that whoever asks is the owner; journalled with the
+    /// reason. The second factor stays what it is.
+    ///
+    /// # Errors
+    /// [`CoreError::Rejected`] when no account has this login; the new password's errors; the vault's and the store's.
+    pub fn reset_password(&self, login: &str, new: &Password, reason: &str) -> Result<(), Error> {
+        let account = self.account_by_login(login)?;
+        let hash = self.checked_hash(&account, new)?;
+        self.vault.transact(|tx| {
+            let mut record = account::load(tx, account.id)?;
+            replace(tx, &mut record, hash.again(), reason)
+        })
+    }
+
+    /// Registers an account with the hash that another system made of its password. The next login makes it anew.
+    ///
+    /// # Errors
+    /// [`Error::LoginUnusable`], [`Error::LoginTaken`]; the vault's and the store's.
+    pub fn register_imported(&self, login: &str, password: &ImportedPassword) -> Result<Account, Error> {
+        self.open_account(&Login::parse(login)?, &password.0)
+    }
+
+    /// When the password of a live session's account has to be changed; `None` where the policy says on compromise only.
+    ///
+    /// # Errors
+    /// [`Error::SessionEnded`]; the vault's and the store's.
+    pub fn password_due(&self, session: &Session) -> Result<Option<zamok_core::UnixTime>, Error> {
+        let span = self.policy.password.change_after;
+        self.vault.transact(|tx| {
+            let account = self.owner(tx, session)?;
+            let changed = account::load(tx, account.id)?.password_changed;
+            Ok((span > 0).then(|| changed.plus(span)))
+        })
+    }
+
+    pub(crate) fn checked_hash(&self, account: &Account, new: &Password) -> Result<PasswordHash, Error> {
+        let mut context = vec![account.login.as_str(), self.issuer.as_str()];
+        context.extend(account.contacts.iter().map(|contact| contact.address.as_str()));
+        context.extend(account.contacts.iter().filter_map(|contact| contact.address.split('@').next()));
+        new.check(&context, &self.policy.password)?;
+        self.hash_password(new)
+    }
+
+    pub(crate) fn hash_password(&self, password: &Password) -> Result<PasswordHash, Error> {
+        let salt = self.vault.transact(|tx| Ok::<_, Error>(tx.env().random()))?;
+        let policy = &self.policy.password;
+        PasswordHash::compute(password, &Recipe::new(policy.cost, salt), policy)
+    }
+
+    /// The account of a live session.
+    pub(crate) fn owner(&self, tx: &mut Transaction<'_>, session: &Session) -> Result<Account, Error> {
+        let session = session::live(tx, session.seen(), &self.policy.session)?;
+        Ok(account::load(tx, session.account)?.account)
+    }
+}
+
+fn replace(
+    tx: &mut Transaction<'_>,
+    record: &mut AccountRecord,
+    hash: PasswordHash,
+    reason: &str,
+) -> Result<(), Error> {
+    record.password = hash;
+    record.password_changed = tx.now();
+    // Whoever knew the old one is out.
+    record.account.epoch += 1;
+    record.put(tx)?;
+    let detail = Detail::new().with("reason", reason);
+    let row = record.account.id.row();
+    tx.event(EventKind::PasswordChanged, Some(record.account.subject), &row, &detail)?;
+    Ok(())
+}

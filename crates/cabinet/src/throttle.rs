@@ -1,0 +1,290 @@
+//! How guesses are slowed down (`CRYPTO.md` §4): every known device has a budget of its own, strangers share one, and the
+//! whole service has a third. Delays come before disablement, and whoever locks the strangers out locks no known device.
+//!
+//! A budget is not tied to a network address: an address is free, and another one is no other guesser.
+
+use zamok_core::event::{Detail, EventKind, Subject};
+use zamok_core::store::{CounterKey, RowKey, Table};
+use zamok_core::vault::Transaction;
+use zamok_core::vault::spend::{Failures, Throttle};
+use zamok_core::wire::{Reader, Writer};
+use zamok_core::{Error as CoreError, UnixTime};
+
+use crate::account::AccountId;
+use crate::device::DeviceId;
+use crate::error::Error;
+use crate::policy::BudgetPolicy;
+use crate::watch::{Decision, Occasion};
+
+/// Failures that strangers share: authenticated rows, under the id of an account, for its password, or of a factor.
+/// Guesses at names that nobody has go to one of 65,536 buckets.
+const PASSWORD_FAILURES: Table = Table(34);
+/// Failures of a known device: one authenticated row, for all that it guesses at.
+const DEVICE_FAILURES: Table = Table(46);
+
+/// Where an attempt comes from, as far as guessing is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Anybody.
+    Stranger,
+    /// A device that has shown its token.
+    Device(DeviceId),
+}
+
+/// The failures that count for one sort of attempt, as one transaction found them.
+pub(crate) struct Budget {
+    row: RowKey,
+    found: Failures,
+    pub(crate) failures: Failures,
+    /// At a known device: what is guessed at, and the failures at all else.
+    device: Option<(DeviceId, [u8; 16], Ledger)>,
+}
+
+/// Which of 65,536 budgets a name shares when nobody has it.
+#[derive(Clone, Copy)]
+pub(crate) struct Bucket([u8; 2]);
+
+impl Bucket {
+    /// That of a name. Whoever is somebody is asked for it as well: the work must not tell who is.
+    pub(crate) fn of(tx: &Transaction<'_>, name: &str) -> Result<Self, Error> {
+        let index = tx.keyring().blind_index("stranger", name.as_bytes())?;
+        Ok(Self([index[0], index[1]]))
+    }
+
+    /// What wrong answers to a name that nobody has are counted under.
+    pub(crate) fn id(self) -> AccountId {
+        let mut id = [0; 16];
+        id[..2].copy_from_slice(&self.0);
+        AccountId(id)
+    }
+}
+
+/// What a known device failed at: failures under the id of an account, for its password, or of a factor.
+#[derive(Default)]
+struct Ledger(Vec<([u8; 16], Failures)>);
+
+impl Budget {
+    /// The budget for guessing at the target with this id. A missing row is no permission.
+    pub(crate) fn of(tx: &mut Transaction<'_>, target: [u8; 16], caller: Caller) -> Result<Self, Error> {
+        let Caller::Device(id) = caller else {
+            let row = RowKey::new(PASSWORD_FAILURES, target);
+            let failures = read(tx, &row)?.ok_or(CoreError::Refused)?;
+            return Ok(Self { row, found: failures, failures, device: None });
+        };
+        let row = device_row(id);
+        let ledger = Ledger::decode(&tx.state(&row)?.ok_or(CoreError::Refused)?)?;
+        let known = ledger.0.iter().find(|(other, _)| *other == target);
+        let failures = known.map_or_else(Failures::default, |(_, failures)| *failures);
+        Ok(Self { row, found: failures, failures, device: Some((id, target, ledger)) })
+    }
+
+    /// The budget for guessing at a name that nobody has: there is nothing to permit, so its row may be missing.
+    pub(crate) fn of_nobody(tx: &mut Transaction<'_>, bucket: Bucket) -> Result<Self, Error> {
+        let row = RowKey::new(PASSWORD_FAILURES, bucket.0);
+        let failures = read(tx, &row)?.unwrap_or_default();
+        Ok(Self { row, found: failures, failures, device: None })
+    }
+
+    /// Makes the budget that strangers share for a target.
+    pub(crate) fn begin(tx: &mut Transaction<'_>, target: [u8; 16]) -> Result<(), Error> {
+        let mut writer = Writer::new();
+        Failures::default().write(&mut writer);
+        Ok(tx.put_state(&RowKey::new(PASSWORD_FAILURES, target), writer.as_slice())?)
+    }
+
+    /// Makes the budget of a device.
+    pub(crate) fn begin_device(tx: &mut Transaction<'_>, id: DeviceId) -> Result<(), Error> {
+        Ok(tx.put_state(&device_row(id), Ledger::default().encode()?.as_slice())?)
+    }
+
+    /// Removes the budget of a device that is gone.
+    pub(crate) fn end_device(tx: &mut Transaction<'_>, id: DeviceId) -> Result<(), Error> {
+        Ok(tx.delete(&device_row(id))?)
+    }
+
+    /// The row that the journal names.
+    pub(crate) const fn row(&self) -> &RowKey {
+        &self.row
+    }
+
+    /// Whether an attempt is refused unseen.
+    pub(crate) fn is_delayed(&self, now: UnixTime) -> bool {
+        self.failures.delayed(now)
+    }
+
+    /// Refuses an attempt unseen. Nothing is written but one summary a minute: junk must buy no flush each, nor fill the
+    /// journal. The summary says what the watch found, where it was he who refused.
+    pub(crate) fn refuse(
+        mut self,
+        tx: &mut Transaction<'_>,
+        subject: Option<Subject>,
+        throttle: &Throttle,
+        found: Option<(Occasion, &Decision)>,
+    ) -> Result<(), Error> {
+        let (now, row) = (tx.now(), self.row.clone());
+        let refusals = tx.count_refusal(&row);
+        if self.failures.summary_due(now) {
+            self.failures.sum_up(now, throttle);
+            self.put(tx)?;
+            let detail = Detail::new().with("refusals", refusals.to_string());
+            tx.event(EventKind::LoginRefusedWhileDelayed, subject, &row, &detail)?;
+            if let Some((occasion, decision)) = found {
+                decision.tell(tx, occasion, subject, &row)?;
+            }
+            tx.forget_refusals(&row);
+        }
+        Ok(())
+    }
+
+    /// Writes what has changed.
+    pub(crate) fn put(&mut self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        if self.failures == self.found {
+            return Ok(());
+        }
+        let mut writer = Writer::new();
+        match &mut self.device {
+            None => self.failures.write(&mut writer),
+            Some((_, target, ledger)) => {
+                ledger.0.retain(|(other, _)| other != target);
+                ledger.0.push((*target, self.failures));
+                writer = ledger.encode()?;
+            }
+        }
+        Ok(tx.put_state(&self.row, writer.as_slice())?)
+    }
+}
+
+impl Ledger {
+    const FORMAT: u8 = 1;
+    /// Targets that are remembered; the one that was guessed at longest ago is forgotten first.
+    const MOST: usize = 64;
+
+    fn encode(&self) -> Result<Writer, CoreError> {
+        let from = self.0.len().saturating_sub(Self::MOST);
+        let kept = &self.0[from..];
+        let mut writer = Writer::new();
+        writer.u8(Self::FORMAT).u8(u8::try_from(kept.len()).map_err(|_| CoreError::Refused)?);
+        for (target, failures) in kept {
+            failures.write(writer.raw(target));
+        }
+        Ok(writer)
+    }
+
+    fn decode(body: &[u8]) -> Result<Self, CoreError> {
+        let mut reader = Reader::new(body);
+        let found = reader.u8()?;
+        if found != Self::FORMAT {
+            return Err(CoreError::Format { found: found.into(), supported: Self::FORMAT.into() });
+        }
+        let entries = (0..reader.u8()?)
+            .map(|_| Ok((reader.array()?, Failures::read(&mut reader)?)))
+            .collect::<Result<_, CoreError>>()?;
+        reader.end()?;
+        Ok(Self(entries))
+    }
+}
+
+/// Forgets what strangers failed at with a target that is gone: its id never comes again, and what is left says that nothing is
+/// there.
+pub(crate) fn end_strangers(tx: &mut Transaction<'_>, target: [u8; 16]) -> Result<(), Error> {
+    Ok(tx.empty(&RowKey::new(PASSWORD_FAILURES, target))?)
+}
+
+fn device_row(id: DeviceId) -> RowKey {
+    RowKey::new(DEVICE_FAILURES, id.0)
+}
+
+fn read(tx: &mut Transaction<'_>, row: &RowKey) -> Result<Option<Failures>, Error> {
+    let Some(body) = tx.state(row)? else { return Ok(None) };
+    let mut reader = Reader::new(&body);
+    let failures = Failures::read(&mut reader)?;
+    reader.end()?;
+    Ok(Some(failures))
+}
+
+/// A sum within a span of time: wrong answers, opened challenges, sent messages. The store adds, so that a hot one does not
+/// livelock; it carries no authentication and decides only whether to go on or to wait, never whether a code is right.
+pub(crate) struct Cap {
+    counter: CounterKey,
+    most: u64,
+}
+
+impl Cap {
+    /// At most so many of this within the present span of so many seconds.
+    pub(crate) fn new(now: UnixTime, what: &str, id: &[u8], span: u64, most: u32) -> Self {
+        let window = now.0 / span.max(1);
+        let key = [what.as_bytes(), b"/", id, b"/", &span.to_be_bytes(), &window.to_be_bytes()].concat();
+        Self { counter: CounterKey(key), most: most.into() }
+    }
+
+    /// Whether it is full.
+    pub(crate) fn is_full(&self, tx: &Transaction<'_>) -> Result<bool, Error> {
+        Ok(tx.store().counter(&self.counter).map_err(CoreError::from)? >= self.most)
+    }
+
+    /// Whether so many more fit in.
+    pub(crate) fn takes(&self, tx: &Transaction<'_>, more: u64) -> Result<bool, Error> {
+        let found = tx.store().counter(&self.counter).map_err(CoreError::from)?;
+        Ok(found.saturating_add(more) <= self.most)
+    }
+
+    /// Counts so many more; the commit fails as capped when others have filled it meanwhile.
+    pub(crate) fn count_many(self, tx: &mut Transaction<'_>, more: u64) {
+        tx.add(self.counter, more, self.most);
+    }
+
+    /// Counts one more; the commit fails as busy when others have filled it meanwhile.
+    pub(crate) fn count(self, tx: &mut Transaction<'_>) {
+        tx.add(self.counter, 1, self.most);
+    }
+}
+
+/// The sums that a wrong answer counts for: that of its caller, and, for strangers, that of everybody.
+fn wrong_answers(
+    now: UnixTime,
+    policy: &BudgetPolicy,
+    account: Option<AccountId>,
+    caller: Caller,
+) -> Vec<Cap> {
+    let mut caps = Vec::new();
+    match (caller, account) {
+        (Caller::Device(id), _) => {
+            caps.push(Cap::new(now, "wrong-device", &id.0, policy.span, policy.device))
+        }
+        (Caller::Stranger, Some(id)) => {
+            caps.push(Cap::new(now, "wrong-strangers", &id.0, policy.span, policy.strangers));
+        }
+        (Caller::Stranger, None) => {}
+    }
+    if caller == Caller::Stranger {
+        caps.push(Cap::new(now, "wrong-everyone", b"", policy.span, policy.everyone));
+    }
+    caps
+}
+
+/// Whether too many answers were wrong in the present span for one more to be looked at.
+pub(crate) fn is_spent(
+    tx: &Transaction<'_>,
+    policy: &BudgetPolicy,
+    account: Option<AccountId>,
+    caller: Caller,
+) -> Result<bool, Error> {
+    for cap in wrong_answers(tx.now(), policy, account, caller) {
+        if cap.is_full(tx)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Counts a wrong answer.
+pub(crate) fn count_wrong(
+    tx: &mut Transaction<'_>,
+    policy: &BudgetPolicy,
+    account: Option<AccountId>,
+    caller: Caller,
+) {
+    for cap in wrong_answers(tx.now(), policy, account, caller) {
+        cap.count(tx);
+    }
+}

@@ -1,0 +1,387 @@
+//! Accounts: found by whatever their owner is called, kept apart from those that look the same, limited by right, hour and
+//! network, acting for each other by powers, erased for good (R9, R18, R27, R73).
+#![allow(missing_docs)]
+
+mod harness;
+
+use harness::{House, Phone, password};
+use zamok_cabinet::{
+    AccountStep, Approach, Authority, Begun, Error, Hours, Limits, Network, PowerKind, PowerState, Right,
+    Rights, Role, Roles, Session, Terms,
+};
+use zamok_core::event::EventKind;
+use zamok_core::store::{Change, ChangeId, Outcome, Range, RowKey, Table};
+use zamok_core::{Error as CoreError, UnixTime};
+
+const REJECTED: Error = Error::Core(CoreError::Rejected);
+const REFUSED: Error = Error::Core(CoreError::Refused);
+
+fn enter(house: &House, login: &str) -> (Phone, Session) {
+    let phone = house.citizen(login);
+    let session = house.login(login, &phone).unwrap();
+    house.clock.advance(30);
+    (phone, session)
+}
+
+/// What a burglar with the disk does: takes a row away.
+fn delete(house: &House, table: Table, number: u8) {
+    let rows = house.store.scan(table, &Range::all(), 10, None).unwrap().rows;
+    let mut change = Change::new(ChangeId([number; 16]));
+    for (key, row) in rows {
+        change.delete(RowKey::new(table, key), row.version).unwrap();
+    }
+    assert_eq!(house.store.commit(&change).unwrap(), Outcome::Committed);
+}
+
+#[test]
+fn name_variants_that_dodge_a_lock_or_steal_a_login() {
+    let house = House::new();
+    house.cabinet.register("pasha.orlov", &password()).unwrap();
+    // Cyrillic letters that look like Latin ones, case, width, a digit for a letter.
+    for stolen in ["раѕһа.orlov", "P\u{430}SHA.orlov", "ｐasha.orlov", "pasha.0rlov", "pasha.or1ov"] {
+        let registered = house.cabinet.register(stolen, &password());
+        assert!(matches!(registered, Err(Error::LoginTaken)), "{stolen}: {registered:?}");
+    }
+    // The lock of a name is the lock of all its spellings.
+    for spelling in ["pasha.orlov", "PASHA.ORLOV", "Pasha.Orlov", "ｐａｓｈａ.ｏｒｌｏｖ", "pasha.orloV"]
+    {
+        let wrong = zamok_cabinet::Password::new("wrong horse battery");
+        assert_eq!(house.cabinet.begin_login(spelling, &wrong), Err(REJECTED));
+    }
+    assert_eq!(house.cabinet.begin_login("pasha.orlov", &password()), Err(REJECTED), "delayed");
+    // Whoever only looks the same is nobody.
+    let look_alike = house.cabinet.account_by_login("раsha.orlov");
+    assert_eq!(look_alike.map(|_| ()), Err(REJECTED));
+}
+
+#[test]
+fn an_account_is_found_by_phone_and_e_mail_however_they_are_written() {
+    let house = House::new();
+    let account = house.cabinet.register("ivan", &password()).unwrap();
+    house.cabinet.register("olga", &password()).unwrap();
+    house.cabinet.vouch_contact("ivan", "+7 916 123-45-67", "passport").unwrap();
+    let email = house.cabinet.vouch_contact("ivan", "Ivan@почта.рф", "passport").unwrap();
+    for address in ["+79161234567", "+7 (916) 1234567", "IVAN@xn--80a1acny.xn--p1ai", "ivan@ПОЧТА.рф"]
+    {
+        assert_eq!(house.cabinet.account_by_contact(address).unwrap().id, account.id, "{address}");
+    }
+    assert_eq!(house.cabinet.vouch_contact("olga", "+79161234567", "x"), Err(Error::ContactTaken));
+    assert_eq!(house.cabinet.account_by_contact("+79161234568"), Err(REJECTED));
+    assert_eq!(house.cabinet.account_by_contact("89161234567"), Err(Error::ContactUnusable));
+    house.cabinet.remove_contact("ivan", email.id, "lost").unwrap();
+    assert_eq!(house.cabinet.account_by_contact("ivan@почта.рф"), Err(REJECTED));
+    house.cabinet.vouch_contact("olga", "ivan@почта.рф", "it is hers now").unwrap();
+    assert_eq!(house.cabinet.account_by_contact("ivan@почта.рф").unwrap().login, "olga");
+    for number in 0..4 {
+        house.cabinet.vouch_contact("ivan", &format!("+7916000000{number}"), "x").unwrap();
+    }
+    let one_more = house.cabinet.vouch_contact("ivan", "+79160000009", "x");
+    assert_eq!(one_more, Err(Error::TooMany { what: "contacts", limit: 5 }));
+    assert_eq!(house.cabinet.audit_indexes(10).unwrap(), []);
+}
+
+#[test]
+fn a_row_of_the_index_is_only_a_hint() {
+    const NAMES: Table = Table(40);
+    let house = House::new();
+    house.cabinet.register("ivan", &password()).unwrap();
+    house.cabinet.vouch_contact("ivan", "+79161234567", "x").unwrap();
+    assert_eq!(house.cabinet.audit_indexes(10).unwrap(), []);
+    delete(&house, NAMES, 1);
+    assert_eq!(
+        house.cabinet.account_by_contact("+79161234567"),
+        Err(REJECTED),
+        "not found, and nobody else's"
+    );
+    assert_eq!(house.cabinet.audit_indexes(10).unwrap().len(), 1, "and the audit tells");
+}
+
+#[test]
+fn a_key_of_a_person_that_was_taken_away_locks() {
+    const PERSONAL_KEYS: Table = Table(39);
+    let house = House::new();
+    house.citizen("ivan");
+    delete(&house, PERSONAL_KEYS, 1);
+    assert_eq!(house.cabinet.begin_login("ivan", &password()), Err(REFUSED));
+    assert_eq!(house.cabinet.register("ivan", &password()), Err(Error::LoginTaken), "the name is not free");
+}
+
+#[test]
+fn what_names_a_person_lies_in_no_row_in_the_clear_and_nowhere_after_erasure() {
+    let house = House::new();
+    let (_, session) = enter(&house, "ivan.the.sailor");
+    house.cabinet.vouch_contact("ivan.the.sailor", "+79161234567", "x").unwrap();
+    house.cabinet.set_attribute("ivan.the.sailor", "tax number", Some("7707083893")).unwrap();
+    let account = house.cabinet.account_by_login("ivan.the.sailor").unwrap();
+    assert_eq!(account.attributes["tax number"], "7707083893");
+    assert_eq!(house.cabinet.account(&session), Err(Error::SessionEnded), "what changed ends sessions");
+    let holds = |text: &str| {
+        let holds = |table: &Table| {
+            let rows = house.store.scan(*table, &Range::all(), 1_000, None).unwrap().rows;
+            rows.iter().any(|(key, row)| {
+                let has = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+                has(key) || has(&row.value)
+            })
+        };
+        (1..64).map(Table).filter(holds).count()
+    };
+    for text in ["ivan.the.sailor", "79161234567", "7707083893"] {
+        assert_eq!(holds(text), 0, "{text}");
+    }
+
+    let public_key = house.cabinet.document_key("ivan.the.sailor").unwrap();
+    let subject = house.cabinet.erase_account("ivan.the.sailor", "at the owner's wish").unwrap();
+    house.cabinet.finish_erasure(subject).unwrap();
+    assert_eq!(house.cabinet.begin_login("ivan.the.sailor", &password()), Err(REJECTED));
+    assert_eq!(house.cabinet.account_by_contact("+79161234567"), Err(REJECTED));
+    assert_eq!(house.cabinet.erase_account("ivan.the.sailor", "again"), Err(REJECTED));
+    let _still_checks_documents = public_key;
+    // The rows that are left tell of nobody, and the journal still proves.
+    for table in [Table(36), Table(39), Table(18)] {
+        let rows = house.store.scan(table, &Range::prefix(&subject.0), 10, None).unwrap().rows;
+        assert_eq!(rows.len(), 0, "{table:?}");
+    }
+    house.cabinet.vault().integrate().unwrap();
+    assert_eq!(house.cabinet.vault().read(zamok_journal::audit).unwrap().findings, []);
+    assert_eq!(house.cabinet.audit_indexes(10).unwrap(), []);
+    // The name is free again, for somebody else.
+    let other = house.cabinet.register("ivan.the.sailor", &password()).unwrap();
+    assert_ne!((other.id, other.subject), (account.id, account.subject));
+}
+
+#[test]
+fn a_suspended_account_is_shut_until_it_is_resumed() {
+    let house = House::new();
+    let (phone, session) = enter(&house, "ivan");
+    house.cabinet.suspend_account("ivan", AccountStep::Suspend, "a stolen laptop").unwrap();
+    assert_eq!(house.cabinet.session(session.id), Err(Error::SessionEnded));
+    assert_eq!(
+        house.cabinet.begin_login("ivan", &password()),
+        Err(REJECTED),
+        "it looks like a wrong password"
+    );
+    let again = house.cabinet.suspend_account("ivan", AccountStep::Suspend, "twice");
+    assert_eq!(again, Err(Error::AccountState));
+    assert_eq!(house.cabinet.suspend_account("ivan", AccountStep::Erase, "x"), Err(Error::AccountState));
+    assert_eq!(
+        house.cabinet.set_roles("ivan", Roles::default(), &Limits::default()),
+        Err(Error::AccountState)
+    );
+    house.cabinet.suspend_account("ivan", AccountStep::Resume, "it was found").unwrap();
+    assert!(house.login("ivan", &phone).is_ok());
+}
+
+#[test]
+fn roles_have_what_they_need_and_nothing_more() {
+    let house = House::new();
+    let owner = house.cabinet.register("ivan", &password()).unwrap();
+    let table = [
+        (Role::Citizen, [false, false, false], [true, true, true]),
+        (Role::Entrepreneur, [false, false, false], [true, true, true]),
+        (Role::Representative, [false, false, false], [true, true, true]),
+        (Role::Employee, [true, true, false], [false, false, false]),
+        (Role::Operator, [true, false, false], [false, false, false]),
+        (Role::Auditor, [true, false, false], [false, false, false]),
+    ];
+    for (role, over_others, over_own) in table {
+        let login = format!("official.{}", role.name());
+        let phone = house.citizen(&login);
+        house.cabinet.set_roles(&login, role.into(), &Limits::default()).unwrap();
+        let session = house.login(&login, &phone).unwrap();
+        for (right, others, own) in Right::ALL
+            .into_iter()
+            .zip(over_others)
+            .zip(over_own)
+            .map(|((right, others), own)| (right, others, own))
+        {
+            let may = |owner| house.cabinet.authorise(&session, right, owner, "tax", None);
+            let expected = if others { Ok(Authority::Office(role)) } else { Err(Error::NotAllowed) };
+            assert_eq!(may(owner.id), expected, "{role:?} {right:?}");
+            let expected = if own { Ok(Authority::Own) } else { Err(Error::NotAllowed) };
+            assert_eq!(may(session.account), expected, "{role:?} {right:?}");
+        }
+        house.clock.advance(30);
+    }
+    let told = house.events(EventKind::ActedForAnother);
+    assert_eq!(told.len(), 4, "the owner reads who looked");
+    assert_eq!(told[0].get("by"), Some("employee"));
+}
+
+#[test]
+fn limits_of_hour_and_network_bind_even_the_owner() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    // The clock of the tests begins on a Friday at 08:00 UTC.
+    let limits = Limits {
+        hours: Some(Hours { from: 8 * 60, until: 18 * 60, days: 0b001_1111 }),
+        networks: vec![Network { address: "10.0.0.0".parse().unwrap(), bits: 8 }],
+    };
+    house.cabinet.set_roles("ivan", Role::Citizen.into(), &limits).unwrap();
+    let rejected = Some(Error::Core(zamok_core::Error::Rejected));
+    assert_eq!(house.cabinet.begin_login("ivan", &password()).err(), rejected, "from nowhere");
+    let from = |address: &str| {
+        let approach = Approach { address: address.parse().ok(), ..Approach::default() };
+        house.cabinet.begin_login_from("ivan", &password(), &approach)
+    };
+    assert_eq!(from("192.0.2.1").err(), rejected, "the right password from there is like a wrong one");
+    let Ok(Begun::Code(challenge)) = from("10.9.8.7") else { panic!("within its limits") };
+    let code = phone.code(house.clock_now());
+    let session = house.cabinet.answer(&challenge, &code, harness::request()).unwrap();
+    // Every use is held against the limits, with the address from which it comes.
+    assert!(house.cabinet.account(&session).is_ok(), "from where it was opened");
+    assert_eq!(house.cabinet.session(session.id), Err(Error::OutsideLimits));
+    let elsewhere = house.cabinet.session_from(session.id, "192.0.2.1".parse().ok());
+    assert_eq!(elsewhere, Err(Error::OutsideLimits));
+    let session = house.cabinet.session_from(session.id, "10.0.0.1".parse().ok()).unwrap();
+    assert!(house.cabinet.sign(&session, b"I agree.", "consent").is_ok());
+    let may = |address: &str| {
+        let address = address.parse().ok();
+        house.cabinet.authorise(&session, Right::View, session.account, "tax", address)
+    };
+    assert_eq!(may("10.1.2.3"), Ok(Authority::Own));
+    assert_eq!(may("192.0.2.1"), Err(Error::OutsideLimits));
+    assert_eq!(may("not known"), Err(Error::OutsideLimits), "absence is never permission");
+    house.clock.set(UnixTime(1_800_000_000 + 10 * 3600 - 60));
+    let Ok(Begun::Code(challenge)) = from("10.9.8.7") else { panic!("a minute before its end") };
+    let late = house.cabinet.answer(&challenge, &phone.code(house.clock_now()), harness::request()).unwrap();
+    house.clock.advance(60);
+    assert_eq!(house.cabinet.sign(&late, b"I agree.", "consent").err(), Some(Error::OutsideLimits));
+    let answer = house.cabinet.authorise(&late, Right::View, late.account, "tax", "10.1.2.3".parse().ok());
+    assert_eq!(answer, Err(Error::OutsideLimits));
+    assert_eq!(from("10.9.8.7").err(), rejected, "the day is over");
+}
+
+fn terms(rights: &[Right], scope: &[&str], until: UnixTime) -> Terms {
+    let scope = scope.iter().map(ToString::to_string).collect();
+    Terms { kind: PowerKind::Attorney, rights: Rights::of(rights), scope, until }
+}
+
+#[test]
+fn a_power_goes_as_far_as_it_says_and_no_further() {
+    let house = House::new();
+    let (_, ivan) = enter(&house, "ivan");
+    let (_, olga) = enter(&house, "olga");
+    let (_, eve) = enter(&house, "eve");
+    let now = house.clock_now();
+    let given = terms(&[Right::View, Right::Confirm], &["tax", "vehicle"], now.plus(1000));
+    let power = house.cabinet.give_power(&ivan, "olga", &given).unwrap();
+    let may = |who: &Session, right, matter| {
+        house.cabinet.authorise(who, right, ivan.account, matter, None).map(|_| ())
+    };
+    assert_eq!(may(&olga, Right::View, "tax"), Err(Error::NotAllowed), "offered is not given");
+    assert_eq!(
+        house.cabinet.accept_power(&ivan, power.id),
+        Err(Error::PowerUnusable),
+        "nobody accepts for another"
+    );
+    assert_eq!(house.cabinet.accept_power(&eve, power.id), Err(Error::PowerUnusable));
+    let accepted = house.cabinet.accept_power(&olga, power.id).unwrap();
+    assert_eq!(accepted.state, PowerState::Active);
+    assert_eq!(may(&olga, Right::View, "tax"), Ok(()));
+    assert_eq!(may(&olga, Right::Confirm, "vehicle"), Ok(()));
+    assert_eq!(may(&olga, Right::Edit, "tax"), Err(Error::NotAllowed));
+    assert_eq!(may(&olga, Right::View, "pension"), Err(Error::NotAllowed));
+    assert_eq!(may(&eve, Right::View, "tax"), Err(Error::NotAllowed));
+    let back = house.cabinet.authorise(&ivan, Right::View, olga.account, "tax", None);
+    assert_eq!(back, Err(Error::NotAllowed), "a power has one direction");
+    assert_eq!(house.cabinet.powers(&olga).unwrap(), house.cabinet.powers(&ivan).unwrap());
+    house.clock.advance(1000);
+    assert_eq!(may(&olga, Right::View, "tax"), Err(Error::NotAllowed), "its end is its end");
+    assert_eq!(house.cabinet.powers(&olga).unwrap(), []);
+    let told = house.events(EventKind::ActedForAnother);
+    assert_eq!(told.len(), 2, "in the history of the one for whom");
+    assert_eq!(told[0].get("agent"), Some(olga.account.to_string().as_str()));
+}
+
+#[test]
+fn a_power_is_ended_by_either_side_and_with_its_giver() {
+    let house = House::new();
+    let (_, ivan) = enter(&house, "ivan");
+    let (_, olga) = enter(&house, "olga");
+    let may = || house.cabinet.authorise(&olga, Right::View, ivan.account, "tax", None).map(|_| ());
+    for ender in [&ivan, &olga] {
+        let given = terms(&[Right::View], &["*"], house.clock_now().plus(10_000));
+        let power = house.cabinet.give_power(&ivan, "olga", &given).unwrap();
+        house.cabinet.accept_power(&olga, power.id).unwrap();
+        assert_eq!(may(), Ok(()));
+        house.cabinet.end_power(ender, power.id).unwrap();
+        assert_eq!(may(), Err(Error::NotAllowed));
+        assert_eq!(house.cabinet.accept_power(&olga, power.id), Err(Error::PowerUnusable));
+    }
+    let given = terms(&[Right::View], &["*"], house.clock_now().plus(10_000));
+    let power = house.cabinet.give_power(&ivan, "olga", &given).unwrap();
+    house.cabinet.accept_power(&olga, power.id).unwrap();
+    house.cabinet.suspend_account("ivan", AccountStep::Suspend, "x").unwrap();
+    assert_eq!(may(), Err(Error::NotAllowed), "whoever is shut gives no powers");
+    house.cabinet.suspend_account("ivan", AccountStep::Resume, "x").unwrap();
+    assert_eq!(may(), Ok(()));
+    house.cabinet.erase_account("ivan", "x").unwrap();
+    assert_eq!(may(), Err(Error::NotAllowed));
+}
+
+#[test]
+fn terms_without_an_end_or_without_a_limit_are_none() {
+    let house = House::new();
+    let (_, ivan) = enter(&house, "ivan");
+    house.cabinet.register("olga", &password()).unwrap();
+    let now = house.clock_now();
+    let year = house.cabinet.policy().power.longest;
+    let long = "x".repeat(65);
+    for (rights, scope, until) in [
+        (&[][..], &["tax"][..], now.plus(10)),
+        (&[Right::View], &[], now.plus(10)),
+        (&[Right::View], &["tax"], now),
+        (&[Right::View], &["tax"], now.plus(year + 1)),
+        (&[Right::View], &[""], now.plus(10)),
+        (&[Right::View], &[&long], now.plus(10)),
+        (&[Right::View], &["tax"; 33], now.plus(10)),
+    ] {
+        let given = house.cabinet.give_power(&ivan, "olga", &terms(rights, scope, until));
+        assert_eq!(given, Err(Error::PowerUnusable), "{rights:?} {scope:?} {until:?}");
+    }
+    let given = terms(&[Right::View], &["tax"], now.plus(10));
+    assert_eq!(house.cabinet.give_power(&ivan, "ivan", &given), Err(Error::PowerUnusable));
+    assert_eq!(house.cabinet.give_power(&ivan, "nobody", &given), Err(REJECTED));
+    for _ in 0..64 {
+        house.cabinet.give_power(&ivan, "olga", &given).unwrap();
+    }
+    let one_more = house.cabinet.give_power(&ivan, "olga", &given);
+    assert_eq!(one_more, Err(Error::TooMany { what: "powers", limit: 64 }));
+    let ended = house.cabinet.powers(&ivan).unwrap()[0].id;
+    house.cabinet.end_power(&ivan, ended).unwrap();
+    assert!(house.cabinet.give_power(&ivan, "olga", &given).is_ok(), "what has ended makes room");
+}
+
+#[test]
+fn a_family_has_profiles_of_their_own() {
+    let house = House::new();
+    let (_, ivan) = enter(&house, "ivan");
+    let child = zamok_cabinet::Password::new("a train that never stops");
+    let (masha, power) = house.cabinet.open_profile(&ivan, "masha", &child).unwrap();
+    assert_eq!((power.terms.kind, power.principal, power.agent), (PowerKind::Family, masha.id, ivan.account));
+    for right in Right::ALL {
+        let may = house.cabinet.authorise(&ivan, right, masha.id, "school", None);
+        assert_eq!(may, Ok(Authority::Power(power.id)));
+    }
+    // Her history is her own.
+    let listing = house.cabinet.history_of("masha", 10, None).unwrap();
+    let acted = listing.entries.iter().filter(|entry| entry.leaf.kind == EventKind::ActedForAnother).count();
+    assert_eq!(acted, 3);
+    // Her door is her own: she can end what her father may do.
+    let enrolment = match house.cabinet.begin_login("masha", &child).unwrap() {
+        Begun::Enrol(enrolment) => enrolment,
+        Begun::Code(_) => panic!(),
+    };
+    let phone = Phone::scan(house.cabinet.offer_generator(&enrolment).unwrap().uri.as_str());
+    house.cabinet.confirm_generator(&enrolment, &phone.code(house.clock_now())).unwrap();
+    house.clock.advance(30);
+    let challenge = match house.cabinet.begin_login("masha", &child).unwrap() {
+        Begun::Code(challenge) => challenge,
+        Begun::Enrol(_) => panic!(),
+    };
+    let code = phone.code(house.clock_now());
+    let session = house.cabinet.answer(&challenge, &code, harness::request()).unwrap();
+    house.cabinet.end_power(&session, power.id).unwrap();
+    let may = house.cabinet.authorise(&ivan, Right::View, masha.id, "school", None);
+    assert_eq!(may, Err(Error::NotAllowed));
+}

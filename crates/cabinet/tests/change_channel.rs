@@ -1,0 +1,212 @@
+//! The owner's own change of a channel and of contacts (R9): logged in with the current one, confirmed on the new one, on both
+//! where policy wants it, told to the old one, and taken back by it.
+#![allow(missing_docs)]
+
+mod harness;
+
+use harness::{House, Phone, password, request};
+use zamok_cabinet::{
+    Approach, Begun, Cabinet, Change, Error, Evidence, FactorState, MessageKind, Policy, Session, SweepPlace,
+};
+use zamok_core::Error as CoreError;
+use zamok_core::event::EventKind;
+
+const REJECTED: Error = Error::Core(CoreError::Rejected);
+const OLD: &str = "+79160000001";
+const NEW: &str = "+79160000002";
+
+fn by_sms(house: &House) -> Session {
+    let challenge = house.challenge("ivan");
+    assert_eq!(challenge.by, Evidence::Sms);
+    let code = house.arrived(MessageKind::LoginCode).remove(0);
+    let session = house.cabinet.answer(&challenge, &code, request()).unwrap();
+    house.clock.advance(60);
+    session
+}
+
+/// A citizen with an old phone, logged in.
+fn at_home() -> (House, Session) {
+    let house = House::new();
+    house.texter("ivan", OLD);
+    let session = by_sms(&house);
+    (house, session)
+}
+
+fn agreed(house: &House, session: &Session, change: &Change) {
+    let code = house.arrived(MessageKind::AgreementCode).remove(0);
+    house.cabinet.agree(session, &change.agreement.unwrap(), &code, request()).unwrap();
+}
+
+fn offered(house: &House, change: &Change, phone: &str) -> String {
+    house.cabinet.offer_channel(&change.enrolment, phone).unwrap();
+    house.arrived(MessageKind::EnrolmentCode).remove(0)
+}
+
+#[test]
+fn a_channel_changed_without_the_old_one_where_policy_wants_both() {
+    let (house, session) = at_home();
+    let old = house.cabinet.factors(&session).unwrap()[0].id;
+    let change = house.cabinet.begin_change(&session, old).unwrap();
+    let (code, agreement) = (house.arrived(MessageKind::AgreementCode).remove(0), change.agreement.unwrap());
+    assert_eq!(agreement.by, Evidence::Sms);
+    let new = offered(&house, &change, NEW);
+    assert_eq!(house.cabinet.confirm_factor(&change.enrolment, &new), Err(Error::OldChannelNeeded));
+    assert_eq!(house.cabinet.agree(&session, &agreement, &new, request()), Err(REJECTED), "the other's code");
+    assert_eq!(house.cabinet.confirm_factor(&change.enrolment, &new), Err(Error::OldChannelNeeded));
+    let name = request();
+    house.cabinet.agree(&session, &agreement, &code, name).unwrap();
+    house.cabinet.agree(&session, &agreement, "", name).unwrap();
+    assert_eq!(house.cabinet.confirm_factor(&change.enrolment, &code), Err(REJECTED), "the old one's code");
+    house.cabinet.confirm_factor(&change.enrolment, &new).unwrap();
+    let factors = house.cabinet.factors(&session).unwrap();
+    assert_eq!(
+        factors.iter().map(|factor| factor.state).collect::<Vec<_>>(),
+        [FactorState::Active, FactorState::SetAside]
+    );
+    assert_eq!(factors[0].hint.as_deref(), Some("+7···0002"));
+    let until = house.clock_now().plus(house.cabinet.policy().contact.reversible);
+    assert_eq!(factors[1].until, Some(until));
+}
+
+#[test]
+fn the_new_channel_alone_confirms_where_policy_says_so() {
+    let (mut house, session) = at_home();
+    let mut policy = house.cabinet.policy().clone();
+    policy.contact.old_channel_confirms = Policy::seeds().contact.old_channel_confirms;
+    house.cabinet = house.cabinet.with_policy(policy);
+    let old = house.cabinet.factors(&session).unwrap()[0].id;
+    let change = house.cabinet.begin_change(&session, old).unwrap();
+    assert_eq!(change.agreement, None);
+    let code = offered(&house, &change, NEW);
+    house.cabinet.confirm_factor(&change.enrolment, &code).unwrap();
+    house.clock.advance(60);
+    by_sms(&house);
+}
+
+#[test]
+fn a_changed_channel_is_asked_from_then_on_and_the_old_one_is_told() {
+    let (house, session) = at_home();
+    let other = by_sms(&house);
+    let old = house.cabinet.factors(&session).unwrap()[0].id;
+    let change = house.cabinet.begin_change(&session, old).unwrap();
+    agreed(&house, &session, &change);
+    let phone = Phone::scan(house.cabinet.offer_generator(&change.enrolment).unwrap().uri.as_str());
+    let test = phone.code(house.clock_now());
+    house.cabinet.confirm_factor(&change.enrolment, &test).unwrap();
+    // The old phone is told; every other session has ended.
+    let told = house.cabinet.outbox(100).unwrap();
+    let told = told.iter().find(|message| message.kind == MessageKind::ChannelReplaced).unwrap();
+    let contact = house.cabinet.account(&session).unwrap().contacts[0].clone();
+    assert_eq!(told.recipient.contact, Some((contact.id.0, Evidence::Sms)));
+    assert_eq!((told.field("factor"), told.field("by")), (Some("SMS"), Some("generator")));
+    assert_eq!(house.cabinet.session(other.id), Err(Error::SessionEnded));
+    assert!(house.cabinet.session(session.id).is_ok());
+    let challenge = house.challenge("ivan");
+    assert_eq!(challenge.by, Evidence::Generator);
+    assert_eq!(house.cabinet.answer(&challenge, &test, request()), Err(REJECTED), "the test is spent (R12)");
+    let kinds: Vec<_> =
+        house.cabinet.methods(&challenge).unwrap().iter().map(|method| method.evidence).collect();
+    assert_eq!(kinds, [Evidence::Generator], "the old one opens nothing any more");
+    house.clock.advance(30);
+    assert!(house.login("ivan", &phone).is_ok());
+    assert_eq!(house.events(EventKind::FactorReplaced).len(), 1);
+}
+
+#[test]
+fn the_old_channel_takes_a_change_back_and_whoever_made_it_is_out() {
+    let (house, thief) = at_home();
+    let old = house.cabinet.factors(&thief).unwrap()[0].id;
+    let change = house.cabinet.begin_change(&thief, old).unwrap();
+    agreed(&house, &thief, &change);
+    let code = offered(&house, &change, NEW);
+    house.cabinet.confirm_factor(&change.enrolment, &code).unwrap();
+    house.clock.advance(3600);
+    let wrong = zamok_cabinet::Password::new("wrong horse battery");
+    let approach = Approach::default();
+    assert_eq!(house.cabinet.begin_undo("ivan", &wrong, &approach).err(), Some(REJECTED));
+    let undo = house.cabinet.begin_undo("ivan", &password(), &approach).unwrap();
+    let code = house.arrived(MessageKind::UndoCode).remove(0);
+    assert_eq!(house.cabinet.answer(&undo, &code, request()), Err(REJECTED), "it opens no session by itself");
+    let session = house.cabinet.undo_change(&undo, &code, request()).unwrap();
+    assert_eq!(session.evidence, [Evidence::Password, Evidence::Sms]);
+    assert_eq!(house.cabinet.session(thief.id), Err(Error::SessionEnded));
+    let factors = house.cabinet.factors(&session).unwrap();
+    assert_eq!((factors.len(), factors[0].id, factors[0].state), (1, old, FactorState::Active));
+    assert!(house.cabinet.account_by_contact(NEW).is_err() && house.cabinet.account_by_contact(OLD).is_ok());
+    house.clock.advance(60);
+    by_sms(&house);
+    assert_eq!(house.cabinet.undo_change(&undo, &code, request()), Err(REJECTED), "once");
+    assert_eq!(house.events(EventKind::FactorRestored).len(), 1);
+    let nothing = house.cabinet.begin_undo("ivan", &password(), &approach);
+    assert_eq!(nothing.err(), Some(Error::MethodUnavailable));
+}
+
+#[test]
+fn a_change_stands_when_its_time_is_over_and_the_old_phone_is_free() {
+    let (house, session) = at_home();
+    let old = house.cabinet.factors(&session).unwrap()[0].id;
+    let change = house.cabinet.begin_change(&session, old).unwrap();
+    agreed(&house, &session, &change);
+    let code = offered(&house, &change, NEW);
+    house.cabinet.confirm_factor(&change.enrolment, &code).unwrap();
+    house.clock.advance(house.cabinet.policy().contact.reversible);
+    let late = house.cabinet.begin_undo("ivan", &password(), &Approach::default());
+    assert_eq!(late.err(), Some(Error::MethodUnavailable));
+    assert!(house.cabinet.account_by_contact(OLD).is_err(), "it leads nowhere");
+    let mut next = Some(SweepPlace::default());
+    while let Some(place) = next {
+        next = house.cabinet.sweep(&place).unwrap().next;
+    }
+    assert_eq!(house.cabinet.factors_of("ivan").unwrap().len(), 1);
+    house.texter("olga", OLD);
+    assert_eq!(house.cabinet.account_by_contact(OLD).unwrap().login, "olga");
+    assert_eq!(house.cabinet.audit_indexes(100).unwrap(), []);
+}
+
+#[test]
+fn contacts_that_are_no_factor_are_added_changed_and_dropped() {
+    let (house, session) = at_home();
+    let address = |session: &Session| {
+        let contacts = house.cabinet.account(session).unwrap().contacts;
+        contacts.into_iter().find(|contact| contact.until.is_none() && contact.address.contains('@'))
+    };
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    house.cabinet.offer_contact(&enrolment, "ivan@example.org").unwrap();
+    let code = house.arrived(MessageKind::EnrolmentCode).remove(0);
+    house.cabinet.confirm_factor(&enrolment, &code).unwrap();
+    let first = address(&session).unwrap();
+    assert_eq!(house.cabinet.factors(&session).unwrap().len(), 1, "strict takes no e-mail at a login");
+    house.clock.advance(60);
+    let change = house.cabinet.begin_contact_change(&session, first.id).unwrap();
+    agreed(&house, &session, &change);
+    house.cabinet.offer_contact(&change.enrolment, "petrov@example.org").unwrap();
+    let code = house.arrived(MessageKind::EnrolmentCode).remove(0);
+    house.cabinet.confirm_factor(&change.enrolment, &code).unwrap();
+    let told = house.cabinet.outbox(100).unwrap();
+    let told = told.iter().find(|message| message.kind == MessageKind::ContactRemoved).unwrap();
+    assert_eq!(told.recipient.contact, Some((first.id.0, Evidence::Email)), "the old one is told");
+    let second = address(&session).unwrap();
+    assert_eq!(second.address, "petrov@example.org");
+    house.cabinet.drop_contact(&session, second.id).unwrap();
+    assert_eq!(address(&session), None);
+    let phone = house.cabinet.account(&session).unwrap().contacts[0].id;
+    assert_eq!(house.cabinet.drop_contact(&session, phone), Err(Error::NotAllowed), "it is a factor");
+    house.clock.advance(house.cabinet.policy().session.fresh);
+    assert_eq!(house.cabinet.begin_factor(&session), Err(Error::FreshAuthenticationNeeded));
+}
+
+#[test]
+fn a_change_ends_with_the_session_it_was_begun_in() {
+    let (house, session) = at_home();
+    let cabinet: &Cabinet = &house.cabinet;
+    let old = cabinet.factors(&session).unwrap()[0].id;
+    let change = cabinet.begin_change(&session, old).unwrap();
+    agreed(&house, &session, &change);
+    let code = offered(&house, &change, NEW);
+    cabinet.end_session(session.id, "logout").unwrap();
+    assert_eq!(cabinet.confirm_factor(&change.enrolment, &code), Err(Error::SessionEnded));
+    house.clock.advance(60);
+    assert!(
+        matches!(cabinet.begin_login("ivan", &password()), Ok(Begun::Code(challenge)) if challenge.by == Evidence::Sms)
+    );
+}

@@ -1,0 +1,309 @@
+//! Factors that a device holds (R10, R21): a certificate, approval with number matching, a PIN. The device is `openssl`.
+#![allow(missing_docs)]
+
+mod harness;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use harness::{House, Phone, password, request};
+use tempfile::TempDir;
+use zamok_cabinet::{
+    Approach, Assurance, Begun, Challenge, Content, DeviceAnswer, DeviceToken, Error, Evidence, MessageKind,
+    OperationId, Pin, Session, Template, Value,
+};
+use zamok_core::Error as CoreError;
+use zamok_core::event::EventKind;
+
+const REJECTED: Error = Error::Core(CoreError::Rejected);
+
+/// A device: a P-256 key in a file, and `openssl` to use it.
+struct Device {
+    folder: TempDir,
+}
+
+impl Device {
+    fn new() -> Self {
+        let device = Self { folder: tempfile::tempdir().unwrap() };
+        device.openssl(&[
+            "genpkey",
+            "-algorithm",
+            "EC",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-out",
+            "key",
+        ]);
+        device.openssl(&["pkey", "-in", "key", "-pubout", "-outform", "DER", "-out", "public"]);
+        device
+    }
+
+    fn openssl(&self, arguments: &[&str]) {
+        let run = Command::new("openssl").args(arguments).current_dir(self.folder.path()).output().unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn public_key(&self) -> Vec<u8> {
+        fs::read(self.file("public")).unwrap()
+    }
+
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
+        fs::write(self.file("message"), message).unwrap();
+        self.openssl(&["dgst", "-sha256", "-sign", "key", "-out", "signature", "message"]);
+        fs::read(self.file("signature")).unwrap()
+    }
+
+    fn answers(&self, question: &[u8]) -> String {
+        Base64UrlUnpadded::encode_string(&self.sign(&DeviceAnswer::Sign.message(question, "")))
+    }
+
+    fn approval(&self, request: &[u8], number: &str) -> Vec<u8> {
+        self.sign(&DeviceAnswer::Approve.message(request, number))
+    }
+}
+
+fn at_home(house: &House) -> (Phone, Session) {
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    house.clock.advance(30);
+    (phone, session)
+}
+
+fn begin(house: &House, by: Evidence) -> Result<Challenge, Error> {
+    let approach = Approach { by: Some(by), client: "Firefox".into(), ..Approach::default() };
+    match house.cabinet.begin_login_from("ivan", &password(), &approach)? {
+        Begun::Code(challenge) => Ok(challenge),
+        Begun::Enrol(_) => panic!("the account has a factor"),
+    }
+}
+
+/// What the device was asked last, as its message says.
+fn requested(house: &House) -> Vec<u8> {
+    let messages = house.cabinet.outbox(100).unwrap();
+    let asked: Vec<_> =
+        messages.iter().filter(|message| message.kind == MessageKind::ApprovalRequest).collect();
+    let message = asked.last().expect("the device was asked");
+    assert_eq!(message.field("code"), None, "the number stays on the page");
+    let digits = message.field("request").unwrap().to_owned();
+    house.arrived(MessageKind::ApprovalRequest);
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+}
+
+fn other_number(number: &str) -> String {
+    let next = (number.parse::<u32>().unwrap() + 1) % 100;
+    format!("{next:02}")
+}
+
+/// A citizen whose phone approves, with the device that it is known as.
+fn with_push(house: &House) -> (Phone, Session, Device, DeviceToken) {
+    let (phone, session) = at_home(house);
+    let token = house.cabinet.trust_device(&session, "phone").unwrap();
+    let device = Device::new();
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    house.cabinet.offer_push(&enrolment, token.device(), &device.public_key(), "phone").unwrap();
+    assert_eq!(house.cabinet.confirm_factor(&enrolment, ""), Err(Error::ApprovalPending));
+    let (request, number) = (requested(house), house.cabinet.enrolment_number(&enrolment).unwrap());
+    house.cabinet.approve(&request, &number, &device.approval(&request, &number)).unwrap();
+    house.cabinet.confirm_factor(&enrolment, "").unwrap();
+    house.clock.advance(60);
+    (phone, session, device, token)
+}
+
+#[test]
+fn a_certificate_signs_each_challenge_and_no_signature_serves_twice() {
+    let house = House::new();
+    let (phone, session) = at_home(&house);
+    let device = Device::new();
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    let unfit = house.cabinet.offer_certificate(&enrolment, b"no key", "laptop");
+    assert_eq!(unfit, Err(Error::PublicKeyUnusable));
+    house.cabinet.offer_certificate(&enrolment, &device.public_key(), "laptop").unwrap();
+    let test = device.answers(&house.cabinet.enrolment_question(&enrolment).unwrap());
+    assert_eq!(house.cabinet.confirm_factor(&enrolment, "junk"), Err(REJECTED));
+    house.cabinet.confirm_factor(&enrolment, &test).unwrap();
+
+    let challenge = begin(&house, Evidence::Certificate).unwrap();
+    assert_eq!(
+        house.cabinet.answer(&challenge, &test, request()),
+        Err(REJECTED),
+        "the test of its enrolment"
+    );
+    let question = house.cabinet.question(&challenge).unwrap();
+    let stranger = Device::new().answers(&question);
+    assert_eq!(house.cabinet.answer(&challenge, &stranger, request()), Err(REJECTED), "another key");
+    let answer = device.answers(&question);
+    let session = house.cabinet.answer(&challenge, &answer, request()).unwrap();
+    assert_eq!(session.assurance(), Assurance::High);
+    let again = begin(&house, Evidence::Certificate).unwrap();
+    assert_eq!(house.cabinet.answer(&again, &answer, request()), Err(REJECTED), "of another challenge");
+
+    // It is the strongest that the account has, and so the only one for an operation.
+    let text = "Pay {sum}.".into();
+    let template = Template { name: "payment".into(), version: 1, language: "en".into(), text };
+    let content = Content::new(template, [("sum".into(), Value::Number(1))]).unwrap();
+    let operation = house.cabinet.propose(&session, OperationId(request().0), &content).unwrap();
+    let weaker = house.cabinet.begin_confirmation(&session, operation.id, Some(Evidence::Generator));
+    assert_eq!(weaker, Err(Error::MethodTooWeak));
+    let challenge = house.cabinet.begin_confirmation(&session, operation.id, None).unwrap();
+    assert_eq!(challenge.by, Evidence::Certificate);
+    let answer = device.answers(&house.cabinet.question(&challenge).unwrap());
+    assert!(house.cabinet.confirm(&session, &challenge, &answer, request()).is_ok());
+    assert!(house.login("ivan", &phone).is_ok(), "at a login the owner chooses");
+}
+
+#[test]
+fn a_device_approves_with_the_number_that_the_page_shows() {
+    let house = House::new();
+    let (_, _, device, _) = with_push(&house);
+    let challenge = begin(&house, Evidence::Push).unwrap();
+    let request_bytes = requested(&house);
+    assert_eq!(house.cabinet.answer(&challenge, "", request()), Err(Error::ApprovalPending));
+    let number = house.cabinet.number_to_show(&challenge).unwrap();
+    assert_eq!(number.len(), 2);
+    let stranger = Device::new().approval(&request_bytes, &number);
+    assert_eq!(house.cabinet.approve(&request_bytes, &number, &stranger), Err(REJECTED));
+    let declining = device.sign(&DeviceAnswer::Decline.message(&request_bytes, ""));
+    assert_eq!(house.cabinet.approve(&request_bytes, "", &declining), Err(REJECTED), "it says the contrary");
+    assert_eq!(house.cabinet.answer(&challenge, "", request()), Err(Error::ApprovalPending));
+    let approval = device.approval(&request_bytes, &number);
+    house.cabinet.approve(&request_bytes, &number, &approval).unwrap();
+    assert_eq!(house.cabinet.approve(&request_bytes, &number, &approval), Err(REJECTED), "once");
+    let session = house.cabinet.answer(&challenge, "", request()).unwrap();
+    assert_eq!(session.evidence, [Evidence::Password, Evidence::Push]);
+    assert_eq!(house.events(EventKind::ApprovalGiven).len(), 2);
+}
+
+#[test]
+fn a_wrong_number_ends_the_request_and_whoever_guesses_is_not_asked_twice() {
+    let house = House::new();
+    let (_, _, device, _) = with_push(&house);
+    let challenge = begin(&house, Evidence::Push).unwrap();
+    let request_bytes = requested(&house);
+    let number = house.cabinet.number_to_show(&challenge).unwrap();
+    let wrong = other_number(&number);
+    let approval = device.approval(&request_bytes, &wrong);
+    assert_eq!(house.cabinet.approve(&request_bytes, &wrong, &approval), Err(REJECTED));
+    let approval = device.approval(&request_bytes, &number);
+    assert_eq!(house.cabinet.approve(&request_bytes, &number, &approval), Err(REJECTED), "it is over");
+    assert_eq!(house.cabinet.answer(&challenge, "", request()), Err(REJECTED));
+}
+
+#[test]
+fn an_owner_who_is_tired_out_with_requests_is_asked_a_few_times_an_hour_and_can_decline() {
+    let house = House::new();
+    let (phone, _, device, token) = with_push(&house);
+    // From the beginning of an hour on.
+    let hour = zamok_core::UnixTime(house.clock_now().0 / 3600 * 3600 + 3600);
+    house.clock.set(hour);
+    let mut asked = 0;
+    for _ in 0..30 {
+        asked += u32::from(begin(&house, Evidence::Push).is_ok());
+        house.clock.advance(60);
+    }
+    assert_eq!(asked, house.cabinet.policy().push.per_hour);
+    house.arrived(MessageKind::ApprovalRequest);
+    assert!(house.login("ivan", &phone).is_ok(), "the other factor is there all the time");
+    house.clock.set(hour.plus(3600));
+    let challenge = begin(&house, Evidence::Push).unwrap();
+    let request_bytes = requested(&house);
+    let declined = device.sign(&DeviceAnswer::Decline.message(&request_bytes, ""));
+    house.cabinet.decline(&request_bytes, &declined).unwrap();
+    assert_eq!(house.cabinet.answer(&challenge, "", request()), Err(REJECTED));
+    let told = house.cabinet.outbox(100).unwrap();
+    assert!(told.iter().any(|message| message.kind == MessageKind::ApprovalDeclined));
+    assert_eq!(house.events(EventKind::ApprovalDeclined).len(), 1);
+    // A device that was blocked is asked nothing, and approves nothing that it was asked before.
+    house.clock.advance(60);
+    let challenge = begin(&house, Evidence::Push).unwrap();
+    let (request_bytes, number) = (requested(&house), house.cabinet.number_to_show(&challenge).unwrap());
+    let session = house.login("ivan", &phone).unwrap();
+    house.cabinet.block_device(&session, token.device()).unwrap();
+    let approval = device.approval(&request_bytes, &number);
+    assert_eq!(house.cabinet.approve(&request_bytes, &number, &approval), Err(REJECTED));
+    assert_eq!(begin(&house, Evidence::Push), Err(Error::MethodUnavailable));
+}
+
+#[test]
+fn a_request_that_is_sent_again_has_another_number_and_the_first_is_dead() {
+    let house = House::new();
+    let (_, _, device, _) = with_push(&house);
+    let challenge = begin(&house, Evidence::Push).unwrap();
+    let (first, number) = (requested(&house), house.cabinet.number_to_show(&challenge).unwrap());
+    house.clock.advance(60);
+    house.cabinet.send_again(&challenge).unwrap();
+    let second = requested(&house);
+    assert_ne!(first, second);
+    assert_eq!(house.cabinet.approve(&first, &number, &device.approval(&first, &number)), Err(REJECTED));
+    let number = house.cabinet.number_to_show(&challenge).unwrap();
+    house.cabinet.approve(&second, &number, &device.approval(&second, &number)).unwrap();
+    assert!(house.cabinet.answer(&challenge, "", request()).is_ok());
+}
+
+#[test]
+fn a_pin_counts_on_its_own_device_and_never_alone() {
+    let house = House::new();
+    let (phone, session) = at_home(&house);
+    let pin = Pin::new("190357");
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    assert_eq!(house.cabinet.offer_pin(&session, &enrolment, &pin), Err(Error::DeviceUnknown));
+    let token = house.cabinet.trust_device(&session, "phone").unwrap();
+    let session = house.cabinet.session(session.id).unwrap();
+    let simple = house.cabinet.offer_pin(&session, &enrolment, &Pin::new("123456"));
+    assert_eq!(simple, Err(Error::PinUnusable { shortest: 6 }));
+    house.cabinet.offer_pin(&session, &enrolment, &pin).unwrap();
+    assert_eq!(house.cabinet.confirm_factor(&enrolment, "190358"), Err(REJECTED));
+    house.cabinet.confirm_factor(&enrolment, "190357").unwrap();
+
+    // From its device, without the password: something held and something known.
+    let challenge = house.cabinet.begin_login_by_device(&token, &Approach::default()).unwrap();
+    assert_eq!(challenge.by, Evidence::Pin);
+    assert_eq!(house.cabinet.answer(&challenge, "190358", request()), Err(REJECTED));
+    let session = house.cabinet.answer(&challenge, "190357", request()).unwrap();
+    assert_eq!(session.evidence, [Evidence::Device, Evidence::Pin]);
+    assert_eq!(session.assurance(), Assurance::Substantial);
+    // Beside a password it would be the same kind twice.
+    assert_eq!(begin(&house, Evidence::Pin), Err(Error::MethodUnavailable));
+    let approach = Approach { by: Some(Evidence::Pin), device: Some(token.clone()), ..Approach::default() };
+    let beside = house.cabinet.begin_login_from("ivan", &password(), &approach);
+    assert_eq!(beside.err(), Some(Error::MethodUnavailable));
+    // Ten wrong ones in a row, and it is disabled on this device.
+    for _ in 0..9 {
+        house.clock.advance(3600);
+        let challenge = house.cabinet.begin_login_by_device(&token, &Approach::default()).unwrap();
+        assert_eq!(house.cabinet.answer(&challenge, "000000", request()), Err(REJECTED));
+    }
+    house.clock.advance(3600);
+    let challenge = house.cabinet.begin_login_by_device(&token, &Approach::default()).unwrap();
+    assert_eq!(house.cabinet.answer(&challenge, "190350", request()), Err(REJECTED));
+    house.clock.advance(3600);
+    let challenge = house.cabinet.begin_login_by_device(&token, &Approach::default()).unwrap();
+    assert_eq!(house.cabinet.answer(&challenge, "190357", request()), Err(REJECTED));
+    // A device that was blocked, and a token that was made up, begin nothing.
+    let session = house.login("ivan", &phone).unwrap();
+    house.cabinet.block_device(&session, token.device()).unwrap();
+    assert_eq!(house.cabinet.begin_login_by_device(&token, &Approach::default()), Err(REJECTED));
+    let text = token.to_text();
+    let (id, _) = text.split_at(text.len() - 64);
+    let forged = DeviceToken::parse(&format!("{id}{}", "0".repeat(64))).unwrap();
+    assert_eq!(house.cabinet.begin_login_by_device(&forged, &Approach::default()), Err(REJECTED));
+}
+
+#[test]
+fn an_account_whose_factors_cannot_be_used_here_is_not_let_in_to_enrol() {
+    let house = House::new();
+    let (_, session, device, token) = with_push(&house);
+    let generator = house.cabinet.factors_of("ivan").unwrap()[0].id;
+    drop((session, device));
+    house.cabinet.remove_factor("ivan", generator, "lost").unwrap();
+    let challenge = begin(&house, Evidence::Push).unwrap();
+    assert_eq!(challenge.by, Evidence::Push);
+    house.clock.advance(house.cabinet.policy().device.trusted);
+    assert_eq!(house.cabinet.begin_login("ivan", &password()), Err(Error::MethodUnavailable));
+    drop(token);
+}

@@ -1,0 +1,226 @@
+//! Enumeration: neither the answer nor the time tells whether somebody has an account (R15, `CRYPTO.md` §4). What is measured is the
+//! processor time of the answering thread, in turns that chance orders, so that whatever else the machine does falls on all alike.
+//! The yardstick is measured in the same run: what it costs to open one account's record, the least that a look too many or too few
+//! costs. What stays below a quarter of it are the lengths of records, which differ from account to account as well.
+//! A difference of one blind index, some 0.04 of it, it prints and lets pass: the bound is what a busy machine bears.
+#![allow(missing_docs)]
+
+mod harness;
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use harness::{House, password};
+use rustix::time::{ClockId, clock_gettime};
+use zamok_cabinet::watch::{Answer, Decision, Facts, Finding, Outcome, Watch};
+use zamok_cabinet::{AccountStep, Approach, Cabinet, Error, Hours, Limits, Password, Role};
+use zamok_core::Error as CoreError;
+use zamok_core::vault::Transaction;
+use zamok_store_conformance::{Random, Tier};
+
+const REJECTED: Error = Error::Core(CoreError::Rejected);
+/// The part of an opened record that a difference must stay below.
+const TOLERANCE: f64 = 0.25;
+
+/// Nobody waits: what is looked at is how long the looking takes.
+fn town() -> House {
+    let mut house = House::new();
+    let mut policy = house.cabinet.policy().clone();
+    for throttle in [&mut policy.password.throttle, &mut policy.recovery.throttle] {
+        (throttle.free, throttle.disable_after, throttle.recent_limit) = (u32::MAX, u32::MAX, u32::MAX);
+    }
+    let budget = &mut policy.budget;
+    (budget.device, budget.strangers, budget.everyone) = (u32::MAX, u32::MAX, u32::MAX);
+    house.cabinet = house.cabinet.with_policy(policy);
+    house
+}
+
+fn seconds() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let (whole, parts) = (time.tv_sec as f64, time.tv_nsec as f64);
+    whole + parts / 1e9
+}
+
+/// Processor times of tries of both sorts.
+type Times = [Vec<f64>; 2];
+
+/// Tries both sorts in an order that chance gives, and measures each.
+fn measured(tries: usize, mut first: impl FnMut(u64), mut second: impl FnMut(u64)) -> Times {
+    let mut random = Random::new(5);
+    let mut times: Times = [Vec::new(), Vec::new()];
+    let mut timed = |sort: usize, number: u64| {
+        let begun = seconds();
+        if sort == 0 {
+            first(number)
+        } else {
+            second(number)
+        }
+        seconds() - begun
+    };
+    for number in 0..tries as u64 {
+        let before = usize::try_from(random.below(2)).unwrap();
+        for sort in [before, 1 - before] {
+            times[sort].push(timed(sort, number));
+        }
+    }
+    times
+}
+
+/// How much longer the first sort takes than the second: the median over pairs that ran side by side, in which a few tries that
+/// something disturbed weigh as little as any.
+fn difference(times: &Times) -> f64 {
+    let mut differences: Vec<f64> = times[0].iter().zip(&times[1]).map(|(one, other)| one - other).collect();
+    differences.sort_by(f64::total_cmp);
+    differences[differences.len() / 2]
+}
+
+/// What opening one account's record costs, beside a wrong password.
+fn one_record(house: &House, login: &str) -> f64 {
+    let opened = |_| {
+        house.cabinet.account_by_login(login).unwrap();
+        guess(&house.cabinet, login);
+    };
+    difference(&measured(tries(), opened, |_| guess(&house.cabinet, login)))
+}
+
+/// The difference in records, and what is said of it.
+fn in_records(what: &str, times: &Times, record: f64) -> f64 {
+    let found = difference(times) / record;
+    let mut output = std::io::stdout().lock();
+    writeln!(
+        output,
+        "\n{what}: {found:+.3} of a record of {:.1} µs, {} tries of each",
+        record * 1e6,
+        times[0].len()
+    )
+    .unwrap();
+    found
+}
+
+fn tells_nothing(what: &str, times: &Times, record: f64) {
+    let found = in_records(what, times, record);
+    assert!(found.abs() < TOLERANCE, "{what}: the time tells it, {found:+.3} of a record");
+}
+
+fn tries() -> usize {
+    usize::try_from(Tier::pick(200, 400, 10_000)).unwrap()
+}
+
+fn guess(cabinet: &Cabinet, login: &str) {
+    assert_eq!(cabinet.begin_login(login, &Password::new("wrong horse battery")), Err(REJECTED));
+}
+
+#[test]
+fn enumeration_by_answer() {
+    let house = House::new();
+    for login in ["ivan", "put-aside", "erased", "limited"] {
+        house.cabinet.register(login, &password()).unwrap();
+    }
+    house.cabinet.suspend_account("put-aside", AccountStep::Suspend, "test").unwrap();
+    house.cabinet.erase_account("erased", "test").unwrap();
+    let hours = Some(Hours { from: 0, until: 1, days: 0 });
+    house
+        .cabinet
+        .set_roles("limited", Role::Citizen.into(), &Limits { hours, networks: Vec::new() })
+        .unwrap();
+    for login in ["nobody", "", "two words", "put-aside", "erased", "limited"] {
+        assert_eq!(house.cabinet.begin_login(login, &password()), Err(REJECTED), "{login:?}");
+        assert_eq!(
+            house.cabinet.recover(login, &password(), "01-AAAA-AAAA-AAAA-AAAA"),
+            Err(REJECTED),
+            "{login:?}"
+        );
+    }
+    guess(&house.cabinet, "ivan");
+}
+
+#[test]
+fn enumeration_by_time() {
+    let house = town();
+    house.cabinet.register("ivan", &password()).unwrap();
+    house.cabinet.register("put-aside", &password()).unwrap();
+    house.cabinet.suspend_account("put-aside", AccountStep::Suspend, "test").unwrap();
+    // One name again and again, as whoever measures does. The first try of each makes rows that the others find.
+    let known = |_| guess(&house.cabinet, "ivan");
+    let unknown = |_| guess(&house.cabinet, "olga");
+    known(0);
+    unknown(0);
+    let record = one_record(&house, "ivan");
+    tells_nothing("an unknown login and a wrong password", &measured(tries(), unknown, known), record);
+    let malformed = |_| guess(&house.cabinet, "two words");
+    tells_nothing("a malformed login and a wrong password", &measured(tries(), malformed, known), record);
+    let suspended = |_| assert_eq!(house.cabinet.begin_login("put-aside", &password()), Err(REJECTED));
+    tells_nothing("a suspended account and a wrong password", &measured(tries(), suspended, known), record);
+}
+
+#[test]
+fn enumeration_by_time_of_a_recovery() {
+    let house = town();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    house.cabinet.new_recovery_codes(&session).unwrap();
+    house.citizen("olga");
+    let recover = |login: &str| {
+        let recovered = house.cabinet.recover(login, &password(), "01-AAAA-AAAA-AAAA-AAAA");
+        assert_eq!(recovered, Err(REJECTED));
+    };
+    ["ivan", "nobody", "olga"].into_iter().for_each(recover);
+    let record = one_record(&house, "ivan");
+    let known = |_| recover("ivan");
+    tells_nothing("a recovery of nobody", &measured(tries(), |_| recover("nobody"), known), record);
+    tells_nothing("a recovery without codes", &measured(tries(), |_| recover("olga"), known), record);
+}
+
+/// Refuses whoever comes from one address, whatever he types.
+#[derive(Debug)]
+struct Doorman;
+
+const FROM_THERE: [u8; 4] = [192, 0, 2, 1];
+
+impl Watch for Doorman {
+    fn decide(&self, _: &mut Transaction<'_>, facts: &Facts<'_>) -> Result<Decision, Error> {
+        let answer = if facts.address == Some(FROM_THERE.into()) { Answer::Block } else { Answer::Allow };
+        let finding =
+            Finding { rule: "doorman".into(), answer, reason: "from there".into(), is_trial: false };
+        Ok(vec![finding].into())
+    }
+
+    fn note(&self, _: &mut Transaction<'_>, _: &Facts<'_>, _: Outcome) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_login_that_the_watch_refuses_is_a_rejection_in_answer_and_time() {
+    let mut house = town();
+    house.cabinet = house.cabinet.with_watch(Arc::new(Doorman));
+    house.citizen("ivan");
+    let from_there = Approach { address: Some(FROM_THERE.into()), ..Approach::default() };
+    let try_it = |login: &str, password: &Password| {
+        assert_eq!(house.cabinet.begin_login_from(login, password, &from_there), Err(REJECTED));
+    };
+    let (right, wrong) = (password(), Password::new("wrong horse battery"));
+    ["ivan", "olga"].into_iter().for_each(|login| try_it(login, &right));
+    let record = one_record(&house, "ivan");
+    let refused = measured(tries(), |_| try_it("ivan", &right), |_| try_it("ivan", &wrong));
+    tells_nothing("a right and a wrong password that are refused", &refused, record);
+    let unknown = measured(tries(), |_| try_it("olga", &wrong), |_| try_it("ivan", &wrong));
+    tells_nothing("an unknown login and a wrong password that are refused", &unknown, record);
+}
+
+/// What the cabinet did before it looked at a decoy: a login that somebody has costs opening his record once more.
+#[test]
+fn a_planted_difference_is_found_by_the_same_test() {
+    let house = town();
+    house.cabinet.register("ivan", &password()).unwrap();
+    let known = |_| {
+        house.cabinet.account_by_login("ivan").unwrap();
+        guess(&house.cabinet, "ivan");
+    };
+    let unknown = |_| guess(&house.cabinet, "olga");
+    known(0);
+    unknown(0);
+    let record = one_record(&house, "ivan");
+    let found = in_records("planted", &measured(tries(), unknown, known), record);
+    assert!(found.abs() >= TOLERANCE, "the planted difference was not found: {found:+.3} of a record");
+}

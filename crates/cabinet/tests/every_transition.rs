@@ -1,0 +1,152 @@
+//! Every transition of the cabinet, killed at every named point of each of its commits: what is left is what was before it, or what
+//! is after it, in the rows and in the journal alike; nothing that was answered is missing.
+#![allow(missing_docs)]
+
+mod altered_store;
+mod file_house;
+mod harness;
+mod whole_life;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use altered_store::Altered;
+use file_house::child::{Other, task, tell};
+use file_house::{Deadline, file_is_sound, patient_policy, say, unlock};
+use harness::{LIGHT, NOON, light_policy};
+use zamok_cabinet::Cabinet;
+use zamok_core::store::{RowKey, Table, Write};
+use zamok_host::{ManualClock, Options, Passphrase, Vault};
+use zamok_journal::{Journal, audit_rows};
+use zamok_store_conformance::Tier;
+use zamok_store_sqlite::{FAILPOINT_VARIABLE, FAILPOINTS, SqliteStore};
+
+const ENTRIES: Table = Table(16);
+const NAME: &str = "every_transition_killed_at_every_point_is_whole_or_was_not";
+
+/// What one commit does: rows that it writes, and entries of the journal among them.
+#[derive(Clone, Copy, Debug)]
+struct Commit {
+    writes: u64,
+    entries: u64,
+}
+
+/// The child: makes a vault and lives in it, telling each commit and each answer.
+fn live(path: &Path) {
+    let _deadline = Deadline::within(Duration::from_secs(300));
+    let count = Arc::new(AtomicU64::new(0));
+    let store = Altered::new(SqliteStore::create(path).unwrap(), move |store, change| {
+        let outcome = store.commit(change)?;
+        // Entries that are integrated leave their table.
+        let appended =
+            |(key, write): &(&RowKey, &Write)| key.table == ENTRIES && matches!(write, Write::Put(_));
+        let entries = change.writes().filter(appended).count();
+        let number = count.fetch_add(1, Ordering::SeqCst) + 1;
+        tell(&format!("commit {number} {} {entries}", change.writes().count()));
+        Ok(outcome)
+    });
+    let clock = ManualClock::new(NOON);
+    let options = Options { clock: Arc::new(clock.clone()), cost: LIGHT, ..Options::default() };
+    let vault = Vault::create(Arc::new(store), &Passphrase::from("open sesame, please"), options).unwrap();
+    let cabinet = Cabinet::create(Arc::new(vault), "Zamok Bank", light_policy()).unwrap();
+    let cabinet = cabinet.with_policy(patient_policy());
+    tell("answered create");
+    whole_life::live(&cabinet, &clock, &mut |what| tell(&format!("answered {what}")));
+    tell("over");
+}
+
+/// The commits that were told, and what was answered after how many of them.
+fn heard(told: &[String]) -> (Vec<Commit>, Vec<(usize, String)>) {
+    let (mut commits, mut answered) = (Vec::new(), Vec::new());
+    for line in told {
+        if let Some(counts) = line.strip_prefix("commit ") {
+            let numbers: Vec<u64> = counts.split(' ').map(|number| number.parse().unwrap()).collect();
+            assert_eq!(numbers[0], commits.len() as u64 + 1, "commits are told in order");
+            commits.push(Commit { writes: numbers[1], entries: numbers[2] });
+        } else if let Some(what) = line.strip_prefix("answered ") {
+            answered.push((commits.len(), what.to_owned()));
+        }
+    }
+    (commits, answered)
+}
+
+/// How many entries the journal has, whose rows agree with it.
+fn entries(path: &Path) -> Result<u64, String> {
+    file_is_sound(path)?;
+    let store = SqliteStore::open(path).map_err(|fault| format!("it does not open: {fault}"))?;
+    // At the end of the story: every time that was recorded lies before.
+    let clock = ManualClock::new(NOON.plus(100 * 24 * 3600));
+    let cabinet = unlock(Arc::new(store), &clock).map_err(|error| format!("it is locked: {error}"))?;
+    let vault = cabinet.vault();
+    vault.integrate().map_err(|error| format!("the journal does not integrate: {error}"))?;
+    let report = vault.read(audit_rows).map_err(|error| format!("the rows cannot be audited: {error}"))?;
+    if !report.is_clean() {
+        return Err(format!("rows and journal disagree: {report:?}"));
+    }
+    let findings = cabinet.audit_indexes(10).map_err(|error| format!("the indexes: {error}"))?;
+    if !findings.is_empty() {
+        return Err(format!("the indexes disagree: {findings:?}"));
+    }
+    let size =
+        vault.read(|store, keyring| Ok(Journal::new(store, keyring).head()?.map_or(0, |head| head.size)));
+    size.map_err(|error| format!("the journal has no head: {error}"))
+}
+
+#[test]
+fn every_transition_killed_at_every_point_is_whole_or_was_not() {
+    if let Some((_, path)) = task() {
+        return live(&path);
+    }
+    let _deadline = Deadline::within(Duration::from_secs(3000));
+    let folder = tempfile::tempdir().unwrap();
+    let undisturbed = folder.path().join("undisturbed.db");
+    let mut other = Other::start(NAME, "live", &undisturbed, &[]);
+    let told = other.rest();
+    assert_eq!(told.last().map(String::as_str), Some("over"), "{:?}", told.last());
+    let (commits, answered) = heard(&told);
+    assert!(answered.len() > 90, "{} transitions", answered.len());
+    let total: u64 = commits.iter().map(|commit| commit.entries).sum();
+    // Opening the file to look at it says so in the journal.
+    let own = entries(&undisturbed).unwrap() - total;
+    // From the commit that made the cabinet on: before it there is no cabinet to look at.
+    let first = answered.iter().find(|(_, what)| what == "create").unwrap().0;
+    let kills: Vec<(usize, &str)> = (first..commits.len())
+        .flat_map(|commit| FAILPOINTS.iter().map(move |point| (commit, *point)))
+        .collect();
+    // Fewer of them: others each time that the number of commits changes, all points in turn.
+    let wanted = usize::try_from(Tier::pick(5, 30, kills.len() as u64)).unwrap();
+    let chosen = (0..wanted).map(|number| kills[(number * kills.len() + number) / wanted % kills.len()]);
+    let fell = Mutex::new(BTreeMap::<&str, u64>::new());
+    for (number, (commit, point)) in chosen.enumerate() {
+        let path = folder.path().join(format!("{number}.db"));
+        let before: u64 = commits[..commit].iter().map(|commit| commit.writes).sum();
+        let nth = match point {
+            // Somewhere among the rows of this commit.
+            "between-writes" => before + 1 + number as u64 % commits[commit].writes.max(1),
+            _ => commit as u64 + 1,
+        };
+        let setting = format!("{point}:{nth}");
+        let mut other = Other::start(NAME, "live", &path, &[(FAILPOINT_VARIABLE, setting.as_str())]);
+        let told = other.rest();
+        assert!(other.was_killed(), "{setting}: {:?}", told.last());
+        let (seen, answers) = heard(&told);
+        assert_eq!(seen.len(), commit, "{setting}");
+        let whole = commit + usize::from(point == "after-commit");
+        let expected: u64 = commits[..whole].iter().map(|commit| commit.entries).sum();
+        let found = entries(&path).unwrap_or_else(|fault| panic!("{setting}: {fault}")) - own;
+        let what = answered.iter().find(|(after, _)| *after > commit).map_or("the end", |(_, what)| what);
+        assert_eq!(found, expected, "{setting}, in `{what}`: the commit is neither there nor not");
+        assert!(answers.iter().all(|(after, _)| *after <= whole), "{setting}: an answer is missing");
+        *fell.lock().unwrap().entry(point).or_default() += 1;
+        std::fs::remove_file(&path).unwrap();
+    }
+    say(&format!(
+        "{} transitions in {} commits, killed {wanted} times: {:?}",
+        answered.len(),
+        commits.len(),
+        fell.into_inner().unwrap()
+    ));
+}

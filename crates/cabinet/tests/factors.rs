@@ -1,0 +1,273 @@
+//! Factors beside the generator: hardware tokens that count, recovery codes; each with its own counters, none left behind (R10,
+//! R12, R15).
+#![allow(missing_docs)]
+
+mod harness;
+
+use std::sync::Barrier;
+use std::thread;
+
+use harness::{House, password, request};
+use zamok_cabinet::{Begun, Error, FactorId, FactorKind, FactorState, Password, RecoveryCode, Session};
+use zamok_core::Error as CoreError;
+use zamok_core::event::EventKind;
+use zamok_core::otp::{Hotp, HotpParameters};
+use zamok_core::secret::Secret;
+use zamok_core::store::{Change, ChangeId, Outcome, Range, RowKey, Table};
+
+const REJECTED: Error = Error::Core(CoreError::Rejected);
+const SECRET: &[u8] = b"12345678901234567890";
+
+/// What a person holds: it shows codes, and counts.
+fn token() -> Hotp {
+    Hotp::new(&Secret::new(SECRET).unwrap(), HotpParameters::default())
+}
+
+fn code(counter: u64) -> String {
+    token().code(counter).to_string()
+}
+
+fn assigned(house: &House, login: &str) -> FactorId {
+    house.cabinet.register(login, &password()).unwrap();
+    let secret = Secret::new(SECRET).unwrap();
+    house.cabinet.assign_token(login, &secret, 0, "serial 4711").unwrap()
+}
+
+fn answered(house: &House, login: &str, code: &str) -> Result<Session, Error> {
+    house.cabinet.answer(&house.challenge(login), code, request())
+}
+
+#[test]
+fn a_token_counts_once_its_test_was_right_and_the_test_is_no_login() {
+    let house = House::new();
+    let id = assigned(&house, "ivan");
+    assert!(matches!(house.cabinet.begin_login("ivan", &password()), Ok(Begun::Enrol(_))), "not tested yet");
+    assert_eq!(house.cabinet.confirm_token("ivan", id, &code(500)), Err(REJECTED));
+    assert_eq!(house.cabinet.factors_of("ivan").unwrap()[0].state, FactorState::Offered);
+    house.cabinet.confirm_token("ivan", id, &code(0)).unwrap();
+    assert_eq!(house.cabinet.confirm_token("ivan", id, &code(1)), Err(Error::FactorExists));
+    let listed = house.cabinet.factors_of("ivan").unwrap();
+    assert_eq!(
+        (listed[0].kind, listed[0].state, listed[0].label.as_str()),
+        (FactorKind::Token, FactorState::Active, "serial 4711")
+    );
+    assert_eq!(answered(&house, "ivan", &code(0)), Err(REJECTED), "the test code is spent");
+    assert!(answered(&house, "ivan", &code(1)).is_ok());
+}
+
+#[test]
+fn a_used_later_code_kills_earlier_ones() {
+    let house = House::new();
+    let id = assigned(&house, "ivan");
+    house.cabinet.confirm_token("ivan", id, &code(0)).unwrap();
+    assert!(answered(&house, "ivan", &code(5)).is_ok());
+    for earlier in 0..=5 {
+        assert_eq!(answered(&house, "ivan", &code(earlier)), Err(REJECTED), "{earlier}");
+        house.clock.advance(3600);
+    }
+    assert!(answered(&house, "ivan", &code(6)).is_ok());
+}
+
+#[test]
+fn digits_of_another_script_or_with_blanks_added_are_no_code() {
+    let house = House::new();
+    let id = assigned(&house, "ivan");
+    house.cabinet.confirm_token("ivan", id, &code(0)).unwrap();
+    let right = code(1);
+    let arabic: String =
+        right.chars().map(|digit| char::from_u32(0x660 + digit.to_digit(10).unwrap()).unwrap()).collect();
+    let full_width: String =
+        right.chars().map(|digit| char::from_u32(0xff10 + digit.to_digit(10).unwrap()).unwrap()).collect();
+    let split = format!("{} {}", &right[..3], &right[3..]);
+    for typed in [
+        arabic,
+        full_width,
+        split,
+        format!(" {right}"),
+        format!("{right}\n"),
+        format!("{right}0"),
+        right[1..].into(),
+    ] {
+        assert_eq!(answered(&house, "ivan", &typed), Err(REJECTED), "{typed:?}");
+        house.clock.advance(3600);
+    }
+    assert!(answered(&house, "ivan", &right).is_ok(), "and none of them spent it");
+}
+
+#[test]
+fn a_token_that_ran_ahead_is_found_by_two_codes_and_by_no_single_one() {
+    let house = House::new();
+    let id = assigned(&house, "ivan");
+    house.cabinet.confirm_token("ivan", id, &code(0)).unwrap();
+    assert_eq!(answered(&house, "ivan", &code(700)), Err(REJECTED), "beyond the window");
+    let resynchronise =
+        |first, second| house.cabinet.resynchronise_token("ivan", id, [&code(first), &code(second)]);
+    assert_eq!(resynchronise(700, 702), Err(REJECTED), "not in a row");
+    assert_eq!(resynchronise(701, 700), Err(REJECTED));
+    assert_eq!(resynchronise(5000, 5001), Err(REJECTED), "beyond what policy looks for");
+    resynchronise(700, 701).unwrap();
+    for spent in [1, 700, 701] {
+        assert_eq!(answered(&house, "ivan", &code(spent)), Err(REJECTED), "{spent}");
+        house.clock.advance(3600);
+    }
+    assert!(answered(&house, "ivan", &code(702)).is_ok());
+    assert_eq!(house.cabinet.resynchronise_token("ivan", FactorId([0; 16]), ["1", "2"]), Err(REJECTED));
+}
+
+#[test]
+fn wrong_resynchronisations_are_charged_like_wrong_codes() {
+    let house = House::new();
+    let id = assigned(&house, "ivan");
+    house.cabinet.confirm_token("ivan", id, &code(0)).unwrap();
+    for _ in 0..house.cabinet.policy().token.throttle.free {
+        assert_eq!(house.cabinet.resynchronise_token("ivan", id, ["000000", "000001"]), Err(REJECTED));
+    }
+    let codes = [code(10), code(11)];
+    let right = [codes[0].as_str(), codes[1].as_str()];
+    assert_eq!(house.cabinet.resynchronise_token("ivan", id, right), Err(REJECTED), "delayed");
+    house.clock.advance(30);
+    house.cabinet.resynchronise_token("ivan", id, right).unwrap();
+}
+
+#[test]
+fn counters_that_a_success_on_another_factor_clears() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    let secret = Secret::new(SECRET).unwrap();
+    let id = house.cabinet.assign_token("ivan", &secret, 0, "serial 4711").unwrap();
+    house.cabinet.confirm_token("ivan", id, &code(0)).unwrap();
+    let free = house.cabinet.policy().token.throttle.free;
+    for _ in 0..free {
+        assert_eq!(house.cabinet.resynchronise_token("ivan", id, ["000000", "000001"]), Err(REJECTED));
+    }
+    // The generator is right, and forgives the token nothing.
+    house.login("ivan", &phone).unwrap();
+    let codes = [code(10), code(11)];
+    let right = [codes[0].as_str(), codes[1].as_str()];
+    assert_eq!(house.cabinet.resynchronise_token("ivan", id, right), Err(REJECTED), "still delayed");
+}
+
+#[test]
+fn a_deleted_factor_row_locks_whichever_it_is() {
+    const FACTORS: Table = Table(36);
+    for taken in 0..2 {
+        let house = House::new();
+        house.citizen("ivan");
+        let secret = Secret::new(SECRET).unwrap();
+        let id = house.cabinet.assign_token("ivan", &secret, 0, "serial 4711").unwrap();
+        house.cabinet.confirm_token("ivan", id, &code(0)).unwrap();
+        let rows = house.store.scan(FACTORS, &Range::all(), 10, None).unwrap().rows;
+        assert_eq!(rows.len(), 2);
+        let mut change = Change::new(ChangeId([9; 16]));
+        change.delete(RowKey::new(FACTORS, rows[taken].0.clone()), rows[taken].1.version).unwrap();
+        assert_eq!(house.store.commit(&change).unwrap(), Outcome::Committed);
+        let begun = house.cabinet.begin_login("ivan", &password());
+        assert_eq!(begun, Err(Error::Core(CoreError::Refused)), "the other factor does not stand in for it");
+    }
+}
+
+#[test]
+fn a_removed_factor_is_gone_with_its_key_and_ends_sessions() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    let id = house.cabinet.factors_of("ivan").unwrap()[0].id;
+    assert_eq!(house.cabinet.remove_factor("ivan", FactorId([0; 16]), "x"), Err(REJECTED));
+    house.cabinet.remove_factor("ivan", id, "the phone was lost").unwrap();
+    assert_eq!(house.cabinet.factors_of("ivan").unwrap(), []);
+    assert_eq!(house.cabinet.session(session.id), Err(Error::SessionEnded));
+    assert_eq!(house.events(EventKind::KeyDestroyed).len(), 1);
+    assert_eq!(house.cabinet.vault().read(zamok_journal::audit).unwrap().findings, []);
+}
+
+fn codes(house: &House, login: &str) -> Vec<RecoveryCode> {
+    let phone = house.citizen(login);
+    let session = house.login(login, &phone).unwrap();
+    house.cabinet.new_recovery_codes(&session).unwrap()
+}
+
+#[test]
+fn a_recovery_code_opens_an_enrolment_once_and_nothing_else() {
+    let house = House::new();
+    let set = codes(&house, "ivan");
+    assert_eq!(set.len(), 10);
+    let first = set[0].as_str();
+    assert!(first.starts_with("01-") && first.len() == 2 + 4 * 5, "{}", first.len());
+    let recover = |password: &Password, code: &str| house.cabinet.recover("ivan", password, code);
+    assert_eq!(recover(&Password::new("wrong horse battery"), first), Err(REJECTED));
+    assert_eq!(recover(&password(), "01-AAAA-AAAA-AAAA-AAAA"), Err(REJECTED));
+    assert_eq!(house.cabinet.recover("nobody", &password(), first), Err(REJECTED));
+    house.clock.advance(3600);
+    // As somebody types it from paper.
+    let enrolment = recover(&password(), &first.to_lowercase().replace('-', " ")).unwrap();
+    assert_eq!(house.cabinet.factors_of("ivan").unwrap(), [], "every factor is gone");
+    for code in &set {
+        assert_eq!(recover(&password(), code.as_str()), Err(REJECTED), "and every other code");
+        house.clock.advance(1);
+    }
+    let phone = harness::Phone::scan(house.cabinet.offer_generator(&enrolment).unwrap().uri.as_str());
+    house.cabinet.confirm_generator(&enrolment, &phone.code(house.clock_now())).unwrap();
+    assert_eq!(house.events(EventKind::RecoveryUsed).len(), 1);
+    assert_eq!(house.cabinet.vault().read(zamok_journal::audit).unwrap().findings, []);
+}
+
+#[test]
+fn a_code_of_another_account_or_another_number_is_none() {
+    let house = House::new();
+    let (ivans, olgas) = (codes(&house, "ivan"), codes(&house, "olga"));
+    let swapped = format!("02{}", &ivans[0].as_str()[2..]);
+    assert_eq!(house.cabinet.recover("ivan", &password(), &swapped), Err(REJECTED));
+    assert_eq!(house.cabinet.recover("ivan", &password(), olgas[0].as_str()), Err(REJECTED));
+    house.clock.advance(3600);
+    assert!(house.cabinet.recover("ivan", &password(), ivans[0].as_str()).is_ok());
+}
+
+#[test]
+fn a_new_set_of_recovery_codes_kills_the_old_one() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    let old = house.cabinet.new_recovery_codes(&session).unwrap();
+    let new = house.cabinet.new_recovery_codes(&session).unwrap();
+    assert_eq!(house.cabinet.recover("ivan", &password(), old[0].as_str()), Err(REJECTED));
+    assert!(house.cabinet.recover("ivan", &password(), new[0].as_str()).is_ok());
+}
+
+#[test]
+fn wrong_recovery_codes_are_delayed_and_never_disabled() {
+    let house = House::new();
+    let set = codes(&house, "ivan");
+    for _ in 0..100 {
+        assert_eq!(house.cabinet.recover("ivan", &password(), "01-AAAA-AAAA-AAAA-AAAA"), Err(REJECTED));
+    }
+    let listing = house.cabinet.history_of("ivan", 500, None).unwrap();
+    let told = listing.entries.iter().filter(|entry| entry.leaf.kind == EventKind::RecoveryRejected).count();
+    assert_eq!(told, 3, "what is delayed is not looked at, and fills no journal");
+    assert_eq!(house.cabinet.recover("ivan", &password(), set[0].as_str()), Err(REJECTED), "delayed");
+    house.clock.advance(3600);
+    assert!(house.cabinet.recover("ivan", &password(), set[0].as_str()).is_ok());
+}
+
+#[test]
+fn two_recovery_codes_racing_open_one_enrolment() {
+    for _ in 0..5 {
+        let house = House::new();
+        let set = codes(&house, "ivan");
+        let others: Vec<_> = (0..4).map(|_| house.another()).collect();
+        let barrier = Barrier::new(others.len());
+        let opened: usize = thread::scope(|scope| {
+            let racers: Vec<_> = others
+                .iter()
+                .zip(&set)
+                .map(|(cabinet, code)| {
+                    scope.spawn(|| {
+                        barrier.wait();
+                        usize::from(cabinet.recover("ivan", &password(), code.as_str()).is_ok())
+                    })
+                })
+                .collect();
+            racers.into_iter().map(|racer| racer.join().unwrap()).sum()
+        });
+        assert_eq!(opened, 1);
+    }
+}

@@ -1,0 +1,227 @@
+//! Passwords of other systems are taken over and made anew; the rules hold wherever a password is set; a change ends what the
+//! old one had opened (R13, R14).
+#![allow(missing_docs)]
+
+mod harness;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use harness::{House, light_policy, password};
+use zamok_cabinet::{Begun, Error, ImportedPassword, Password, Weakness};
+use zamok_core::Error as CoreError;
+use zamok_core::event::EventKind;
+use zamok_core::store::{RowKey, Table};
+
+const REJECTED: Error = Error::Core(CoreError::Rejected);
+const ACCOUNTS: Table = Table(32);
+
+/// What a program of the machine prints.
+fn printed(program: &str, arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program}: {error}; `cargo xtask setup` installs it"));
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{program}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Hashes of one password as other programs make them: Python's OpenSSL, and the crypt(3) of the machine through Perl.
+fn hashes_of_others(password: &str) -> Vec<String> {
+    let python = "
+import base64, hashlib, sys
+p = sys.stdin.buffer.read()
+b = lambda x: base64.b64encode(x).decode()
+u = lambda x: b(x).rstrip('=')
+s = b'salt of sixteen!'
+k = lambda d, n: hashlib.pbkdf2_hmac(d, p, s, n)
+print('pbkdf2_sha256$20000$' + s.decode() + '$' + b(k('sha256', 20000)))
+print('pbkdf2_sha1$20000$' + s.decode() + '$' + b(k('sha1', 20000)))
+print('$pbkdf2-sha256$20000$' + u(s).replace('+', '.') + '$' + u(k('sha256', 20000)).replace('+', '.'))
+print('$pbkdf2-sha512$i=20000,l=64$' + u(s) + '$' + u(k('sha512', 20000)))
+y = lambda n, r, q: hashlib.scrypt(p, salt=s, n=n, r=r, p=q, dklen=64)
+print('$scrypt$ln=12,r=8,p=1$' + u(s) + '$' + u(y(4096, 8, 1)))
+print('scrypt$' + s.decode() + '$4096$8$2$' + b(y(4096, 8, 2)))
+";
+    let mut hashes: Vec<String> =
+        printed("python3", &["-c", python], password).lines().map(Into::into).collect();
+    let perl = "local $/; my $p = <STDIN>; print crypt($p, '$2b$05$abcdefghijklmnopqrstuu')";
+    let bcrypt = printed("perl", &["-e", perl], password);
+    hashes.push(bcrypt.replace("$2b$", "$2y$"));
+    hashes.push(format!("bcrypt${bcrypt}"));
+    hashes.push(bcrypt);
+    let digest = printed("sha256sum", &[], password);
+    let digested = printed("perl", &["-e", perl], digest.split(' ').next().unwrap());
+    hashes.push(format!("bcrypt_sha256${digested}"));
+    hashes
+}
+
+#[test]
+fn passwords_of_other_systems_open_once_and_are_then_argon2id() {
+    for (round, text) in [
+        "correct horse battery",
+        "длинная фраза из четырёх слов и ещё немного, больше семидесяти двух байтов",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let hashes = hashes_of_others(text);
+        assert_eq!(hashes.len(), 10);
+        for (number, hash) in hashes.iter().enumerate() {
+            let house = House::new();
+            let imported = ImportedPassword::parse(hash).unwrap_or_else(|error| panic!("{hash}: {error}"));
+            let login = format!("ivan.{round}.{number}");
+            let account = house.cabinet.register_imported(&login, &imported).unwrap();
+            let row = RowKey::new(ACCOUNTS, account.id.0);
+            let version = || house.store.get(&row).unwrap().unwrap().version;
+            let wrong = Password::new("wrong horse battery");
+            assert_eq!(house.cabinet.begin_login(&login, &wrong), Err(REJECTED), "{hash}");
+            assert_eq!(version(), 1, "{hash}: a wrong password changes no hash");
+            for _ in 0..2 {
+                let begun = house.cabinet.begin_login(&login, &Password::new(text));
+                assert!(matches!(begun, Ok(Begun::Enrol(_))), "{hash}: {begun:?}");
+                assert_eq!(version(), 2, "{hash}: made anew, once");
+            }
+            assert_eq!(house.cabinet.begin_login(&login, &wrong), Err(REJECTED), "{hash}");
+        }
+    }
+}
+
+#[test]
+fn keycloak_s_two_texts_are_one_password() {
+    let house = House::new();
+    let hash = hashes_of_others("correct horse battery").remove(0);
+    let value = hash.rsplit('$').next().unwrap();
+    // The salt of the test, as Keycloak writes it.
+    let secret =
+        format!(r#"{{"value":"{value}","salt":"c2FsdCBvZiBzaXh0ZWVuIQ==","additionalParameters":{{}}}}"#);
+    let credential = r#"{"hashIterations":20000,"algorithm":"pbkdf2-sha256","additionalParameters":{}}"#;
+    let imported = ImportedPassword::keycloak(credential, &secret).unwrap();
+    house.cabinet.register_imported("ivan", &imported).unwrap();
+    assert!(house.cabinet.begin_login("ivan", &password()).is_ok());
+    assert_eq!(ImportedPassword::keycloak("{}", &secret).unwrap_err(), Error::HashUnknown);
+    assert_eq!(ImportedPassword::keycloak(credential, "no JSON").unwrap_err(), Error::HashUnknown);
+}
+
+#[test]
+fn hashes_that_protect_nothing_or_exhaust_the_machine_are_refused() {
+    let salt = "c2FsdCBvZiBzaXh0ZWVuIQ";
+    let hash = "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE";
+    for text in [
+        String::new(),
+        "plain text".into(),
+        "5f4dcc3b5aa765d61d8327deb882cf99".into(),
+        "$1$salt$qJH7.N4xYta3aEG/dfqo/0".into(),
+        format!("$pbkdf2-sha256$i=999${salt}${hash}"),
+        format!("$pbkdf2-sha256$i=4000000000${salt}${hash}"),
+        format!("$pbkdf2-md5$i=20000${salt}${hash}"),
+        format!("$scrypt$ln=31,r=8,p=1${salt}${hash}"),
+        format!("$scrypt$ln=20,r=32,p=1${salt}${hash}"),
+        format!("$scrypt$ln=14,r=8,p=1${salt}$YWFh"),
+        format!("$argon2id$v=19$m=4194304,t=3,p=1${salt}${hash}"),
+        format!("$argon2i$v=19$m=65536,t=3,p=1${salt}${hash}"),
+        "$2b$31$abcdefghijklmnopqrstuuAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into(),
+        "$2x$05$abcdefghijklmnopqrstuuAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into(),
+        format!("pbkdf2_sha256$20000$salt${hash}=$more"),
+        "scrypt$salt$4095$8$1$YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=".into(),
+    ] {
+        assert_eq!(ImportedPassword::parse(&text).unwrap_err(), Error::HashUnknown, "{text}");
+    }
+}
+
+#[test]
+fn a_10_mb_password_is_refused_before_any_work_is_done() {
+    let house = House::new();
+    let mut dear = light_policy();
+    // Hashing with this cost would take minutes: whoever hashes what is refused does not end.
+    dear.password.cost.memory_kib = 1 << 20;
+    dear.password.cost.passes = 16;
+    let cabinet = house.another().with_policy(dear);
+    let long = Password::new("x".repeat(10 << 20));
+    let begun = std::time::Instant::now();
+    assert_eq!(cabinet.register("ivan", &long), Err(Error::PasswordTooLong { longest: 512 }));
+    assert_eq!(cabinet.password_strength("ivan", &long), Err(Error::PasswordTooLong { longest: 512 }));
+    assert!(begun.elapsed().as_secs() < 5);
+    // At a login it looks like any wrong one, and costs no more than it.
+    house.cabinet.register("ivan", &password()).unwrap();
+    assert_eq!(house.cabinet.begin_login("ivan", &long), Err(REJECTED));
+    let imported =
+        ImportedPassword::parse("pbkdf2_sha256$1000000$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    house.cabinet.register_imported("olga", &imported.unwrap()).unwrap();
+    assert_eq!(house.cabinet.begin_login("olga", &long), Err(REJECTED));
+}
+
+#[test]
+fn the_rules_hold_wherever_a_password_is_set() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    house.cabinet.vouch_contact("ivan", "petrovich@example.org", "at the desk").unwrap();
+    let weak = Password::new("zamok bank 2026");
+    let context = Err(Error::PasswordWeak(Weakness::Context));
+    assert_eq!(house.cabinet.register("olga", &weak).map(|_| ()), context);
+    assert_eq!(house.cabinet.change_password(&session, &password(), &weak), context);
+    assert_eq!(house.cabinet.reset_password("ivan", &weak, "lost"), context);
+    assert_eq!(
+        house.cabinet.change_password(&session, &password(), &Password::new("petrovich loves the sea")),
+        context,
+        "what is known of the account is tried first"
+    );
+    let told = house.cabinet.password_strength("ivan", &Password::new("qwertyuiop[]")).unwrap();
+    assert_eq!((told.score, told.weakness), (1, Some(Weakness::Keyboard)));
+    assert_eq!(house.cabinet.password_strength("ivan", &password()).unwrap().weakness, None);
+}
+
+#[test]
+fn a_changed_password_ends_every_session_and_the_old_one_opens_nothing() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    house.clock.advance(30);
+    let other = house.login("ivan", &phone).unwrap();
+    let new = Password::new("seven quiet lamps on a hill");
+    assert_eq!(
+        house.cabinet.change_password(&session, &Password::new("not the old one"), &new),
+        Err(REJECTED)
+    );
+    assert!(house.cabinet.session(session.id).is_ok(), "nothing has changed");
+    house.cabinet.change_password(&session, &password(), &new).unwrap();
+    for session in [session, other] {
+        assert_eq!(house.cabinet.session(session.id), Err(Error::SessionEnded));
+    }
+    assert_eq!(house.cabinet.begin_login("ivan", &password()), Err(REJECTED));
+    assert!(matches!(house.cabinet.begin_login("ivan", &new), Ok(Begun::Code(_))), "the second factor stays");
+    assert_eq!(house.events(EventKind::PasswordChanged).len(), 1);
+}
+
+#[test]
+fn wrong_old_passwords_are_charged_like_wrong_ones_at_login() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    let new = Password::new("seven quiet lamps on a hill");
+    for _ in 0..light_policy().password.throttle.free {
+        let wrong = Password::new("not the old one");
+        assert_eq!(house.cabinet.change_password(&session, &wrong, &new), Err(REJECTED));
+    }
+    assert_eq!(house.cabinet.change_password(&session, &password(), &new), Err(REJECTED), "delayed");
+    house.clock.advance(30);
+    house.cabinet.change_password(&session, &password(), &new).unwrap();
+}
+
+#[test]
+fn a_password_is_due_when_the_policy_says_so() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    assert_eq!(house.cabinet.password_due(&session), Ok(None));
+    let mut policy = light_policy();
+    policy.password.change_after = 90 * 24 * 3600;
+    let registered = house.cabinet.account_by_login("ivan").unwrap().registered;
+    let due = house.another().with_policy(policy.clone()).password_due(&session).unwrap();
+    assert_eq!(due, Some(registered.plus(policy.password.change_after)));
+}

@@ -1,0 +1,496 @@
+//! A plain model of accounts and their factors: lists and clocks, nothing of the cabinet.
+
+/// What a call amounts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    Rejected,
+    SessionEnded,
+    NotFresh,
+    MethodUnavailable,
+    TooSoon,
+    Support,
+    LastFactor,
+    NothingOffered,
+    Pending,
+    AccountState,
+    KeyState,
+}
+
+use Outcome::{
+    AccountState, Done, KeyState, LastFactor, MethodUnavailable, NotFresh, NothingOffered, Pending, Rejected,
+    SessionEnded, Support, TooSoon,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Generator,
+    Sms,
+    Push,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Offered,
+    Active,
+    Aside { until: u64, by: usize },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Factor {
+    pub(crate) kind: Kind,
+    pub(crate) place: Place,
+    wrong: u32,
+    pub(crate) disabled: bool,
+    last_step: u64,
+    last_sent: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum For {
+    Login,
+    Undo,
+    Enrol { session: Option<usize>, replaces: Option<usize> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Open,
+    Approved,
+    Over,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Challenge {
+    pub(crate) what: For,
+    pub(crate) factor: Option<usize>,
+    pub(crate) state: State,
+    epoch: u64,
+    life: u64,
+    opened: u64,
+    wrong: u32,
+    sent: u32,
+    last_sent: u64,
+    offers: u32,
+    gone: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    epoch: u64,
+    shown: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Open,
+    Suspended,
+    Erased,
+}
+
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) now: u64,
+    pub(crate) standing: Standing,
+    epoch: u64,
+    /// In the account's order.
+    pub(crate) listed: Vec<usize>,
+    pub(crate) factors: Vec<Factor>,
+    pub(crate) challenges: Vec<Challenge>,
+    pub(crate) sessions: Vec<Session>,
+}
+
+const TRIES: u32 = 3;
+const FRESH: u64 = 3_000;
+const WEEK: u64 = 604_800;
+
+impl Model {
+    pub(crate) fn new(now: u64) -> Self {
+        let (listed, factors, challenges, sessions) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { now, standing: Standing::Open, epoch: 0, listed, factors, challenges, sessions }
+    }
+
+    fn is(&self, id: usize, place: Place) -> bool {
+        self.listed.contains(&id) && self.factors[id].place == place
+    }
+
+    fn active(&self) -> Vec<usize> {
+        self.listed.iter().copied().filter(|id| self.is(*id, Place::Active)).collect()
+    }
+
+    fn life(&self, factor: usize) -> u64 {
+        if self.factors[factor].kind == Kind::Push { 120 } else { 300 }
+    }
+
+    fn begin(&mut self, what: For, factor: Option<usize>, life: u64) -> usize {
+        self.challenges.push(Challenge {
+            what,
+            factor,
+            state: State::Open,
+            epoch: self.epoch,
+            life,
+            opened: self.now,
+            wrong: 0,
+            sent: 0,
+            last_sent: 0,
+            offers: 0,
+            gone: false,
+        });
+        self.challenges.len() - 1
+    }
+
+    /// Whether something can be sent for a factor by a new challenge.
+    fn may_send(&self, factor: usize) -> bool {
+        let factor = &self.factors[factor];
+        factor.kind == Kind::Generator || factor.last_sent == 0 || self.now - factor.last_sent >= 60
+    }
+
+    fn sent(&mut self, id: usize) {
+        let Some(factor) = self.challenges[id].factor else { return };
+        if self.factors[factor].kind != Kind::Generator {
+            self.factors[factor].last_sent = self.now;
+            self.challenges[id].sent += 1;
+            self.challenges[id].last_sent = self.now;
+        }
+    }
+
+    fn open_by(&mut self, what: For, factor: usize) -> Outcome {
+        if !self.may_send(factor) {
+            return TooSoon;
+        }
+        let id = self.begin(what, Some(factor), self.life(factor));
+        self.sent(id);
+        Done
+    }
+
+    /// A right login and password. What was begun is the last challenge.
+    pub(crate) fn log_in(&mut self) -> Outcome {
+        if self.standing != Standing::Open {
+            return Rejected;
+        }
+        match self.active().first() {
+            Some(factor) => self.open_by(For::Login, *factor),
+            None => {
+                self.begin(For::Enrol { session: None, replaces: None }, None, 900);
+                Done
+            }
+        }
+    }
+
+    pub(crate) fn begin_undo(&mut self) -> Outcome {
+        if self.standing != Standing::Open {
+            return Rejected;
+        }
+        let mut latest: Option<(u64, usize)> = None;
+        for id in &self.listed {
+            if let Place::Aside { until, .. } = self.factors[*id].place
+                && self.now < until
+                && latest.is_none_or(|(other, _)| other < until)
+            {
+                latest = Some((until, *id));
+            }
+        }
+        match latest {
+            Some((_, factor)) => self.open_by(For::Undo, factor),
+            None => MethodUnavailable,
+        }
+    }
+
+    fn alive(&self, id: usize) -> bool {
+        let challenge = &self.challenges[id];
+        let in_time = self.now < challenge.opened + challenge.life;
+        !challenge.gone && challenge.state != State::Over && in_time && challenge.epoch == self.epoch
+    }
+
+    fn charge(&mut self, id: usize, tries: u32) {
+        let challenge = &mut self.challenges[id];
+        challenge.wrong += 1;
+        if challenge.wrong >= tries {
+            challenge.state = State::Over;
+        }
+    }
+
+    /// Answers a challenge of a login, or of an undoing. A session that it opens is the last.
+    pub(crate) fn answer(&mut self, id: usize, right: bool) -> Outcome {
+        if !self.alive(id) {
+            return Rejected;
+        }
+        let (what, state) = (self.challenges[id].what, self.challenges[id].state);
+        let factor = self.challenges[id].factor.unwrap();
+        let place = match self.factors[factor].place {
+            Place::Active => what == For::Login,
+            Place::Aside { until, .. } => what == For::Undo && self.now < until,
+            Place::Offered => false,
+        };
+        let step = self.now / 30;
+        let (found, counts) = (&mut self.factors[factor], place && self.listed.contains(&factor));
+        let accepted = match found.kind {
+            _ if !counts || found.disabled => false,
+            Kind::Push if state != State::Approved => return Pending,
+            Kind::Push => true,
+            Kind::Sms => right,
+            Kind::Generator if right && step > found.last_step => {
+                (found.last_step, found.wrong) = (step, 0);
+                true
+            }
+            Kind::Generator => {
+                found.wrong += 1;
+                found.disabled = found.wrong >= 3;
+                false
+            }
+        };
+        if !accepted {
+            self.charge(id, TRIES);
+            return Rejected;
+        }
+        self.challenges[id].state = State::Over;
+        if what == For::Undo {
+            let Place::Aside { by, .. } = self.factors[factor].place else { unreachable!() };
+            self.factors[factor].place = Place::Active;
+            self.listed.retain(|other| *other != by);
+            self.epoch += 1;
+        }
+        self.sessions.push(Session { epoch: self.epoch, shown: self.now });
+        Done
+    }
+
+    pub(crate) fn resend(&mut self, id: usize) -> Outcome {
+        let challenge = &self.challenges[id];
+        let sends = challenge.factor.is_some_and(|factor| {
+            self.listed.contains(&factor) && self.factors[factor].kind != Kind::Generator
+        });
+        if !self.alive(id) || challenge.state != State::Open || !sends {
+            return Rejected;
+        }
+        if challenge.sent >= 3 {
+            return Support;
+        }
+        if self.now - challenge.last_sent < 60 {
+            return TooSoon;
+        }
+        self.sent(id);
+        Done
+    }
+
+    /// Chooses another factor for a login. What is begun is the last challenge.
+    pub(crate) fn switch(&mut self, id: usize, factor: usize) -> Outcome {
+        let what = self.challenges[id].what;
+        if !self.alive(id) || matches!(what, For::Enrol { .. }) {
+            return Rejected;
+        }
+        if what != For::Login || !self.is(factor, Place::Active) {
+            return MethodUnavailable;
+        }
+        let wrong = self.challenges[id].wrong;
+        let begun = self.open_by(For::Login, factor);
+        if begun == Done {
+            self.challenges.last_mut().unwrap().wrong = wrong;
+            self.challenges[id].state = State::Over;
+        }
+        begun
+    }
+
+    /// A device that was asked approves with the right number, or with another one, or declines.
+    pub(crate) fn approve(&mut self, id: usize, right: Option<bool>) -> Outcome {
+        let challenge = &self.challenges[id];
+        let listed = challenge.factor.is_some_and(|factor| self.listed.contains(&factor));
+        if !self.alive(id) || challenge.state != State::Open || !listed {
+            return Rejected;
+        }
+        match right {
+            Some(true) => self.challenges[id].state = State::Approved,
+            Some(false) => {
+                self.charge(id, 1);
+                return Rejected;
+            }
+            None => self.challenges[id].state = State::Over,
+        }
+        Done
+    }
+
+    fn live(&self, id: usize) -> bool {
+        self.sessions[id].epoch == self.epoch
+    }
+
+    fn fresh(&self, id: usize) -> Outcome {
+        match (self.live(id), self.now - self.sessions[id].shown < FRESH) {
+            (false, _) => SessionEnded,
+            (true, false) => NotFresh,
+            (true, true) => Done,
+        }
+    }
+
+    fn raise(&mut self, spared: Option<usize>) {
+        self.epoch += 1;
+        if let Some(id) = spared {
+            self.sessions[id].epoch = self.epoch;
+        }
+    }
+
+    pub(crate) fn begin_factor(&mut self, session: usize, replaces: Option<usize>) -> Outcome {
+        match self.fresh(session) {
+            Done => {}
+            other => return other,
+        }
+        if replaces.is_some_and(|old| !self.is(old, Place::Active)) {
+            return Rejected;
+        }
+        self.begin(For::Enrol { session: Some(session), replaces }, None, 900);
+        Done
+    }
+
+    fn enrolling(&self, id: usize) -> Outcome {
+        let challenge = &self.challenges[id];
+        let For::Enrol { session, .. } = challenge.what else { return Rejected };
+        if challenge.gone || challenge.state == State::Over {
+            return Rejected;
+        }
+        if session.is_some_and(|session| !self.live(session)) {
+            return SessionEnded;
+        }
+        if self.alive(id) { Done } else { Rejected }
+    }
+
+    /// Offers a factor. It is the last.
+    pub(crate) fn offer(&mut self, id: usize, kind: Kind) -> Outcome {
+        match self.enrolling(id) {
+            Done => {}
+            other => return other,
+        }
+        if self.challenges[id].offers >= TRIES {
+            return Rejected;
+        }
+        let factors = &self.factors;
+        self.listed.retain(|other| factors[*other].place != Place::Offered);
+        let (place, factor) = (Place::Offered, self.factors.len());
+        self.factors.push(Factor { kind, place, wrong: 0, disabled: false, last_step: 0, last_sent: 0 });
+        self.listed.push(factor);
+        let challenge = &mut self.challenges[id];
+        challenge.offers += 1;
+        (challenge.state, challenge.factor, challenge.sent) = (State::Open, Some(factor), 0);
+        self.sent(id);
+        Done
+    }
+
+    /// A generator that was offered and never tested: whichever enrolment goes on tests it.
+    pub(crate) fn waiting(&self) -> Option<usize> {
+        let waits = |id: &usize| {
+            self.factors[*id].place == Place::Offered && self.factors[*id].kind == Kind::Generator
+        };
+        self.listed.iter().copied().rfind(waits)
+    }
+
+    pub(crate) fn confirm(&mut self, id: usize, right: bool) -> Outcome {
+        match self.enrolling(id) {
+            Done => {}
+            other => return other,
+        }
+        let factor = match self.challenges[id].factor {
+            Some(factor) => Some(factor).filter(|factor| self.listed.contains(factor)),
+            None => self.waiting(),
+        };
+        let Some(factor) = factor else { return NothingOffered };
+        let right = match self.factors[factor].kind {
+            Kind::Push if self.challenges[id].state != State::Approved => return Pending,
+            Kind::Push => true,
+            _ => right,
+        };
+        if !right {
+            self.charge(id, TRIES);
+            return Rejected;
+        }
+        let For::Enrol { session, replaces } = self.challenges[id].what else { unreachable!() };
+        self.challenges[id].state = State::Over;
+        self.factors[factor].place = Place::Active;
+        self.factors[factor].last_step = self.now / 30;
+        if let Some(old) = replaces {
+            self.factors[old].place = Place::Aside { until: self.now + WEEK, by: factor };
+            self.listed.retain(|other| *other != factor);
+            let place = self.listed.iter().position(|other| *other == old).unwrap();
+            self.listed.insert(place, factor);
+        }
+        self.raise(session);
+        Done
+    }
+
+    pub(crate) fn drop_factor(&mut self, session: usize, factor: usize) -> Outcome {
+        match self.fresh(session) {
+            Done => {}
+            other => return other,
+        }
+        if !self.listed.contains(&factor) {
+            return Rejected;
+        }
+        if self.active() == [factor] {
+            return LastFactor;
+        }
+        self.listed.retain(|other| *other != factor);
+        self.raise(Some(session));
+        Done
+    }
+
+    pub(crate) fn prefer(&mut self, session: usize, factor: usize) -> Outcome {
+        match self.fresh(session) {
+            Done => {}
+            other => return other,
+        }
+        if !self.is(factor, Place::Active) {
+            return Rejected;
+        }
+        self.listed.retain(|other| *other != factor);
+        self.listed.insert(0, factor);
+        Done
+    }
+
+    /// An officer moves an account from one standing to another.
+    pub(crate) fn moved(&mut self, from: Standing, to: Standing) -> Outcome {
+        match self.standing {
+            Standing::Erased => Rejected,
+            standing if standing != from => AccountState,
+            _ => {
+                self.standing = to;
+                self.epoch += 1;
+                Done
+            }
+        }
+    }
+
+    pub(crate) fn erase(&mut self) -> Outcome {
+        if self.standing == Standing::Erased {
+            return Rejected;
+        }
+        self.standing = Standing::Erased;
+        self.listed.clear();
+        self.epoch += 1;
+        Done
+    }
+
+    pub(crate) fn remove(&mut self, factor: usize) -> Outcome {
+        if self.standing == Standing::Erased || !self.listed.contains(&factor) {
+            return Rejected;
+        }
+        self.listed.retain(|other| *other != factor);
+        self.epoch += 1;
+        Done
+    }
+
+    pub(crate) fn resume_factor(&mut self, factor: usize) -> Outcome {
+        if self.standing == Standing::Erased || !self.listed.contains(&factor) {
+            return Rejected;
+        }
+        let found = &mut self.factors[factor];
+        if found.place != Place::Active || !found.disabled {
+            return KeyState;
+        }
+        (found.disabled, found.wrong) = (false, 0);
+        Done
+    }
+
+    pub(crate) fn sweep(&mut self) {
+        for challenge in &mut self.challenges {
+            challenge.gone |= self.now >= challenge.opened + 2 * challenge.life;
+        }
+        let (now, factors) = (self.now, &self.factors);
+        self.listed.retain(|id| !matches!(factors[*id].place, Place::Aside { until, .. } if now >= until));
+    }
+}

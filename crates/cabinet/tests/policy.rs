@@ -1,0 +1,179 @@
+//! The numbers: read as documented, refused as a whole when they do not fit, kept in the vault, and the same as on the page.
+#![allow(missing_docs)]
+
+mod harness;
+
+use std::fs;
+
+use harness::{House, light_policy};
+use zamok_cabinet::{Cabinet, Error, Policy, PolicyFault, Profile, odds};
+use zamok_core::event::EventKind;
+
+fn page() -> String {
+    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/policy.md")).unwrap()
+}
+
+/// The cells of the table whose header begins with this cell.
+fn table(first: &str) -> Vec<Vec<String>> {
+    let begin = format!("| {first} |");
+    let page = page();
+    let rows = page.lines().skip_while(|line| !line.starts_with(&begin)).skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    let found: Vec<Vec<String>> = rows.map(cells).collect();
+    assert!(!found.is_empty(), "{first}");
+    found
+}
+
+#[test]
+fn the_page_shows_every_number_of_every_profile_with_its_source() {
+    let profiles = Profile::ALL.map(Policy::of);
+    let [strict, seeds, aal2] = profiles.each_ref().map(Policy::numbers);
+    let mut expected = Vec::new();
+    for ((strict, seeds), aal2) in strict.iter().zip(&seeds).zip(&aal2) {
+        let others = [seeds, aal2];
+        if strict.name == "profile" {
+            continue;
+        }
+        let shown = others.map(|other| if other.value == strict.value { "–" } else { &other.value });
+        let mut sources = strict.source.to_owned();
+        for (profile, other) in ["seeds", "nist-aal2"].into_iter().zip(others) {
+            if other.value != strict.value {
+                assert_ne!(other.source, strict.source, "{profile} changes {} without a source", other.name);
+                sources.push_str(&format!(" · `{profile}`: {}", other.source));
+            }
+        }
+        assert!(strict.source.len() > 3, "{} has no source", strict.name);
+        let row = [strict.name.as_str(), strict.value.as_str(), shown[0], shown[1], &sources];
+        expected.push(row.map(|cell| cell.trim_matches('"').to_owned()).to_vec());
+    }
+    let found: Vec<Vec<String>> = table("number")
+        .into_iter()
+        .map(|row| row.iter().map(|cell| cell.replace('`', "")).collect())
+        .collect();
+    let plain: Vec<Vec<String>> =
+        expected.iter().map(|row| row.iter().map(|cell| cell.replace('`', "")).collect()).collect();
+    let rows: Vec<String> = expected
+        .iter()
+        .map(|row| format!("| `{}` | {} | {} | {} | {} |", row[0], row[1], row[2], row[3], row[4]))
+        .collect();
+    assert!(found == plain, "the table should be:\n{}", rows.join("\n"));
+    assert!(found.len() > 80, "{}", found.len());
+}
+
+#[test]
+fn the_arithmetic_of_the_page_is_right() {
+    let rows = table("codes taken (W)");
+    for row in &rows {
+        let [steps, digits, tries] = [&row[0], &row[1], &row[2]].map(|cell| cell.parse::<u32>().unwrap());
+        let found = odds(steps, digits.try_into().unwrap(), tries);
+        assert_eq!(format!("{found:.2e}"), row[3], "{row:?}");
+    }
+    let strict = Policy::strict();
+    let has = |steps: u32, digits: u8, tries: u32| {
+        let cells = [steps, digits.into(), tries].map(|number| number.to_string());
+        assert!(rows.iter().any(|row| row[..3] == cells), "{cells:?} is not on the page");
+    };
+    for policy in [&strict, &Policy::nist_aal2()] {
+        let generator = &policy.generator;
+        has(generator.past + generator.future + 1, generator.digits, generator.throttle.recent_limit);
+    }
+    has(strict.token.look_ahead + 1, strict.token.digits, strict.token.throttle.recent_limit);
+    has(1, strict.issued.digits, strict.issued.tries);
+    has(1, strict.issued.digits, strict.issued.tries * strict.issued.per_day);
+    // The two figures of the text.
+    let sprayed = odds(3, 6, 5) * 1e8;
+    assert!((1_400.0..1_600.0).contains(&sprayed), "{sprayed}");
+    let everyone = f64::from(strict.budget.everyone) * odds(3, 6, 1);
+    assert!((0.25..0.35).contains(&everyone), "{everyone}");
+}
+
+#[test]
+fn every_profile_is_sound_and_survives_its_own_text() {
+    for profile in Profile::ALL {
+        let policy = Policy::of(profile);
+        assert_eq!(policy.judge(), Ok(()), "{profile}");
+        assert_eq!(policy.profile, profile);
+        assert_eq!(Policy::from_toml(&policy.to_toml()), Ok(policy.clone()), "{profile}");
+        assert_eq!(Policy::from_toml(profile.text()), Ok(policy), "{profile}");
+        assert_eq!(Profile::named(profile.name()), Some(profile));
+    }
+    assert_eq!(Policy::from_toml(""), Ok(Policy::strict()), "nothing said is nothing changed");
+}
+
+#[test]
+fn a_file_changes_what_it_names_and_nothing_else() {
+    let text = "profile = \"seeds\"\n[password]\nshortest = 20\n[pin.throttle]\nrecent_limit = \"never\"\n";
+    let policy = Policy::from_toml(text).unwrap();
+    let changed: Vec<String> =
+        policy.differences(&Policy::seeds()).into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(changed, ["password.shortest", "pin.throttle.recent_limit"]);
+    assert_eq!(policy.pin.throttle.recent_limit, u32::MAX);
+    let own = policy.numbers().into_iter().find(|number| number.name == "password.shortest").unwrap();
+    assert_eq!((own.value.as_str(), own.source), ("20", ""), "its source is the service itself");
+}
+
+#[test]
+fn what_is_wrong_is_told_at_once_and_in_words() {
+    let fault = |text: &str| Policy::from_toml(text).unwrap_err();
+    let names = |names: &[&str]| PolicyFault::Unknown(names.iter().map(ToString::to_string).collect());
+    assert_eq!(fault("[password]\nshort = 12\n[sesion]\nidle = 1\n"), names(&["password.short", "sesion"]));
+    assert_eq!(fault("profile = \"lax\""), PolicyFault::Profile("lax".into()));
+    assert!(matches!(fault("[password"), PolicyFault::Syntax(_)));
+    assert!(matches!(fault("[password]\nshortest = \"long\""), PolicyFault::Syntax(_)));
+    assert!(matches!(fault("[password]\nshortest = -1"), PolicyFault::Syntax(_)));
+    assert!(matches!(fault("password = 12"), PolicyFault::Syntax(_)));
+    assert!(matches!(fault("[pin.throttle]\ndisable_after = \"later\""), PolicyFault::Syntax(_)));
+    let text = "[session]\nidle = 100000\n[issued]\nper_hour = 11\n[token]\nlook_ahead = 127\n";
+    let PolicyFault::Unsound(problems) = fault(text) else { panic!() };
+    for begin in ["session.idle", "issued:", "token:"] {
+        assert!(problems.iter().any(|problem| problem.starts_with(begin)), "{begin}: {problems:?}");
+    }
+    assert!(fault(text).to_string().contains("session.idle: 60 to 43200 s, not 100000"), "{}", fault(text));
+}
+
+/// Each number set to nothing, or beyond reason: what is still sound must be meant to be.
+#[test]
+fn no_number_is_unbounded() {
+    let free = ["password.change_after", "generator.past", "generator.future", "generator.high_value_future"];
+    let also = [
+        "generator.drift",
+        "token.look_ahead",
+        "password.strength",
+        "session.touch",
+        // Nothing: for as long as their account.
+        "journal.details",
+    ];
+    let mut tried = 0;
+    for number in Policy::strict().numbers() {
+        let Some((group, name)) = number.name.rsplit_once('.') else { continue };
+        if number.value.parse::<bool>().is_ok() {
+            continue;
+        }
+        let with = |value: &str| Policy::from_toml(&format!("[{group}]\n{name} = {value}\n"));
+        let unlimited = name == "everyone" || number.value == "\"never\"";
+        assert!(with("4294967294").is_err() || unlimited, "{} has no upper bound", number.name);
+        let may_be_nothing = free.iter().chain(&also).any(|free| *free == number.name) || name == "free";
+        assert!(with("0").is_err() || may_be_nothing, "{} may be nothing", number.name);
+        tried += 1;
+    }
+    assert!(tried > 80, "{tried}");
+}
+
+#[test]
+fn a_reopened_cabinet_goes_by_the_policy_that_was_kept() {
+    let house = House::new();
+    let mut policy = light_policy();
+    policy.password.shortest = 20;
+    policy.session.most = 3;
+    house.cabinet.keep_policy(&policy).unwrap();
+    house.cabinet.keep_policy(&policy).unwrap();
+    assert_eq!(house.cabinet.policy(), &light_policy(), "what is open goes on as it was");
+    let opened = Cabinet::open(house.cabinet.vault().clone()).unwrap();
+    assert_eq!(opened.policy(), &policy);
+    let told: Vec<_> = house.events(EventKind::PolicyChanged);
+    assert_eq!(told.len(), 1, "the second time nothing changed");
+    assert_eq!(told[0].get("changed"), Some("password.shortest: 12 to 20; session.most: 20 to 3"));
+    policy.session.most = 0;
+    assert_eq!(house.cabinet.keep_policy(&policy), Err(Error::PolicyUnsound));
+}

@@ -1,0 +1,119 @@
+//! What is over is removed, in small steps, and nothing else is; logins go on meanwhile.
+
+mod harness;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use harness::{House, NOON, request};
+use zamok_cabinet::{Cabinet, Error, SweepPlace, Swept};
+use zamok_core::UnixTime;
+use zamok_core::store::{Change, ChangeId, Outcome, Range, RowKey, Table};
+
+const CHALLENGES: Table = Table(35);
+const SESSIONS: Table = Table(37);
+
+fn rows(house: &House, table: Table) -> usize {
+    house.store.scan(table, &Range::all(), usize::MAX, None).unwrap().rows.len()
+}
+
+/// A whole sweep; the sums of its steps.
+fn sweep(cabinet: &Cabinet) -> Swept {
+    let mut sum = Swept { seen: 0, removed: 0, unread: 0, next: Some(SweepPlace::default()) };
+    while let Some(place) = sum.next.take() {
+        let step = cabinet.sweep(&place).unwrap();
+        assert!(step.seen <= Cabinet::SWEEP as u64 && step.removed + step.unread <= step.seen);
+        sum = Swept {
+            seen: sum.seen + step.seen,
+            removed: sum.removed + step.removed,
+            unread: sum.unread + step.unread,
+            next: step.next,
+        };
+    }
+    sum
+}
+
+#[test]
+fn a_row_goes_once_it_has_been_over_for_as_long_as_it_could_have_lived() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    let opened = house.clock_now();
+    assert_eq!((rows(&house, CHALLENGES), rows(&house, SESSIONS)), (2, 1));
+    let at = |time: u64| {
+        house.clock.set(UnixTime(time));
+        (sweep(&house.cabinet).removed, rows(&house, CHALLENGES), rows(&house, SESSIONS))
+    };
+    let policy = house.cabinet.policy().clone();
+    let (login, enrolment) = (policy.challenge.lifetime, policy.challenge.enrolment);
+    let longest = policy.session.longest;
+    // The challenge of the enrolment was made at noon, that of the login with the session.
+    assert!(NOON < opened && opened.0 + 2 * login < NOON.0 + 2 * enrolment && enrolment < longest);
+    assert_eq!(at(opened.0 + 2 * login - 1), (0, 2, 1));
+    assert_eq!(at(opened.0 + 2 * login), (1, 1, 1));
+    assert_eq!(at(NOON.0 + 2 * enrolment - 1), (0, 1, 1));
+    assert_eq!(at(NOON.0 + 2 * enrolment), (1, 0, 1));
+    assert_eq!(at(opened.0 + 2 * longest - 1), (0, 0, 1));
+    assert_eq!(at(opened.0 + 2 * longest), (1, 0, 0));
+    assert_eq!(house.cabinet.session(session.id), Err(Error::SessionEnded));
+    // Nobody is accused of having taken the rows away.
+    house.cabinet.vault().integrate().unwrap();
+    let audit =
+        house.cabinet.vault().read(|store, keyring| zamok_journal::audit_rows(store, keyring)).unwrap();
+    assert!(audit.is_clean(), "{audit:?}");
+}
+
+#[test]
+fn a_row_that_somebody_altered_stays_and_keeps_no_other() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    house.login("ivan", &phone).unwrap();
+    let page = house.store.scan(CHALLENGES, &Range::all(), 1, None).unwrap();
+    let (key, row) = page.rows.into_iter().next().unwrap();
+    let mut change = Change::new(ChangeId([1; 16]));
+    change.update(RowKey::new(CHALLENGES, key), row.version, b"altered".to_vec()).unwrap();
+    assert_eq!(house.store.commit(&change), Ok(Outcome::Committed));
+    house.clock.advance(10 * house.cabinet.policy().session.longest);
+    let swept = sweep(&house.cabinet);
+    // The factor is looked at as well.
+    assert_eq!((swept.seen, swept.removed, swept.unread), (4, 2, 1));
+    assert_eq!((rows(&house, CHALLENGES), rows(&house, SESSIONS)), (1, 0));
+}
+
+#[test]
+fn logins_go_on_while_thousands_of_rows_are_swept() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    for _ in 0..300 {
+        house.challenge("ivan");
+    }
+    house.clock.advance(2 * house.cabinet.policy().challenge.enrolment);
+    let sweeper = Arc::new(house.another());
+    let (done, house) = (AtomicBool::new(false), &house);
+    let removed: u64 = thread::scope(|scope| {
+        // Two sweepers at once, and one who logs in.
+        let sweepers: Vec<_> = (0..2)
+            .map(|_| {
+                let (sweeper, done) = (Arc::clone(&sweeper), &done);
+                scope.spawn(move || {
+                    let mut removed = 0;
+                    while !done.load(Ordering::SeqCst) {
+                        removed += sweep(&sweeper).removed;
+                    }
+                    removed
+                })
+            })
+            .collect();
+        for _ in 0..5 {
+            house.clock.advance(30);
+            let challenge = house.challenge("ivan");
+            house.cabinet.answer(&challenge, &phone.code(house.clock_now()), request()).unwrap();
+        }
+        done.store(true, Ordering::SeqCst);
+        sweepers.into_iter().map(|sweeper| sweeper.join().unwrap()).sum()
+    });
+    assert!(removed >= 301, "{removed}");
+    assert_eq!(sweep(&house.cabinet).removed + removed, 301);
+    assert_eq!((rows(house, CHALLENGES), rows(house, SESSIONS)), (5, 5));
+}

@@ -1,0 +1,78 @@
+//! `zamok journal anchor`: what remembers the log outside of the store, and is asked whenever the vault is opened.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use zamok::{Freshness, Options, Zamok};
+
+use crate::arguments::Shared;
+use crate::credentials::Held;
+use crate::events::hex;
+use crate::failure::{Exit, Failure};
+use crate::opening;
+use crate::output::Output;
+
+/// Have the vault open only with an anchor from now on: something outside of the store that remembers the journal's last
+/// checkpoint, so that a store that was put back to an older copy is noticed.
+///
+/// With a FILE, a new anchor is begun there for the log as it is now; also where the old one is lost. Without, the one
+/// that --anchor or --anchor-witnesses names is asked and kept.
+#[derive(Args, Debug)]
+pub(super) struct Anchor {
+    /// A file that is not there yet, on another disk than the store.
+    file: Option<PathBuf>,
+}
+
+impl Anchor {
+    pub(super) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        let asked = shared.opening.anchor.is_some() || shared.opening.anchor_witnesses.is_some();
+        if self.file.is_none() && !asked {
+            return Err(Failure::usage("name an anchor")
+                .hint("`zamok journal anchor FILE` begins one; --anchor names one that is there"));
+        }
+        let store = opening::store(shared)?;
+        let held = Held::read(shared, output)?;
+        if asked {
+            // What is known already is asked before anything else is believed.
+            let zamok = open(shared, &held, store.clone(), opening::options(shared)?)?;
+            zamok.vault().checkpoint()?;
+            if self.file.is_none() {
+                return tell(&zamok, "the anchor that was named", output);
+            }
+        }
+        let Some(file) = &self.file else { return Ok(Exit::Usage) };
+        let freshness = Freshness::Anchored(opening::begin_anchor(file)?);
+        let zamok = open(shared, &held, store, Options { freshness, ..Options::default() })?;
+        tell(&zamok, &file.display().to_string(), output)
+    }
+}
+
+fn open(
+    shared: &Shared,
+    held: &Held,
+    store: std::sync::Arc<dyn zamok::store::Store>,
+    options: Options,
+) -> Result<Zamok, Failure> {
+    let options = Options { slot: shared.opening.slot, ..options };
+    Zamok::open_in(store, held.credential(), options)
+        .map_err(|error| Failure::of_opening(error, held.wrong()))
+}
+
+fn tell(zamok: &Zamok, anchor: &str, output: &Output) -> Result<Exit, Failure> {
+    zamok.vault().require_anchor()?;
+    let signed = zamok.vault().checkpoint()?;
+    let checkpoint = signed.checkpoint();
+    output.line(format!(
+        "The vault opens only with its anchor from now on; {anchor} remembers {} entries of {}.",
+        checkpoint.size, checkpoint.origin
+    ))?;
+    output.remark("name it for every command: --anchor FILE, or ZAMOK_ANCHOR");
+    output.object(&json!({
+        "anchor": anchor,
+        "origin": checkpoint.origin,
+        "size": checkpoint.size,
+        "root": hex(&checkpoint.root),
+    }))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,156 @@
+//! `zamok keys list`, `show` and `public`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+use zamok::UnixTime;
+use zamok::keys::{KeyId, KeyInfo, finding, signing, versions};
+
+use super::key_id;
+use crate::arguments::Shared;
+use crate::failure::{Exit, Failure};
+use crate::files::{Prepared, Readable};
+use crate::moment;
+use crate::opening;
+use crate::output::{Output, visible};
+
+/// Keys that are read in one transaction.
+const PAGE: usize = 256;
+
+#[derive(Args, Debug)]
+pub(crate) struct List {
+    /// Only keys with this label.
+    #[arg(long)]
+    label: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Show {
+    /// The key's id.
+    #[arg(value_parser = key_id)]
+    key: KeyId,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Public {
+    /// The key's id.
+    #[arg(value_parser = key_id)]
+    key: KeyId,
+    /// Write it to a file instead.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl List {
+    pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        opening::with_vault(shared, output, |zamok| {
+            if let Some(label) = &self.label {
+                let found = zamok.vault().transact(|tx| finding::by_label(tx, label, PAGE))?;
+                found.iter().try_for_each(|info| tell(info, output))?;
+                return Ok(Exit::Done);
+            }
+            let mut after = None;
+            loop {
+                let (found, next) = zamok.vault().transact(|tx| finding::list(tx, PAGE, after))?;
+                found.iter().try_for_each(|info| tell(info, output))?;
+                match next {
+                    Some(next) => after = Some(next),
+                    None => return Ok(Exit::Done),
+                }
+            }
+        })
+    }
+}
+
+impl Show {
+    pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        opening::with_vault(shared, output, |zamok| {
+            for info in zamok.vault().transact(|tx| versions::list(tx, self.key))? {
+                if output.is_for_programs() {
+                    output.object(&object(&info))?;
+                } else {
+                    whole(&info, output)?;
+                }
+            }
+            Ok(Exit::Done)
+        })
+    }
+}
+
+impl Public {
+    pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        opening::with_vault(shared, output, |zamok| {
+            let pem = zamok.vault().transact(|tx| signing::spki_pem(tx, self.key))?;
+            match &self.out {
+                Some(path) => {
+                    Prepared::new(path, Readable::ByOthers)?.write(pem.as_bytes())?;
+                }
+                None if output.is_for_programs() => output.object(&json!({"pem": pem}))?,
+                None => output.text(&pem)?,
+            }
+            Ok(Exit::Done)
+        })
+    }
+}
+
+fn tell(info: &KeyInfo, output: &Output) -> Result<(), Failure> {
+    output.line(format!(
+        "{} v{} {:<12} {:<13} {:<11} {}",
+        info.id,
+        info.version,
+        info.kind.name(),
+        info.purpose.name(),
+        info.state,
+        visible(&info.label)
+    ))?;
+    output.object(&object(info))
+}
+
+fn whole(info: &KeyInfo, output: &Output) -> Result<(), Failure> {
+    let date = |name: &str, time: Option<UnixTime>| match time {
+        Some(time) => output.line(format!("  {name:<13} {}", moment::text(time))),
+        None => Ok(()),
+    };
+    output.line(format!("{} version {}", info.id, info.version))?;
+    let names = |items: Vec<&str>| items.join(" ");
+    for (name, value) in [
+        ("kind", info.kind.name().to_owned()),
+        ("purpose", info.purpose.name().to_owned()),
+        ("state", info.state.to_string()),
+        ("label", visible(&info.label)),
+        ("usages", names(info.usages.iter().map(|item| item.name()).collect())),
+        ("mechanisms", names(info.mechanisms.iter().map(|item| item.name()).collect())),
+        ("flags", names(info.flags.iter().map(|item| item.name()).collect())),
+    ] {
+        output.line(format!("  {name:<13} {value}"))?;
+    }
+    let dates = &info.dates;
+    date("created", Some(dates.created))?;
+    date("activated", dates.activated)?;
+    date("valid from", dates.valid_from)?;
+    date("valid to", dates.valid_to)?;
+    date("accept until", dates.accept_until)?;
+    date("deactivated", dates.deactivated)?;
+    date("compromised", dates.compromised)?;
+    date("destroyed", dates.destroyed)
+}
+
+/// What programs get of a key.
+pub(super) fn object(info: &KeyInfo) -> Value {
+    let dates = &info.dates;
+    let time = |time: Option<UnixTime>| time.map(|time| time.0);
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    json!({
+        "id": info.id.to_string(), "version": info.version, "kind": info.kind.name(),
+        "purpose": info.purpose.name(), "state": info.state.to_string(), "label": info.label,
+        "usages": info.usages.iter().map(|item| item.name()).collect::<Vec<_>>(),
+        "mechanisms": info.mechanisms.iter().map(|item| item.name()).collect::<Vec<_>>(),
+        "flags": info.flags.iter().map(|item| item.name()).collect::<Vec<_>>(),
+        "created": dates.created.0, "activated": time(dates.activated), "valid_from": time(dates.valid_from),
+        "valid_to": time(dates.valid_to), "accept_until": time(dates.accept_until),
+        "deactivated": time(dates.deactivated), "compromised": time(dates.compromised),
+        "destroyed": time(dates.destroyed), "external_id": hex(&info.external_id),
+        "public_key": info.public_key.map(|digest| hex(&digest)),
+    })
+}

@@ -1,0 +1,195 @@
+//! `zamok keys new` and `import`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use zamok::CoreError;
+use zamok::keys::{Flag, Flags, KeyId, KeyKind, Purpose, RsaBits, Template, generate, importing};
+use zamok::signature::VerifyingKey;
+
+use super::{of_template, purpose};
+use crate::arguments::Shared;
+use crate::failure::{Exit, Failure};
+use crate::files;
+use crate::opening;
+use crate::output::Output;
+
+/// Kinds that the vault draws. OTP keys are made by `zamok enrol` and `zamok import`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Kind {
+    #[value(name = "p-256")]
+    P256,
+    #[value(name = "p-384")]
+    P384,
+    #[value(name = "ed25519")]
+    Ed25519,
+    #[value(name = "rsa-2048")]
+    Rsa2048,
+    #[value(name = "rsa-3072")]
+    Rsa3072,
+    #[value(name = "rsa-4096")]
+    Rsa4096,
+    #[value(name = "x25519")]
+    X25519,
+    #[value(name = "p-256-agreement")]
+    P256Agreement,
+    Hmac,
+    #[value(name = "aes-256")]
+    Aes256,
+    Generic,
+    /// FIPS 204, over a crate that nobody has audited yet.
+    #[cfg(feature = "ml-dsa")]
+    #[value(name = "ml-dsa-65")]
+    MlDsa65,
+}
+
+impl Kind {
+    pub(super) const fn kind(self) -> KeyKind {
+        match self {
+            Self::P256 => KeyKind::P256,
+            Self::P384 => KeyKind::P384,
+            Self::Ed25519 => KeyKind::Ed25519,
+            Self::Rsa2048 => KeyKind::Rsa { bits: RsaBits::Rsa2048 },
+            Self::Rsa3072 => KeyKind::Rsa { bits: RsaBits::Rsa3072 },
+            Self::Rsa4096 => KeyKind::Rsa { bits: RsaBits::Rsa4096 },
+            Self::X25519 => KeyKind::X25519,
+            Self::P256Agreement => KeyKind::P256Agreement,
+            Self::Hmac => KeyKind::Hmac,
+            Self::Aes256 => KeyKind::Aes256,
+            Self::Generic => KeyKind::Generic,
+            #[cfg(feature = "ml-dsa")]
+            Self::MlDsa65 => KeyKind::MlDsa65,
+        }
+    }
+}
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Form {
+    /// A private key in PKCS#8, PEM or DER, without a password.
+    Pkcs8,
+    /// A public key as SubjectPublicKeyInfo in PEM or DER.
+    Spki,
+    /// A certificate in DER.
+    Certificate,
+    /// The bytes of an HMAC key.
+    Hmac,
+    /// The 32 bytes of an AES-256 key.
+    #[value(name = "aes-256")]
+    Aes256,
+    /// The bytes of another protocol's secret.
+    Generic,
+    /// Bytes that are kept and read back.
+    Data,
+    /// An `otpauth://` URI as services show it to apps: the key computes codes, as the app would, and verifies none.
+    Otpauth,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct New {
+    /// What it is.
+    #[arg(long)]
+    kind: Kind,
+    /// What it serves.
+    #[arg(long, value_parser = purpose)]
+    purpose: Purpose,
+    /// What people call it.
+    #[arg(long, default_value = "")]
+    label: String,
+    /// It may leave, wrapped under a trusted key. This cannot be given later.
+    #[arg(long)]
+    wrappable: bool,
+    /// Every use is journalled.
+    #[arg(long)]
+    audited: bool,
+    /// Every use asks for the secret of the slot once more.
+    #[arg(long)]
+    always_authenticate: bool,
+    /// It cannot be copied within the vault.
+    #[arg(long)]
+    no_copies: bool,
+    /// It cannot be destroyed.
+    #[arg(long)]
+    indestructible: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Import {
+    /// The file.
+    file: PathBuf,
+    /// What the file holds.
+    #[arg(long)]
+    form: Form,
+    /// What the key serves; for otpauth, which is for codes alone, it is left out.
+    #[arg(long, value_parser = purpose)]
+    purpose: Option<Purpose>,
+    /// What people call it.
+    #[arg(long, default_value = "")]
+    label: String,
+}
+
+impl New {
+    pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        opening::with_vault(shared, output, |zamok| {
+            let mut template = Template::new(self.kind.kind(), self.purpose).named(&self.label, None);
+            let wished = [
+                (self.wrappable, Flag::Wrappable),
+                (self.audited, Flag::Audited),
+                (self.always_authenticate, Flag::AlwaysAuthenticate),
+            ];
+            for (_, flag) in wished.into_iter().filter(|(is_wished, _)| *is_wished) {
+                template.flags = template.flags.or(Flags::of(&[flag]));
+            }
+            let unwished = [(self.no_copies, Flag::Copyable), (self.indestructible, Flag::Destroyable)];
+            for (_, flag) in unwished.into_iter().filter(|(is_unwished, _)| *is_unwished) {
+                template.flags = template.flags.without(Flags::of(&[flag]));
+            }
+            let id = zamok.vault().transact(|tx| generate(tx, &template)).map_err(of_template)?;
+            told(id, "made", output)
+        })
+    }
+}
+
+impl Import {
+    pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        let content = files::read_secret(&self.file)?;
+        let bytes = content.content.as_slice();
+        let text = std::str::from_utf8(bytes).ok();
+        let (kind, material) = match self.form {
+            Form::Pkcs8 => match text {
+                Some(pem) => importing::pkcs8_pem(pem)?,
+                None => importing::pkcs8_der(bytes)?,
+            },
+            Form::Spki => {
+                let der = match text {
+                    Some(pem) => VerifyingKey::from_spki_pem(pem).map(|key| key.to_spki_der()),
+                    None => Ok(bytes.to_vec()),
+                };
+                (KeyKind::PublicKey, der.map_err(|_| CoreError::KeyMaterial)?.into())
+            }
+            Form::Certificate => (KeyKind::Certificate, bytes.to_vec().into()),
+            Form::Hmac => (KeyKind::Hmac, bytes.to_vec().into()),
+            Form::Aes256 => (KeyKind::Aes256, bytes.to_vec().into()),
+            Form::Generic => (KeyKind::Generic, bytes.to_vec().into()),
+            Form::Data => (KeyKind::Data, bytes.to_vec().into()),
+            Form::Otpauth => return super::codes::take_in(text, &self.label, shared, output),
+        };
+        let purpose =
+            self.purpose.ok_or_else(|| Failure::usage("--purpose is missing: what does the key serve?"))?;
+        opening::with_vault(shared, output, |zamok| {
+            let template = Template::new(kind, purpose).named(&self.label, None);
+            let id = zamok
+                .vault()
+                .transact(|tx| importing::raw(tx, &template, material.clone()))
+                .map_err(of_template)?;
+            told(id, "taken in", output)
+        })
+    }
+}
+
+pub(super) fn told(id: KeyId, what: &str, output: &Output) -> Result<Exit, Failure> {
+    output.line(format!("The key {id} was {what}."))?;
+    output.object(&json!({"id": id.to_string()}))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,120 @@
+//! `zamok store`: the store by itself, and moving house.
+
+use std::ffi::OsString;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use zamok::backup::Step;
+use zamok::sqlite::SqliteStore;
+use zamok::store::StoreFault;
+use zamok::{Options, StoreUrl, Vault};
+
+use crate::arguments::{CostChoice, Shared, Yes};
+use crate::credentials::Held;
+use crate::events::hex;
+use crate::failure::{Exit, Failure};
+use crate::opening;
+use crate::output::Output;
+
+/// Look after the store itself, or move into another.
+#[derive(Args, Debug)]
+pub(crate) struct Store {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Read every page of the file and say what is damaged; exits with 1 when something is. Whether the rows say what
+    /// they should, `zamok audit rows` finds.
+    Check,
+    /// Move the vault from one store into another, new one. The store that is left opens for nobody from then on; end
+    /// everything that has it open first. A move that was interrupted goes on with the same command.
+    Copy(Copy),
+}
+
+#[derive(Args, Debug)]
+struct Copy {
+    /// The store that is left, as in sqlite:old.db.
+    from: OsString,
+    /// The store that is filled, as in sqlite:/srv/zamok/new.db.
+    to: OsString,
+    #[command(flatten)]
+    yes: Yes,
+    #[command(flatten)]
+    cost: CostChoice,
+}
+
+impl Store {
+    pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        match &self.what {
+            What::Check => check(shared, output),
+            What::Copy(copy) => copy.run(shared, output),
+        }
+    }
+}
+
+impl Copy {
+    fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        let (from, to) = (StoreUrl::parse(&self.from)?, StoreUrl::parse(&self.to)?);
+        if from == to || to == StoreUrl::Memory {
+            return Err(Failure::usage("name two different stores that last"));
+        }
+        let source = from.open()?;
+        output
+            .remark(format!("{from} will open for nobody any more, and its log ends; {to} begins a new one"));
+        self.yes.confirm("move", output)?;
+        let held = Held::read(shared, output)?;
+        let options = Options { cost: self.cost.cost(), ..opening::options(shared)? };
+        let moved =
+            Vault::relocate(source, to.create()?, &to.to_string(), held.credential(), options, &mut |step| {
+                let (items, what) = match step {
+                    Step::Counted(items) => (items, "counted"),
+                    Step::Copied(items) => (items, "copied"),
+                    Step::Compared(items) => (items, "compared"),
+                };
+                output.progress(items, || format!("{items} items {what}"));
+            });
+        output.progress_ends();
+        let moved = moved.map_err(|error| Failure::of_opening(error, held.wrong()))?;
+        let digest = hex(&moved.digest);
+        output
+            .line(format!("{to} holds the vault: {} items, each compared with its copy.", moved.compared))?;
+        output.line(format!("SHA-256 over all of them: {digest}"))?;
+        output.line(format!("{from} is retired and says where the vault went."))?;
+        output.remark(format!(
+            "next: --store {to}, wherever the old one is named; then delete {from} when no rule keeps it"
+        ));
+        output.object(&json!({
+            "from": from.to_string(),
+            "to": to.to_string(),
+            "items": moved.compared,
+            "digest": digest,
+            "resumed": moved.resumed,
+            "origin": moved.vault.origin(),
+        }))?;
+        Ok(Exit::Done)
+    }
+}
+
+fn check(shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+    let StoreUrl::Sqlite(path) = opening::place(shared)? else { return Err(StoreFault::Url.into()) };
+    let findings = match SqliteStore::open(&path) {
+        Ok(store) => store.check(),
+        Err(fault) => Err(fault),
+    };
+    let findings = match findings {
+        Ok(findings) => findings,
+        // So badly damaged that it could not be opened or read to its end: that is what was asked.
+        Err(StoreFault::Corrupt) => vec!["the file cannot be read as a store".to_owned()],
+        Err(fault) => return Err(fault.into()),
+    };
+    for finding in &findings {
+        output.line(finding)?;
+    }
+    let sound = findings.is_empty();
+    let verdict = if sound { "The file is sound." } else { "The file is damaged: restore it from a backup." };
+    output.line(verdict)?;
+    output.object(&json!({"sound": sound, "findings": findings}))?;
+    Ok(if sound { Exit::Done } else { Exit::Rejected })
+}

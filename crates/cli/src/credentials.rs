@@ -1,0 +1,214 @@
+//! What opens the vault's slots, from where the options name it: a passphrase, a key file, a PIN with a device's secret,
+//! shares, a key in a PKCS#11 token.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use zamok::shares::Share;
+use zamok::{Credential, Passphrase, Pkcs11Key, Pkcs11Uri, SecretKey};
+
+use crate::arguments::Shared;
+use crate::failure::Failure;
+use crate::files;
+use crate::output::Output;
+use crate::secrets::{self, Asked};
+
+/// How the vault is opened, where it is not by passphrase alone.
+#[derive(Args, Debug)]
+pub(crate) struct Opening {
+    /// Open with the key in this file: 64 hexadecimal digits, as `openssl rand -hex 32` makes them.
+    #[arg(long, value_name = "FILE", env = "ZAMOK_VAULT_KEY_FILE", global = true, conflicts_with_all = ["device_secret", "shares", "pkcs11"])]
+    pub(crate) vault_key_file: Option<PathBuf>,
+    /// Open with a PIN, asked for in the place of the passphrase, and the secret in this file: 64 hexadecimal digits.
+    /// Keep it off the disk of the store.
+    #[arg(long, value_name = "FILE", env = "ZAMOK_DEVICE_SECRET", global = true)]
+    pub(crate) device_secret: Option<PathBuf>,
+    /// Open with the shares in this file, one or more of them; may be given several times.
+    #[arg(long, value_name = "FILE", global = true, conflicts_with_all = ["device_secret", "pkcs11"])]
+    pub(crate) shares: Vec<PathBuf>,
+    /// Ask this file whether the store was put back: it remembers the journal's last checkpoint. Keep it on another disk,
+    /// best on another machine's.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ZAMOK_ANCHOR",
+        global = true,
+        conflicts_with = "anchor_witnesses"
+    )]
+    pub(crate) anchor: Option<PathBuf>,
+    /// Ask the witnesses of this policy (C2SP tlog-policy) whether the store was put back.
+    #[arg(long, value_name = "FILE", env = "ZAMOK_ANCHOR_WITNESSES", global = true)]
+    pub(crate) anchor_witnesses: Option<PathBuf>,
+    /// Open with the key in a PKCS#11 token that this URI names (RFC 7512), as in 'pkcs11:token=vault;object=zamok'. The
+    /// PIN is read from --pkcs11-pin-file, ZAMOK_PKCS11_PIN, the URI's pin-source, or a prompt.
+    #[arg(long, value_name = "URI", env = "ZAMOK_PKCS11", global = true, conflicts_with = "device_secret", value_parser = Pkcs11Uri::parse)]
+    pub(crate) pkcs11: Option<Pkcs11Uri>,
+    /// The token's module, a shared library, where the URI names none with ?module-path=.
+    #[arg(long, value_name = "FILE", env = "ZAMOK_PKCS11_MODULE", global = true)]
+    pub(crate) pkcs11_module: Option<PathBuf>,
+    /// A file with the token's PIN.
+    #[arg(long, value_name = "FILE", env = "ZAMOK_PKCS11_PIN_FILE", hide_env_values = true, global = true)]
+    pub(crate) pkcs11_pin_file: Option<PathBuf>,
+    /// The slot to open; otherwise the first that fits.
+    #[arg(long, value_name = "N", global = true)]
+    pub(crate) slot: Option<u8>,
+}
+
+/// A credential that is held.
+pub(crate) enum Held {
+    Passphrase(Passphrase),
+    Pin(Passphrase, SecretKey),
+    Key(SecretKey),
+    Shares(SecretKey),
+    Token(Pkcs11Key),
+}
+
+impl Held {
+    /// What the options name, or the passphrase.
+    pub(crate) fn read(shared: &Shared, output: &Output) -> Result<Self, Failure> {
+        Self::asked(shared, Asked::Once, output)
+    }
+
+    /// The same for a vault that is made now: a passphrase is asked for twice, and has a shortest length.
+    pub(crate) fn read_for_new(shared: &Shared, output: &Output) -> Result<Self, Failure> {
+        Self::asked(shared, Asked::Twice, output)
+    }
+
+    fn asked(shared: &Shared, asked: Asked, output: &Output) -> Result<Self, Failure> {
+        let opening = &shared.opening;
+        if let Some(path) = &opening.vault_key_file {
+            return Ok(Self::Key(key_in(path, output)?));
+        }
+        if !opening.shares.is_empty() {
+            return Ok(Self::Shares(put_together(&opening.shares)?));
+        }
+        if let Some(uri) = &opening.pkcs11 {
+            let pin = TokenPin {
+                what: "the token's PIN",
+                variable: "ZAMOK_PKCS11_PIN",
+                option: "--pkcs11-pin-file",
+            };
+            let file = opening.pkcs11_pin_file.as_deref();
+            return Ok(Self::Token(token(uri, opening.pkcs11_module.as_deref(), file, &pin, output)?));
+        }
+        // First what lies in files: nobody is asked in vain.
+        let device = opening.device_secret.as_ref().map(|path| key_in(path, output)).transpose()?;
+        let passphrase =
+            secrets::passphrase(shared, if device.is_some() { Asked::Once } else { asked }, output)?;
+        Ok(match device {
+            Some(device) => Self::Pin(passphrase, device),
+            None => Self::Passphrase(passphrase),
+        })
+    }
+
+    /// What to say when it does not open the slot.
+    pub(crate) const fn wrong(&self) -> &'static str {
+        match self {
+            Self::Passphrase(_) => "the passphrase is wrong",
+            Self::Pin(..) => "the PIN or the device's secret is wrong",
+            Self::Key(_) => "the key is wrong",
+            Self::Shares(_) => "the shares are those of another slot",
+            Self::Token(_) => "the token's key is that of another slot",
+        }
+    }
+
+    /// For the vault.
+    pub(crate) fn credential(&self) -> Credential<'_> {
+        match self {
+            Self::Passphrase(passphrase) => Credential::Passphrase(passphrase),
+            Self::Pin(pin, device) => Credential::Pin { pin, device },
+            Self::Key(key) => Credential::Key(key),
+            Self::Shares(key) => Credential::Shares(key),
+            Self::Token(key) => Credential::Token(key),
+        }
+    }
+}
+
+/// The 32 bytes of a file, which holds 64 hexadecimal digits.
+pub(crate) fn key_in(path: &Path, output: &Output) -> Result<SecretKey, Failure> {
+    let secret = files::read_secret(path)?;
+    if secret.is_open_to_others {
+        output.remark(format!("warning: others may read {}; `chmod 600` closes it", path.display()));
+    }
+    let wrong = || {
+        Failure::file(format!("{}: a key is 64 hexadecimal digits", path.display()))
+            .hint("make one with `openssl rand -hex 32`")
+    };
+    let mut bytes = zeroize::Zeroizing::new([0; 32]);
+    let (pairs, []) = secret.content.as_chunks::<2>() else { return Err(wrong()) };
+    if pairs.len() != bytes.len() {
+        return Err(wrong());
+    }
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        for digit in pair {
+            let value = char::from(*digit).to_digit(16).ok_or_else(wrong)?;
+            *byte = *byte << 4 | u8::try_from(value).map_err(|_| wrong())?;
+        }
+    }
+    Ok(SecretKey::from(*bytes))
+}
+
+/// Where the PIN of a token comes from.
+pub(crate) struct TokenPin {
+    pub(crate) what: &'static str,
+    pub(crate) variable: &'static str,
+    pub(crate) option: &'static str,
+}
+
+/// The key in a token, with its PIN; the token is not asked yet.
+pub(crate) fn token(
+    uri: &Pkcs11Uri,
+    module: Option<&Path>,
+    file: Option<&Path>,
+    pin: &TokenPin,
+    output: &Output,
+) -> Result<Pkcs11Key, Failure> {
+    let uri = match (uri.module(), module) {
+        (None, Some(module)) => uri.clone().with_module(module),
+        _ => uri.clone(),
+    };
+    // First what lies in the URI: nobody is asked in vain.
+    Pkcs11Key::new(uri.clone(), None)?;
+    let file = file.or(uri.pin_source()).map(Path::to_path_buf);
+    let pin = secrets::token_pin(pin.what, file.as_deref(), pin.variable, pin.option, output)?;
+    Ok(Pkcs11Key::new(uri, Some(pin))?)
+}
+
+/// The key of the shares in these files.
+fn put_together(paths: &[PathBuf]) -> Result<SecretKey, Failure> {
+    let mut shares = Vec::new();
+    for path in paths {
+        let secret = files::read_secret(path)?;
+        let text = str::from_utf8(&secret.content).map_err(|_| Failure::file("a share is text"))?;
+        shares.extend(shares_in(text).map_err(|error| {
+            let failure = Failure::from(error);
+            Failure { message: format!("{}: {}", path.display(), failure.message), ..failure }
+        })?);
+    }
+    if shares.is_empty() {
+        return Err(Failure::no_secret("there are no shares in these files"));
+    }
+    Ok(SecretKey::from_shares(&shares)?)
+}
+
+/// The shares in a text, one after the other, with remarks and blank lines anywhere.
+pub(crate) fn shares_in(text: &str) -> Result<Vec<Share>, zamok::CoreError> {
+    let mut shares = Vec::new();
+    let mut one = zeroize::Zeroizing::new(String::with_capacity(text.len() + 1));
+    let mut symbols = 0;
+    for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        one.push_str(line);
+        one.push('\n');
+        symbols += line.chars().filter(|character| !character.is_whitespace() && *character != '-').count();
+        if symbols >= Share::CHARACTERS {
+            shares.push(Share::parse(&one)?);
+            one.clear();
+            symbols = 0;
+        }
+    }
+    if symbols > 0 {
+        // A share that lacks a line: the error says how much is there.
+        shares.push(Share::parse(&one)?);
+    }
+    Ok(shares)
+}

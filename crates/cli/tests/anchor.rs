@@ -1,0 +1,77 @@
+//! A store that was put back to an older copy as a whole, and the anchor that notices it, from the command line.
+
+mod harness;
+
+use std::fs;
+use std::path::Path;
+
+use harness::Desk;
+
+const INIT: [&str; 5] = ["init", "--argon2-memory", "1", "--argon2-passes", "1"];
+
+/// Copies the files of the store.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for name in ["zamok.db", "zamok.db-wal", "zamok.db-shm"] {
+        let _ = fs::remove_file(to.join(name));
+        if from.join(name).exists() {
+            fs::copy(from.join(name), to.join(name)).expect("a copy");
+        }
+    }
+}
+
+#[test]
+fn a_store_that_was_put_back_opens_for_nobody_who_asks_the_anchor_and_without_it_for_nobody_at_all() {
+    let desk = Desk::empty();
+    fs::create_dir(desk.path("away")).expect("a folder");
+    let made = desk.zamok(INIT.into_iter().chain(["--anchor", "away/anchor", "--json"])).done().json();
+    assert_eq!(made["anchored"], true);
+    let anchor = ["--anchor", "away/anchor", "--json"];
+    copy(desk.folder(), &desk.path("monday"));
+    desk.zamok(["register", "ivan"].into_iter().chain(anchor)).done();
+    // What is put back may be days old, or only a command.
+    copy(desk.folder(), &desk.path("tuesday"));
+    desk.zamok(["register", "olga"].into_iter().chain(anchor)).done();
+    copy(desk.folder(), &desk.path("wednesday"));
+    for day in ["monday", "tuesday"] {
+        copy(&desk.path(day), desk.folder());
+        for command in [&["why", "ivan"][..], &["doctor"], &["journal", "verify"], &["keys", "list"]] {
+            desk.zamok(command.iter().copied().chain(anchor)).failed(6, 451, "log-behind");
+        }
+        // Nobody forgets to ask.
+        desk.zamok(["keys", "list", "--json"]).failed(4, 454, "anchor-missing");
+    }
+    copy(&desk.path("wednesday"), desk.folder());
+    desk.zamok(["doctor"].into_iter().chain(anchor)).done();
+    let mut by_variable = desk.command(["doctor", "--json"]);
+    let doctor = harness::run(by_variable.env("ZAMOK_ANCHOR", "away/anchor")).done().json();
+    let checks = doctor["checks"].as_array().expect("checks");
+    assert!(checks.iter().any(|check| check["name"] == "anchor" && check["grade"] == "ok"), "{doctor}");
+}
+
+#[test]
+fn an_anchor_that_is_gone_or_of_another_log_is_no_permission_and_a_new_one_is_begun_by_name() {
+    let desk = Desk::new();
+    let doctor = desk.zamok(["doctor", "--json"]).done().json();
+    let checks = doctor["checks"].as_array().expect("checks").clone();
+    assert!(checks.iter().any(|check| check["name"] == "anchor" && check["grade"] == "weak"), "{doctor}");
+    let begun = desk.zamok(["journal", "anchor", "first", "--json"]).done().json();
+    let kept = String::from_utf8(desk.read("first")).expect("a note");
+    assert!(kept.starts_with(begun["origin"].as_str().expect("a name")), "{kept}");
+    // What remembers is never overwritten.
+    desk.zamok(["journal", "anchor", "first", "--json"]).failed(5, 901, "file");
+    desk.zamok(["journal", "anchor", "--json"]).failed(2, 900, "usage");
+    fs::rename(desk.path("first"), desk.path("lost")).expect("it is lost");
+    let gone = desk.zamok(["doctor", "--anchor", "first", "--json"]);
+    assert_eq!(gone.exit, 3, "{gone:?}");
+    let other = Desk::new();
+    other.zamok(["journal", "anchor", "theirs"]).done();
+    desk.write("theirs", other.read("theirs"));
+    desk.zamok(["doctor", "--anchor", "theirs", "--json"]).failed(6, 450, "log-forked");
+    desk.write("cut", &kept[..kept.len() / 2]);
+    desk.zamok(["doctor", "--anchor", "cut", "--json"]).failed(6, 101, "refused");
+    desk.zamok(["journal", "anchor", "second"]).done();
+    desk.zamok(["doctor", "--anchor", "second"]).done();
+    // The old one is behind, and no liar.
+    desk.zamok(["doctor", "--anchor", "lost"]).done();
+}

@@ -1,0 +1,50 @@
+//! Looking after a store: damage is found without a passphrase, and what is over goes.
+
+mod harness;
+
+use std::fs;
+
+use harness::{Desk, Phone, run};
+use serde_json::json;
+
+#[test]
+fn a_damaged_file_is_told_from_a_sound_one_without_a_passphrase() {
+    let desk = Desk::enrolled("ivan").0;
+    let check = || {
+        let mut command = desk.command(["store", "check", "--json"]);
+        run(command.env_remove("ZAMOK_PASSPHRASE"))
+    };
+    assert_eq!(check().done().json(), json!({"sound": true, "findings": []}));
+
+    let path = desk.path("zamok.db");
+    let sound = fs::read(&path).unwrap();
+    // SQLite file format §1.6: byte 0 of the second page is the type of its tree's node.
+    for (place, value) in [(4096, 0xff), (4096 + 3, 0xff), (2 * 4096, 0)] {
+        let mut bytes = sound.clone();
+        bytes[place] = value;
+        fs::write(&path, &bytes).unwrap();
+        let found = check();
+        assert_eq!(found.exit, 1, "byte {place}: {found:?}");
+        let told = found.json();
+        assert_eq!(told["sound"], false);
+        assert!(told["findings"].as_array().is_some_and(|findings| !findings.is_empty()), "{told}");
+    }
+    fs::write(&path, &sound[..sound.len() - 4096]).unwrap();
+    assert_eq!(check().exit, 1);
+    fs::write(&path, &sound).unwrap();
+    check().done();
+    fs::write(&path, b"no store").unwrap();
+    check().failed(3, 522, "store-foreign");
+    fs::remove_file(&path).unwrap();
+    check().failed(3, 516, "store-missing");
+}
+
+#[test]
+fn a_sweep_leaves_what_is_not_over() {
+    let (desk, phone): (Desk, Phone) = Desk::enrolled("ivan");
+    desk.zamok(["login", "ivan", "--code", &phone.code(1), "--json"]).done();
+    let swept = desk.zamok(["sweep", "--json"]).done().json();
+    assert_eq!((&swept["removed"], &swept["unread"]), (&json!(0), &json!(0)));
+    assert!(swept["seen"].as_u64().is_some_and(|seen| seen >= 3), "{swept}");
+    desk.zamok(["audit", "rows"]).done();
+}

@@ -1,0 +1,283 @@
+//! Questions to the holder of an OCRA key (RFC 6287; rules of `CRYPTO.md` §4): asked by the vault, kept until they are
+//! answered, each for one answer. The vault computes no responses.
+
+use alloc::format;
+use alloc::string::String;
+
+use super::attributes::{Purpose, Usage};
+use super::keys::{Asked, KeyId, KeyRecord};
+use super::kinds::KeyKind;
+use super::spend::{self, OtpState, SpendPolicy};
+use super::state::KeyState;
+use super::transaction::Transaction;
+use crate::env::UnixTime;
+use crate::error::{Error, OcraFault};
+use crate::event::{Detail, EventKind, SpentCode};
+use crate::otp::{Ocra, OcraChallenge, OcraInput, OcraPassword, OcraQuestionFormat, OcraSuite, OcraWindow};
+use crate::secret::Secret;
+use crate::store::{RowKey, Table};
+use crate::wire::{Reader, Writer, hex};
+
+/// Questions that wait for a response, under their id.
+pub const QUESTIONS: Table = Table(7);
+const FORMAT: u8 = 1;
+
+/// The handle of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct QuestionId(pub [u8; 16]);
+
+impl QuestionId {
+    fn row(self) -> RowKey {
+        RowKey::new(QUESTIONS, self.0)
+    }
+}
+
+/// What a question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matter<'a> {
+    /// Whether the holder is there: a random question of the suite's form.
+    Presence,
+    /// An operation. In a suite with `QH64` the question is its digest.
+    Operation {
+        /// SHA-256 of the operation, fixed here before anybody answers.
+        digest: [u8; 32],
+        /// For shorter questions: what the device shows of it (amount and payee), in the suite's format.
+        shown: Option<&'a str>,
+    },
+}
+
+/// A question, to be shown to the holder of the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Its handle.
+    pub id: QuestionId,
+    /// What is typed into the device.
+    pub text: String,
+    /// From this time on no response is taken.
+    pub expires: UnixTime,
+}
+
+/// What a response came to. Told only after the commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Answer {
+    /// It was right; the operation to which it agrees, if the question was about one.
+    Accepted(Option<[u8; 32]>),
+    /// It was wrong, late, or not to be tried now. The question is gone.
+    Rejected,
+}
+
+/// Besides the question, what the suite asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Inputs<'a> {
+    /// The password or PIN.
+    pub password: Option<OcraPassword<'a>>,
+    /// Session data.
+    pub session: Option<&'a [u8]>,
+}
+
+/// Asks the holder of a key, for `lifetime` seconds. A pre-active key is asked to end its enrolment.
+///
+/// # Errors
+/// [`Error::KeyKind`], [`Error::KeyUsage`], [`Error::KeyState`], [`Error::KeyNotValid`] for misuse;
+/// [`OcraFault::QuestionLength`] and [`OcraFault::QuestionCharacter`] for an operation that the suite cannot ask about;
+/// [`Error::UnknownKey`]; a store's fault.
+pub fn ask(
+    tx: &mut Transaction<'_>,
+    key: KeyId,
+    matter: Matter<'_>,
+    lifetime: u64,
+) -> Result<Question, Error> {
+    let record = KeyRecord::load(tx, key)?;
+    let suite = suite(&record)?;
+    allow(tx, &record, &[KeyState::Active, KeyState::PreActive])?;
+    let text = text(tx, &suite, matter)?;
+    let id = QuestionId(tx.env().random());
+    let expires = tx.now().plus(lifetime);
+    let (about, digest) = match matter {
+        Matter::Presence => (0, [0; 32]),
+        Matter::Operation { digest, .. } => (1, digest),
+    };
+    let mut body = Writer::new();
+    body.u8(FORMAT).raw(&key.0).u32(record.info.version).u64(tx.now().0).u64(expires.0);
+    body.u8(about).raw(&digest).text(&text)?;
+    tx.put_record(&id.row(), &[], body.as_slice())?;
+    let detail = Detail::new().with("challenge", hex(&id.0));
+    tx.event(EventKind::QuestionAsked, record.info.owner, &id.row(), &detail)?;
+    Ok(Question { id, text, expires })
+}
+
+/// Checks the response to a question, which is gone afterwards whatever the answer. A wrong response is charged to the
+/// key as a wrong code is. The right one activates a pre-active key.
+///
+/// # Errors
+/// [`Error::Rejected`] for a question that is not there (any more), or was asked before a fence; [`Error::KeyState`] and other misuse as [`ask`];
+/// an [`OcraFault`] where the inputs do not fit the suite; [`Error::Refused`] when a row is missing or was altered; a
+/// store's fault.
+pub fn answer(
+    tx: &mut Transaction<'_>,
+    id: QuestionId,
+    response: &str,
+    inputs: Inputs<'_>,
+    policy: &SpendPolicy,
+) -> Result<Answer, Error> {
+    let opened = tx.record(&id.row())?.ok_or(Error::Rejected)?;
+    let asked = Kept::decode(&opened.body)?;
+    let mut record = KeyRecord::load(tx, asked.key)?;
+    let suite = suite(&record)?;
+    if asked.version != record.info.version {
+        return Err(Error::Rejected);
+    }
+    // In a store that may have been put back, a question from before the opening may have been answered already.
+    if tx.fence().is_some_and(|opened| asked.asked <= opened) {
+        return Err(Error::Rejected);
+    }
+    allow(tx, &record, &[KeyState::Active, KeyState::PreActive])?;
+    let (key, now, owner) = (asked.key, tx.now(), record.info.owner);
+    let mut state = OtpState::load(tx, key, asked.version)?;
+    if state.failures.delayed(now) {
+        return spend::refuse_unseen(tx, &record, &policy.throttle).map(|()| Answer::Rejected);
+    }
+    let secret = Secret::new_accepting_weak(&record.material).map_err(|_| Error::Refused)?;
+    let ocra = Ocra::new(&secret, suite);
+    let input = OcraInput {
+        counter: if suite.has_counter() { Some(state.counter()?) } else { None },
+        password: inputs.password,
+        session: inputs.session,
+        time: suite.time_step().map(|_| now),
+        ..OcraInput::new(OcraChallenge::OneWay(&asked.text))
+    };
+    let window = OcraWindow { counter: policy.look_ahead, time: policy.window };
+    let found = match ocra.verify(response, &input, window) {
+        Err(Error::Rejected) => None,
+        found => Some(found?),
+    };
+    // Late, or of a time step that was spent: wrong.
+    let fresh = found.filter(|found| {
+        now < asked.expires && found.time_step.is_none_or(|step| Some(step) > state.last_step())
+    });
+    tx.delete(&id.row())?;
+    let row = OtpState::row(key);
+    let Some(matched) = fresh else {
+        let disable = state.failures.fail(now, &policy.throttle);
+        state.put(tx)?;
+        let detail =
+            Detail::new().with("reason", if now < asked.expires { "wrong response" } else { "late" });
+        tx.event(EventKind::CodeRejected, owner, &row, &detail)?;
+        if disable {
+            record.become_state(KeyState::Suspended, now)?;
+            record.put(tx)?;
+            let detail = Detail::new().with("failures", format!("{}", state.failures.in_a_row));
+            tx.event(EventKind::CodeDisabled, owner, record.row(), &detail)?;
+        }
+        return Ok(Answer::Rejected);
+    };
+    state.failures.succeed();
+    if let Some(counter) = matched.counter {
+        state.spend_counter(counter.checked_add(1).ok_or(Error::CounterExhausted)?);
+    }
+    if let Some(step) = matched.time_step {
+        state.spend_step(step);
+    }
+    state.put(tx)?;
+    let step = matched.counter.or(matched.time_step).unwrap_or_default();
+    tx.code_accepted(owner, &row, SpentCode { step, drift: 0 })?;
+    if record.info.state == KeyState::PreActive {
+        record.become_state(KeyState::Active, now)?;
+        record.put(tx)?;
+        tx.event(EventKind::KeyActivated, owner, record.row(), &Detail::new())?;
+    }
+    Ok(Answer::Accepted(asked.operation))
+}
+
+/// A question as it is kept.
+struct Kept {
+    key: KeyId,
+    version: u32,
+    asked: UnixTime,
+    expires: UnixTime,
+    operation: Option<[u8; 32]>,
+    text: String,
+}
+
+impl Kept {
+    fn decode(body: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(body);
+        let found = reader.u8()?;
+        if found != FORMAT {
+            return Err(Error::Format { found: found.into(), supported: FORMAT.into() });
+        }
+        let key = KeyId(reader.array()?);
+        let version = reader.u32()?;
+        let asked = UnixTime(reader.u64()?);
+        let expires = UnixTime(reader.u64()?);
+        let operation = match (reader.u8()?, reader.array()?) {
+            (0, _) => None,
+            (1, digest) => Some(digest),
+            _ => return Err(Error::Refused),
+        };
+        let text = reader.text()?.into();
+        reader.end()?;
+        Ok(Self { key, version, asked, expires, operation, text })
+    }
+}
+
+fn suite(record: &KeyRecord) -> Result<OcraSuite, Error> {
+    match record.info.kind {
+        KeyKind::Ocra { suite } => Ok(suite),
+        _ => Err(Error::KeyKind),
+    }
+}
+
+fn allow(tx: &mut Transaction<'_>, record: &KeyRecord, states: &[KeyState]) -> Result<(), Error> {
+    let mechanism = record.info.kind.mechanisms(Purpose::OneTimeCode).iter().next();
+    let (usage, purpose) = (Usage::VerifyCode, Purpose::OneTimeCode);
+    record.allow(tx, &Asked { usage, purpose, mechanism, states })?;
+    mechanism.map_or(Ok(()), |mechanism| tx.self_test(mechanism))
+}
+
+/// The question in the suite's format.
+fn text(tx: &mut Transaction<'_>, suite: &OcraSuite, matter: Matter<'_>) -> Result<String, Error> {
+    let (format, longest) = suite.question();
+    let length = usize::from(longest);
+    match matter {
+        Matter::Presence => {
+            let alphabet: &[u8] = match format {
+                OcraQuestionFormat::Alphanumeric => {
+                    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                }
+                OcraQuestionFormat::Numeric => b"0123456789",
+                OcraQuestionFormat::Hexadecimal => b"0123456789abcdef",
+            };
+            Ok(draw(tx, alphabet, length))
+        }
+        Matter::Operation { digest, .. } if format == OcraQuestionFormat::Hexadecimal && length == 64 => {
+            Ok(hex(&digest))
+        }
+        Matter::Operation { shown, .. } => {
+            let shown = shown.ok_or(Error::Ocra(OcraFault::QuestionLength))?;
+            if shown.is_empty() || shown.len() > length {
+                return Err(Error::Ocra(OcraFault::QuestionLength));
+            }
+            let fits = shown.bytes().all(|byte| match format {
+                OcraQuestionFormat::Alphanumeric => byte.is_ascii_alphanumeric(),
+                OcraQuestionFormat::Numeric => byte.is_ascii_digit(),
+                OcraQuestionFormat::Hexadecimal => byte.is_ascii_hexdigit(),
+            });
+            if fits { Ok(shown.into()) } else { Err(Error::Ocra(OcraFault::QuestionCharacter)) }
+        }
+    }
+}
+
+/// Characters drawn evenly: bytes beyond the last whole multiple are drawn again.
+fn draw(tx: &mut Transaction<'_>, alphabet: &[u8], length: usize) -> String {
+    let whole = 256 - 256 % alphabet.len();
+    let mut text = String::with_capacity(length);
+    while text.len() < length {
+        let [byte]: [u8; 1] = tx.env().random();
+        if usize::from(byte) < whole {
+            text.push(char::from(alphabet[usize::from(byte) % alphabet.len()]));
+        }
+    }
+    text
+}

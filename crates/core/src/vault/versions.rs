@@ -1,0 +1,105 @@
+//! Rotation: the next version of a key protects what is new, older ones verify and open what was protected before, for
+//! as long as policy says.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::attributes::{Flag, Flags, KeyInfo};
+use super::keys::{KeyId, KeyRecord, VERSIONS};
+use super::kinds::KeyKind;
+use super::material::Material;
+use super::state::KeyState;
+use super::transaction::Transaction;
+use crate::error::Error;
+use crate::event::{Detail, EventKind};
+use crate::hash;
+use crate::store::Range;
+
+/// How long older versions still serve. The number comes from the caller's policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RotationPolicy {
+    /// Seconds for which a version verifies and opens after it was rotated away; `None`: until somebody ends it.
+    pub accept: Option<u64>,
+}
+
+/// Draws the next version of an active key. The version before is deactivated: it protects nothing new, and verifies and
+/// opens until `policy` ends it. Label, usages, mechanisms and flags stay. Journalled with the reason.
+///
+/// # Errors
+/// [`Error::KeyKind`] for an OTP key, whose successor must be enrolled, and for what is only kept;
+/// [`Error::KeyState`] when the key is not active; [`Error::KeyFixed`] when it was made not to be changed;
+/// [`Error::UnknownKey`]; a store's fault.
+pub fn rotate(
+    tx: &mut Transaction<'_>,
+    id: KeyId,
+    policy: &RotationPolicy,
+    reason: &str,
+) -> Result<u32, Error> {
+    let mut old = KeyRecord::load(tx, id)?;
+    let kind = old.info.kind;
+    if matches!(kind, KeyKind::Hotp { .. } | KeyKind::Totp { .. } | KeyKind::Ocra { .. }) {
+        return Err(Error::KeyKind);
+    }
+    if old.info.state != KeyState::Active {
+        return Err(Error::KeyState(old.info.state));
+    }
+    if !old.info.flags.contains(Flag::Modifiable) {
+        return Err(Error::KeyFixed);
+    }
+    let length = old.material.len();
+    let Material { secret, public } = Material::draw(tx, kind, Some(length))?;
+    let now = tx.now();
+
+    let mut new = KeyRecord::load(tx, id)?;
+    new.info.version = old.info.version.checked_add(1).ok_or(Error::CounterExhausted)?;
+    new.info.public_key = (!public.is_empty()).then(|| hash::sha256(&[public.as_slice()]));
+    new.info.dates.activated = Some(now);
+    // Whatever became of the old secret, this one was drawn here and has been nowhere else.
+    new.info.flags = new.info.flags.without(Flags::of(&[Flag::Provisioned])).or(Flags::MADE_HERE);
+    (new.material, new.public) = (secret, public);
+
+    old.step_back();
+    old.become_state(KeyState::Deactivated, now)?;
+    if let Some(seconds) = policy.accept {
+        let end = now.plus(seconds);
+        old.info.dates.accept_until = Some(old.info.dates.accept_until.map_or(end, |until| until.min(end)));
+    }
+    old.put(tx)?;
+    new.put(tx)?;
+    let detail = Detail::new().with("version", format!("{}", new.info.version)).with("reason", reason);
+    tx.event(EventKind::KeyRotated, new.info.owner, new.row(), &detail)?;
+    tx.event(EventKind::KeyDeactivated, old.info.owner, old.row(), &Detail::new().with("reason", "rotated"))?;
+    Ok(new.info.version)
+}
+
+/// What is known of every version of a key, the newest first.
+///
+/// # Errors
+/// [`Error::UnknownKey`]; [`Error::Refused`] for an altered record; a store's fault.
+pub fn list(tx: &mut Transaction<'_>, id: KeyId) -> Result<Vec<KeyInfo>, Error> {
+    records(tx, id).map(|records| records.into_iter().map(|record| record.info).collect())
+}
+
+/// Every version, the newest first. A version that is missing was deleted by somebody: absence is never permission, and
+/// never silent.
+pub(super) fn records(tx: &mut Transaction<'_>, id: KeyId) -> Result<Vec<KeyRecord>, Error> {
+    let newest = KeyRecord::load(tx, id)?;
+    let mut versions = Vec::new();
+    for version in (1..newest.info.version).rev() {
+        let record = KeyRecord::load_version(tx, id, version).map_err(|error| match error {
+            Error::UnknownKey => Error::Refused,
+            other => other,
+        })?;
+        versions.push(record);
+    }
+    versions.insert(0, newest);
+    Ok(versions)
+}
+
+/// How many rows of older versions a key has, for audits.
+///
+/// # Errors
+/// A store's fault.
+pub fn count_rows(tx: &Transaction<'_>, id: KeyId) -> Result<usize, Error> {
+    Ok(tx.store().scan(VERSIONS, &Range::prefix(&id.0), usize::MAX, None)?.rows.len())
+}

@@ -1,0 +1,185 @@
+//! Rotation and attributes: older versions verify and open as long as policy says, attributes only shrink, labels are
+//! found.
+
+mod harness;
+
+use harness::{OWNER, Scene};
+use zamok_core::Error;
+use zamok_core::mechanism::Mechanism;
+use zamok_core::signature::Prepared;
+use zamok_core::store::{Range, RowKey, Store, Table};
+use zamok_core::vault::keys::{self, KeyKind, Narrowing, Purpose, Template};
+use zamok_core::vault::versions::{self, RotationPolicy};
+use zamok_core::vault::{Flag, Flags, KeyState, ciphers, finding, signing};
+
+const FOREVER: RotationPolicy = RotationPolicy { accept: None };
+
+#[test]
+fn a_rotated_key_signs_anew_and_verifies_what_it_signed_before() {
+    let scene = Scene::new("rotated");
+    let key = scene.signer(Purpose::Document);
+    let sign =
+        || scene.transact(|tx| signing::sign(tx, key, Purpose::Document, b"text", "a")).unwrap().to_der();
+    let verify = |signature: &[u8]| {
+        scene.try_out(|tx| {
+            signing::verify(tx, key, None, Purpose::Document, Prepared::Message(b"text"), signature)
+        })
+    };
+    let (_, first) = scene.transact(|tx| signing::public_key(tx, key)).unwrap();
+    let old = sign();
+    scene.wait(10);
+    let policy = RotationPolicy { accept: Some(100) };
+    assert_eq!(scene.transact(|tx| versions::rotate(tx, key, &policy, "yearly")), Ok(2));
+    let (info, second) = scene.transact(|tx| signing::public_key(tx, key)).unwrap();
+    assert_ne!(first, second);
+    assert_eq!((info.version, info.state, info.label.as_str()), (2, KeyState::Active, "a signer"));
+    let new = sign();
+    assert_eq!(second.verify_der(b"text", &new), Ok(()));
+    assert_eq!((verify(&old), verify(&new)), (Ok(()), Ok(())));
+    let listed = scene.transact(|tx| versions::list(tx, key)).unwrap();
+    assert_eq!(
+        listed.iter().map(|info| (info.version, info.state)).collect::<Vec<_>>(),
+        [(2, KeyState::Active), (1, KeyState::Deactivated)]
+    );
+    assert_eq!(scene.transact(|tx| signing::public_keys(tx, key)).unwrap().len(), 2);
+    scene.wait(100);
+    assert_eq!((verify(&old), verify(&new)), (Err(Error::Rejected), Ok(())), "policy has ended it");
+    assert_eq!(scene.transact(|tx| signing::public_keys(tx, key)).unwrap().len(), 1);
+}
+
+#[test]
+fn a_version_that_is_compromised_or_destroyed_verifies_nothing_and_the_newest_goes_on() {
+    let scene = Scene::new("one version");
+    let key = scene.signer(Purpose::Token);
+    let old = scene.transact(|tx| signing::sign(tx, key, Purpose::Token, b"m", "")).unwrap().to_der();
+    scene.transact(|tx| versions::rotate(tx, key, &FOREVER, "yearly")).unwrap();
+    let verify =
+        || scene.try_out(|tx| signing::verify(tx, key, None, Purpose::Token, Prepared::Message(b"m"), &old));
+    assert_eq!(verify(), Ok(()));
+    scene.transact(|tx| keys::change_version_state(tx, key, 1, KeyState::Compromised, "found")).unwrap();
+    assert_eq!(verify(), Err(Error::Rejected));
+    scene.transact(|tx| keys::change_version_state(tx, key, 1, KeyState::Destroyed, "over")).unwrap();
+    assert_eq!(scene.transact(|tx| keys::info(tx, key)).unwrap().state, KeyState::Active);
+    assert!(scene.transact(|tx| signing::sign(tx, key, Purpose::Token, b"m", "")).is_ok());
+    // A version that is deleted is missed.
+    scene.store.plant(&RowKey::new(Table(4), [&key.0[..], &[0, 0, 0, 1]].concat()), None);
+    assert_eq!(scene.try_out(|tx| versions::list(tx, key)), Err(Error::Refused));
+}
+
+#[test]
+fn what_was_sealed_before_a_rotation_is_opened_after_it() {
+    let scene = Scene::new("sealed");
+    let key =
+        scene.transact(|tx| keys::generate(tx, &Template::new(KeyKind::Aes256, Purpose::Data))).unwrap();
+    let seal = || scene.transact(|tx| ciphers::seal(tx, key, Mechanism::XaesGcm, b"", b"words")).unwrap();
+    let old = seal();
+    scene.transact(|tx| versions::rotate(tx, key, &FOREVER, "yearly")).unwrap();
+    let new = seal();
+    assert_eq!((old.version, new.version), (1, 2));
+    for sealed in [&old, &new] {
+        let plain = scene.transact(|tx| ciphers::open(tx, key, Mechanism::XaesGcm, b"", sealed)).unwrap();
+        assert_eq!(plain.as_slice(), b"words");
+    }
+    let crossed = ciphers::Sealed { version: 2, bytes: old.bytes };
+    let found = scene.try_out(|tx| ciphers::open(tx, key, Mechanism::XaesGcm, b"", &crossed).map(|_| ()));
+    assert_eq!(found, Err(Error::Rejected));
+}
+
+#[test]
+fn an_otp_key_is_not_rotated_and_a_suspended_one_is_not_either() {
+    let scene = Scene::new("not rotated");
+    let (otp, _) = scene.totp();
+    let signer = scene.signer(Purpose::Token);
+    scene.transact(|tx| keys::change_state(tx, signer, KeyState::Suspended, "night")).unwrap();
+    let rotate = |key| scene.try_out(|tx| versions::rotate(tx, key, &FOREVER, ""));
+    assert_eq!(rotate(otp), Err(Error::KeyKind));
+    assert_eq!(rotate(signer), Err(Error::KeyState(KeyState::Suspended)));
+}
+
+#[test]
+fn attributes_are_taken_away_and_never_given_back() {
+    let scene = Scene::new("narrowed");
+    let key = scene.signer(Purpose::Document);
+    let narrow = |narrowing: Narrowing| scene.transact(|tx| keys::narrow(tx, key, &narrowing));
+    let flags = scene.transact(|tx| keys::info(tx, key)).unwrap().flags;
+    let wider = |flag| Narrowing { flags: Some(flags.or(Flags::of(&[flag]))), ..Narrowing::default() };
+    let fewer = |flag| Narrowing { flags: Some(flags.without(Flags::of(&[flag]))), ..Narrowing::default() };
+    for flag in [Flag::Wrappable, Flag::Trusted, Flag::Provisioned] {
+        assert_eq!(narrow(wider(flag)), Err(Error::KeyWidened), "{flag}");
+    }
+    // What forbids stays, and the past is not changed by hand.
+    for flag in [Flag::Audited, Flag::WrapWithTrusted, Flag::Local, Flag::NeverExtracted] {
+        assert_eq!(narrow(fewer(flag)), Err(Error::KeyWidened), "{flag}");
+    }
+    let until = |seconds| Narrowing { valid_to: Some(scene.now().plus(seconds)), ..Narrowing::default() };
+    assert_eq!(narrow(until(100)), Ok(()));
+    assert_eq!(narrow(until(101)), Err(Error::KeyWidened));
+    assert_eq!(narrow(until(50)), Ok(()));
+    let sign = || scene.try_out(|tx| signing::sign(tx, key, Purpose::Document, b"", "").map(|_| ()));
+    assert_eq!(sign(), Ok(()));
+    scene.wait(50);
+    assert_eq!(sign(), Err(Error::KeyNotValid));
+    assert_eq!(narrow(fewer(Flag::Destroyable)), Ok(()));
+    assert_eq!(narrow(wider(Flag::Destroyable)), Err(Error::KeyWidened));
+    scene.transact(|tx| keys::change_state(tx, key, KeyState::Deactivated, "")).unwrap();
+    let destroy = scene.try_out(|tx| keys::change_state(tx, key, KeyState::Destroyed, ""));
+    assert_eq!(destroy, Err(Error::KeyFixed));
+    let flags = scene.transact(|tx| keys::info(tx, key)).unwrap().flags;
+    let fixed =
+        Narrowing { flags: Some(flags.without(Flags::of(&[Flag::Modifiable]))), ..Narrowing::default() };
+    assert_eq!(narrow(fixed), Ok(()));
+    assert_eq!(narrow(until(10)), Err(Error::KeyFixed));
+    assert_eq!(scene.try_out(|tx| keys::rename(tx, key, "other", None)), Err(Error::KeyFixed));
+}
+
+#[test]
+fn keys_are_found_by_label_and_owner_also_after_a_change_and_no_label_lies_in_the_store() {
+    let scene = Scene::new("found");
+    let made: Vec<_> = (0..20).map(|_| scene.signer(Purpose::Token)).collect();
+    let labelled = |label: &str| -> Vec<_> {
+        let found = scene.transact(|tx| finding::by_label(tx, label, 100)).unwrap();
+        found.into_iter().map(|info| info.id).collect()
+    };
+    let mut sorted = made.clone();
+    sorted.sort_unstable();
+    assert_eq!(labelled("a signer"), sorted);
+    assert_eq!(scene.transact(|tx| finding::by_owner(tx, OWNER, 100)).unwrap().len(), 20);
+    scene.transact(|tx| keys::rename(tx, made[3], "the third", None)).unwrap();
+    assert_eq!((labelled("the third"), labelled("a signer").len()), (vec![made[3]], 19));
+    scene.transact(|tx| keys::rename(tx, made[3], "a signer", Some(OWNER))).unwrap();
+    assert_eq!((labelled("the third"), labelled("a signer")), (vec![], sorted.clone()));
+    assert_eq!(labelled("a signe"), []);
+    // A hint that somebody plants leads to a key that says otherwise.
+    let index = scene.store.scan(Table(5), &Range::all(), 1, None).unwrap().rows[0].0.clone();
+    let planted = [&index[..32], &[9; 16]].concat();
+    scene
+        .store
+        .plant(&RowKey::new(Table(5), planted), Some(zamok_core::store::Row { version: 1, value: vec![] }));
+    assert_eq!(labelled("a signer"), sorted);
+    for (row, stored) in scene.rows() {
+        let shown = stored.value.windows(8).any(|window| window == b"a signer");
+        assert!(!shown, "in table {}", row.table.0);
+    }
+    let (page, next) = scene.transact(|tx| finding::list(tx, 7, None)).unwrap();
+    assert_eq!((page.len(), next), (7, Some(page[6].id)));
+    let (rest, end) = scene.transact(|tx| finding::list(tx, 100, next)).unwrap();
+    assert_eq!((rest.len(), end), (13, None));
+}
+
+#[test]
+fn a_key_that_asks_for_an_authorisation_is_used_once_for_each() {
+    let scene = Scene::new("authorised");
+    let mut template = Template::new(KeyKind::P256, Purpose::Token);
+    template.flags = template.flags.or(Flags::of(&[Flag::AlwaysAuthenticate]));
+    let key = scene.transact(|tx| keys::generate(tx, &template)).unwrap();
+    let sign = |tx: &mut zamok_core::vault::Transaction<'_>| {
+        signing::sign(tx, key, Purpose::Token, b"m", "").map(|_| ())
+    };
+    assert_eq!(scene.try_out(|tx| sign(tx)), Err(Error::KeyUnauthorised));
+    let (chain, mut chance) = (scene.chain(), scene.chance());
+    let env = zamok_core::Env { now: scene.now(), rng: &mut chance };
+    let mut tx = zamok_core::vault::Transaction::begin(&scene.store, &scene.keyring, chain, env)
+        .with_authorization(key);
+    assert_eq!(sign(&mut tx), Ok(()));
+    assert_eq!(sign(&mut tx), Err(Error::KeyUnauthorised));
+}

@@ -1,0 +1,237 @@
+//! One message on its way to a carrier: put into words, offered to one after the other, and noted with what came of it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use zamok_cabinet::{Address, DeviceId, Error, Evidence, Handed, Lease, Load, Message};
+use zeroize::Zeroizing;
+
+use super::{Delivery, Done};
+use crate::metrics::Outcome;
+use crate::segment::country_and_network;
+use crate::transport::{Content, Failed, Parcel, Taken, Transport, Why};
+
+/// How often it is tried to note what a carrier took, and the pause between two tries.
+const NOTING: (u32, Duration) = (4, Duration::from_millis(100));
+
+/// What a worker has in hand.
+struct Errand<'a> {
+    lease: &'a Lease,
+    content: Content,
+    load: Load,
+    channel: Evidence,
+    /// Until when carriers may try.
+    deadline: Instant,
+}
+
+/// What the carriers said that were asked and did not take it.
+#[derive(Default)]
+struct Answers<'a> {
+    /// Who will never take it, and why.
+    refused: Option<(&'a str, String)>,
+    /// Who may take it later, and why not now.
+    later: Option<(&'a str, String)>,
+}
+
+impl Delivery {
+    /// A message in the words of its channel, and what it weighs.
+    pub(super) fn content(
+        &self,
+        message: &Message,
+        preferred: &str,
+        address: &Address,
+    ) -> Result<(Content, Load), &'static str> {
+        let words = self.templates.words(message, preferred);
+        let code = message.field("code");
+        match address {
+            Address::Phone(number) => {
+                let text = self.templates.sms(&words, code);
+                let segments = self.templates.segments(&text).map_err(|_| "longer than an SMS may be")?;
+                let (country, network) = country_and_network(number);
+                let units = u32::try_from(segments.count()).unwrap_or(u32::MAX);
+                Ok((Content::Sms { text, segments }, Load { units, network, country }))
+            }
+            Address::Email(address) => {
+                let network = address.rsplit('@').next().unwrap_or_default().to_owned();
+                Ok((Content::Email(words), Load { units: 1, network, country: String::new() }))
+            }
+            Address::Push(_) => {
+                let mut body = json!({
+                    "title": words.subject,
+                    "body": words.short.as_str(),
+                    "kind": message.kind.name(),
+                    "id": message.id.to_string(),
+                });
+                if let Some(link) = message.field("link").filter(|link| !link.is_empty()) {
+                    body["url"] = link.into();
+                }
+                // What the app signs, beside what the person reads.
+                if let Some(request) = message.field("request") {
+                    body["request"] = request.into();
+                }
+                let body = Zeroizing::new(body.to_string().into_bytes());
+                Ok((Content::Push(body), Load { units: 1, network: String::new(), country: String::new() }))
+            }
+        }
+    }
+
+    /// Hands a leased message to the first carrier that takes it.
+    pub(super) fn deliver(&self, lease: &Lease, began: Instant) -> Done {
+        let (content, load) = match self.content(&lease.message, &lease.preferred, &lease.address) {
+            Ok(content) => content,
+            Err(reason) => return self.settled(self.cabinet.refuse(lease, "", reason), Done::Over),
+        };
+        let channel = match lease.address {
+            Address::Phone(_) => Evidence::Sms,
+            Address::Email(_) => Evidence::Email,
+            Address::Push(_) => Evidence::Push,
+        };
+        // Two thirds of the lease are for sending, so that the last word about it is ours.
+        let whole = self.cabinet.policy().delivery.lease;
+        let deadline = began + Duration::from_millis(whole.saturating_mul(1000) / 3 * 2);
+        let errand = Errand { lease, content, load, channel, deadline };
+        // Who has a part of it gets the rest, and nobody else.
+        let bound = lease.taken.iter().any(Option::is_some).then_some(lease.carrier.as_str());
+        let fits = |carrier: &dyn Transport| {
+            carrier.channel() == channel && bound.is_none_or(|bound| bound == carrier.name())
+        };
+        let mut answers = Answers::default();
+        for carrier in self.carriers.transports.iter().filter(|carrier| fits(&***carrier)) {
+            if let Some(done) = self.offer(&errand, &**carrier, &mut answers) {
+                return done;
+            }
+        }
+        self.nobody_took(lease, answers)
+    }
+
+    /// Offers it to a carrier; `None` when the next one is to be asked.
+    fn offer<'a>(
+        &'a self,
+        errand: &Errand<'_>,
+        carrier: &'a dyn Transport,
+        answers: &mut Answers<'a>,
+    ) -> Option<Done> {
+        let (name, lease) = (carrier.name(), errand.lease);
+        let breaker = &self.breakers[name];
+        if Instant::now() >= errand.deadline || !breaker.lets(Instant::now()) {
+            answers.later = Some((name, "it is left alone after failures".into()));
+            return None;
+        }
+        // The first is asked right after the lease, which saw that it counts; a carrier that fails takes its time.
+        if answers.refused.is_some() || answers.later.is_some() {
+            match self.cabinet.still_counts(lease) {
+                Ok(true) => {}
+                Ok(false) => return Some(self.put_off(lease, "", &[], "it does not count any more")),
+                Err(error) => return Some(self.settled(Err(error), Done::Failed)),
+            }
+        }
+        let parcel = Parcel {
+            id: lease.message.id,
+            address: &lease.address,
+            content: &errand.content,
+            taken: &lease.taken,
+            urgent: lease.message.kind.is_code(),
+            now: self.cabinet.vault().now(),
+            expires: lease.message.expires,
+            deadline: errand.deadline,
+        };
+        if parcel.now >= parcel.expires {
+            return Some(self.put_off(lease, "", &[], "its time was over"));
+        }
+        match carrier.send(&parcel) {
+            Ok(taken) => {
+                breaker.worked();
+                Some(self.took(errand, name, taken))
+            }
+            Err(failed) => self.failed(lease, name, failed, answers),
+        }
+    }
+
+    fn took(&self, errand: &Errand<'_>, name: &str, taken: Taken) -> Done {
+        self.metrics.count(Outcome::Sent, name);
+        self.metrics.paid(errand.channel, errand.load.units.into());
+        let handed = Handed { carrier: name.into(), parts: taken.parts, receipts: taken.receipts };
+        self.settled(self.sent(errand.lease, &handed), Done::Sent)
+    }
+
+    /// What a carrier's failure means for the message; `None` when the next carrier is to be asked.
+    fn failed<'a>(
+        &'a self,
+        lease: &Lease,
+        name: &'a str,
+        failed: Failed,
+        answers: &mut Answers<'a>,
+    ) -> Option<Done> {
+        let Failed { why, reason, taken } = failed;
+        let breaker = &self.breakers[name];
+        match why {
+            Why::Unavailable | Why::Unknown => breaker.failed(Instant::now()),
+            Why::Busy | Why::Refused | Why::Gone => breaker.worked(),
+        }
+        match why {
+            Why::Busy => self.metrics.count(Outcome::Busy, name),
+            Why::Unavailable => self.metrics.count(Outcome::Unavailable, name),
+            Why::Unknown => self.metrics.count(Outcome::Lost, name),
+            Why::Refused => {}
+            Why::Gone => {
+                if let Some((device, _)) = lease.message.recipient.contact {
+                    let _ = self.cabinet.forget_subscription(DeviceId(device));
+                }
+                return Some(self.refused(lease, name, &reason));
+            }
+        }
+        tracing::info!(carrier = name, ?why, reason, "not handed over");
+        // Another carrier would send twice what this one may have.
+        if why == Why::Unknown || taken.iter().any(Option::is_some) {
+            return Some(self.put_off(lease, name, &taken, &reason));
+        }
+        if why == Why::Refused {
+            answers.refused = Some((name, reason));
+        } else {
+            answers.later = Some((name, reason));
+        }
+        None
+    }
+
+    /// Every carrier was asked. It is rejected where all of them refuse; those that were not asked may yet take it.
+    fn nobody_took(&self, lease: &Lease, answers: Answers<'_>) -> Done {
+        match (answers.later, answers.refused) {
+            (Some((name, reason)), _) => self.put_off(lease, name, &[], &reason),
+            (None, Some((name, reason))) => self.refused(lease, name, &reason),
+            (None, None) => self.refused(lease, "", "no carrier is configured for it"),
+        }
+    }
+
+    /// What a carrier took must be noted: otherwise it is sent a second time when the lease ends.
+    fn sent(&self, lease: &Lease, handed: &Handed) -> Result<(), Error> {
+        let mut last = self.cabinet.sent(lease, handed);
+        for _ in 1..NOTING.0 {
+            if last.is_ok() {
+                break;
+            }
+            std::thread::sleep(NOTING.1);
+            last = self.cabinet.sent(lease, handed);
+        }
+        last
+    }
+
+    fn put_off(&self, lease: &Lease, carrier: &str, taken: &[Option<String>], reason: &str) -> Done {
+        self.metrics.count(Outcome::PutOff, carrier);
+        self.settled(self.cabinet.put_off(lease, carrier, taken, reason), Done::Waits)
+    }
+
+    fn refused(&self, lease: &Lease, carrier: &str, reason: &str) -> Done {
+        self.metrics.count(Outcome::Rejected, carrier);
+        self.settled(self.cabinet.refuse(lease, carrier, reason), Done::Over)
+    }
+
+    fn settled(&self, settled: Result<(), Error>, done: Done) -> Done {
+        match settled {
+            Ok(()) => done,
+            Err(error) => {
+                tracing::warn!(%error, "how a message went cannot be noted");
+                Done::Failed
+            }
+        }
+    }
+}

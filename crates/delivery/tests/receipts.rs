@@ -1,0 +1,107 @@
+//! Receipts find their message: by ids in every form, part by part, and while the keys of indexes change (R57).
+#![allow(missing_docs)]
+
+mod harness;
+
+use std::sync::Arc;
+
+use harness::{Fake, House, LIGHT, PASSPHRASE, light_policy, wide};
+use zamok_cabinet::{
+    Cabinet, Ending, Evidence, Handed, Leased, Load, Matched, Receipt, ReceiptState, WorkerId,
+};
+use zamok_core::store::MemoryStore;
+use zamok_core::vault::{Family, Role};
+use zamok_delivery::Delivery;
+use zamok_host::{Options, Passphrase, Vault};
+
+const PHONE: &str = "+79161234567";
+
+fn step(delivery: &Delivery) {
+    assert_eq!(delivery.step().unwrap().failed, 0);
+}
+
+fn load(units: u32) -> Load {
+    Load { units, network: "7916".into(), country: "7".into() }
+}
+
+#[test]
+fn a_receipt_finds_its_message_in_every_form_of_its_id() {
+    for (answered, told) in [
+        ("0001A2B3C", "1715004"),
+        ("1715004", "001a2b3c"),
+        ("1a2b3c", "1A2B3C"),
+        ("000123", "123"),
+        ("7", "0007"),
+    ] {
+        let house = House::new();
+        house.citizen("ivan", &[PHONE]);
+        house.urgent("ivan", "x");
+        let worker = WorkerId([1; 16]);
+        let due = house.cabinet.due(10).unwrap();
+        assert!(matches!(house.cabinet.lease(&due[0], worker, &|_, _, _| Ok(load(1))), Ok(Leased::Spread)));
+        let due = house.cabinet.due(10).unwrap();
+        let Ok(Leased::Ready(lease)) = house.cabinet.lease(&due[0], worker, &|_, _, _| Ok(load(1))) else {
+            panic!("it is due")
+        };
+        let handed = Handed { carrier: "a".into(), parts: vec![answered.into()], receipts: true };
+        house.cabinet.sent(&lease, &handed).unwrap();
+        house.cabinet.sent(&lease, &handed).unwrap();
+        let receipt = Receipt {
+            carrier: "a",
+            id: told,
+            state: ReceiptState::Delivered,
+            number: Some(PHONE),
+            reason: "",
+        };
+        let matched = house.cabinet.receipt(&receipt).unwrap();
+        assert_eq!(matched, Matched::Ended(lease.message.id, Ending::Delivered), "{answered} {told}");
+    }
+}
+
+#[test]
+fn a_receipt_finds_its_message_after_the_keys_of_indexes_have_changed() {
+    let store = Arc::new(MemoryStore::new());
+    let house = House::over(store.clone(), wide(light_policy()));
+    house.citizen("ivan", &[PHONE]);
+    let sms = Fake::with_receipts("a", Evidence::Sms, true);
+    house.urgent("ivan", "x");
+    step(&house.delivery(vec![sms]));
+    let secret = Passphrase::from(PASSPHRASE);
+    let options = Options { clock: Arc::new(house.clock.clone()), cost: LIGHT, ..Options::default() };
+    let officer = Vault::unlock_as(Role::Officer, store.clone(), &secret, options.clone()).unwrap();
+    officer.rotate(Family::Index).unwrap();
+    // A process that knows both keys.
+    let cabinet = Arc::new(Cabinet::open(Arc::new(Vault::unlock(store, &secret, options).unwrap())).unwrap());
+    let state = ReceiptState::Delivered;
+    let receipt = Receipt { carrier: "a", id: "a-0-0", state, number: Some(PHONE), reason: "" };
+    let matched = cabinet.receipt(&receipt).unwrap();
+    assert!(matches!(matched, Matched::Ended(_, Ending::Delivered)), "{matched:?}");
+    house.clock.advance(cabinet.policy().delivery.archive);
+    step(&harness::delivery(&cabinet, Vec::new()));
+    assert_eq!(cabinet.receipt(&receipt), Ok(Matched::Unknown), "its hint is gone, under either key");
+}
+
+#[test]
+fn all_parts_arrive_or_the_message_has_not() {
+    for (states, ending) in [
+        ([ReceiptState::Delivered, ReceiptState::Delivered], Ending::Delivered),
+        ([ReceiptState::Delivered, ReceiptState::Rejected], Ending::Rejected),
+        ([ReceiptState::Expired, ReceiptState::Delivered], Ending::Expired),
+    ] {
+        let house = House::new();
+        house.citizen("ivan", &[PHONE]);
+        let sms = Fake::with_receipts("a", Evidence::Sms, true);
+        let delivery = house.delivery(vec![sms.clone()]);
+        house.urgent("ivan", &"long ".repeat(40));
+        step(&delivery);
+        assert_eq!(sms.took()[0].parts, 2);
+        for (part, state) in states.into_iter().enumerate() {
+            let id = format!("a-0-{part}");
+            let receipt = Receipt { carrier: "a", id: &id, state, number: None, reason: "" };
+            house.cabinet.receipt(&receipt).unwrap();
+        }
+        let archive = house.archive();
+        assert!(archive.iter().any(|entry| entry.ending == ending && entry.channel.is_some()), "{archive:?}");
+        assert_eq!(house.on_their_way(), []);
+    }
+}

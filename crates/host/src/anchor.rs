@@ -1,0 +1,104 @@
+//! An anchor in a file: best on another machine's disk, or one that whoever can write to the store cannot write to.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use zamok_core::Error;
+use zamok_core::store::StoreFault;
+use zamok_journal::{Anchor, Checkpoint, SignedCheckpoint};
+
+/// A file with the last checkpoint of one log: a signed note, as `zamok journal checkpoint` prints it.
+#[derive(Clone, Debug)]
+pub struct FileAnchor {
+    path: PathBuf,
+}
+
+impl FileAnchor {
+    /// Makes an anchor that remembers nothing yet.
+    ///
+    /// # Errors
+    /// The operating system's, also when there is such a file.
+    pub fn create(path: impl Into<PathBuf>) -> io::Result<Self> {
+        let path = path.into();
+        File::create_new(&path)?.sync_all()?;
+        sync_folder(&path)?;
+        Ok(Self { path })
+    }
+
+    /// The anchor in this file. Whether it is there is asked each time: a file that is gone is an error, and never
+    /// taken for one that remembers nothing.
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    fn read(&self) -> Result<Option<SignedCheckpoint>, Error> {
+        let note = fs::read_to_string(&self.path).map_err(|error| fault(&error))?;
+        if note.is_empty() { Ok(None) } else { SignedCheckpoint::parse(&note).map(Some) }
+    }
+
+    /// Waits until no other process compares and writes; over when it is dropped. The lock lies beside the file, whose
+    /// name goes from one file to the next.
+    fn turn(&self) -> io::Result<File> {
+        let mut beside = OsString::from(self.path.as_os_str());
+        beside.push(".lock");
+        let lock = File::options().create(true).write(true).truncate(false).open(beside)?;
+        lock.lock()?;
+        Ok(lock)
+    }
+
+    fn write(&self, note: &str) -> io::Result<()> {
+        let mut beside = OsString::from(self.path.as_os_str());
+        beside.push(".new");
+        let mut file = File::create(&beside)?;
+        file.write_all(note.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&beside, &self.path)?;
+        sync_folder(&self.path)
+    }
+}
+
+impl Anchor for FileAnchor {
+    /// # Errors
+    /// Besides those of the trait, [`Error::LogForked`] when the file is of another log.
+    fn last(&self, origin: &str) -> Result<Option<Checkpoint>, Error> {
+        match self.read()? {
+            Some(signed) if signed.checkpoint().origin != origin => Err(Error::LogForked),
+            last => Ok(last.map(|signed| signed.checkpoint().clone())),
+        }
+    }
+
+    fn keep(&self, signed: &SignedCheckpoint) -> Result<(), Error> {
+        // Of several processes each compares with what the others have written: what is remembered never goes back.
+        let _turn = self.turn().map_err(|error| fault(&error))?;
+        let new = signed.checkpoint();
+        if let Some(last) = self.last(&new.origin)? {
+            if last.size > new.size {
+                return Err(Error::LogBehind { found: new.size, anchored: last.size });
+            }
+            if last.size == new.size {
+                return if last.root == new.root { Ok(()) } else { Err(Error::LogForked) };
+            }
+        }
+        self.write(&signed.to_string()).map_err(|error| fault(&error))
+    }
+}
+
+fn fault(error: &io::Error) -> Error {
+    let fault = match error.kind() {
+        io::ErrorKind::NotFound => StoreFault::Missing,
+        io::ErrorKind::PermissionDenied => StoreFault::Denied,
+        io::ErrorKind::StorageFull => StoreFault::Full,
+        io::ErrorKind::InvalidData => return Error::Refused,
+        _ => StoreFault::Unavailable,
+    };
+    fault.into()
+}
+
+/// Makes the name of a file durable.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}

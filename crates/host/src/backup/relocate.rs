@@ -1,0 +1,241 @@
+//! Moving house: a vault goes into another store, and the one that it leaves is retired (`CRYPTO.md` §5).
+
+use std::sync::Arc;
+
+use zamok_core::Error;
+use zamok_core::error::BackupFault;
+use zamok_core::event::{Detail, EventKind, Leaf};
+use zamok_core::store::{Range, RowKey, Store};
+use zamok_core::vault::backup::{Digest, Item};
+use zamok_core::vault::doors::Heritage;
+use zamok_core::vault::relocation::{FORMER_DETAILS, FormerLog, Relocation};
+use zamok_core::vault::slot::Key32;
+use zamok_core::vault::{DataKeyId, Entry, Keyring};
+use zamok_core::wire::{Reader, Writer};
+use zamok_journal::LEAVES;
+
+use super::export::{Waiting, export, log, rows};
+use super::import::{Import, Trust, place};
+use crate::credential::Credential;
+use crate::vault::{Freshness, Options, Vault};
+
+/// What a move came to.
+#[derive(Debug)]
+pub struct Moved {
+    /// The vault in its new store, open.
+    pub vault: Vault,
+    /// Items that were compared with their copies at the end.
+    pub compared: u64,
+    /// SHA-256 over everything that was moved.
+    pub digest: [u8; 32],
+    /// Items of an earlier attempt that were not copied again.
+    pub resumed: u64,
+}
+
+/// How far a move has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// So many items were counted in the store that is left.
+    Counted(u64),
+    /// So many were copied.
+    Copied(u64),
+    /// So many were compared with their copies.
+    Compared(u64),
+}
+
+/// What was counted before anything is copied.
+struct Inventory {
+    digest: [u8; 32],
+    index: Vec<(DataKeyId, Key32)>,
+}
+
+impl Vault {
+    /// Moves a vault into an empty store, whose URL the old one will name, under the same secret, and opens it there.
+    ///
+    /// The old store opens for nobody from the first step on. When everything was copied, both are read again and
+    /// compared; a difference, such as what a process that had the vault open wrote meanwhile, ends the move before the
+    /// new store opens. An attempt that did not come to its end goes on.
+    ///
+    /// # Errors
+    /// [`BackupFault::Changed`]; [`BackupFault::Moved`] for a vault that has left before; [`BackupFault::NotEmpty`];
+    /// [`Error::Refused`] when a row fails its authentication; as [`Vault::unlock`] and [`Vault::create`]; a store's
+    /// fault.
+    pub fn relocate<'a>(
+        source: Arc<dyn Store>,
+        target: Arc<dyn Store>,
+        to: &str,
+        secret: impl Into<Credential<'a>>,
+        options: Options,
+        progress: &mut dyn FnMut(Step),
+    ) -> Result<Moved, Error> {
+        let _span = tracing::info_span!("relocate").entered();
+        let secret = secret.into();
+        let old = Self::enter(source, secret, options.clone())?;
+        // The anchor is of the log that ends here.
+        let options = Options { freshness: Freshness::Trusting, ..options };
+        let log = old.leave(to)?;
+        let inventory = old.inventory(&log, &mut |items| progress(Step::Counted(items)))?;
+        let [source @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = inventory.digest;
+        let (vault, resumed) = match Self::arrived(&target, secret, &options, source) {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                let heritage = Heritage {
+                    index: &inventory.index,
+                    event: EventKind::VaultMovedIn,
+                    former: log.clone(),
+                    relocation: Relocation::Filling { source, items: 0 },
+                };
+                let id = old.read(|_, keyring| Ok(keyring.vault()))?;
+                (Self::settle(target, id, secret, &heritage, options)?, 0)
+            }
+            Err(error) => return Err(error),
+        };
+        // The first leaf of the new log is in its place before anything else is told.
+        vault.integrate()?;
+        let mut copied = |items| progress(Step::Copied(items));
+        let mut import = Import::new(&vault, Trust::Whole, source, log.number, resumed, &mut copied);
+        old.read(|store, keyring| {
+            export(store, keyring, &log, Waiting::Left, &mut |item| import.item(item))
+        })?;
+        import.flush()?;
+        let compared =
+            vault.compare(&old, &log, inventory.digest, &mut |items| progress(Step::Compared(items)))?;
+        // The old store first: if this one is never opened, nothing is lost but the last word.
+        old.transact(|tx| Relocation::Left { to: to.into(), log: Some(log.clone()) }.put(tx))?;
+        vault.transact(Relocation::end)?;
+        vault.integrate()?;
+        tracing::info!("the vault has moved");
+        Ok(Moved { vault, compared, digest: inventory.digest, resumed })
+    }
+
+    /// Says in the store that the vault leaves it, and answers with which log.
+    fn leave(&self, to: &str) -> Result<FormerLog, Error> {
+        let moved = Error::Backup(BackupFault::Moved);
+        match self.read(Relocation::read)? {
+            None => self.transact(|tx| {
+                Relocation::Leaving { to: to.into(), log: None }.put(tx)?;
+                let detail = Detail::new().with("to", to);
+                tx.event(EventKind::VaultMovedOut, None, &Relocation::row(), &detail).map(|_| ())
+            })?,
+            Some(Relocation::Leaving { to: before, .. } | Relocation::Left { to: before, .. })
+                if before != to =>
+            {
+                return Err(moved);
+            }
+            Some(Relocation::Leaving { log: Some(log), .. } | Relocation::Left { log: Some(log), .. }) => {
+                return Ok(log);
+            }
+            Some(Relocation::Leaving { .. }) => {}
+            Some(Relocation::Left { .. }) => return Err(moved),
+            Some(Relocation::Filling { .. }) => return Err(Error::Backup(BackupFault::Unfinished)),
+        }
+        // Whoever gets a proof of the former log later gets it under its last word; a log without leaves has none.
+        match self.checkpoint() {
+            Ok(_) | Err(Error::Uncovered) => {}
+            Err(error) => return Err(error),
+        }
+        self.integrate()?;
+        let log = self.read(|store, keyring| log(store, keyring, self.origin()))?;
+        self.transact(|tx| Relocation::Leaving { to: to.into(), log: Some(log.clone()) }.put(tx))?;
+        Ok(log)
+    }
+
+    fn inventory(&self, log: &FormerLog, progress: &mut dyn FnMut(u64)) -> Result<Inventory, Error> {
+        self.read(|store, keyring| {
+            let mut digest = Digest::default();
+            let (mut index, mut items) = (Vec::new(), 0);
+            export(store, keyring, log, Waiting::Left, &mut |item| {
+                add(&mut digest, &item)?;
+                items += 1;
+                progress(items);
+                if let Item::IndexKey(id, key) = item {
+                    index.push((id, key));
+                }
+                Ok(())
+            })?;
+            Ok(Inventory { digest: digest.end().digest, index })
+        })
+    }
+
+    /// Reads everything again in both stores: the old one is as it was counted, and each item lies in the new one.
+    fn compare(
+        &self,
+        old: &Self,
+        log: &FormerLog,
+        counted: [u8; 32],
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<u64, Error> {
+        let mut digest = Digest::default();
+        let mut compared = 0;
+        old.integrate()?;
+        old.read(|store, keyring| {
+            export(store, keyring, log, Waiting::Left, &mut |item| {
+                add(&mut digest, &item)?;
+                let same = self.read(|copy, keys| is_copy(&item, copy, keys, log.number))?;
+                compared += 1;
+                progress(compared);
+                if same { Ok(()) } else { Err(Error::Backup(BackupFault::Changed)) }
+            })?;
+            // Uses that change no row, such as signatures, show in the journal alone.
+            let later = Range { start: log.size.to_be_bytes().to_vec(), end: None };
+            rows(store, LEAVES, &later, &mut |_, row| {
+                let entry = Entry::open(keyring, Entry::id_of(&row.value)?, &row.value)?;
+                match Leaf::decode(&entry.leaf)?.kind {
+                    EventKind::VaultUnlocked | EventKind::UnlockFailed => Ok(()),
+                    _ => Err(Error::Backup(BackupFault::Changed)),
+                }
+            })
+        })?;
+        if digest.end().digest == counted { Ok(compared) } else { Err(Error::Backup(BackupFault::Changed)) }
+    }
+}
+
+fn add(digest: &mut Digest, item: &Item) -> Result<(), Error> {
+    let mut bytes = Writer::new();
+    item.write(&mut bytes)?;
+    digest.add(item, bytes.as_slice());
+    Ok(())
+}
+
+/// Whether an item lies in the new store as it lay in the old one.
+fn is_copy(item: &Item, store: &dyn Store, keyring: &Keyring, log: u32) -> Result<bool, Error> {
+    let get = |row: &RowKey| store.get(row);
+    Ok(match item {
+        Item::Begin(_) | Item::IndexKey(..) | Item::End(_) => true,
+        Item::Record { row, attributes, body, .. } => match get(row)? {
+            None => false,
+            Some(found) => {
+                let opened = keyring.open(row, &found)?;
+                opened.attributes == *attributes && opened.body == *body
+            }
+        },
+        Item::State { row, body, .. } => {
+            let row = place(row, log);
+            match get(&row)? {
+                None => false,
+                Some(found) => keyring.verify(&row, &found)? == body.as_slice(),
+            }
+        }
+        Item::Plain { row, value } => get(row)?.is_some_and(|found| found.value == *value),
+        Item::Leaf { index, leaf } => {
+            let row = FormerLog::leaf(log, *index);
+            match get(&row)? {
+                None => false,
+                Some(found) => keyring.verify(&row, &found)? == leaf.as_slice(),
+            }
+        }
+        Item::Detail { entry, sealed, body } => {
+            let row = RowKey::new(FORMER_DETAILS, entry.to_bytes());
+            match get(&row)? {
+                None => false,
+                Some(found) => {
+                    let opened = keyring.open(&row, &found)?;
+                    let mut reader = Reader::new(&opened.body);
+                    let length = usize::try_from(reader.u32()?).unwrap_or(usize::MAX);
+                    reader.raw(length)? == sealed.as_slice()
+                        && reader.raw(reader.remaining())? == body.as_slice()
+                }
+            }
+        }
+    })
+}

@@ -1,0 +1,142 @@
+//! What a vault does for its journal: integration, signed checkpoints, what witnesses said of them.
+
+use zamok_core::Error;
+use zamok_journal::{Anchor, Head, Journal, SignedCheckpoint, TrustPolicy, Trusted, VerifierKey};
+
+use super::Vault;
+
+impl Vault {
+    /// Gives every waiting journal entry its place in the log's tree; answers how many leaves were added.
+    ///
+    /// Any number of threads and processes may call it: each batch is one commit, and those that come second go on
+    /// where the first ended.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the tree or a writer's chain was altered: the log does not grow over it;
+    /// [`Error::Busy`] when other integrators were faster all the time; [`Error::Locked`]; a store's fault.
+    pub fn integrate(&self) -> Result<u64, Error> {
+        let mut added = 0;
+        let mut busy = 0;
+        loop {
+            match self.transact(|tx| zamok_journal::integrate(tx, zamok_journal::MAX_BATCH)) {
+                Ok(batch) => {
+                    busy = 0;
+                    added += u64::try_from(batch.count).unwrap_or(u64::MAX);
+                    if !batch.broken.is_empty() {
+                        tracing::error!(writers = batch.broken.len(), "chains of journal entries are broken");
+                    }
+                    if !batch.more || batch.count == 0 {
+                        self.forget_writers(batch.head.as_ref());
+                        return Ok(added);
+                    }
+                }
+                Err(Error::Busy) if busy < Self::TRIES => busy += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Forgets the chains that are over, once a day. Whatever hinders it hinders nothing else: it is for tomorrow then.
+    fn forget_writers(&self, head: Option<&Head>) {
+        if !head.is_some_and(|head| zamok_journal::forgetting_is_due(head, self.now())) {
+            return;
+        }
+        loop {
+            match self.transact(zamok_journal::forget_writers) {
+                Ok(1000..) => {}
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::debug!(%error, "writers of the journal were not forgotten");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Signs what the journal's tree amounts to, after the entries that wait were integrated. Where nothing was added
+    /// since the last checkpoint, that one is given. The log's key is made at the first call. An anchor
+    /// ([`Freshness::Anchored`](crate::Freshness)) remembers it before this answers.
+    ///
+    /// # Errors
+    /// [`Error::LogBehind`] and [`Error::LogForked`] when the journal does not extend what was signed before: nothing is
+    /// signed then. [`Error::Busy`] when others sign all the time; the anchor's; otherwise as [`Vault::integrate`].
+    pub fn checkpoint(&self) -> Result<SignedCheckpoint, Error> {
+        self.integrate()?;
+        let signed = self.transact(zamok_journal::sign_checkpoint)?;
+        if let Some(anchor) = &self.anchor {
+            self.keep(&**anchor, &signed)?;
+        }
+        Ok(signed)
+    }
+
+    /// Gives the anchor what was signed, unless another process has given it more meanwhile. Either way the log must be
+    /// what the anchor remembers, or more: it may have been put back while this handle was open.
+    fn keep(&self, anchor: &dyn Anchor, signed: &SignedCheckpoint) -> Result<(), Error> {
+        for _ in 0..Self::TRIES {
+            match anchor.last(&self.origin) {
+                Ok(Some(known)) => {
+                    self.read(|store, keyring| Journal::new(store, keyring).compare(&known))?;
+                    if known.size >= signed.checkpoint().size {
+                        return Ok(());
+                    }
+                }
+                Ok(None) => {}
+                // Witnesses that do not answer are asked again when they are to cosign.
+                Err(Error::Unwitnessed) => tracing::warn!("too few witnesses say what they remember"),
+                Err(error) => return Err(error),
+            }
+            match anchor.keep(signed) {
+                Err(Error::LogBehind { .. }) => {}
+                kept => return kept,
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    /// Has the vault open only with an anchor from now on ([`Freshness::Anchored`](crate::Freshness)); it is not taken
+    /// back. Journalled.
+    ///
+    /// # Errors
+    /// [`Error::AnchorMissing`] unless this handle was opened with one; as [`Vault::transact`].
+    pub fn require_anchor(&self) -> Result<(), Error> {
+        if self.anchor.is_none() {
+            return Err(Error::AnchorMissing);
+        }
+        self.transact(zamok_journal::require_anchor)
+    }
+
+    /// Whether this handle was opened with an anchor, and whether the vault asks for one.
+    ///
+    /// # Errors
+    /// As [`Vault::read`].
+    pub fn anchoring(&self) -> Result<(bool, bool), Error> {
+        Ok((self.anchor.is_some(), self.read(zamok_journal::requires_anchor)?))
+    }
+
+    /// Keeps what witnesses said of a checkpoint, for the proofs that are made from now on.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] when this log did not sign it, or a signature of one of the policy's witnesses is not theirs;
+    /// [`Error::Refused`] for altered rows; [`Error::Locked`]; a store's fault.
+    pub fn keep_cosigned(&self, policy: &TrustPolicy, signed: &SignedCheckpoint) -> Result<Trusted, Error> {
+        self.transact(|tx| zamok_journal::keep_cosigned(tx, policy, signed))
+    }
+
+    /// The key that the journal's checkpoints are signed with: what others need to check them.
+    ///
+    /// # Errors
+    /// [`Error::Uncovered`] before the first checkpoint; [`Error::Locked`]; a store's fault.
+    pub fn log_key(&self) -> Result<VerifierKey, Error> {
+        self.transact(zamok_journal::log_key)
+    }
+
+    /// The key that a former log was signed with, by the number of the log: what others need to check proofs of it.
+    ///
+    /// # Errors
+    /// [`Error::Uncovered`] when there is no such log, or it never signed anything; [`Error::Locked`]; a store's fault.
+    pub fn former_key(&self, number: u32) -> Result<VerifierKey, Error> {
+        let logs = self.read(|store, keyring| Journal::new(store, keyring).former_logs())?;
+        let log = logs.into_iter().find(|log| log.number == number).ok_or(Error::Uncovered)?;
+        self.transact(|tx| zamok_journal::former_key(tx, &log))
+    }
+}

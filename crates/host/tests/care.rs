@@ -1,0 +1,321 @@
+//! The officer's care: every sort of secret and every role through real slots, rotation and rewrapping beside handles
+//! that do not know of it, the idle lock, and stores that were put back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use zamok_core::mac::hmac_sha256;
+use zamok_core::store::{
+    Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
+    RowKey, Store, StoreFault, Table,
+};
+use zamok_core::vault::rotation::SETTLED_AFTER;
+use zamok_core::vault::slot::{Argon2Cost, Key32};
+use zamok_core::vault::{DataKeyId, Family, Role};
+use zamok_core::{Env, Error, UnixTime};
+use zamok_host::{
+    Credential, ManualClock, NewSlot, Options, OsRandom, Passphrase, SecretKey, TokenKey, Vault,
+};
+
+const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
+
+/// A store that dies with the commit of a number, and what a test needs around it.
+#[derive(Default)]
+struct Mortal {
+    inner: MemoryStore,
+    /// Commits that are left; 0 is no limit.
+    left: AtomicU64,
+}
+
+impl Store for Mortal {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
+        self.inner.get(key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        range: &Range,
+        limit: usize,
+        after: Option<&Cursor>,
+    ) -> Result<Page, StoreFault> {
+        self.inner.scan(table, range, limit, after)
+    }
+
+    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
+        if self.left.load(Ordering::SeqCst) > 0 && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.left.store(1, Ordering::SeqCst);
+            return Err(StoreFault::Unavailable);
+        }
+        self.inner.commit(change)
+    }
+
+    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
+        self.inner.resolve(id)
+    }
+
+    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
+        self.inner.counter(key)
+    }
+}
+
+struct House {
+    store: Arc<Mortal>,
+    clock: ManualClock,
+}
+
+impl House {
+    /// A vault whose officer says "officer" and whose user says "user".
+    fn new() -> (Self, Vault) {
+        let house = Self { store: Arc::default(), clock: ManualClock::new(UnixTime(1_000_000)) };
+        let (officer, user) = (Passphrase::from("officer"), Passphrase::from("user"));
+        let vault = Vault::create_for(house.store(), &officer, &user, house.options()).unwrap();
+        (house, vault)
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store) as Arc<dyn Store>
+    }
+
+    fn options(&self) -> Options {
+        Options { clock: Arc::new(self.clock.clone()), cost: CHEAP, ..Options::default() }
+    }
+
+    fn open(&self, role: Role, secret: &str) -> Result<Vault, Error> {
+        Vault::unlock_as(role, self.store(), &Passphrase::from(secret), self.options())
+    }
+
+    fn officer(&self) -> Vault {
+        self.open(Role::Officer, "officer").unwrap()
+    }
+}
+
+fn row(number: u64) -> RowKey {
+    RowKey::new(Table(900), number.to_be_bytes())
+}
+
+fn write(vault: &Vault, number: u64) {
+    let body = number.to_be_bytes();
+    let put = vault.transact(|tx| {
+        if number.is_multiple_of(2) {
+            tx.put_state(&row(number), &body)
+        } else {
+            tx.put_record(&row(number), b"", &body)
+        }
+    });
+    put.unwrap();
+}
+
+fn holds(vault: &Vault, number: u64) -> Result<bool, Error> {
+    let body = number.to_be_bytes();
+    vault.transact(|tx| {
+        Ok(if number.is_multiple_of(2) {
+            tx.state(&row(number))?.is_some_and(|found| found == body)
+        } else {
+            tx.record(&row(number))?.is_some_and(|found| *found.body == body)
+        })
+    })
+}
+
+/// A token, as far as a slot needs one.
+struct Token([u8; 32]);
+
+impl TokenKey for Token {
+    fn mac(&self, message: &[u8]) -> Result<Key32, Error> {
+        Ok(Key32::new(hmac_sha256(&self.0, &[message])))
+    }
+}
+
+#[test]
+fn each_sort_of_secret_opens_its_slot_and_no_other_secret_does() {
+    let (house, _) = House::new();
+    let officer = house.officer();
+    let (pin, wrong_pin) = (Passphrase::from("1234"), Passphrase::from("1235"));
+    let [right, wrong] = [[1; 32], [2; 32]].map(SecretKey::from);
+    let tokens = [[1; 32], [2; 32]].map(Token);
+    let cases: [(Credential<'_>, Vec<Credential<'_>>); 4] = [
+        (
+            Credential::Pin { pin: &pin, device: &right },
+            vec![
+                Credential::Pin { pin: &wrong_pin, device: &right },
+                Credential::Pin { pin: &pin, device: &wrong },
+            ],
+        ),
+        (Credential::Key(&right), vec![Credential::Key(&wrong)]),
+        (Credential::Shares(&right), vec![Credential::Shares(&wrong)]),
+        (Credential::Token(&tokens[0]), vec![Credential::Token(&tokens[1])]),
+    ];
+    for (number, (secret, wrong)) in (2..).zip(&cases) {
+        let unlock = |secret: &Credential<'_>| {
+            Vault::unlock(house.store(), *secret, house.options()).map(|vault| vault.role())
+        };
+        assert_eq!(unlock(secret), Err(Error::SlotMethod), "there is no such slot yet");
+        let new = NewSlot { role: Role::User, label: "door", secret: *secret, cost: CHEAP };
+        assert_eq!(officer.add_slot(&new), Ok(number));
+        assert_eq!(unlock(secret), Ok(Ok(Role::User)), "{secret:?}");
+        for wrong in wrong {
+            assert_eq!(unlock(wrong), Err(Error::Rejected), "{wrong:?}");
+        }
+        let slots = Vault::slots(&*house.store, &house.options()).unwrap();
+        let slot = slots.last().unwrap();
+        assert_eq!((slot.failures, slot.method), (wrong.len() as u64, secret.method(CHEAP)));
+        assert_eq!(unlock(secret), Ok(Ok(Role::User)));
+    }
+}
+
+#[test]
+fn what_a_role_may_not_do_it_cannot_do_through_the_handle() {
+    let (house, user) = House::new();
+    let officer = house.officer();
+    let audit = Passphrase::from("audit");
+    let new = |role, secret| NewSlot { role, label: "", secret: Credential::Passphrase(secret), cost: CHEAP };
+    assert_eq!(officer.add_slot(&new(Role::Auditor, &audit)), Ok(2));
+    let auditor = house.open(Role::Auditor, "audit").unwrap();
+    for (vault, role) in [(&user, Role::User), (&auditor, Role::Auditor)] {
+        let refused = Err(Error::Role(role));
+        assert_eq!(vault.add_slot(&new(Role::User, &audit)).map(|_| ()), refused);
+        assert_eq!(vault.change_slot(0, &new(Role::Officer, &audit)), refused);
+        assert_eq!(vault.remove_slot(1), refused);
+        assert_eq!(vault.reset_slot(1), refused);
+        assert_eq!(vault.rotate(Family::Data).map(|_| ()), refused);
+        assert_eq!(vault.rewrap(&mut |_| {}).map(|_| ()), refused);
+    }
+    write(&user, 1);
+    user.integrate().unwrap();
+    // The auditor reads the journal, to the detail, and nothing else.
+    assert_eq!(holds(&auditor, 1), Err(Error::Role(Role::Auditor)));
+    auditor
+        .read(|store, keyring| {
+            let stored = store.get(&row(1))?.unwrap();
+            assert_eq!(keyring.open(&row(1), &stored).map(|_| ()), Err(Error::Role(Role::Auditor)));
+            assert_eq!(keyring.blind_index("login", b"anna"), Err(Error::Role(Role::Auditor)));
+            let report = zamok_journal::audit(store, keyring)?;
+            assert!(report.findings.is_empty(), "{report:?}");
+            Ok(())
+        })
+        .unwrap();
+    // One's own secret one may change; then the old one opens no more.
+    let changed = Passphrase::from("changed");
+    user.change_slot(1, &new(Role::User, &changed)).unwrap();
+    assert_eq!(house.open(Role::User, "user").map(|_| ()), Err(Error::Rejected));
+    assert!(house.open(Role::User, "changed").is_ok());
+    // The last officer and the last user stay.
+    assert_eq!(officer.remove_slot(0), Err(Error::LastSlot(Role::Officer)));
+    assert_eq!(officer.remove_slot(1), Err(Error::LastSlot(Role::User)));
+    officer.remove_slot(2).unwrap();
+    assert_eq!(house.open(Role::Auditor, "audit").map(|_| ()), Err(Error::SlotMethod));
+    // A handle whose slot is gone is locked within a minute, and a number is not given again.
+    house.clock.advance(60);
+    assert_eq!(auditor.read(|_, _| Ok(())), Err(Error::Locked));
+    assert_eq!(officer.add_slot(&new(Role::Auditor, &audit)), Ok(3));
+}
+
+#[test]
+fn a_rotation_beside_other_handles_loses_nothing_and_the_old_key_ends_when_nobody_needs_it() {
+    let (house, user) = House::new();
+    let officer = house.officer();
+    (0..200).for_each(|number| write(&user, number));
+    let before = user.integrate().unwrap();
+    assert_eq!(officer.rotate(Family::Data), Ok(DataKeyId(2)));
+    assert_eq!(officer.rotate(Family::Journal), Ok(DataKeyId(2)));
+    // Another handle meets a row under the new key, and learns of it.
+    write(&officer, 1);
+    assert_eq!(holds(&user, 1), Ok(true));
+    (200..220).for_each(|number| write(&user, number));
+    let mut told = 0;
+    let done = officer.rewrap(&mut |_| told += 1).unwrap();
+    assert_eq!((done.seen, done.retired, done.kept.len()), (220, vec![], 1), "too young to end anything");
+    assert!(done.moved >= 199 && told > 3, "{} {told}", done.moved);
+    house.clock.advance(SETTLED_AFTER);
+    let done = officer.rewrap(&mut |_| {}).unwrap();
+    assert_eq!((done.moved, done.retired, done.kept), (0, vec![DataKeyId(1)], vec![]));
+    for vault in [&user, &officer, &house.open(Role::User, "user").unwrap()] {
+        assert!((0..220).all(|number| holds(vault, number) == Ok(true)));
+    }
+    // The journal goes on over both of its keys, and is whole.
+    assert!(user.integrate().unwrap() > 0 && before > 0);
+    let report = user.read(zamok_journal::audit).unwrap();
+    assert!(report.findings.is_empty(), "{report:?}");
+}
+
+#[test]
+fn a_rotation_and_a_rewrapping_that_die_at_any_commit_lose_nothing_and_are_begun_again() {
+    let (house, user) = House::new();
+    (0..150).for_each(|number| write(&user, number));
+    let mut deaths = 0;
+    for commits in 1.. {
+        let officer = house.officer();
+        house.store.left.store(commits, Ordering::SeqCst);
+        let outcome = officer.rotate(Family::Data).and_then(|_| officer.rewrap(&mut |_| {}));
+        house.store.left.store(0, Ordering::SeqCst);
+        let fresh = house.open(Role::User, "user").unwrap();
+        assert!((0..150).all(|number| holds(&fresh, number) == Ok(true)), "dead at commit {commits}");
+        match outcome {
+            Ok(done) => {
+                assert!(done.moved > 0);
+                break;
+            }
+            Err(error) => assert_eq!(error, Error::Store(StoreFault::Unavailable)),
+        }
+        deaths += 1;
+    }
+    assert!(deaths >= 3, "{deaths}");
+    house.clock.advance(SETTLED_AFTER);
+    let done = house.officer().rewrap(&mut |_| {}).unwrap();
+    // The first death came before a new key was made.
+    assert_eq!(done.retired.len(), deaths, "every key but the newest");
+    assert!((0..150).all(|number| holds(&house.open(Role::User, "user").unwrap(), number) == Ok(true)));
+}
+
+#[test]
+fn keys_that_are_not_used_are_wiped_and_a_call_under_way_ends_first() {
+    let (house, _) = House::new();
+    let idle = Some(Duration::from_millis(200));
+    let user = Passphrase::from("user");
+    let vault = Vault::unlock(house.store(), &user, Options { idle, ..house.options() }).unwrap();
+    // Used, it stays open far longer than that; in the hands of a call as well.
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(600) {
+        write(&vault, 1);
+        thread::sleep(Duration::from_millis(5));
+    }
+    let slow = vault.transact(|tx| {
+        thread::sleep(Duration::from_millis(600));
+        tx.put_state(&row(2), b"slow")
+    });
+    assert_eq!(slow, Ok(()));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !vault.is_locked() {
+        assert!(Instant::now() < deadline, "it was never locked");
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(vault.transact(|tx| tx.put_state(&row(2), b"late")), Err(Error::Locked));
+}
+
+#[test]
+fn a_key_that_is_put_back_behind_what_the_process_has_seen_is_refused() {
+    let (house, vault) = House::new();
+    let key = RowKey::new(Table(3), [7; 16]);
+    vault.transact(|tx| tx.put_state(&key, b"first")).unwrap();
+    let old = house.store.get(&key).unwrap().unwrap();
+    vault.transact(|tx| tx.put_state(&key, b"second")).unwrap();
+    // Deleted and made again, the row has its old version and its old bytes.
+    let put = |edit: &dyn Fn(&mut Change)| {
+        let id = ChangeId(Env { now: UnixTime(0), rng: &mut OsRandom::new().unwrap() }.random());
+        let mut change = Change::new(id);
+        edit(&mut change);
+        assert_eq!(house.store.commit(&change), Ok(Outcome::Committed));
+    };
+    put(&|change| change.delete(key.clone(), 2).unwrap());
+    put(&|change| change.insert(key.clone(), old.value.clone()).unwrap());
+    assert_eq!(vault.transact(|tx| tx.state(&key)), Err(Error::PutBack));
+    // Another process cannot know: that is what the journal and the anchor are for.
+    let other = house.open(Role::User, "user").unwrap();
+    assert_eq!(other.transact(|tx| tx.state(&key)), Ok(Some(b"first".to_vec())));
+}

@@ -1,0 +1,138 @@
+//! Power-up self-tests: each mechanism answers a question whose answer is known before its first use, once; a back end
+//! that answers wrongly closes the vault for everything.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use zamok_core::mechanism::Mechanism;
+use zamok_core::signature::{Algorithm, Backend, Prepared, Signature, Signer, VerifyingKey};
+use zamok_core::store::MemoryStore;
+use zamok_core::vault::keys::{self, KeyKind, Purpose, Template};
+use zamok_core::vault::slot::Argon2Cost;
+use zamok_core::vault::{KeyId, macs, signing};
+use zamok_core::{Env, Error};
+use zamok_host::{AwsLc, Options, Passphrase, Vault};
+use zeroize::Zeroizing;
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    None,
+    /// It signs something else.
+    Signs,
+    /// It takes every signature for right.
+    Accepts,
+    /// It takes none for right.
+    Refuses,
+    /// It cannot read keys.
+    Fails,
+}
+
+/// AWS-LC with a fault, and a count of what it signs.
+struct Faulty {
+    fault: Fault,
+    signed: Arc<AtomicUsize>,
+}
+
+struct FaultySigner {
+    inner: Box<dyn Signer>,
+    fault: Fault,
+    signed: Arc<AtomicUsize>,
+}
+
+impl Signer for FaultySigner {
+    fn sign(
+        &self,
+        mechanism: Mechanism,
+        prepared: Prepared<'_>,
+        env: &mut Env<'_>,
+    ) -> Result<Signature, Error> {
+        self.signed.fetch_add(1, Ordering::SeqCst);
+        if self.fault == Fault::Signs {
+            return self.inner.sign(mechanism, Prepared::Message(b"something else"), env);
+        }
+        self.inner.sign(mechanism, prepared, env)
+    }
+}
+
+impl Backend for Faulty {
+    fn name(&self) -> &'static str {
+        "faulty"
+    }
+
+    fn signer(&self, algorithm: Algorithm, material: &[u8]) -> Option<Result<Box<dyn Signer>, Error>> {
+        let (fault, signed) = (self.fault, self.signed.clone());
+        // Keys of the vault are read; that of the self-test is not.
+        if fault == Fault::Fails && (material == [7; 32] || material.len() > 1000) {
+            return Some(Err(Error::Refused));
+        }
+        let inner = AwsLc.signer(algorithm, material)?;
+        Some(inner.map(|inner| Box::new(FaultySigner { inner, fault, signed }) as Box<dyn Signer>))
+    }
+
+    fn generate(&self, algorithm: Algorithm) -> Option<Result<Zeroizing<Vec<u8>>, Error>> {
+        AwsLc.generate(algorithm)
+    }
+
+    fn verify(
+        &self,
+        key: &VerifyingKey,
+        mechanism: Mechanism,
+        prepared: Prepared<'_>,
+        signature: &[u8],
+    ) -> Option<Result<(), Error>> {
+        match self.fault {
+            Fault::Accepts => Some(Ok(())),
+            Fault::Refuses => Some(Err(Error::Rejected)),
+            _ => AwsLc.verify(key, mechanism, prepared, signature),
+        }
+    }
+}
+
+fn vault(fault: Fault) -> (Vault, Arc<AtomicUsize>) {
+    let signed = Arc::new(AtomicUsize::new(0));
+    let backend = Arc::new(Faulty { fault, signed: signed.clone() });
+    let cost = Argon2Cost { memory_kib: 8, passes: 1, lanes: 1 };
+    let options = Options { cost, backend, ..Options::default() };
+    (Vault::create(Arc::new(MemoryStore::new()), &Passphrase::from("a sentence"), options).unwrap(), signed)
+}
+
+fn key(vault: &Vault, kind: KeyKind, purpose: Purpose) -> KeyId {
+    vault.transact(|tx| keys::generate(tx, &Template::new(kind, purpose))).unwrap()
+}
+
+#[test]
+fn a_mechanism_is_tried_once_before_its_first_use() {
+    let (vault, signed) = vault(Fault::None);
+    let signer = key(&vault, KeyKind::P256, Purpose::Token);
+    assert_eq!(signed.load(Ordering::SeqCst), 0, "not before it is used");
+    for count in [2, 3, 4] {
+        vault.transact(|tx| signing::sign(tx, signer, Purpose::Token, b"text", "")).unwrap();
+        assert_eq!(signed.load(Ordering::SeqCst), count, "the first time one more");
+    }
+}
+
+#[test]
+fn a_wrong_answer_closes_the_vault_for_every_mechanism() {
+    for fault in [Fault::Signs, Fault::Accepts, Fault::Refuses, Fault::Fails] {
+        let (vault, _) = vault(fault);
+        let signer = key(&vault, KeyKind::P256, Purpose::Token);
+        let mac = key(&vault, KeyKind::Hmac, Purpose::Data);
+        vault.transact(|tx| macs::tag(tx, mac, Mechanism::HmacSha256, b"text")).unwrap();
+        let signed = vault.transact(|tx| signing::sign(tx, signer, Purpose::Token, b"text", ""));
+        assert_eq!(signed.err(), Some(Error::SelfTest("ecdsa-sha256")), "{fault:?}");
+        assert!(vault.is_locked(), "{fault:?}");
+        // What worked before does not work any more either: the machine is not to be believed.
+        let tagged = vault.transact(|tx| macs::tag(tx, mac, Mechanism::HmacSha256, b"text"));
+        assert_eq!(tagged.err(), Some(Error::Locked), "{fault:?}");
+    }
+}
+
+#[test]
+fn misuse_is_told_before_anything_is_tried() {
+    let (vault, signed) = vault(Fault::Signs);
+    let signer = key(&vault, KeyKind::P256, Purpose::Token);
+    let wrong = vault.transact(|tx| signing::sign(tx, signer, Purpose::Document, b"text", ""));
+    assert_eq!(wrong.err(), Some(Error::KeyPurpose));
+    assert_eq!((signed.load(Ordering::SeqCst), vault.is_locked()), (0, false));
+}

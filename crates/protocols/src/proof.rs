@@ -1,0 +1,149 @@
+//! Proofs of possession (DPoP, RFC 9449): whoever uses a token shows with each request that he holds its key.
+
+use serde_json::Value;
+use zamok_cabinet::Cabinet;
+use zamok_core::Error as CoreError;
+use zamok_core::hash::sha256;
+use zamok_core::signature::Prepared;
+use zamok_core::vault::{Transaction, issued, signing};
+
+use crate::error::Error;
+use crate::jose::{Compact, Jwk, JwsAlgorithm, Thumbprint, decode, encode};
+use crate::request::{Nonce, spend, target_uri};
+use crate::token::secret;
+
+/// Checks proofs, and gives the nonces that they hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Proofs<'a> {
+    cabinet: &'a Cabinet,
+}
+
+/// The request that a proof is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// Its method.
+    pub method: &'a str,
+    /// Its target, as an absolute URI; query and fragment are not compared.
+    pub uri: &'a str,
+    /// The access token that comes along; none where tokens are asked for.
+    pub access_token: Option<&'a str>,
+}
+
+impl<'a> Proofs<'a> {
+    /// A proof has a key in it; what is longer is not read.
+    const LONGEST: usize = 4096;
+    /// Characters of `jti`.
+    const ID: core::ops::RangeInclusive<usize> = 8..=256;
+    const LABEL: &'static [u8] = b"zamok/dpop-nonce/v1";
+
+    /// Over a cabinet.
+    #[must_use]
+    pub const fn new(cabinet: &'a Cabinet) -> Self {
+        Self { cabinet }
+    }
+
+    /// A nonce for proofs, for the header `DPoP-Nonce` (RFC 9449 §8). It is derived from the time and kept nowhere; any process
+    /// of the service knows it again.
+    ///
+    /// # Errors
+    /// The vault's and the store's.
+    pub fn nonce(&self) -> Result<String, Error> {
+        self.cabinet.vault().transact(|tx| {
+            let now = tx.now().0;
+            Ok(encode(&[&now.to_be_bytes()[..], &Self::tag(tx, now)?].concat()))
+        })
+    }
+
+    fn tag(tx: &mut Transaction<'_>, time: u64) -> Result<[u8; 32], CoreError> {
+        let key = secret(tx)?;
+        issued::token(tx, key, &sha256(&[Self::LABEL, &time.to_be_bytes()])).map(|tag| *tag)
+    }
+
+    /// Whether a nonce is one of ours, and young enough.
+    fn is_ours(&self, tx: &mut Transaction<'_>, nonce: &str) -> Result<bool, CoreError> {
+        let Ok(bytes) = decode(nonce) else { return Ok(false) };
+        let Some((time, tag)) = bytes.split_first_chunk::<8>() else { return Ok(false) };
+        let Ok(tag) = <[u8; 32]>::try_from(tag) else { return Ok(false) };
+        let time = u64::from_be_bytes(*time);
+        let young = time <= tx.now().0 && tx.now().0 - time < self.cabinet.policy().request.server_nonce;
+        let key = secret(tx)?;
+        let right = issued::check_token(tx, key, &sha256(&[Self::LABEL, &time.to_be_bytes()]), &tag);
+        match right {
+            Ok(()) => Ok(young),
+            Err(CoreError::Rejected) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Checks the proof of a request, the value of its one header `DPoP` (RFC 9449 §4.3), and uses it up: a proof is good once.
+    /// Answers the thumbprint of the key; a token that is bound to it may be used with [`Shown::key`](crate::token::Shown::key).
+    ///
+    /// # Errors
+    /// [`CoreError::Rejected`] for anything but an unused proof for just this request, made just now;
+    /// [`Error::NonceNeeded`] when it holds no nonce of ours, or an old one, and policy wants one: answer with
+    /// [`Proofs::nonce`]; [`Error::Full`]; the vault's and the store's.
+    pub fn check(&self, proof: &str, asked: &Asked<'_>) -> Result<Thumbprint, Error> {
+        let compact = Compact::parse(proof, Self::LONGEST)?;
+        let (key, algorithm) = Self::key(&compact)?;
+        let thumbprint = Jwk::thumbprint(&key)?;
+        let signature = compact.signature(&key)?;
+        let uri = target_uri(asked.uri)?;
+        self.cabinet.vault().transact(|tx| {
+            let message = Prepared::Message(compact.signed.as_bytes());
+            signing::verify_with(tx, &key, algorithm.mechanism(), message, &signature)?;
+            let claims = compact.payload()?;
+            let text = |name: &str| claims.get(name).and_then(Value::as_str).ok_or(Error::REJECTED);
+            let id = text("jti")?;
+            let named = text("htm")? == asked.method
+                && target_uri(text("htu")?).is_ok_and(|named| named == uri)
+                && Self::ID.contains(&id.len());
+            let time = match claims.get("iat") {
+                Some(Value::Number(time)) => time.as_u64().or_else(|| whole(time.as_f64()?)),
+                _ => None,
+            };
+            let policy = &self.cabinet.policy().request;
+            let fresh = time.is_some_and(|time| tx.now().0.abs_diff(time) <= policy.tolerance);
+            if !named || !fresh {
+                return Err(Error::REJECTED);
+            }
+            if let Some(token) = asked.access_token
+                && text("ath")? != encode(&sha256(&[token.as_bytes()]))
+            {
+                return Err(Error::REJECTED);
+            }
+            let nonce = match claims.get("nonce") {
+                None => None,
+                Some(_) => Some(text("nonce")?),
+            };
+            match nonce {
+                None if policy.server_nonce_needed => return Err(Error::NonceNeeded),
+                None => {}
+                Some(nonce) if !self.is_ours(tx, nonce)? => return Err(Error::NonceNeeded),
+                Some(_) => {}
+            }
+            spend(tx, &Nonce { kind: Nonce::PROOF, key: &thumbprint.0, nonce: id }, policy)?;
+            Ok(thumbprint)
+        })
+    }
+
+    /// The key that a proof brings along, and how it signs: an asymmetric algorithm that fits the key, a public key, and nothing
+    /// else in the header (RFC 9449 §4.2; `crit` and the like change what a signature means).
+    fn key(compact: &Compact<'_>) -> Result<(zamok_core::signature::VerifyingKey, JwsAlgorithm), Error> {
+        let (Some(name), Some(Value::Object(key)), Some("dpop+jwt"), 3) =
+            (compact.text("alg"), compact.header.get("jwk"), compact.text("typ"), compact.header.len())
+        else {
+            return Err(Error::REJECTED);
+        };
+        let Jwk { key, algorithm: own, .. } = Jwk::read(key)?;
+        let algorithm = JwsAlgorithm::named(name).filter(|algorithm| algorithm.fits(&key));
+        let algorithm = algorithm.filter(|algorithm| own.is_none_or(|own| own == *algorithm));
+        Ok((key, algorithm.ok_or(Error::REJECTED)?))
+    }
+}
+
+/// NumericDate may have a fraction (RFC 7519 §2).
+fn whole(time: f64) -> Option<u64> {
+    // Below 2⁵³ every whole number is exact.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the bounds are checked")]
+    (0.0..9e15).contains(&time).then_some(time as u64)
+}

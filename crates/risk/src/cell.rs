@@ -1,0 +1,187 @@
+//! What one counter of the store holds. A counter can only be added to, and never goes away; so each holds the number of its
+//! window above what was counted in it, and moving on to a later window is an addition, too.
+//!
+//! Two layouts, both of 63 bits, since stores keep signed numbers:
+//!
+//! - counts: the window (27), what was counted in the window before it (18) and in it (18);
+//! - marks: the window (27) and 18 slots of 2 bits, each marked once; the second bit bears three who mark it at once.
+//!
+//! Every addition has the greatest value of its window as ceiling: whoever moves a cell on that somebody else has moved on
+//! meanwhile is refused by the store, and reads again.
+
+/// Bits below the window.
+const BELOW: u32 = 36;
+const WINDOWS: u64 = 1 << 27;
+const COUNT: u32 = 18;
+const MOST: u64 = (1 << COUNT) - 1;
+/// A count stops here, so that those who add at the same time do not run over.
+const FULL: u64 = MOST - 4096;
+/// Slots of a cell of marks.
+pub(crate) const SLOTS: u64 = 18;
+
+/// What to add, and the sum that must not be passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) delta: u64,
+    pub(crate) ceiling: u64,
+}
+
+/// The number of the window in which a time lies.
+const fn window(time: u64, span: u64) -> u64 {
+    let number = time / if span == 0 { 1 } else { span };
+    if number < WINDOWS { number } else { WINDOWS - 1 }
+}
+
+/// Window, count before, count: as they are now. A clock that was set back stays in the window that was reached.
+const fn counts(value: u64, now: u64) -> (u64, u64, u64) {
+    let (at, before, count) = (value >> BELOW, value >> COUNT & MOST, value & MOST);
+    if at >= now {
+        (at, before, count)
+    } else if at + 1 == now {
+        (now, count, 0)
+    } else {
+        (now, 0, 0)
+    }
+}
+
+/// How often something was counted within the last `span` seconds: the present window, and of the one before it the part that
+/// the span still reaches, as if it were spread evenly.
+pub(crate) const fn counted(value: u64, time: u64, span: u64) -> u64 {
+    let now = window(time, span);
+    let (at, before, count) = counts(value, now);
+    let left = if at > now { span } else { span - time % span };
+    count + before * left / span
+}
+
+/// Counts once more; `None` when the cell is full, which is beyond every limit.
+pub(crate) const fn count(value: u64, time: u64, span: u64) -> Option<Step> {
+    let (at, before, count) = counts(value, window(time, span));
+    if count >= FULL {
+        return None;
+    }
+    let next = at << BELOW | before << COUNT | (count + 1);
+    let ceiling = at << BELOW | before << COUNT | MOST;
+    Some(Step { delta: next - value, ceiling })
+}
+
+/// Which half of a span a time lies in, and whether its number is odd: halves that follow each other have cells of their own.
+pub(crate) const fn half(time: u64, span: u64) -> u64 {
+    window(time, span / 2)
+}
+
+/// The slots that are marked in a half, one bit each.
+pub(crate) const fn marks(value: u64, half: u64) -> u32 {
+    if value >> BELOW < half {
+        return 0;
+    }
+    let (mut bits, mut slot) = (0, 0);
+    while slot < SLOTS {
+        if value >> (2 * slot) & 3 != 0 {
+            bits |= 1 << slot;
+        }
+        slot += 1;
+    }
+    bits
+}
+
+/// Marks a slot; `None` when it is marked.
+pub(crate) const fn mark(value: u64, half: u64, slot: u64) -> Option<Step> {
+    let at = value >> BELOW;
+    let kept = if at < half { half << BELOW } else { value };
+    if kept >> (2 * slot) & 3 != 0 {
+        return None;
+    }
+    let at = kept >> BELOW;
+    let ceiling = at << BELOW | ((1 << BELOW) - 1);
+    Some(Step { delta: kept + (1 << (2 * slot)) - value, ceiling })
+}
+
+/// About how many different things have marked so many of the slots: −m·ln(1 − k/m), rounded (Whang, Vander-Zanden and Taylor
+/// 1990, linear counting). All slots marked is more than can be told.
+pub(crate) const fn distinct(marked: u32) -> u64 {
+    const ABOUT: [u64; 19] = [0, 1, 2, 3, 5, 6, 7, 9, 11, 12, 15, 17, 20, 23, 27, 32, 40, 52, u64::MAX];
+    ABOUT[marked.count_ones() as usize % ABOUT.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(value: u64, step: Option<Step>) -> u64 {
+        let Some(Step { delta, ceiling }) = step else { return value };
+        let sum = value.checked_add(delta).unwrap();
+        assert!(sum <= ceiling && i64::try_from(ceiling).is_ok(), "{sum:x} {ceiling:x}");
+        sum
+    }
+
+    #[test]
+    fn a_count_slides_out_of_its_span() {
+        let (span, begin) = (60, 60 * 1000);
+        let mut value = 0;
+        for _ in 0..10 {
+            value = add(value, count(value, begin + 59, span));
+        }
+        assert_eq!(counted(value, begin + 59, span), 10);
+        assert_eq!(counted(value, begin + 60, span), 10);
+        assert_eq!(counted(value, begin + 90, span), 5);
+        assert_eq!(counted(value, begin + 120, span), 0);
+        value = add(value, count(value, begin + 90, span));
+        assert_eq!(counted(value, begin + 90, span), 6);
+        assert_eq!(counted(value, begin + 120, span), 1);
+        assert_eq!(counted(value, begin + 10_000, span), 0);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_forgets_nothing_and_no_time_overflows() {
+        let mut value = 0;
+        for _ in 0..3 {
+            value = add(value, count(value, 6_000, 60));
+        }
+        assert_eq!(counted(value, 10, 60), 3);
+        value = add(value, count(value, 10, 60));
+        assert_eq!(counted(value, 6_000, 60), 4);
+        for time in [0, u64::MAX - 1, u64::MAX] {
+            let value = add(0, count(0, time, 60));
+            assert_eq!(counted(value, time, 60), 1, "{time}");
+            let value = add(0, mark(0, half(time, 120), 17));
+            assert_eq!(marks(value, half(time, 120)), 1 << 17, "{time}");
+        }
+    }
+
+    #[test]
+    fn a_full_cell_stays_full_and_leaves_room_for_those_who_add_at_once() {
+        let full = 1000 << BELOW | FULL;
+        assert_eq!(count(full, 60_000, 60), None);
+        let value = full - 1;
+        let step = count(value, 60_000, 60).unwrap();
+        assert!(value + 4000 * step.delta <= step.ceiling);
+        assert_eq!(counted(full, 60_000, 60), FULL);
+    }
+
+    #[test]
+    fn two_who_move_a_cell_on_at_once_do_not_both_succeed() {
+        let old = add(0, count(0, 60_000, 60));
+        let Step { delta, ceiling } = count(old, 60_060, 60).unwrap();
+        assert!(old + delta <= ceiling && old + 2 * delta > ceiling);
+        let old = add(0, mark(0, 1000, 3));
+        let Step { delta, ceiling } = mark(old, 1002, 3).unwrap();
+        assert!(old + delta <= ceiling && old + 2 * delta > ceiling);
+    }
+
+    #[test]
+    fn a_slot_is_marked_once_and_the_number_of_marks_tells_how_many_made_them() {
+        let mut value = 0;
+        for slot in [0, 5, 17, 5, 0] {
+            value = add(value, mark(value, 7, slot));
+        }
+        assert_eq!(marks(value, 7), 1 | 1 << 5 | 1 << 17);
+        assert_eq!(marks(value, 8), 0, "another half");
+        assert_eq!(mark(value, 7, 5), None);
+        for marked in 0..SLOTS {
+            let about = -18.0 * (1.0 - marked as f64 / 18.0).ln();
+            let bits = (1_u32 << marked) - 1;
+            assert!((distinct(bits) as f64 - about).abs() <= 0.5, "{marked}: {about}");
+        }
+        assert_eq!(distinct((1 << SLOTS) - 1), u64::MAX);
+    }
+}

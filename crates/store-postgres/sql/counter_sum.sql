@@ -1,0 +1,1 @@
+SELECT {schema}.counter_sum($1)

@@ -1,0 +1,7 @@
+CREATE FUNCTION {schema}.get_row(of_table integer, of_key bytea, OUT version bigint, OUT value bytea)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+BEGIN
+    PERFORM {schema}.require_primary();
+    SELECT r.version, r.value INTO version, value FROM {schema}.rows r WHERE r.tbl = of_table AND r.key = of_key;
+END
+$$

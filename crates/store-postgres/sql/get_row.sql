@@ -1,0 +1,1 @@
+SELECT version, value FROM {schema}.get_row($1, $2)

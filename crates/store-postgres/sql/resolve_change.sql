@@ -1,0 +1,2 @@
+SET LOCAL statement_timeout = {patience};
+SELECT settled FROM {schema}.resolve_change($id)

@@ -1,0 +1,197 @@
+//! TLS 1.2 and 1.3 by rustls, for the client library; the password is bound to the channel (RFC 5929 §4, RFC 5802 §6).
+
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
+use tokio_rustls::TlsConnector;
+use zamok_core::store::StoreFault;
+
+use crate::url::Tls;
+
+/// Makes TLS connections; never used where the URL asks for none.
+#[derive(Clone)]
+pub(crate) struct Connector(Arc<ClientConfig>);
+
+impl Connector {
+    /// Reads roots and identity.
+    pub(crate) fn new(tls: &Tls) -> Result<Self, StoreFault> {
+        let Tls::Verified { roots, identity } = tls else {
+            return Self::with(RootCertStore::empty(), None);
+        };
+        let mut store = RootCertStore::empty();
+        match roots {
+            Some(path) => {
+                for root in certificates(path)? {
+                    store.add(root).map_err(|_| StoreFault::Untrusted)?;
+                }
+            }
+            None => {
+                // What does not parse on some system is not trusted, and no reason to trust nothing.
+                store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            }
+        }
+        if store.is_empty() {
+            return Err(StoreFault::Untrusted);
+        }
+        let identity = match identity {
+            Some((certificate, key)) => {
+                let key = PrivateKeyDer::from_pem_file(key).map_err(|_| StoreFault::Denied)?;
+                Some((certificates(certificate)?, key))
+            }
+            None => None,
+        };
+        Self::with(store, identity)
+    }
+
+    fn with(
+        roots: RootCertStore,
+        identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    ) -> Result<Self, StoreFault> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|_| StoreFault::Untrusted)?
+            .with_root_certificates(roots);
+        let config = match identity {
+            Some((chain, key)) => {
+                builder.with_client_auth_cert(chain, key).map_err(|_| StoreFault::Denied)?
+            }
+            None => builder.with_no_client_auth(),
+        };
+        Ok(Self(Arc::new(config)))
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, StoreFault> {
+    let file = CertificateDer::pem_file_iter(path).map_err(|_| StoreFault::Untrusted)?;
+    file.collect::<Result<_, _>>().map_err(|_| StoreFault::Untrusted)
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> MakeTlsConnect<S> for Connector {
+    type Stream = Stream<S>;
+    type TlsConnect = ForHost;
+    type Error = io::Error;
+
+    fn make_tls_connect(&mut self, host: &str) -> io::Result<ForHost> {
+        Ok(ForHost { connector: self.clone(), host: host.to_owned() })
+    }
+}
+
+/// A connector that knows whom it expects.
+pub(crate) struct ForHost {
+    connector: Connector,
+    host: String,
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> TlsConnect<S> for ForHost {
+    type Stream = Stream<S>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Stream<S>>> + Send>>;
+
+    fn connect(self, stream: S) -> Self::Future {
+        Box::pin(async move {
+            let name = ServerName::try_from(self.host).map_err(io::Error::other)?;
+            Ok(Stream(TlsConnector::from(self.connector.0).connect(name, stream).await?))
+        })
+    }
+}
+
+/// A TLS connection.
+pub(crate) struct Stream<S>(tokio_rustls::client::TlsStream<S>);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
+    fn channel_binding(&self) -> ChannelBinding {
+        let chain = self.0.get_ref().1.peer_certificates();
+        match chain.and_then(|chain| end_point(chain.first()?)) {
+            Some(digest) => ChannelBinding::tls_server_end_point(digest),
+            None => ChannelBinding::none(),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// RFC 5929 §4.1: the hash of the server's certificate, by the hash function of the certificate's own signature, SHA-256
+/// where that is MD5 or SHA-1. Signatures with no single hash function (Ed25519, RSA-PSS) leave it undefined.
+fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
+    // RFC 5280 §4.1: Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm SEQUENCE { OID, … }, signature }
+    let (content, _) = element(0x30, certificate)?;
+    let (_, after_tbs) = element(0x30, content)?;
+    let (algorithm, _) = element(0x30, after_tbs)?;
+    let (oid, _) = element(0x06, algorithm)?;
+    // Below 1.2.840.113549.1.1: PKCS#1; below 1.2.840.10045.4: ECDSA (RFC 3279, RFC 4055, RFC 5758).
+    const PKCS_1: [u8; 8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01];
+    const ECDSA: [u8; 6] = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04];
+    match (oid.strip_prefix(&PKCS_1), oid.strip_prefix(&ECDSA)) {
+        (Some([4 | 5 | 11]), _) | (_, Some([1] | [3, 2])) => Some(Sha256::digest(certificate).to_vec()),
+        (Some([12]), _) | (_, Some([3, 3])) => Some(Sha384::digest(certificate).to_vec()),
+        (Some([13]), _) | (_, Some([3, 4])) => Some(Sha512::digest(certificate).to_vec()),
+        _ => None,
+    }
+}
+
+/// The content of the DER element with this tag at the start of the bytes (X.690 §8.1, §10.1), and what follows it.
+fn element(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (found, rest) = bytes.split_first()?;
+    let (first, rest) = rest.split_first().filter(|_| *found == tag)?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(*first), rest),
+        0x81..=0x84 => {
+            let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+            (digits.iter().fold(0_usize, |sum, digit| sum << 8 | usize::from(*digit)), rest)
+        }
+        _ => return None,
+    };
+    rest.split_at_checked(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cut_or_strange_certificates_bind_nothing_and_panic_nowhere() {
+        let mut certificate = vec![0x30, 0x82, 0x00, 0x12, 0x30, 0x00, 0x30, 0x0c, 0x06, 0x08];
+        certificate.extend([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02, 0x05, 0x00, 0x03, 0x00]);
+        assert_eq!(end_point(&certificate), Some(Sha256::digest(&certificate).to_vec()));
+        for length in 0..certificate.len() {
+            assert_eq!(end_point(&certificate[..length]), None, "cut to {length}");
+        }
+        let mut other = certificate.clone();
+        other[17] = 0x09;
+        assert_eq!(end_point(&other), None);
+        assert_eq!(end_point(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]), None);
+    }
+}

@@ -1,0 +1,258 @@
+//! A connection that stalls or is cut, at every byte of a commit's question and of its answer: what happened is never guessed,
+//! and what `resolve` says is true and stays so, even when the rest of the question comes late.
+
+mod rig;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rig::{change, cluster, create, fresh_schema, get, insert, open, report, row, with};
+use zamok_core::store::{Change, CounterKey, Outcome, Resolution, Row, Store, StoreFault};
+use zamok_servers::{Cluster, Trap, Way, What, Wire};
+use zamok_store_conformance::Tier;
+use zamok_store_postgres::PostgresStore;
+
+/// More than a local server ever takes for an answer, less than anybody wants to wait in a test.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+fn spends() -> CounterKey {
+    CounterKey(b"spends".to_vec())
+}
+
+fn spend(key: &[u8]) -> Change {
+    change(|change| {
+        change.insert(row(key), vec![7; 300])?;
+        change.add(spends(), 1, u64::MAX)
+    })
+}
+
+/// What became of a change. A settlement that is not answered in time may be asked for again.
+fn settled(store: &PostgresStore, change: &Change) -> Resolution {
+    (0..5).find_map(|_| store.resolve(change.id()).ok()).expect("a settlement")
+}
+
+/// A store behind a wire with one connection that has been used, and how many bytes a commit's question and answer have.
+struct Wired {
+    wire: Wire,
+    store: PostgresStore,
+    question: u64,
+    answer: u64,
+    committed: u64,
+}
+
+impl Wired {
+    fn new() -> Self {
+        let wire = Wire::to(cluster());
+        let url = with(&wire.url("postgres"), &format!("schema={}&timeout=2", fresh_schema()));
+        let store = create(&url);
+        wire.clear();
+        assert_eq!(store.commit(&spend(b"a key of 16 byte")), Ok(Outcome::Committed));
+        let (question, answer) = wire.passed();
+        assert!(question > 400 && answer > 40, "{question} bytes asked, {answer} answered");
+        Self { wire, store, question, answer, committed: 1 }
+    }
+
+    /// One commit into a trap, and everything that is true afterwards. What the commit answered comes back.
+    fn spring(&mut self, trap: Trap, number: u64) -> Result<Outcome, StoreFault> {
+        // A connection in the pool that is as the first one was.
+        assert!(self.store.get(&row(*b"none")).is_ok());
+        let key = [b"trapped ".as_slice(), &number.to_be_bytes()].concat();
+        let change = spend(&key);
+        self.wire.set(trap);
+        let begun = Instant::now();
+        let answered = self.store.commit(&change);
+        assert!(begun.elapsed() < 3 * PATIENCE, "{trap:?}: {:?}", begun.elapsed());
+        assert!(self.wire.springs_within(Duration::ZERO), "{trap:?} did not spring");
+        assert!(
+            matches!(answered, Ok(Outcome::Committed) | Err(StoreFault::OutcomeUnknown)),
+            "{trap:?}: {answered:?}"
+        );
+        let settled = settled(&self.store, &change);
+        // The rest of a stalled question reaches the server only now, when its client has long gone.
+        self.wire.release();
+        if trap.what == What::Stall {
+            thread::sleep(Duration::from_millis(50));
+        }
+        self.wire.clear();
+        let is_committed = settled == Resolution::Committed;
+        assert_eq!(is_committed, trap.way == Way::ToClient, "{trap:?}: the server had all of the question");
+        self.committed += u64::from(is_committed);
+        let expected = is_committed.then(|| Row { version: 1, value: vec![7; 300] });
+        assert_eq!(get(&self.store, &key), Ok(expected), "{trap:?}");
+        assert_eq!(self.store.counter(&spends()), Ok(self.committed), "{trap:?}");
+        assert_eq!(self.store.resolve(change.id()), Ok(settled), "{trap:?}");
+        let again = if is_committed { Outcome::Committed } else { Outcome::Fenced };
+        assert_eq!(self.store.commit(&change), Ok(again), "{trap:?}");
+        answered
+    }
+
+    fn length(&self, way: Way) -> u64 {
+        if way == Way::ToServer { self.question } else { self.answer }
+    }
+}
+
+#[test]
+fn a_commit_that_is_cut_at_any_byte_is_settled() {
+    let mut wired = Wired::new();
+    let (mut unknown, mut known) = (0, 0);
+    for way in [Way::ToServer, Way::ToClient] {
+        let step = if way == Way::ToServer { Tier::pick(90, 31, 1) } else { Tier::pick(20, 3, 1) };
+        let last = wired.length(way) - 1;
+        let offsets = (0..last).step_by(usize::try_from(step).expect("a small step")).chain([last]);
+        for after in offsets {
+            match wired.spring(Trap { way, after, what: What::Cut }, after + wired.committed * 10_000) {
+                Ok(_) => known += 1,
+                Err(_) => unknown += 1,
+            }
+        }
+    }
+    report(&format!("cut: {unknown} unknown outcomes settled, {known} answers came whole"));
+    assert!(unknown > known);
+}
+
+#[test]
+fn a_commit_that_stalls_in_any_phase_is_settled_and_comes_too_late() {
+    let count = Tier::pick(2, 4, 40);
+    thread::scope(|scope| {
+        for way in [Way::ToServer, Way::ToClient] {
+            scope.spawn(move || {
+                let mut wired = Wired::new();
+                let last = wired.length(way) - 1;
+                for number in 0..count {
+                    let after = last * number / (count - 1);
+                    let answered = wired.spring(Trap { way, after, what: What::Stall }, number);
+                    assert_eq!(answered, Err(StoreFault::OutcomeUnknown), "stalled after {after} bytes");
+                }
+            });
+        }
+    });
+}
+
+/// Whoever resolves while the original is still on its way fences it; whoever does not finds it done.
+#[test]
+fn a_question_that_comes_late_happens_when_nobody_has_resolved_it() {
+    let wired = Wired::new();
+    assert!(wired.store.get(&row(*b"none")).is_ok());
+    let late = spend(b"late");
+    wired.wire.set(Trap { way: Way::ToServer, after: wired.question / 2, what: What::Stall });
+    assert_eq!(wired.store.commit(&late), Err(StoreFault::OutcomeUnknown));
+    assert_eq!(get(&wired.store, b"late"), Ok(None));
+    wired.wire.release();
+    let until = Instant::now() + Duration::from_secs(10);
+    while get(&wired.store, b"late") == Ok(None) {
+        assert!(Instant::now() < until, "the question never arrived");
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(wired.store.resolve(late.id()), Ok(Resolution::Committed));
+}
+
+#[test]
+fn a_read_that_is_cut_or_stalls_is_asked_again_over_another_connection() {
+    let wired = Wired::new();
+    for what in [What::Cut, What::Stall] {
+        for way in [Way::ToServer, Way::ToClient] {
+            for after in [0, 20] {
+                assert!(wired.store.get(&row(*b"none")).is_ok());
+                wired.wire.set(Trap { way, after, what });
+                let found = get(&wired.store, b"a key of 16 byte");
+                assert!(matches!(found, Ok(Some(_))), "{way:?} {after} {what:?}: {found:?}");
+                assert!(wired.wire.springs_within(Duration::ZERO));
+                wired.wire.clear();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_never_comes_about_leaves_nothing_unknown() {
+    let wire = Wire::to(cluster());
+    let url = with(&wire.url("postgres"), &format!("schema={}&timeout=2", fresh_schema()));
+    drop(create(&url));
+    for after in [0, 30] {
+        for way in [Way::ToServer, Way::ToClient] {
+            let store = open(&url).expect("the store");
+            // The one connection of the pool is in use by a read that stalls, so the commit needs a second one.
+            wire.set(Trap { way, after, what: What::Stall });
+            let change = spend(&after.to_be_bytes());
+            thread::scope(|scope| {
+                let stalled = scope.spawn(|| store.get(&row(*b"none")));
+                assert!(wire.springs_within(Duration::from_secs(5)));
+                wire.set(Trap { way, after, what: What::Stall });
+                assert_eq!(store.commit(&change), Err(StoreFault::Unavailable), "{way:?} after {after}");
+                wire.clear();
+                let _ = stalled.join().expect("the reader");
+            });
+            assert_eq!(store.resolve(change.id()), Ok(Resolution::Aborted));
+        }
+    }
+}
+
+#[test]
+fn idle_connections_that_died_are_noticed_before_a_commit_is_sent() {
+    let server = Cluster::start();
+    let store = create(&server.url("postgres"));
+    for round in 0..3_u8 {
+        // Several idle connections, all of which die with the server.
+        thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(|| store.get(&row(*b"none"))))));
+        server.crash();
+        server.run();
+        assert_eq!(insert(&store, &[round], b""), Ok(Outcome::Committed), "round {round}");
+    }
+}
+
+#[test]
+fn work_goes_on_by_itself_when_the_server_is_back() {
+    let server = Cluster::start();
+    let store = create(&server.url("postgres"));
+    assert_eq!(insert(&store, b"before", b""), Ok(Outcome::Committed));
+    server.halt();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| get(&store, b"before"));
+        thread::sleep(Duration::from_millis(700));
+        server.run();
+        assert!(matches!(waiting.join().expect("a reader"), Ok(Some(_))));
+    });
+    server.halt();
+    let impatient = with(&server.url("postgres"), "timeout=1");
+    let begun = Instant::now();
+    assert_eq!(open(&impatient).err(), Some(StoreFault::Unavailable));
+    assert!(begun.elapsed() < 3 * PATIENCE);
+    server.run();
+    assert_eq!(insert(&store, b"after", b""), Ok(Outcome::Committed));
+}
+
+/// Callers beyond the pool wait for a bounded time, and then hear that nothing was written.
+#[test]
+fn the_pool_and_the_wait_for_it_are_bounded() {
+    let wire = Wire::to(cluster());
+    let url = with(&wire.url("postgres"), &format!("schema={}&timeout=2&pool=1", fresh_schema()));
+    let store = create(&url);
+    wire.set(Trap { way: Way::ToServer, after: 0, what: What::Stall });
+    let (stalled, waiting) = (spend(b"stalled"), spend(b"waiting"));
+    thread::scope(|scope| {
+        let first = scope.spawn(|| store.commit(&stalled));
+        assert!(wire.springs_within(Duration::from_secs(5)));
+        thread::sleep(Duration::from_millis(200));
+        let begun = Instant::now();
+        // The place in the pool is free again when the first one has given up, shortly before this one's time is up.
+        assert_eq!(store.commit(&waiting), Ok(Outcome::Committed));
+        assert!(begun.elapsed() > Duration::from_millis(500), "it had to wait");
+        assert_eq!(first.join().expect("a caller"), Err(StoreFault::OutcomeUnknown));
+    });
+    assert_eq!(store.resolve(stalled.id()), Ok(Resolution::Aborted));
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bounded'";
+    let url = with(&cluster().url("postgres"), &format!("schema={}&pool=3", fresh_schema()));
+    let store = create(&with(&url, "application_name=bounded"));
+    thread::scope(|scope| {
+        (0..24_u8).for_each(|key| {
+            let store = &store;
+            scope.spawn(move || {
+                for round in 0..20_u8 {
+                    assert_eq!(insert(store, &[key, round], b""), Ok(Outcome::Committed));
+                }
+            });
+        });
+    });
+    let open: u32 = cluster().ask("postgres", sessions).parse().expect("a number");
+    assert!((1..=3).contains(&open), "{open} connections");
+}

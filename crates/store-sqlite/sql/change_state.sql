@@ -1,1 +1,0 @@
-SELECT state FROM changes WHERE id = ?1

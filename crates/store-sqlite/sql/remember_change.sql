@@ -1,1 +1,0 @@
-INSERT INTO changes (id, state) VALUES (?1, ?2)

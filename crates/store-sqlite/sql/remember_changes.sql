@@ -1,0 +1,1 @@
+INSERT INTO changes (sequence, ids) VALUES (?1, ?2)

@@ -1,0 +1,14 @@
+//! Witnesses over HTTP (C2SP tlog-witness): a small one to run, and the client that asks others.
+//!
+//! What a witness decides is in [`zamok_journal::witness`]; here is what listens and what asks. The server speaks plain
+//! HTTP: whoever shows it to the world puts it behind something that ends TLS. The client speaks both.
+#![forbid(unsafe_code)]
+
+mod client;
+mod request;
+mod server;
+mod service;
+
+pub use client::{Client, Gathered, Refusal};
+pub use server::{Running, Server};
+pub use service::Service;

@@ -1,0 +1,277 @@
+//! Witnesses over real connections: a quorum for a vault's journal, the statuses of C2SP tlog-witness, hostile bytes, and
+//! logs that were put back.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use zamok_core::event::{Detail, EventKind};
+use zamok_core::store::{MemoryStore, RowKey, Store, Table};
+use zamok_core::vault::slot::Argon2Cost;
+use zamok_core::{Error, UnixTime};
+use zamok_host::{ManualClock, Options, Passphrase, Vault};
+use zamok_journal::witness::{AddCheckpoint, Suspicion, log_id};
+use zamok_journal::{Anchor, Journal, Receipt, TrustPolicy};
+use zamok_store_sqlite::SqliteStore;
+use zamok_witness::{Client, Refusal, Running, Server, Service};
+
+const NOW: u64 = 1_800_000_000;
+
+fn options() -> Options {
+    let cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
+    Options { cost, clock: Arc::new(ManualClock::new(UnixTime(NOW))), ..Options::default() }
+}
+
+fn passphrase() -> Passphrase {
+    Passphrase::from("a long sentence")
+}
+
+fn vault_in(store: Arc<dyn Store>) -> Arc<Vault> {
+    Arc::new(Vault::create(store, &passphrase(), options()).unwrap())
+}
+
+fn vault() -> Arc<Vault> {
+    vault_in(Arc::new(MemoryStore::new()))
+}
+
+/// Something that the journal tells of.
+fn act(vault: &Vault, times: u64) {
+    for turn in 0..times {
+        let row = RowKey::new(Table(900), turn.to_be_bytes());
+        vault.transact(|tx| tx.event(EventKind::CodeAccepted, None, &row, &Detail::new())).unwrap();
+    }
+}
+
+struct Scene {
+    witnesses: Vec<(Running, Arc<Vault>)>,
+    policy: TrustPolicy,
+}
+
+/// `count` witnesses of a vault's log, and the policy that asks for `threshold` of them.
+fn scene(log: &Vault, count: u64, threshold: u64) -> Scene {
+    act(log, 3);
+    log.checkpoint().unwrap();
+    let key = log.log_key().unwrap();
+    let mut file = format!("log {key}\n");
+    let mut names = String::new();
+    let mut witnesses = Vec::new();
+    for number in 1..=count {
+        let own = vault();
+        let vkey = Service::found(&own, &format!("witness.example/w{number}")).unwrap();
+        let service = Service::open(own.clone(), TrustPolicy::log(key.clone())).unwrap();
+        let running = Server::bind("127.0.0.1:0", service).unwrap().start().unwrap();
+        file += &format!("witness w{number} {vkey} http://{}/\n", running.address());
+        names += &format!(" w{number}");
+        witnesses.push((running, own));
+    }
+    file += &format!("group g {threshold}{names}\nquorum g\n");
+    Scene { witnesses, policy: TrustPolicy::parse(&file).unwrap() }
+}
+
+fn post(address: SocketAddr, body: &str) -> (u16, String) {
+    send(address, format!("POST /add-checkpoint HTTP/1.1\r\nHost: w\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes())
+}
+
+/// Sends bytes and reads to the end: status and everything that came.
+fn send(address: SocketAddr, bytes: &[u8]) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    // The server may close before it has read all of it.
+    let _ = stream.write_all(bytes);
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    (status, answer)
+}
+
+#[test]
+fn two_of_three_witnesses_make_a_receipt_and_a_silent_third_does_not_hinder() {
+    let log = vault();
+    let mut scene = scene(&log, 3, 2);
+    let client = Client::new(scene.policy.clone());
+    let all = client.gather(&log).unwrap();
+    assert_eq!(
+        (all.trusted.witnesses.len(), all.trusted.is_quorum, all.refusals.as_slice()),
+        (3, true, &[][..])
+    );
+    let id = log.read(|store, keyring| Ok(Journal::new(store, keyring).range(0..1)?[0].id)).unwrap();
+    let receipt = log.read(|store, keyring| Journal::new(store, keyring).receipt(id)).unwrap().unwrap();
+    assert!(matches!(receipt, Receipt::Witnessed { index: 0, .. }), "{receipt:?}");
+
+    act(&log, 200);
+    drop(scene.witnesses.remove(1));
+    let two = client.gather(&log).unwrap();
+    assert_eq!((two.trusted.witnesses.len(), two.trusted.is_quorum), (2, true));
+    assert!(
+        matches!(two.refusals.as_slice(), [(name, Refusal::Unreachable(_))] if name == "witness.example/w2")
+    );
+    let proof = log.read(|store, keyring| Journal::new(store, keyring).prove(100)).unwrap();
+    proof.verify(&scene.policy).unwrap();
+
+    act(&log, 5);
+    drop(scene.witnesses.remove(1));
+    let one = client.gather(&log).unwrap();
+    assert_eq!((one.trusted.witnesses.len(), one.trusted.is_quorum), (1, false));
+    // What was witnessed before still is; the newest entries are covered and no more.
+    let last = two.checkpoint.checkpoint().size + 4;
+    let proof = log.read(|store, keyring| Journal::new(store, keyring).prove(last)).unwrap();
+    assert_eq!(proof.verify(&scene.policy), Err(Error::Unwitnessed));
+    // Another client knows nothing of what the witness remembers, and asks.
+    assert_eq!(Client::new(scene.policy.clone()).gather(&log).unwrap().trusted.witnesses.len(), 1);
+}
+
+#[test]
+fn statuses_and_bodies_are_those_of_the_protocol() {
+    let log = vault();
+    let scene = scene(&log, 1, 1);
+    let address = scene.witnesses[0].0.address();
+    let first = log.checkpoint().unwrap();
+    act(&log, 4);
+    let second = log.checkpoint().unwrap();
+    let prove = |old: u64| {
+        log.read(|store, keyring| Journal::new(store, keyring).consistency(old, second.checkpoint())).unwrap()
+    };
+    let request =
+        |old: u64, path: Vec<[u8; 32]>, checkpoint| AddCheckpoint { old, path, checkpoint }.to_string();
+    let size = first.checkpoint().size;
+    let (status, answer) = post(address, &request(0, vec![], first.clone()));
+    assert_eq!(status, 200);
+    assert!(answer.contains("\r\n\r\n\u{2014} witness.example/w1 ") && answer.ends_with('\n'), "{answer}");
+    let (status, answer) = post(address, &request(0, vec![], second.clone()));
+    assert_eq!(status, 409);
+    assert!(
+        answer.contains("Content-Type: text/x.tlog.size\r\n")
+            && answer.ends_with(&format!("\r\n\r\n{size}\n"))
+    );
+    assert_eq!(post(address, &request(size, vec![], second.clone())).0, 422);
+    assert_eq!(post(address, &request(1 << 40, vec![], second.clone())).0, 400);
+    let strange = request(size, prove(size), second.clone()).replace("zamok.example", "other.example");
+    let strange = strange.replace(log.origin(), "other.example/log");
+    assert_eq!(post(address, &strange).0, 404);
+    let unsigned = request(size, prove(size), second.clone());
+    let (head, _) = unsigned.trim_end().rsplit_once(' ').unwrap();
+    let other =
+        "JlrLFZ0fGAiS7+CHaqpyghuT7toqz5cH7EFe6zILo1LNZugsOPwZGCngDYc0yiaxzcJg+SUnPzelAx/SOB35tp81VA0=";
+    assert_eq!(post(address, &format!("{head} {other}\n")).0, 403);
+    assert_eq!(post(address, "").0, 400);
+    assert_eq!(post(address, "old 0\n\nnot a checkpoint\n").0, 400);
+    assert_eq!(post(address, &request(size, prove(size), second)).0, 200);
+    let id: String = log_id(log.origin()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let get = |path: &str| {
+        send(address, format!("GET {path} HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n").as_bytes())
+    };
+    assert_eq!(get(&format!("/latest/{id}")).0, 200);
+    for (path, status) in [("/", 404), ("/latest/", 404), ("/latest/zz", 404), ("/add-checkpoint", 405)] {
+        assert_eq!(get(path).0, status, "{path}");
+    }
+    assert_eq!(get(&format!("/latest/{}", "0".repeat(64))).0, 404);
+}
+
+#[test]
+fn hostile_bytes_get_a_status_or_nothing_and_the_witness_goes_on() {
+    let log = vault();
+    let scene = scene(&log, 1, 1);
+    let address = scene.witnesses[0].0.address();
+    let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(20_000));
+    for (bytes, status) in [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".as_slice(), 400),
+        (b"GET / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", 400),
+        (b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 413),
+        (b"POST /add-checkpoint HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501),
+        (b"POST /add-checkpoint HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", 417),
+        (b"POST /add-checkpoint HTTP/1.1\r\n\r\n", 411),
+        (b"POST /add-checkpoint HTTP/1.0\r\nContent-Length: 4\r\n\r\n\xff\xfe\xfd\xfc", 400),
+        (long.as_bytes(), 431),
+    ] {
+        assert_eq!(send(address, bytes).0, status, "{}", String::from_utf8_lossy(bytes).escape_debug());
+    }
+    // Two requests in one piece are two requests.
+    let twice = "GET /one HTTP/1.1\r\n\r\nGET /two HTTP/1.1\r\nConnection: close\r\n\r\n";
+    assert_eq!(send(address, twice.as_bytes()).1.matches("HTTP/1.1 404").count(), 2);
+    // More connections than are served at once, none of which says anything.
+    let idle: Vec<_> = (0..80).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let mut refused = idle.last().unwrap();
+    refused.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut answer = [0; 12];
+    refused.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 503");
+    drop(idle);
+    for _ in 0..100 {
+        if Client::new(scene.policy.clone()).gather(&log).unwrap().trusted.is_quorum {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("the witness did not go on");
+}
+
+#[test]
+fn a_log_that_was_put_back_or_rewritten_is_noticed_by_its_witness() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("log.db");
+    let log = vault_in(Arc::new(SqliteStore::create(&file).unwrap()));
+    let scene = scene(&log, 1, 1);
+    let client = Client::new(scene.policy.clone());
+    client.gather(&log).unwrap();
+    let old = folder.path().join("old.db");
+    copy(&log, &file, &old);
+    act(&log, 5);
+    let newest = client.gather(&log).unwrap().checkpoint;
+    let remembered = client.last(log.origin()).unwrap().unwrap();
+    assert_eq!(&remembered, newest.checkpoint());
+
+    // An older copy of the store: the witness, asked as an anchor, knows better.
+    let behind = Vault::unlock(Arc::new(SqliteStore::open(&old).unwrap()), &passphrase(), options()).unwrap();
+    behind.integrate().unwrap();
+    let compared = behind.read(|store, keyring| Journal::new(store, keyring).compare(&remembered));
+    assert!(matches!(compared, Err(Error::LogBehind { .. })), "{compared:?}");
+    let gathered = Client::new(scene.policy.clone()).gather(&behind).unwrap();
+    assert!(
+        matches!(gathered.refusals[0].1, Refusal::Ahead(size) if size == remembered.size),
+        "{gathered:?}"
+    );
+
+    // It goes on from there, to a size that the witness knows with another root, and beyond it.
+    while behind.read(|store, keyring| Ok(Journal::new(store, keyring).head()?.unwrap().size)).unwrap()
+        < remembered.size
+    {
+        act(&behind, 1);
+        behind.integrate().unwrap();
+    }
+    let compared = behind.read(|store, keyring| Journal::new(store, keyring).compare(&remembered));
+    assert_eq!(compared, Err(Error::LogForked));
+    let gathered = Client::new(scene.policy.clone()).gather(&behind).unwrap();
+    assert!(!gathered.trusted.is_quorum);
+    let forked = Client::new(scene.policy.clone());
+    act(&behind, 1);
+    assert_eq!(forked.gather(&behind).unwrap().refusals, [("witness.example/w1".into(), Refusal::Forked)]);
+    let service = Service::open(scene.witnesses[0].1.clone(), scene.policy.clone()).unwrap();
+    let kept: Vec<_> = service.evidence().unwrap().iter().map(|piece| piece.suspicion).collect();
+    assert!(kept.contains(&Suspicion::Fork) || kept.contains(&Suspicion::Unproved), "{kept:?}");
+}
+
+/// Copies the file of an open store as somebody with the disk does, with nothing under way.
+fn copy(vault: &Vault, from: &std::path::Path, to: &std::path::Path) {
+    let _ = vault;
+    for suffix in ["", "-wal"] {
+        let name = |path: &std::path::Path| format!("{}{suffix}", path.display());
+        if std::path::Path::new(&name(from)).exists() {
+            std::fs::copy(name(from), name(to)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn silence_of_the_witnesses_is_no_confirmation() {
+    let log = vault();
+    let scene = scene(&log, 3, 2);
+    let client = Client::new(scene.policy.clone());
+    assert_eq!(client.last(log.origin()), Ok(None), "they answer, and know nothing of it yet");
+    client.gather(&log).unwrap();
+    assert!(client.last(log.origin()).unwrap().is_some());
+    let Scene { mut witnesses, .. } = scene;
+    witnesses.truncate(1);
+    assert_eq!(client.last(log.origin()), Err(Error::Unwitnessed));
+}

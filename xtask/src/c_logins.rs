@@ -1,0 +1,158 @@
+//! Logins through the installed C library: by the lines of the front pages, and by PAM.
+
+use crate::c_binding::{House, WARNINGS, link, shown};
+use crate::report::Outcome;
+use crate::{Failure, Place, manifests, process};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+const PASSPHRASE: &str = "six random words or more";
+const PASSWORD: &str = "a garden behind the station";
+
+/// The C of the front pages, each as somebody copies it into a program of his own: it lets in whoever brings a right code, once.
+pub(crate) fn front_pages(place: &Place, house: &House) -> Result<Outcome, Failure> {
+    for page in ["README.md", "bindings/c/README.md"] {
+        let work = house.outside().join(page.replace('/', "-"));
+        // The page opens `bank.db` where it runs.
+        let store = format!("sqlite:{}", work.join("bank.db").display());
+        let phone = Enrolled::new(place, &store, &work, PASSPHRASE, PASSWORD)?;
+        let (source, program) = (work.join("page.c"), work.join("page"));
+        let text = program_of(&manifests::contents(&place.root, page)?)?;
+        fs::write(&source, text).map_err(|error| format!("{}: {error}", source.display()))?;
+        let mut compiler = Command::new("cc");
+        compiler.args(WARNINGS);
+        link(&mut compiler, house, &source, &program);
+        shown(&mut compiler)?;
+        let code = phone.code(30)?;
+        for (code, expected, said) in
+            [("000000", 1, "rejected\n"), (code.as_str(), 0, ""), (code.as_str(), 1, "rejected\n")]
+        {
+            let mut run = house.run(&program);
+            let output = run.args([PASSPHRASE, "ivan", PASSWORD, code]).current_dir(&work).output();
+            let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
+            let found = String::from_utf8_lossy(&output.stderr);
+            if output.status.code() != Some(expected) || found != said {
+                return Err(format!("{page}: {}, and not {expected}: {found}", output.status));
+            }
+        }
+    }
+    Ok(Outcome::Holds)
+}
+
+/// The one block of C on a page, with what stands around it in a program.
+fn program_of(page: &str) -> Result<String, Failure> {
+    let mut blocks = page.split("```c\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0));
+    let (Some(block), None) = (blocks.next(), blocks.next()) else {
+        return Err("a page with one block of C is expected".into());
+    };
+    Ok(format!(
+        "#include <stdio.h>\n#include <string.h>\n#include <zamok.h>\n#define TEXT(t) (t), strlen(t)\n\
+         int main(int argc, char **argv)\n{{\nif (argc != 5)\n    return 9;\nconst char *passphrase = argv[1], \
+         *login = argv[2], *password = argv[3], *code = argv[4];\n{block}return status != ZAMOK_OK;\n}}\n"
+    ))
+}
+
+/// A login of PAM with `pamtester`, over a cabinet that the program `zamok` made, with codes of `oathtool`.
+pub(crate) fn pam(place: &Place, house: &House) -> Result<Outcome, Failure> {
+    let work = house.outside().join("pam");
+    fs::create_dir_all(work.join("pam.d")).map_err(|error| error.to_string())?;
+    let store = format!("sqlite:{}", work.join("bank.db").display());
+    let secret = work.join("passphrase");
+    let module = house.library_folder().join("security/pam_zamok.so");
+    let service =
+        format!("auth required {} store={store} passphrase_file={}\n", module.display(), secret.display());
+    fs::write(work.join("pam.d/zamok"), service).map_err(|error| error.to_string())?;
+
+    let phone = Enrolled::new(place, &store, &work, PASSPHRASE, PASSWORD)?;
+    let attempt = |code: &str| -> Result<bool, Failure> {
+        let mut pamtester = house.run(Path::new("pamtester"));
+        pamtester.args(["zamok", "ivan", "authenticate"]);
+        pamtester.env("LD_PRELOAD", "libpam_wrapper.so").env("PAM_WRAPPER", "1");
+        pamtester.env("PAM_WRAPPER_SERVICE_DIR", work.join("pam.d"));
+        let finished = process::answering(&mut pamtester, &format!("{PASSWORD}\n{code}\n"))?;
+        Ok(finished.succeeded)
+    };
+    let code = phone.code(30)?;
+    if attempt("000000")? {
+        return Err("pamtester was let in with a wrong code".into());
+    }
+    if !attempt(&code)? {
+        return Err("pamtester was not let in".into());
+    }
+    if attempt(&code)? {
+        return Err("pamtester was let in twice with one code".into());
+    }
+    // A passphrase that others can read is not taken.
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).map_err(|error| error.to_string())?;
+    if attempt(&phone.code(60)?)? {
+        return Err("a passphrase that everybody can read was taken".into());
+    }
+    Ok(Outcome::Holds)
+}
+
+/// An account that `zamok` registered and enrolled, and its secret.
+pub(crate) struct Enrolled {
+    secret: String,
+}
+
+impl Enrolled {
+    /// Makes the store, with passphrase and password in files of `work`.
+    pub(crate) fn new(
+        place: &Place,
+        store: &str,
+        work: &Path,
+        passphrase: &str,
+        password: &str,
+    ) -> Result<Self, Failure> {
+        fs::create_dir_all(work).map_err(|error| format!("{}: {error}", work.display()))?;
+        for (file, text) in [("passphrase", passphrase), ("password", password)] {
+            let file = work.join(file);
+            fs::write(&file, format!("{text}\n")).map_err(|error| format!("{}: {error}", file.display()))?;
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600))
+                .map_err(|error| error.to_string())?;
+        }
+        let zamok = |arguments: &[&str]| {
+            let mut command =
+                process::cargo(place, &["run", "--quiet", "--package", "zamok-cli", "--bin", "zamok", "--"]);
+            command.args(arguments).env("ZAMOK_STORE", store);
+            command
+                .env("ZAMOK_PASSPHRASE_FILE", work.join("passphrase"))
+                .env("ZAMOK_PASSWORD_FILE", work.join("password"));
+            process::quiet(&mut command)
+        };
+        zamok(&["init", "--issuer", "Bank", "--argon2-memory", "1"])?;
+        zamok(&["register", "ivan"])?;
+        let offered = zamok(&["enrol", "ivan", "--json"])?;
+        let secret = offered.split_once("?secret=").and_then(|(_, rest)| rest.split(['&', '"']).next());
+        let phone = Self { secret: secret.ok_or("zamok enrol shows no secret")?.to_owned() };
+        zamok(&["enrol", "ivan", "--confirm", &phone.code(0)?])?;
+        Ok(phone)
+    }
+
+    /// The code that is shown so many seconds from now.
+    pub(crate) fn code(&self, later: u64) -> Result<String, Failure> {
+        let when = format!("now + {later} seconds");
+        process::quiet(Command::new("oathtool").args(["--totp", "--base32", &self.secret, "--now", &when]))
+            .map(|code| code.trim().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_one_block_of_c() {
+        let page = "text\n```c\nzamok_status status = ZAMOK_OK;\n```\nmore\n```text\nx\n```\n";
+        let program = program_of(page).unwrap();
+        assert!(
+            program.contains("*code = argv[4];\nzamok_status status = ZAMOK_OK;\nreturn status"),
+            "{program}"
+        );
+        for wrong in ["no block", "```c\nendless", "```c\na\n```\n```c\nb\n```\n"] {
+            assert!(program_of(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! `cargo xtask audit --planted`: defects as patches in `audit/planted/`. Each names the check that has to find it and what that
+//! check says; the clean tree has to pass the same check first. A check that misses its defect proves nothing.
+//!
+//! A patch begins with three lines, `why:`, `check:` (a command line) and `reason:` (a text of the check's output), and goes on
+//! as a unified diff with the prefixes `a/` and `b/`.
+
+use crate::cargo_output::Counts;
+use crate::process::{self, Finished};
+use crate::report::{Outcome, Report};
+use crate::{Failure, Place};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const FOLDER: &str = "audit/planted";
+
+#[derive(Debug, PartialEq, Eq)]
+struct Planted {
+    name: String,
+    file: PathBuf,
+    check: String,
+    reason: String,
+}
+
+/// A step for each defect whose name contains `only`.
+pub(crate) fn steps(report: &mut Report, place: &Place, only: &str) -> Result<(), Failure> {
+    let all = planted(&place.root.join(FOLDER))?;
+    let chosen: Vec<Planted> = all.into_iter().filter(|defect| defect.name.contains(only)).collect();
+    if chosen.is_empty() {
+        return Err(format!("no defect in {FOLDER} is named like `{only}`"));
+    }
+    let copy = Copied {
+        tree: place.target.join("planted/tree"),
+        build: place.target.join("planted/build"),
+        python: crate::setup::venv_python(place),
+    };
+    copy.lay(place)?;
+    let mut clean = BTreeMap::new();
+    for defect in &chosen {
+        report.step(&format!("planted: {}", defect.name), || {
+            let passes = match clean.get(&defect.check) {
+                Some(passes) => *passes,
+                None => *clean.entry(defect.check.clone()).or_insert(copy.run(&defect.check)?.succeeded),
+            };
+            if !passes {
+                return Err(format!("the clean tree does not pass `{}`", defect.check));
+            }
+            copy.patch(&defect.file, &[])?;
+            let finished = copy.run(&defect.check);
+            copy.patch(&defect.file, &["--reverse"])?;
+            found(defect, &finished?)?;
+            Ok(Outcome::Tests { counts: Counts { passed: 1, ..Counts::default() }, complaint: None })
+        });
+    }
+    Ok(())
+}
+
+/// The check failed, and for the named reason.
+fn found(defect: &Planted, finished: &Finished) -> Result<(), Failure> {
+    if finished.succeeded {
+        return Err(format!("`{}` does not find it", defect.check));
+    }
+    if finished.output.contains(&defect.reason) {
+        return Ok(());
+    }
+    Err(format!("`{}` fails, but does not say {:?}", defect.check, defect.reason))
+}
+
+fn planted(folder: &Path) -> Result<Vec<Planted>, Failure> {
+    let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "patch"));
+    files.sort();
+    files.into_iter().map(read).collect()
+}
+
+fn read(file: PathBuf) -> Result<Planted, Failure> {
+    let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let field = |name: &str| {
+        let mut lines = text.lines().take_while(|line| !line.starts_with("--- "));
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::to_owned)
+    };
+    let missing = |name| format!("{}: it has no line `{name}:`", file.display());
+    field("why").ok_or_else(|| missing("why"))?;
+    let check = field("check").ok_or_else(|| missing("check"))?;
+    let reason = field("reason").ok_or_else(|| missing("reason"))?;
+    let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Planted { name, check, reason, file })
+}
+
+/// A copy of the tree to plant in, with build output of its own that the next run finds again.
+struct Copied {
+    tree: PathBuf,
+    build: PathBuf,
+    /// The interpreter with the Python peers, which tests ask for.
+    python: PathBuf,
+}
+
+impl Copied {
+    /// Brings the copy up to date; files that did not change keep their times, so that little is built again.
+    fn lay(&self, place: &Place) -> Result<(), Failure> {
+        let mut list = Command::new("git");
+        list.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(&place.root);
+        let listed = process::quiet(&mut list)?;
+        let wanted: Vec<&str> = listed.split('\0').filter(|file| !file.is_empty()).collect();
+        for file in &wanted {
+            let (from, to) = (place.root.join(file), self.tree.join(file));
+            // Listed and gone: deleted in the working tree.
+            let Ok(content) = fs::read(&from) else { continue };
+            if fs::read(&to).is_ok_and(|there| there == content) {
+                continue;
+            }
+            let failed = |error: std::io::Error| format!("{}: {error}", to.display());
+            fs::create_dir_all(to.parent().unwrap_or(&self.tree)).map_err(failed)?;
+            fs::copy(&from, &to).map_err(failed)?;
+        }
+        self.forget_others(&self.tree, &wanted)
+    }
+
+    fn forget_others(&self, folder: &Path, wanted: &[&str]) -> Result<(), Failure> {
+        for entry in fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))? {
+            let path = entry.map_err(|error| error.to_string())?.path();
+            let name = path.strip_prefix(&self.tree).unwrap_or(&path).to_string_lossy().into_owned();
+            if path.is_dir() {
+                self.forget_others(&path, wanted)?;
+            } else if !wanted.contains(&name.as_str()) && !name.ends_with("Cargo.lock") {
+                fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn patch(&self, file: &Path, switches: &[&str]) -> Result<(), Failure> {
+        let mut git = Command::new("git");
+        git.args(["apply", "--unidiff-zero", "--whitespace=nowarn"]).args(switches).arg(file);
+        // The copy lies below a repository that it is no part of.
+        git.current_dir(&self.tree).env("GIT_CEILING_DIRECTORIES", self.tree.parent().unwrap_or(&self.tree));
+        process::quiet(&mut git).map(|_| ())
+    }
+
+    fn run(&self, check: &str) -> Result<Finished, Failure> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", check]).current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.build);
+        shell.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH").env("RUST_BACKTRACE", "0");
+        shell.env("ZAMOK_PYTHON", &self.python);
+        process::shown(&mut shell)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn defect() -> Planted {
+        let text = |text: &str| text.to_owned();
+        Planted {
+            name: text("x"),
+            file: PathBuf::new(),
+            check: text("true"),
+            reason: text("a_test ... FAILED"),
+        }
+    }
+
+    #[test]
+    fn a_defect_is_found_only_by_a_check_that_fails_for_its_reason() {
+        let finished =
+            |succeeded, output: &str| Finished { succeeded, status: String::new(), output: output.into() };
+        assert!(found(&defect(), &finished(false, "test a_test ... FAILED")).is_ok());
+        assert!(found(&defect(), &finished(true, "test a_test ... FAILED")).is_err());
+        assert!(found(&defect(), &finished(false, "error: could not compile")).is_err());
+    }
+
+    #[test]
+    fn a_patch_that_names_no_check_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("it.patch");
+        fs::write(&file, "why: so\ncheck: false\nreason: it\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n")
+            .unwrap();
+        let read = planted(folder.path()).unwrap();
+        assert_eq!(
+            (read[0].name.as_str(), read[0].check.as_str(), read[0].reason.as_str()),
+            ("it", "false", "it")
+        );
+        fs::write(&file, "why: so\nreason: it\n--- a/x\n check: false\n").unwrap();
+        assert!(planted(folder.path()).unwrap_err().contains("check"));
+    }
+
+    #[test]
+    fn every_defect_of_this_tree_still_fits_it() {
+        let place = Place::find();
+        let defects = planted(&place.root.join(FOLDER)).unwrap();
+        assert!(defects.len() >= 12, "{}", defects.len());
+        for defect in defects {
+            let mut git = Command::new("git");
+            git.args(["apply", "--check", "--unidiff-zero"]).arg(&defect.file).current_dir(&place.root);
+            process::quiet(&mut git).unwrap_or_else(|reason| panic!("{}: {reason}", defect.name));
+        }
+    }
+}
