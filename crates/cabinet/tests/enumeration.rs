@@ -21,6 +21,8 @@ use zamok_store_conformance::{Random, Tier};
 const REJECTED: Error = Error::Core(CoreError::Rejected);
 /// The part of an opened record that a difference must stay below.
 const TOLERANCE: f64 = 0.25;
+/// How often it is looked for a difference that was found.
+const LOOKS: usize = 5;
 
 /// Nobody waits: what is looked at is how long the looking takes.
 fn town() -> House {
@@ -97,8 +99,22 @@ fn in_records(what: &str, times: &Times, record: f64) -> f64 {
     found
 }
 
-fn tells_nothing(what: &str, times: &Times, record: f64) {
-    let found = in_records(what, times, record);
+/// The difference in records. One that is there is there at every look; what else the machine did is not: where a look finds one,
+/// it looks again.
+fn least(what: &str, record: f64, mut first: impl FnMut(u64), mut second: impl FnMut(u64)) -> f64 {
+    let mut look = || in_records(what, &measured(tries(), &mut first, &mut second), record);
+    let mut found = look();
+    for _ in 1..LOOKS {
+        if found.abs() < TOLERANCE {
+            break;
+        }
+        found = look();
+    }
+    found
+}
+
+fn tells_nothing(what: &str, record: f64, first: impl FnMut(u64), second: impl FnMut(u64)) {
+    let found = least(what, record, first, second);
     assert!(found.abs() < TOLERANCE, "{what}: the time tells it, {found:+.3} of a record");
 }
 
@@ -146,11 +162,11 @@ fn enumeration_by_time() {
     known(0);
     unknown(0);
     let record = one_record(&house, "ivan");
-    tells_nothing("an unknown login and a wrong password", &measured(tries(), unknown, known), record);
+    tells_nothing("an unknown login and a wrong password", record, unknown, known);
     let malformed = |_| guess(&house.cabinet, "two words");
-    tells_nothing("a malformed login and a wrong password", &measured(tries(), malformed, known), record);
+    tells_nothing("a malformed login and a wrong password", record, malformed, known);
     let suspended = |_| assert_eq!(house.cabinet.begin_login("put-aside", &password()), Err(REJECTED));
-    tells_nothing("a suspended account and a wrong password", &measured(tries(), suspended, known), record);
+    tells_nothing("a suspended account and a wrong password", record, suspended, known);
 }
 
 #[test]
@@ -167,8 +183,8 @@ fn enumeration_by_time_of_a_recovery() {
     ["ivan", "nobody", "olga"].into_iter().for_each(recover);
     let record = one_record(&house, "ivan");
     let known = |_| recover("ivan");
-    tells_nothing("a recovery of nobody", &measured(tries(), |_| recover("nobody"), known), record);
-    tells_nothing("a recovery without codes", &measured(tries(), |_| recover("olga"), known), record);
+    tells_nothing("a recovery of nobody", record, |_| recover("nobody"), known);
+    tells_nothing("a recovery without codes", record, |_| recover("olga"), known);
 }
 
 /// Refuses whoever comes from one address, whatever he types.
@@ -202,10 +218,10 @@ fn a_login_that_the_watch_refuses_is_a_rejection_in_answer_and_time() {
     let (right, wrong) = (password(), Password::new("wrong horse battery"));
     ["ivan", "olga"].into_iter().for_each(|login| try_it(login, &right));
     let record = one_record(&house, "ivan");
-    let refused = measured(tries(), |_| try_it("ivan", &right), |_| try_it("ivan", &wrong));
-    tells_nothing("a right and a wrong password that are refused", &refused, record);
-    let unknown = measured(tries(), |_| try_it("olga", &wrong), |_| try_it("ivan", &wrong));
-    tells_nothing("an unknown login and a wrong password that are refused", &unknown, record);
+    let known = |_| try_it("ivan", &wrong);
+    tells_nothing("a right and a wrong password that are refused", record, |_| try_it("ivan", &right), known);
+    let unknown = |_| try_it("olga", &wrong);
+    tells_nothing("an unknown login and a wrong password that are refused", record, unknown, known);
 }
 
 /// What the cabinet did before it looked at a decoy: a login that somebody has costs opening his record once more.
@@ -221,6 +237,6 @@ fn a_planted_difference_is_found_by_the_same_test() {
     known(0);
     unknown(0);
     let record = one_record(&house, "ivan");
-    let found = in_records("planted", &measured(tries(), unknown, known), record);
+    let found = least("planted", record, unknown, known);
     assert!(found.abs() >= TOLERANCE, "the planted difference was not found: {found:+.3} of a record");
 }

@@ -191,7 +191,7 @@ fn another_carrier_takes_what_one_cannot_and_the_breaker_leaves_that_one_alone()
     house.urgent("ivan", "x");
     step(&delivery);
     assert_eq!((first.took().len(), second.took().len()), (0, 4), "it is not even asked");
-    std::thread::sleep(std::time::Duration::from_millis(60));
+    std::thread::sleep(std::time::Duration::from_millis(2_100));
     house.urgent("ivan", "x");
     step(&delivery);
     assert_eq!((first.took().len(), second.took().len()), (1, 4), "after the pause it is, and works");

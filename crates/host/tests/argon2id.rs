@@ -49,7 +49,7 @@ fn a_cost_beyond_the_bounds_is_refused_at_once() {
         let mut out = vec![0; length];
         let error =
             argon2id(b"secret", salt, Argon2Cost { memory_kib, passes, lanes }, &mut out).unwrap_err();
-        assert!(started.elapsed().as_millis() < 100, "{error}");
+        assert!(started.elapsed().as_secs() < 10, "{error}");
         assert!(out.iter().all(|byte| *byte == 0));
         error
     };

@@ -276,17 +276,27 @@ fn a_rotation_and_a_rewrapping_that_die_at_any_commit_lose_nothing_and_are_begun
 #[test]
 fn keys_that_are_not_used_are_wiped_and_a_call_under_way_ends_first() {
     let (house, _) = House::new();
-    let idle = Some(Duration::from_millis(200));
+    let idle = Duration::from_secs(1);
     let user = Passphrase::from("user");
-    let vault = Vault::unlock(house.store(), &user, Options { idle, ..house.options() }).unwrap();
-    // Used, it stays open far longer than that; in the hands of a call as well.
-    let started = Instant::now();
-    while started.elapsed() < Duration::from_millis(600) {
-        write(&vault, 1);
-        thread::sleep(Duration::from_millis(5));
-    }
+    let open =
+        || Vault::unlock(house.store(), &user, Options { idle: Some(idle), ..house.options() }).unwrap();
+    // Used, it stays open far longer than that; in the hands of a call as well. A machine that stood still meanwhile has not used it.
+    let used = |vault: Vault| {
+        let (started, mut last) = (Instant::now(), Instant::now());
+        while started.elapsed() < 2 * idle {
+            let written = vault.transact(|tx| tx.put_state(&row(1), b"used"));
+            if last.elapsed() > idle / 2 {
+                return None;
+            }
+            assert_eq!(written, Ok(()));
+            last = Instant::now();
+            thread::sleep(Duration::from_millis(5));
+        }
+        Some(vault)
+    };
+    let vault = (0..20).find_map(|_| used(open())).expect("a machine that runs");
     let slow = vault.transact(|tx| {
-        thread::sleep(Duration::from_millis(600));
+        thread::sleep(2 * idle);
         tx.put_state(&row(2), b"slow")
     });
     assert_eq!(slow, Ok(()));

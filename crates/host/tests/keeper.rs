@@ -84,7 +84,7 @@ fn whatever_happens_is_integrated_signed_and_witnessed_without_being_asked_for()
 
 #[test]
 fn keeping_is_no_use_of_the_vault_and_a_locked_vault_ends_it() {
-    let options = Options { idle: Some(Duration::from_millis(300)), ..options() };
+    let options = Options { idle: Some(Duration::from_secs(2)), ..options() };
     let vault = Arc::new(vault_over(Arc::new(MemoryStore::new()), options));
     let keeper = Keeper::start(vault.clone(), fast(), None).unwrap();
     let keeping = until(&keeper, |keeping| keeping.ended);

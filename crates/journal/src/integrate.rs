@@ -1,8 +1,10 @@
 //! The integrator: moves waiting entries into the tree, in one dense order, behind the commits.
 //!
 //! Any process may run it at any time. Whoever commits first is elected: every transaction reads the head, so that
-//! of two integrators one conflicts and begins again. What it trusts is the head and the writers' states, which are
-//! authenticated, and the MAC and chain of each entry; the tiles must lead to the root of the head.
+//! of two integrators one conflicts and begins again. Entries come out of scans, and that they are no leaves yet is
+//! supposed: the commit proves both, and an attempt after a conflict reads how it is. What is trusted is the head and
+//! the writers' states, which are authenticated, and the MAC and chain of each entry; the tiles must lead to the root
+//! of the head.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -90,7 +92,7 @@ struct Ready {
     queue: Queue,
     chain: Chain,
     entry: Entry,
-    bytes: Vec<u8>,
+    row: Row,
     leaf: Leaf,
 }
 
@@ -132,8 +134,8 @@ impl<'t, 'a> Batch<'t, 'a> {
 
     /// Makes the writer's next entry ready, if it has one that follows its chain.
     fn advance(&mut self, mut queue: Queue, chain: Chain) -> Result<(), Error> {
-        while let Some((id, bytes)) = queue.next(self.tx.store())? {
-            let checked = or_fault(Entry::open(self.tx.keyring(), id, &bytes))?
+        while let Some((id, row)) = queue.next(self.tx.store())? {
+            let checked = or_fault(Entry::open(self.tx.keyring(), id, &row.value))?
                 .and_then(|entry| follows(&entry, chain.sequence, Some(&chain.mac)).map(|()| entry))
                 .and_then(|entry| leaf_of(&entry, None).map(|leaf| (entry, leaf)));
             match checked {
@@ -144,7 +146,7 @@ impl<'t, 'a> Batch<'t, 'a> {
                 }
                 Ok((entry, leaf)) => {
                     let place = (leaf.time, queue.writer);
-                    self.ready.insert(place, Ready { queue, chain, entry, bytes, leaf });
+                    self.ready.insert(place, Ready { queue, chain, entry, row, leaf });
                     return Ok(());
                 }
                 // Another integrator took it after the scan, or someone put it back. The chain itself goes on.
@@ -173,11 +175,11 @@ impl<'t, 'a> Batch<'t, 'a> {
 
     /// Makes the first of all ready entries the next leaf; `false` when none is left.
     fn take(&mut self) -> Result<bool, Error> {
-        let Some((_, Ready { queue, chain, entry, bytes, leaf })) = self.ready.pop_first() else {
+        let Some((_, Ready { queue, chain, entry, row, leaf })) = self.ready.pop_first() else {
             return Ok(false);
         };
-        // The scan was a hint; from here on the commit expects what was found.
-        if self.tx.plain(&entry.id.row())?.is_none_or(|row| row.value != bytes) {
+        // The scan was a hint; from here on the commit expects what it showed, and that no leaf has the entry or its place.
+        if self.tx.plain_as_shown(&entry.id.row(), Some(row.clone()))?.as_ref() != Some(&row) {
             return Err(Error::Busy);
         }
         if !self.chains.contains_key(&queue.writer) {
@@ -195,13 +197,13 @@ impl<'t, 'a> Batch<'t, 'a> {
             self.report(entry.id, Fault::Repeated);
             return Ok(true);
         }
-        if self.tx.plain(&leaf_row(index))?.is_some() {
+        if self.tx.plain_as_shown(&leaf_row(index), None)?.is_some() {
             return Err(Error::Refused);
         }
-        self.tx.put_plain(&leaf_row(index), bytes)?;
+        self.tx.put_plain(&leaf_row(index), row.value)?;
         self.tx.put_plain(&position_row(entry.id), index.to_be_bytes().into())?;
         if let Some(listed) = subjects::row_of(&leaf)
-            && self.tx.plain(&listed)?.is_none()
+            && self.tx.plain_as_shown(&listed, None)?.is_none()
         {
             self.tx.put_plain(&listed, Vec::new())?;
         }
@@ -222,7 +224,7 @@ impl<'t, 'a> Batch<'t, 'a> {
 
     /// Whether the log has this entry although its writer's state does not say so: an older state was put back.
     fn is_leaf(&mut self, id: EntryId) -> Result<bool, Error> {
-        let Some(row) = self.tx.plain(&position_row(id))? else { return Ok(false) };
+        let Some(row) = self.tx.plain_as_shown(&position_row(id), None)? else { return Ok(false) };
         let Ok(index) = position(&row.value) else { return Ok(false) };
         let leaf = self.tx.store().get(&leaf_row(index))?;
         Ok(leaf.is_some_and(|leaf| Entry::id_of(&leaf.value) == Ok(id)))

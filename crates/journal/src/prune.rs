@@ -71,8 +71,8 @@ pub fn forget_writers(tx: &mut Transaction<'_>) -> Result<usize, Error> {
 /// Whether an entry waits that is as old, or that cannot be read.
 fn waits_since(tx: &Transaction<'_>, before: UnixTime) -> Result<bool, Error> {
     for mut queue in queues(tx.store())? {
-        let Some((id, bytes)) = queue.next(tx.store())? else { continue };
-        let time = match or_fault(Entry::open(tx.keyring(), id, &bytes))? {
+        let Some((id, row)) = queue.next(tx.store())? else { continue };
+        let time = match or_fault(Entry::open(tx.keyring(), id, &row.value))? {
             Ok(entry) => leaf_of(&entry, None).ok().map(|leaf| leaf.time),
             Err(_) => None,
         };

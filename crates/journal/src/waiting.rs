@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use zamok_core::Error;
-use zamok_core::store::{Cursor, EntryId, Page, Range, Store};
+use zamok_core::store::{Cursor, EntryId, Page, Range, Row, Store};
 
 /// Rows in one page of a scan.
 const PAGE: usize = 256;
@@ -13,13 +13,13 @@ const PAGE: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Queue {
     pub(crate) writer: [u8; 16],
-    entries: VecDeque<(EntryId, Vec<u8>)>,
+    entries: VecDeque<(EntryId, Row)>,
     more: Option<Cursor>,
 }
 
 impl Queue {
     /// The next entry. Pages are read as they are needed.
-    pub(crate) fn next(&mut self, store: &dyn Store) -> Result<Option<(EntryId, Vec<u8>)>, Error> {
+    pub(crate) fn next(&mut self, store: &dyn Store) -> Result<Option<(EntryId, Row)>, Error> {
         while self.entries.is_empty() {
             let Some(cursor) = self.more.take() else { return Ok(None) };
             let page = store.scan(EntryId::TABLE, &Range::prefix(&self.writer), PAGE, Some(&cursor))?;
@@ -37,10 +37,10 @@ pub(crate) fn queues(store: &dyn Store) -> Result<Vec<Queue>, Error> {
     loop {
         let page = store.scan(EntryId::TABLE, &range, PAGE, after.as_ref())?;
         let next = page.next.clone();
-        for (id, bytes) in entries(page) {
+        for (id, row) in entries(page) {
             match queues.last_mut().filter(|queue| queue.writer == id.writer) {
-                Some(queue) => queue.entries.push_back((id, bytes)),
-                None => queues.push(Queue { writer: id.writer, entries: [(id, bytes)].into(), more: None }),
+                Some(queue) => queue.entries.push_back((id, row)),
+                None => queues.push(Queue { writer: id.writer, entries: [(id, row)].into(), more: None }),
             }
         }
         let Some(cursor) = next else { return Ok(queues) };
@@ -58,6 +58,6 @@ pub(crate) fn queues(store: &dyn Store) -> Result<Vec<Queue>, Error> {
 }
 
 /// The rows whose names are entry ids. Others cannot be entries; the audit names them.
-fn entries(page: Page) -> impl Iterator<Item = (EntryId, Vec<u8>)> {
-    page.rows.into_iter().filter_map(|(key, row)| Some((EntryId::from_bytes(&key)?, row.value)))
+fn entries(page: Page) -> impl Iterator<Item = (EntryId, Row)> {
+    page.rows.into_iter().filter_map(|(key, row)| Some((EntryId::from_bytes(&key)?, row)))
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use log::{Hostile, Log, ORIGIN, START, Seeded, keyring, tier};
 use proptest::prelude::*;
-use zamok_core::store::{EntryId, MemoryStore, Range, Row, RowKey, Store};
-use zamok_core::vault::{Transaction, Writer};
+use zamok_core::store::{Change, ChangeId, EntryId, MemoryStore, Outcome, Range, Row, RowKey, Store};
+use zamok_core::vault::{Committed, Transaction, Writer};
 use zamok_core::{Env, Error, UnixTime};
 use zamok_journal::tiles::{Edge, Tiles};
 use zamok_journal::tree::{self, Hash};
@@ -152,12 +152,12 @@ proptest! {
     }
 }
 
-/// Integrates over a store that was altered; nothing is committed.
+/// Integrates over a store that was altered, as after a conflict: what was supposed is read. Nothing is committed.
 fn attempt(store: &Hostile<'_>, log: &Log) -> Result<Integrated, Error> {
     let mut rng = Seeded::new(99);
     let mut env = Env { now: UnixTime(START), rng: &mut rng };
     let writer = Writer::new(ORIGIN, &mut env);
-    integrate(&mut Transaction::begin(store, &log.keyring, writer, env), usize::MAX)
+    integrate(&mut Transaction::begin(store, &log.keyring, writer, env).reading_anew(), usize::MAX)
 }
 
 fn broken(id: EntryId, fault: Fault) -> Vec<Broken> {
@@ -285,6 +285,27 @@ fn a_log_whose_name_is_not_one_line_is_never_begun() {
         let id = log.write(&mut writer, 0);
         let done = log.integrate(10);
         assert_eq!((done.head, done.broken), (None, broken(id, Fault::Foreign)));
+    }
+}
+
+#[test]
+fn that_an_entry_is_no_leaf_yet_is_supposed_and_the_commit_proves_it() {
+    let ids = || two_writers(16).1;
+    for planted in [leaf_row(20), RowKey::new(POSITIONS, ids()[0].to_bytes())] {
+        let (log, _, _) = two_writers(16);
+        let mut change = Change::new(ChangeId([9; 16]));
+        change.insert(planted.clone(), b"planted".to_vec()).unwrap();
+        assert_eq!(log.store.commit(&change), Ok(Outcome::Committed));
+        let mut rng = Seeded::new(98);
+        let mut env = Env { now: UnixTime(START), rng: &mut rng };
+        let writer = Writer::new(ORIGIN, &mut env);
+        let mut tx = Transaction::begin(&log.store, &log.keyring, writer, env);
+        let done = integrate(&mut tx, usize::MAX).unwrap();
+        let committed = tx.prepare(done).unwrap().commit().unwrap();
+        assert!(matches!(&committed, Committed::Conflict(row) if *row == planted), "{committed:?}");
+        // What follows a conflict reads: no leaf may stand beyond the head; a place that leads nowhere is written over.
+        let again = attempt(&log.hostile(), &log).map(|done| done.count);
+        assert_eq!(again, if planted == leaf_row(20) { Err(Error::Refused) } else { Ok(40) });
     }
 }
 

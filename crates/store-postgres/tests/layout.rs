@@ -226,12 +226,18 @@ fn nothing_that_waits_for_a_lock_waits_for_ever() {
     let store = create(&url);
     assert_eq!(insert(&store, b"held", b""), Ok(Outcome::Committed));
     thread::scope(|scope| {
-        let holding = format!("BEGIN; SELECT FROM {schema}.rows FOR UPDATE; SELECT pg_sleep(8); COMMIT");
-        let holder = scope.spawn(move || cluster().tell("postgres", &holding));
-        thread::sleep(std::time::Duration::from_millis(500));
+        let holding = format!("BEGIN; SELECT FROM {schema}.rows FOR UPDATE; SELECT pg_sleep(120); COMMIT");
+        let holder = scope.spawn(move || cluster().refuses("postgres", &holding));
+        let asleep = "FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        let held = format!("SELECT count(*) {asleep}");
+        while cluster().ask("postgres", &held).trim() != "1" {
+            assert!(!holder.is_finished(), "it never held the row");
+            thread::sleep(std::time::Duration::from_millis(20));
+        }
         let update = change(|change| change.update(row(*b"held"), 1, b"new".to_vec()));
         assert_eq!(store.commit(&update), Err(StoreFault::Contended));
         assert_eq!(insert(&store, b"beside", b""), Ok(Outcome::Committed), "others are not held up");
+        cluster().tell("postgres", &format!("SELECT pg_cancel_backend(pid) {asleep}"));
         holder.join().expect("the holder");
         assert_eq!(store.commit(&update), Ok(Outcome::Committed), "nothing of it was written");
     });

@@ -61,7 +61,7 @@ impl Wired {
         self.wire.set(trap);
         let begun = Instant::now();
         let answered = self.store.commit(&change);
-        assert!(begun.elapsed() < 3 * PATIENCE, "{trap:?}: {:?}", begun.elapsed());
+        assert!(begun.elapsed() < 10 * PATIENCE, "{trap:?}: {:?}", begun.elapsed());
         assert!(self.wire.springs_within(Duration::ZERO), "{trap:?} did not spring");
         assert!(
             matches!(answered, Ok(Outcome::Committed) | Err(StoreFault::OutcomeUnknown)),
@@ -138,7 +138,7 @@ fn a_question_that_comes_late_happens_when_nobody_has_resolved_it() {
     assert_eq!(wired.store.commit(&late), Err(StoreFault::OutcomeUnknown));
     assert_eq!(get(&wired.store, b"late"), Ok(None));
     wired.wire.release();
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = Instant::now() + Duration::from_secs(60);
     while get(&wired.store, b"late") == Ok(None) {
         assert!(Instant::now() < until, "the question never arrived");
         thread::sleep(Duration::from_millis(5));
@@ -176,7 +176,7 @@ fn a_connection_that_never_comes_about_leaves_nothing_unknown() {
             let change = spend(&after.to_be_bytes());
             thread::scope(|scope| {
                 let stalled = scope.spawn(|| store.get(&row(*b"none")));
-                assert!(wire.springs_within(Duration::from_secs(5)));
+                assert!(wire.springs_within(Duration::from_secs(60)));
                 wire.set(Trap { way, after, what: What::Stall });
                 assert_eq!(store.commit(&change), Err(StoreFault::Unavailable), "{way:?} after {after}");
                 wire.clear();
@@ -216,7 +216,7 @@ fn work_goes_on_by_itself_when_the_server_is_back() {
     let impatient = with(&server.url("postgres"), "timeout=1");
     let begun = Instant::now();
     assert_eq!(open(&impatient).err(), Some(StoreFault::Unavailable));
-    assert!(begun.elapsed() < 3 * PATIENCE);
+    assert!(begun.elapsed() < 10 * PATIENCE);
     server.run();
     assert_eq!(insert(&store, b"after", b""), Ok(Outcome::Committed));
 }
@@ -225,14 +225,14 @@ fn work_goes_on_by_itself_when_the_server_is_back() {
 #[test]
 fn the_pool_and_the_wait_for_it_are_bounded() {
     let wire = Wire::to(cluster());
-    let url = with(&wire.url("postgres"), &format!("schema={}&timeout=2&pool=1", fresh_schema()));
+    let url = with(&wire.url("postgres"), &format!("schema={}&timeout=8&pool=1", fresh_schema()));
     let store = create(&url);
     wire.set(Trap { way: Way::ToServer, after: 0, what: What::Stall });
     let (stalled, waiting) = (spend(b"stalled"), spend(b"waiting"));
     thread::scope(|scope| {
         let first = scope.spawn(|| store.commit(&stalled));
         assert!(wire.springs_within(Duration::from_secs(5)));
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(Duration::from_secs(3));
         let begun = Instant::now();
         // The place in the pool is free again when the first one has given up, shortly before this one's time is up.
         assert_eq!(store.commit(&waiting), Ok(Outcome::Committed));

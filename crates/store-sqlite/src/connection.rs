@@ -2,13 +2,16 @@
 
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 /// How often a statement asks for a lock that another connection holds before it is `Contended`: some 10 s.
 const ASKED: i32 = 5_000;
+
+/// The same for a task of several statements.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// More than there are statements: each is prepared once a connection.
 const CACHED_STATEMENTS: usize = 32;
@@ -52,6 +55,25 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
+}
+
+/// Does what SQLite gives up at once, without asking again, when another connection is in its way: of two that switch one
+/// file to the log, neither may wait with its lock held. Between two tries nothing is held.
+pub(crate) fn patiently<T>(task: impl Fn() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let begun = Instant::now();
+    let mut asked = 0;
+    loop {
+        match task() {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && begun.elapsed() < PATIENCE
+                    && ask_again(asked) =>
+            {
+                asked += 1;
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Waits a little before a lock is asked for again: 0.1 ms at first, 2 ms at last. SQLite's own steps of up to 100 ms

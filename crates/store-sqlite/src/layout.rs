@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::{Connection, Error, ErrorCode, MAIN_DB, Transaction, TransactionBehavior};
 use zamok_core::store::StoreFault;
 
-use crate::{fault::fault, place, read, sql};
+use crate::{connection, fault::fault, place, read, sql};
 
 /// `Zamk`: SQLite's header field for the program that a file belongs to.
 const APPLICATION_ID: i32 = 0x5a61_6d6b;
@@ -72,7 +72,9 @@ pub(crate) fn prepare(connection: &mut Connection, purpose: Purpose, path: &Path
 
 /// Switches to the write-ahead log, for good, and answers with the mode that the file is in then.
 fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+    connection::patiently(|| {
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+    })
 }
 
 /// The fault behind an error of opening.

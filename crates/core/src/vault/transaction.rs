@@ -409,6 +409,19 @@ impl<'a> Transaction<'a> {
         Ok(self.seen(key)?.row().cloned())
     }
 
+    /// As [`Transaction::plain`], for a row of which a scan has just shown how it is, or that there is none: it is not read
+    /// once more. The commit expects what was shown, and an attempt after a conflict reads ([`Transaction::reading_anew`]).
+    ///
+    /// # Errors
+    /// A store's fault.
+    pub fn plain_as_shown(&mut self, key: &RowKey, shown: Option<Row>) -> Result<Option<Row>, Error> {
+        if !self.anew && !self.rows.contains_key(key) {
+            let seen = Seen { written: None, original: shown.map(Arc::new), guessed: true };
+            self.rows.insert(key.clone(), seen);
+        }
+        self.plain(key)
+    }
+
     /// Writes a row that carries its own proof, or needs none because it is only a hint.
     ///
     /// # Errors

@@ -151,7 +151,7 @@ pub(crate) fn notify(cabinet: &Cabinet, login: &str, category: Category, priorit
 
 pub(crate) fn delivery(cabinet: &Arc<Cabinet>, carriers: Vec<Arc<dyn Transport>>) -> Delivery {
     let templates = Templates::new("Zamok Bank", "bank.example", "en", 8).unwrap();
-    let limits = Limits { failures: 3, pause: Duration::from_millis(50) };
+    let limits = Limits { failures: 3, pause: Duration::from_secs(2) };
     Delivery::over(cabinet.clone(), templates, limits, |_| carriers)
 }
 

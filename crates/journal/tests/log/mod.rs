@@ -204,9 +204,23 @@ pub fn integrate_over(
     limit: usize,
     rng: &mut Seeded,
 ) -> Result<Option<Integrated>, Error> {
+    batch_over(store, keyring, limit, rng, true)
+}
+
+/// The same, as at first or, when nothing is supposed, as after a conflict.
+pub fn batch_over(
+    store: &dyn Store,
+    keyring: &Keyring,
+    limit: usize,
+    rng: &mut Seeded,
+    supposes: bool,
+) -> Result<Option<Integrated>, Error> {
     let mut env = Env { now: UnixTime(START + 1_000_000), rng };
     let writer = Writer::new(ORIGIN, &mut env);
     let mut tx = Transaction::begin(store, keyring, writer, env);
+    if !supposes {
+        tx = tx.reading_anew();
+    }
     let done = match integrate(&mut tx, limit) {
         Err(Error::Busy) => return Ok(None),
         other => other?,
