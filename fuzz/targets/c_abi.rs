@@ -132,11 +132,11 @@ fuzz_target!(|input: Input| {
         assert!(checked == ZAMOK_OK || state.last_step == before);
 
         let mut hotp: zamok_hotp = zeroed();
-        zamok_hotp_init(&raw mut hotp, secret.0, secret.1, std::ptr::null());
+        let _ = zamok_hotp_init(&raw mut hotp, secret.0, secret.1, std::ptr::null());
         let mut counter: zamok_hotp_state = zeroed();
         (counter.size, counter.next) = (32, input.now);
         (counter.burned_low, counter.burned_high) = (input.period, input.t0);
-        zamok_hotp_check(
+        let _ = zamok_hotp_check(
             &raw const hotp,
             text.0,
             text.1,
@@ -146,7 +146,7 @@ fuzz_target!(|input: Input| {
         );
 
         let mut ocra: zamok_ocra = zeroed();
-        zamok_ocra_init(&raw mut ocra, secret.0, secret.1, text.0, text.1, input.flags);
+        let _ = zamok_ocra_init(&raw mut ocra, secret.0, secret.1, text.0, text.1, input.flags);
         let question = zamok_ocra_input {
             size: u32::try_from(size_of::<zamok_ocra_input>()).unwrap_or(0),
             given: input.given,

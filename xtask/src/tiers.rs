@@ -3,8 +3,8 @@
 use crate::cargo_output::{Counts, counts};
 use crate::report::{Outcome, Report};
 use crate::{
-    Failure, Place, bare, dependencies, freestanding, licences, manifests, only_switches, process, python,
-    setup,
+    Failure, Place, bare, dependencies, freestanding, licences, manifests, only_switches, planted, process,
+    python, setup,
 };
 use crate::{structure, test_table, unsafe_inventory};
 use std::process::{Command, ExitCode};
@@ -26,6 +26,7 @@ pub(crate) fn check_command(place: &Place, arguments: &[String]) -> Result<ExitC
     report.step("format", || format(place));
     report.step("structure", || holds(structure::violations(&place.root)?));
     report.step("pages", || holds(pages(place)?));
+    report.step("planted defects fit", || holds(planted::violations(&place.root)?));
     report.step("clippy", || clippy(place));
     report.step("unit tests", || cargo_test(place, Tier::Check, &["--workspace", "--lib"]));
     Ok(report.finish())
@@ -54,6 +55,7 @@ fn test_steps(report: &mut Report, place: &Place, tier: Tier) -> Result<(), Fail
     report.step("format", || format(place));
     report.step("structure", || holds(structure::violations(&place.root)?));
     report.step("pages", || holds(pages(place)?));
+    report.step("planted defects fit", || holds(planted::violations(&place.root)?));
     licence_steps(report, place);
     report.step("clippy", || clippy(place));
     report.step("rustdoc", || rustdoc(place));

@@ -36,6 +36,8 @@ mod fault;
 mod layout;
 mod ledger;
 mod place;
+mod primitives;
+mod queue;
 mod readers;
 mod snapshot;
 mod sql;

@@ -1,11 +1,10 @@
 //! The writer: commits of all concurrent callers go into one transaction and one flush, and each is answered alone.
 //!
-//! There is no thread for it. A caller puts its request into the queue; whoever finds nobody at work takes the whole
-//! queue, settles it, and hands the answers out. What arrives meanwhile is the next group.
+//! There is no thread for it: whoever finds nobody at work takes the whole queue ([`crate::queue`]), settles it, and hands
+//! the answers out. What arrives meanwhile is the next group.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{self, Thread};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -16,6 +15,7 @@ use crate::failpoint::{self, Point};
 use crate::fault::{commit_fault, fault};
 use crate::ledger::{Ledger, Page};
 use crate::place::Place;
+use crate::queue::{self, Queue};
 use crate::versions::Versions;
 use crate::{connection, leak, sql};
 
@@ -36,18 +36,15 @@ pub(crate) enum Answer {
 
 #[derive(Debug)]
 pub(crate) struct Writer {
-    queue: Mutex<Queue>,
+    queue: Queue<Request, Settled>,
     /// Only the one at work uses it.
     desk: Mutex<Desk>,
     flushes: AtomicU64,
     remembered: usize,
 }
 
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: Vec<Arc<Ticket>>,
-    somebody_works: bool,
-}
+type Settled = Result<Answer, StoreFault>;
+type Ticket = queue::Ticket<Request, Settled>;
 
 /// What the one at work needs.
 #[derive(Debug)]
@@ -59,26 +56,10 @@ struct Desk {
     locked: Instant,
 }
 
-#[derive(Debug)]
-struct Ticket {
-    request: Request,
-    caller: Thread,
-    answer: OnceLock<Result<Answer, StoreFault>>,
-    /// The one at work has left: it is this caller's turn.
-    turn: AtomicBool,
-}
-
-impl Ticket {
-    fn new(request: Request) -> Arc<Self> {
-        let (caller, answer, turn) = (thread::current(), OnceLock::new(), AtomicBool::new(false));
-        Arc::new(Self { request, caller, answer, turn })
-    }
-}
-
 impl Writer {
     pub(crate) fn new(connection: Connection) -> Self {
         Self {
-            queue: Mutex::default(),
+            queue: Queue::new(Err(StoreFault::OutcomeUnknown)),
             desk: Mutex::new(Desk {
                 connection: Some(connection),
                 ledger: Ledger::default(),
@@ -91,30 +72,12 @@ impl Writer {
     }
 
     /// Settles a request together with those of other callers; returns when it is durable.
-    pub(crate) fn settle(&self, place: &Place, request: Request) -> Result<Answer, StoreFault> {
+    pub(crate) fn settle(&self, place: &Place, request: Request) -> Settled {
         if place.inherited() {
             // Before any lock: a thread that held it did not survive the fork.
             return Err(StoreFault::Unavailable);
         }
-        let ticket = Ticket::new(request);
-        let mut queue = self.queue();
-        queue.waiting.push(Arc::clone(&ticket));
-        if !queue.somebody_works {
-            queue.somebody_works = true;
-            ticket.turn.store(true, Ordering::Release);
-        }
-        drop(queue);
-        loop {
-            if let Some(answer) = ticket.answer.get() {
-                return answer.clone();
-            }
-            if ticket.turn.swap(false, Ordering::Acquire) {
-                let turn = Turn { writer: self, group: std::mem::take(&mut self.queue().waiting) };
-                self.work(place, &turn.group);
-            } else {
-                thread::park();
-            }
-        }
+        self.queue.settle(request, |group| self.work(place, group))
     }
 
     /// Reads on the connection that writes, where nobody is writing: its cache outlives its own commits, while that of
@@ -248,10 +211,6 @@ impl Writer {
         Ok(answers)
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -288,28 +247,6 @@ impl Failure {
     }
 }
 
-/// The turn of one caller: when it ends, by a panic too, somebody goes on and nobody is left waiting.
-struct Turn<'a> {
-    writer: &'a Writer,
-    group: Vec<Arc<Ticket>>,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        hand_out_fault(&self.group, StoreFault::OutcomeUnknown);
-        // The next one first: it begins while the callers of this group are being woken.
-        let mut queue = self.writer.queue();
-        let next = queue.waiting.first().cloned();
-        queue.somebody_works = next.is_some();
-        drop(queue);
-        if let Some(next) = next {
-            next.turn.store(true, Ordering::Release);
-            next.caller.unpark();
-        }
-        self.group.iter().for_each(|ticket| ticket.caller.unpark());
-    }
-}
-
 fn apply_all(
     connection: &Connection,
     page: &mut Page<'_>,
@@ -319,7 +256,7 @@ fn apply_all(
 ) -> Result<Vec<Answer>, Failure> {
     group
         .iter()
-        .map(|ticket| match &ticket.request {
+        .map(|ticket| match ticket.request() {
             Request::Commit(change) => match apply::commit(connection, page, versions, change, manner) {
                 Ok(Applied::Settled(outcome)) => Ok(Answer::Commit(outcome)),
                 Ok(Applied::Torn) => Err(Failure::Torn),
@@ -332,14 +269,14 @@ fn apply_all(
 
 fn hand_out(group: &[Arc<Ticket>], answers: Vec<Answer>) {
     for (ticket, answer) in group.iter().zip(answers) {
-        let _ = ticket.answer.set(Ok(answer));
+        ticket.answer(Ok(answer));
     }
 }
 
 /// Answers those who have no answer yet.
 fn hand_out_fault(group: &[Arc<Ticket>], fault: StoreFault) {
     for ticket in group {
-        let _ = ticket.answer.set(Err(fault));
+        ticket.answer(Err(fault));
     }
 }
 
@@ -405,7 +342,7 @@ mod tests {
         torn.insert(row(2), Vec::new()).expect("a small change");
         let tickets = [change(4), torn, change(5)].map(|change| Ticket::new(Request::Commit(change)));
         store.writer.work(&store.place, &tickets);
-        let answers = tickets.map(|ticket| match ticket.answer.get() {
+        let answers = tickets.map(|ticket| match ticket.answered() {
             Some(Ok(Answer::Commit(outcome))) => outcome.clone(),
             other => panic!("{other:?}"),
         });
@@ -430,7 +367,7 @@ mod tests {
         );
         assert_eq!(bounded, Ok(20));
         store.writer.work(&store.place, &tickets);
-        let answers = tickets.map(|ticket| match ticket.answer.get() {
+        let answers = tickets.map(|ticket| match ticket.answered() {
             Some(Ok(Answer::Commit(outcome))) => Ok(outcome.clone()),
             Some(Err(fault)) => Err(*fault),
             other => panic!("{other:?}"),
@@ -442,20 +379,21 @@ mod tests {
     fn a_caller_that_panics_leaves_nobody_waiting_and_the_store_usable() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = SqliteStore::create(folder.path().join("store.db")).expect("a new store");
-        let ticket = Ticket::new(Request::Commit(change(1)));
+        let mut asked = Vec::new();
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            store.writer.queue().somebody_works = true;
-            let _turn = Turn { writer: &store.writer, group: vec![Arc::clone(&ticket)] };
-            let desk = store.writer.desk();
-            desk.connection
-                .as_ref()
-                .expect("a connection")
-                .execute_batch("BEGIN IMMEDIATE")
-                .expect("a transaction");
-            panic!("in the middle of it");
+            store.writer.queue.settle(Request::Commit(change(1)), |group| {
+                asked.extend(group.iter().cloned());
+                let desk = store.writer.desk();
+                desk.connection
+                    .as_ref()
+                    .expect("a connection")
+                    .execute_batch("BEGIN IMMEDIATE")
+                    .expect("a transaction");
+                panic!("in the middle of it");
+            })
         }));
         assert!(panicked.is_err());
-        assert!(matches!(ticket.answer.get(), Some(Err(StoreFault::OutcomeUnknown))));
+        assert!(matches!(asked[0].answered(), Some(Err(StoreFault::OutcomeUnknown))));
         assert_eq!(store.resolve(ChangeId(u128::to_be_bytes(1))), Ok(Resolution::Aborted));
         assert_eq!(store.commit(&change(2)), Ok(Outcome::Committed));
     }
@@ -471,7 +409,7 @@ mod tests {
         assert!(store.get(&row).is_ok_and(|row| row.is_some()));
         store.place.pretend_to_be_forked();
         // As if a thread that did not survive the fork held every lock.
-        let queue = store.writer.queue();
+        let queue = store.writer.queue.hold();
         let desk = store.writer.desk();
         assert_eq!(store.commit(&change(2)), Err(StoreFault::Unavailable));
         assert_eq!(store.resolve(ChangeId([0; 16])), Err(StoreFault::Unavailable));
