@@ -1,11 +1,14 @@
 //! `cargo xtask fuzz`: builds the targets of `fuzz/` with coverage instrumentation and runs each for its share of time.
 //!
 //! The flags are those of cargo-fuzz without a sanitizer, which safe code does not need and a stable compiler does not
-//! have. What crashed lies in `fuzz/artifacts/`; what was learned stays in `fuzz/corpus/`.
+//! have. Each begins with the inputs of `fuzz/corpus/` and the words of `fuzz/dictionaries/`. What crashed lies in
+//! `fuzz/artifacts/`; what was learned stays in the build output, until `--keep` makes the fewest inputs that reach as much
+//! of it the new corpus.
 
 use crate::process;
 use crate::{Failure, Place};
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 const INSTRUMENTATION: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -17,14 +20,19 @@ const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 const SECONDS: u64 = 300;
 /// Largest input, in bytes.
 const LONGEST: &str = "-max_len=4096";
+/// Largest input that is kept.
+const KEPT: &str = "-max_len=1024";
 
+#[derive(Default)]
 struct Arguments {
     seconds: u64,
     only: Option<String>,
+    /// Whether what was learned is kept.
+    keep: bool,
 }
 
 fn parse(arguments: &[String]) -> Result<Arguments, Failure> {
-    let mut parsed = Arguments { seconds: SECONDS, only: None };
+    let mut parsed = Arguments { seconds: SECONDS, ..Arguments::default() };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         match (argument.as_str(), &parsed.only) {
@@ -32,8 +40,11 @@ fn parse(arguments: &[String]) -> Result<Arguments, Failure> {
                 let value = rest.next().ok_or("--seconds needs a number")?;
                 parsed.seconds = value.parse().map_err(|_| format!("`{value}` is no number of seconds"))?;
             }
+            ("--keep", _) => parsed.keep = true,
             (name, None) if !name.starts_with('-') => parsed.only = Some(name.to_owned()),
-            (other, _) => return Err(format!("unknown argument `{other}`; known: --seconds N, one TARGET")),
+            (other, _) => {
+                return Err(format!("unknown argument `{other}`; known: --seconds N, --keep, one TARGET"));
+            }
         }
     }
     Ok(parsed)
@@ -46,7 +57,7 @@ pub(crate) fn command(place: &Place, arguments: &[String]) -> Result<ExitCode, F
 
 /// All targets, so many seconds together.
 pub(crate) fn for_seconds(place: &Place, seconds: u64) -> Result<(), Failure> {
-    let crashed = run(place, &Arguments { seconds, only: None })?;
+    let crashed = run(place, &Arguments { seconds, ..Arguments::default() })?;
     if crashed.is_empty() { Ok(()) } else { Err(format!("crashed: {}", crashed.join(" "))) }
 }
 
@@ -68,22 +79,18 @@ fn run(place: &Place, arguments: &Arguments) -> Result<Vec<String>, Failure> {
     let share = (arguments.seconds / chosen.len() as u64).max(1);
     let mut crashed = Vec::new();
     for name in &chosen {
-        let corpus = folder.join("corpus").join(name);
-        let artifacts = folder.join("artifacts").join(name);
-        for needed in [&corpus, &artifacts] {
-            fs::create_dir_all(needed).map_err(|error| format!("{}: {error}", needed.display()))?;
-        }
+        let target = Target {
+            program: output.join(TRIPLE).join("release").join(name),
+            kept: folder.join("corpus").join(name),
+            learned: output.join("corpus").join(name),
+            artifacts: folder.join("artifacts").join(name),
+            dictionary: folder.join("dictionaries").join(format!("{name}.dict")),
+        };
         println!("== {name}: {share} s");
-        let mut run = Command::new(output.join(TRIPLE).join("release").join(name));
-        run.current_dir(&folder).arg(&corpus).args([
-            LONGEST,
-            "-timeout=10",
-            "-rss_limit_mb=2048",
-            "-print_final_stats=1",
-        ]);
-        run.arg(format!("-max_total_time={share}")).arg(format!("-artifact_prefix={}/", artifacts.display()));
-        if !process::shown(&mut run)?.succeeded {
+        if !target.run(share)? {
             crashed.push((*name).clone());
+        } else if arguments.keep {
+            target.keep()?;
         }
     }
     println!("{} passed, {} failed", chosen.len() - crashed.len(), crashed.len());
@@ -91,6 +98,48 @@ fn run(place: &Place, arguments: &Arguments) -> Result<Vec<String>, Failure> {
         println!("crashed: {}; the inputs lie in fuzz/artifacts", crashed.join(" "));
     }
     Ok(crashed)
+}
+
+struct Target {
+    program: PathBuf,
+    /// The inputs that every run begins with.
+    kept: PathBuf,
+    /// Those that runs on this machine have found.
+    learned: PathBuf,
+    artifacts: PathBuf,
+    dictionary: PathBuf,
+}
+
+impl Target {
+    /// Whether nothing crashed.
+    fn run(&self, seconds: u64) -> Result<bool, Failure> {
+        for needed in [&self.learned, &self.kept, &self.artifacts] {
+            fs::create_dir_all(needed).map_err(|error| format!("{}: {error}", needed.display()))?;
+        }
+        let mut run = Command::new(&self.program);
+        run.arg(&self.learned).arg(&self.kept);
+        run.args([LONGEST, "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]);
+        run.arg(format!("-max_total_time={seconds}"));
+        run.arg(format!("-artifact_prefix={}/", self.artifacts.display()));
+        if self.dictionary.exists() {
+            run.arg(format!("-dict={}", self.dictionary.display()));
+        }
+        Ok(process::shown(&mut run)?.succeeded)
+    }
+
+    /// Makes the fewest inputs that reach what all of them reach the corpus.
+    fn keep(&self) -> Result<(), Failure> {
+        let fewest = self.learned.with_extension("fewest");
+        let failed = |error: std::io::Error| format!("{}: {error}", self.kept.display());
+        fs::create_dir_all(&fewest).map_err(failed)?;
+        let mut merge = Command::new(&self.program);
+        merge.args(["-merge=1", KEPT]).args([&fewest, &self.kept, &self.learned]);
+        if !process::shown(&mut merge)?.succeeded {
+            return Err(format!("{}: its inputs cannot be merged", self.program.display()));
+        }
+        fs::remove_dir_all(&self.kept).map_err(failed)?;
+        fs::rename(&fewest, &self.kept).map_err(failed)
+    }
 }
 
 fn targets(place: &Place) -> Result<Vec<String>, Failure> {
@@ -111,12 +160,29 @@ mod tests {
     fn a_time_and_one_target_are_taken_and_nothing_else() {
         let parse = |words: &[&str]| parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
         let all = parse(&[]).unwrap();
-        assert_eq!((all.seconds, all.only), (SECONDS, None));
-        let one = parse(&["--seconds", "9", "rows"]).unwrap();
-        assert_eq!((one.seconds, one.only.as_deref()), (9, Some("rows")));
+        assert_eq!((all.seconds, all.only, all.keep), (SECONDS, None, false));
+        let one = parse(&["--seconds", "9", "rows", "--keep"]).unwrap();
+        assert_eq!((one.seconds, one.only.as_deref(), one.keep), (9, Some("rows"), true));
         for wrong in [&["--seconds"][..], &["--seconds", "x"], &["--fast"], &["a", "b"]] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn corpora_and_dictionaries_belong_to_a_target_and_are_small() {
+        let place = Place::find();
+        let targets = targets(&place).unwrap();
+        let named = |folder: &str| {
+            let entries = fs::read_dir(place.root.join("fuzz").join(folder)).unwrap();
+            entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+        };
+        for path in named("corpus").into_iter().chain(named("dictionaries")) {
+            let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+            assert!(targets.contains(&stem), "{}", path.display());
+        }
+        let inputs = named("corpus").into_iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+        let bytes: u64 = inputs.map(|input| input.unwrap().metadata().unwrap().len()).sum();
+        assert!((1..1 << 20).contains(&bytes), "{bytes} bytes of corpora");
     }
 
     #[test]

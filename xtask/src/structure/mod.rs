@@ -220,7 +220,7 @@ fn detours(rooms: &Rooms, room: &Room, file: &str, text: &str) -> Vec<String> {
             }
         }
         let target = parts.join("/");
-        if rooms.of(&target).is_none_or(|other| other.path != room.path) {
+        if rooms.of(&target).is_none_or(|other| other.path != room.path) && !room.takes.contains(&target) {
             found.push(format!("{file}:{}: takes code from {target}, past the manifests", number + 1));
         }
     }

@@ -18,6 +18,8 @@ pub(crate) struct Room {
     pub(crate) package: String,
     pub(crate) imports: Vec<String>,
     pub(crate) tests: Vec<String>,
+    /// Files of other rooms that it compiles once more.
+    pub(crate) takes: Vec<String>,
     pub(crate) leaf: bool,
     pub(crate) std: Platform,
     pub(crate) bare: Vec<Bare>,
@@ -90,7 +92,10 @@ impl Rooms {
 
 impl Room {
     fn parse(table: &Table) -> Result<Self, Failure> {
-        known_keys(table, &["path", "package", "imports", "tests", "leaf", "std", "bare", "unsafe"])?;
+        known_keys(
+            table,
+            &["path", "package", "imports", "tests", "takes", "leaf", "std", "bare", "unsafe"],
+        )?;
         let path = table.get("path").and_then(Value::as_str).ok_or("a room has no path")?.to_owned();
         let about = |reason: &str| format!("{path}: {reason}");
         let package = match table.get("package") {
@@ -127,7 +132,11 @@ impl Room {
             Some(_) => names(table, "imports")?,
             None => return Err(about("imports is missing")),
         };
-        Ok(Self { package, imports, tests: names(table, "tests")?, leaf, std, bare, unsafe_code, path })
+        let (tests, takes) = (names(table, "tests")?, names(table, "takes")?);
+        if !leaf && !takes.is_empty() {
+            return Err(about("only a leaf takes files of others"));
+        }
+        Ok(Self { package, imports, tests, takes, leaf, std, bare, unsafe_code, path })
     }
 
     pub(crate) fn holds(&self, path: &str) -> bool {

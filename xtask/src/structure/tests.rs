@@ -169,6 +169,20 @@ fn code_taken_from_another_room_by_path_is_named() {
 }
 
 #[test]
+fn a_leaf_may_take_the_files_that_its_entry_names() {
+    let house = house();
+    let (root, leaf) = (house.path(), "leaf = true\n");
+    append(root, "crates/cli/src/main.rs", "#[path = \"../../core/src/lib.rs\"]\nmod core;\n");
+    assert!(violations(root).unwrap()[0].contains("takes code from crates/core/src/lib.rs"));
+    let edges = fs::read_to_string(root.join("architecture/edges.toml")).unwrap();
+    let takes = |files: &str| edges.replacen(leaf, &format!("takes = [\"{files}\"]\n{leaf}"), 1);
+    write(root, "architecture/edges.toml", &takes("crates/core/src/lib.rs"));
+    assert_eq!(violations(root), Ok(Vec::new()));
+    write(root, "architecture/edges.toml", &takes("crates/core/src/lib.rs").replacen(leaf, "", 1));
+    assert!(violations(root).unwrap_err().contains("only a leaf takes files of others"));
+}
+
+#[test]
 fn unsafe_outside_its_module_is_named() {
     let found = planted(|root| append(root, "crates/host/src/lib.rs", "fn f() { unsafe {} }\n"));
     assert!(found.starts_with("crates/host/src/lib.rs:4: `unsafe`"), "{found}");
