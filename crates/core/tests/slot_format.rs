@@ -11,7 +11,7 @@ use zamok_core::vault::roles::Operation;
 use zamok_core::vault::slot::{Argon2Cost, Key32, Method, Slot, VAULT};
 use zamok_core::vault::{Role, VaultId, doors};
 use zamok_core::wire::Writer;
-use zamok_core::{Env, UnixTime};
+use zamok_core::{Env, Error, UnixTime};
 
 const PAGE: &str = "docs/formats/slot.md";
 const COST: Argon2Cost = Argon2Cost { memory_kib: 262_144, passes: 3, lanes: 1 };
@@ -141,6 +141,19 @@ fn the_rows_are_laid_out_as_the_page_says() {
     assert_eq!(row[..row.len() - 32], *state("log", &log).as_slice());
 
     assert_eq!(vector(&page, "attempts-row"), [&[1][..], &[0; 32]].concat());
+}
+
+#[test]
+fn roles_have_numbers_and_names_and_permit_what_they_may() {
+    for (number, role) in (1..).zip(Role::ALL) {
+        assert_eq!((role as u8, Role::from_number(number)), (number, Some(role)));
+        for operation in Operation::ALL {
+            let permitted = if role.may(operation) { Ok(()) } else { Err(Error::Role(role)) };
+            assert_eq!(role.permit(operation), permitted);
+        }
+    }
+    assert_eq!([0, 4, 255].map(Role::from_number), [None; 3]);
+    assert_eq!(Role::ALL.map(|role| role.to_string()), ["officer", "user", "auditor"]);
 }
 
 #[test]

@@ -130,6 +130,7 @@ mod tests {
         let mut list = [None; 4];
         for (index, place) in (0..steps.count).zip(&mut list) {
             let (step, exists) = steps.at(index);
+            assert_eq!(exists.value() == 1, steps.beyond(index) == 0);
             *place = (exists.value() == 1).then_some(step);
         }
         list
@@ -161,5 +162,19 @@ mod tests {
             listed(Steps::around(last, -3, window)),
             [Some(last - 4), Some(last - 3), Some(last - 2), Some(last - 1)]
         );
+    }
+
+    #[test]
+    fn a_bitmap_has_the_bit_of_each_step_at_its_place_and_no_other() {
+        for count in [1, 2, 63, 64, 65, 127, 128] {
+            let steps = Steps::range(1000, 0, 7, count);
+            assert_eq!(steps.bitmap(|_| Bit::YES), u128::MAX >> (128 - count), "{count} steps");
+            assert_eq!(steps.bitmap(|_| Bit::NO), 0, "{count} steps");
+            for place in 0..count {
+                let step = 993 + u64::from(place);
+                let bits = steps.bitmap(|other| Bit::zero(words(other)[0] ^ step));
+                assert_eq!(bits, 1 << place, "step {place} of {count}");
+            }
+        }
     }
 }
