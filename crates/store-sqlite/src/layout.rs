@@ -13,14 +13,17 @@ use crate::{connection, fault::fault, place, read, sql};
 const APPLICATION_ID: i32 = 0x5a61_6d6b;
 
 /// What each version adds to the one before. A version that was released is never edited.
-const MIGRATIONS: [&[&str]; 1] = [&[
-    include_str!("../sql/create_rows.sql"),
-    include_str!("../sql/create_counters.sql"),
-    include_str!("../sql/create_changes.sql"),
-]];
+const MIGRATIONS: [&[&str]; 2] = [
+    &[
+        include_str!("../sql/create_rows.sql"),
+        include_str!("../sql/create_counters.sql"),
+        include_str!("../sql/create_changes.sql"),
+    ],
+    &[include_str!("../sql/move_rows.sql")],
+];
 
 /// The newest layout that this program knows.
-const SUPPORTED: i32 = 1;
+const SUPPORTED: i32 = 2;
 
 /// Up to this many pages the whole file is checked when it is opened: some milliseconds.
 const CHECKED_PAGES: i64 = 1024;
