@@ -1,0 +1,1 @@
+INSERT INTO recent (sequence, ids, rows) VALUES (?1, ?2, ?3)

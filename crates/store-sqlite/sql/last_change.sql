@@ -1,1 +1,0 @@
-SELECT max(sequence) FROM changes
