@@ -157,6 +157,31 @@
 #endif
 
 #if defined(ZAMOK_VAULT)
+// Room for the text of one share, in bytes.
+#define ZAMOK_SHARE_MAX 256
+#endif
+
+#if defined(ZAMOK_VAULT)
+// No journal survived.
+#define ZAMOK_REPLAYED_NOTHING 0
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The surviving journal has gaps, and nobody knows what stood there.
+#define ZAMOK_REPLAYED_WITH_GAPS 1
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The surviving journal is whole.
+#define ZAMOK_REPLAYED_ALL 2
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Most bytes of what an operation says.
+#define ZAMOK_CONTENT_MAX 8192
+#endif
+
+#if defined(ZAMOK_VAULT)
 // Longest signature of a document, in bytes: ECDSA on P-256 in DER.
 #define ZAMOK_DOCUMENT_SIGNATURE_MAX 72
 #endif
@@ -257,6 +282,51 @@
 #endif
 
 #if defined(ZAMOK_VAULT)
+// It waits to be confirmed, as long as it has not expired.
+#define ZAMOK_OPERATION_PROPOSED 1
+#endif
+
+#if defined(ZAMOK_VAULT)
+// It was confirmed as it stands, and may be executed as long as it has not expired.
+#define ZAMOK_OPERATION_CONFIRMED 2
+#endif
+
+#if defined(ZAMOK_VAULT)
+// It was executed.
+#define ZAMOK_OPERATION_EXECUTED 3
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Its owner has cancelled it.
+#define ZAMOK_OPERATION_CANCELLED 4
+#endif
+
+#if defined(ZAMOK_VAULT)
+// A line of text.
+#define ZAMOK_VALUE_TEXT 1
+#endif
+
+#if defined(ZAMOK_VAULT)
+// A whole number.
+#define ZAMOK_VALUE_NUMBER 2
+#endif
+
+#if defined(ZAMOK_VAULT)
+// An amount in the smallest unit of a currency.
+#define ZAMOK_VALUE_AMOUNT 3
+#endif
+
+#if defined(ZAMOK_VAULT)
+// A time.
+#define ZAMOK_VALUE_TIME 4
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Most bytes of a receipt.
+#define ZAMOK_RECEIPT_MAX 4096
+#endif
+
+#if defined(ZAMOK_VAULT)
 // `idle_seconds`: keys are never wiped by themselves.
 #define ZAMOK_NEVER 4294967295
 #endif
@@ -281,6 +351,21 @@
 #define ZAMOK_TOKEN_MAX 4096
 #endif
 
+#if defined(ZAMOK_VAULT)
+// Keeps the doors: slots, rotation. Uses nobody's keys.
+#define ZAMOK_ROLE_OFFICER 1
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Works with keys and accounts.
+#define ZAMOK_ROLE_USER 2
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Reads and verifies the journal.
+#define ZAMOK_ROLE_AUDITOR 3
+#endif
+
 // The version of the interface in this header. It grows when something is changed or taken away, and is the number
 // behind `libzamok.so.`; what is only added leaves it as it is.
 #define ZAMOK_ABI_VERSION 0
@@ -301,8 +386,18 @@ typedef struct zamok_clock zamok_clock;
 #endif
 
 #if defined(ZAMOK_VAULT)
+// What an operation shall say, while it is put together. Any number of threads may use it at once.
+typedef struct zamok_content zamok_content;
+#endif
+
+#if defined(ZAMOK_VAULT)
 // Entries of the journal, as they were read.
 typedef struct zamok_entries zamok_entries;
+#endif
+
+#if defined(ZAMOK_VAULT)
+// An operation as it was when it was looked at.
+typedef struct zamok_operation zamok_operation;
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -541,6 +636,77 @@ typedef struct zamok_id {
 #endif
 
 #if defined(ZAMOK_VAULT)
+// What a backup holds. Set `size` before the call.
+typedef struct zamok_backup_info {
+    // `sizeof(zamok_backup_info)`.
+    uint32_t size;
+    // How many shares open it; 0 where a passphrase does.
+    uint32_t shares;
+    // Its id.
+    struct zamok_id id;
+    // When it was made, in seconds since 1970.
+    uint64_t made;
+    // Rows that it holds.
+    uint64_t rows;
+    // SHA-256 over all of them: two backups of one moment have the same.
+    uint8_t digest[32];
+    // Leaves of the journal's log.
+    uint64_t log_size;
+    // The root of its tree.
+    uint8_t log_root[32];
+} zamok_backup_info;
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What is restored. With `size` set and the rest 0 first.
+typedef struct zamok_backup_source {
+    // `sizeof(zamok_backup_source)`.
+    uint32_t size;
+    // 0.
+    uint32_t reserved;
+    // The backup: the path of its file.
+    const char *file;
+    // Its length.
+    size_t file_length;
+    // What opens it: its passphrase, or the texts of enough shares, one after the other.
+    const char *secret;
+    // Its length.
+    size_t secret_length;
+    // The URL of the store that was lost, where its journal survived: what it says was done after the backup is done again.
+    // Nothing is written to it. Empty where nothing survived.
+    const char *journal;
+    // Its length.
+    size_t journal_length;
+    // A passphrase of that store; the auditor's is enough.
+    const char *journal_secret;
+    // Its length.
+    size_t journal_secret_length;
+} zamok_backup_source;
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What a restore came to. Set `size` before the call.
+typedef struct zamok_restored {
+    // `sizeof(zamok_restored)`.
+    uint32_t size;
+    // One of `ZAMOK_REPLAYED_…`.
+    uint32_t replayed;
+    // Sessions, challenges and the like that have ended.
+    uint64_t dropped;
+    // TOTP keys whose codes up to now are spent.
+    uint64_t fenced;
+    // HOTP keys that are suspended until they are enrolled anew.
+    uint64_t suspended;
+    // Items that an earlier attempt had taken in.
+    uint64_t resumed;
+    // Events that the surviving journal told of.
+    uint64_t events;
+    // From when on nobody knows what happened, in seconds since 1970.
+    uint64_t unknown_since;
+} zamok_restored;
+#endif
+
+#if defined(ZAMOK_VAULT)
 // What the journal says of a signature. Set `size` before the call.
 typedef struct zamok_signed {
     // `sizeof(zamok_signed)`.
@@ -615,6 +781,54 @@ typedef struct zamok_challenge_info {
 #endif
 
 #if defined(ZAMOK_VAULT)
+// What an operation is. Set `size` before the call.
+typedef struct zamok_operation_info {
+    // `sizeof(zamok_operation_info)`.
+    uint32_t size;
+    // One of `ZAMOK_OPERATION_…`.
+    uint32_t state;
+    // Its id.
+    struct zamok_id id;
+    // Whose it is.
+    struct zamok_id account;
+    // When it can no longer be confirmed or executed, in seconds since 1970.
+    uint64_t expires;
+    // When it was confirmed; 0 while it is not.
+    uint64_t confirmed;
+    // The session in which it was confirmed; zeros while it is not.
+    struct zamok_id session;
+    // SHA-256 of what is confirmed: its id, its account and its content (docs/formats/operation.md).
+    uint8_t digest[32];
+    // With what it was confirmed, such as "generator"; ended by a zero byte.
+    char method[32];
+    // The name of its template; ended by a zero byte.
+    char template_name[72];
+    // The language of its template; ended by a zero byte.
+    char template_language[40];
+    // The version of its template.
+    uint32_t template_version;
+    // 0.
+    uint32_t reserved;
+} zamok_operation_info;
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What fills a gap. Set `size` before the call.
+typedef struct zamok_value {
+    // `sizeof(zamok_value)`.
+    uint32_t size;
+    // One of `ZAMOK_VALUE_…`.
+    uint32_t kind;
+    // A number; an amount in the smallest unit; a time in seconds since 1970. 0 for a text.
+    int64_t number;
+    // Places of an amount behind the point.
+    uint32_t places;
+    // The currency of an amount, three letters; ended by a zero byte.
+    char currency[12];
+} zamok_value;
+#endif
+
+#if defined(ZAMOK_VAULT)
 // What a session is. Set `size` before the call.
 typedef struct zamok_session_info {
     // `sizeof(zamok_session_info)`.
@@ -634,6 +848,28 @@ typedef struct zamok_session_info {
     // When somebody last showed who he is.
     uint64_t authenticated;
 } zamok_session_info;
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What a slot is, as the store shows it to anyone. Set `size` before the call.
+typedef struct zamok_slot_info {
+    // `sizeof(zamok_slot_info)`.
+    uint32_t size;
+    // Whom it lets in: one of `ZAMOK_ROLE_…`.
+    uint32_t role;
+    // Failed attempts since the last success or reset.
+    uint64_t failures;
+    // Attempts before this time are refused, in seconds since 1970.
+    uint64_t not_before;
+    // 1 when failures have disabled it until an officer resets it.
+    uint32_t disabled;
+    // 0.
+    uint32_t reserved;
+    // How it is opened, such as "passphrase"; ended by a zero byte.
+    char method[32];
+    // What people call it; ended by a zero byte.
+    char label[72];
+} zamok_slot_info;
 #endif
 
 // It was done.
@@ -1426,6 +1662,21 @@ zamok_status zamok_vault_open(const char *url,
 #endif
 
 #if defined(ZAMOK_VAULT)
+// Opens the vault that is there in a role, one of `ZAMOK_ROLE_…`, as zamok_vault_open() does for its user: an officer keeps
+// the doors (zamok_slot_add()) and uses nobody's keys, an auditor reads the journal.
+//
+// Errors: as zamok_vault_open(); `ZAMOK_E_SLOT_METHOD` when no slot is for this role; `ZAMOK_E_ARGUMENT` for another role.
+ZAMOK_MUST_USE
+zamok_status zamok_vault_open_as(const char *url,
+                                 size_t url_length,
+                                 const char *passphrase,
+                                 size_t passphrase_length,
+                                 uint32_t role,
+                                 const struct zamok_options *options,
+                                 struct zamok_vault **vault);
+#endif
+
+#if defined(ZAMOK_VAULT)
 // The vault beneath a cabinet: a handle of its own, to be freed by itself. Both are locked when one is.
 ZAMOK_MUST_USE
 zamok_status zamok_cabinet_vault(const struct zamok_cabinet *cabinet,
@@ -1500,6 +1751,81 @@ zamok_status zamok_recover(const struct zamok_cabinet *cabinet,
 #endif
 
 #if defined(ZAMOK_VAULT)
+// Writes everything that a vault holds into a file that is not there yet, sealed under a passphrase of its own, for the eyes of
+// its owner alone. It has its name only once it is whole and flushed. What one attempt at the passphrase costs is in
+// `options`, of which nothing else counts; they may be null, and so may `info`.
+//
+// Errors: `ZAMOK_E_BACKUP_FILE` for a file that is there already, or cannot be written; `ZAMOK_E_REFUSED` when a row was
+// altered; those of the store.
+ZAMOK_MUST_USE
+zamok_status zamok_backup(const struct zamok_vault *vault,
+                          const char *file,
+                          size_t file_length,
+                          const char *passphrase,
+                          size_t passphrase_length,
+                          const struct zamok_options *options,
+                          struct zamok_backup_info *info);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The same, sealed so that any `needed` of `made` shares open it: at least two. Their texts are written one after the other,
+// a remark in front of each, as the program `zamok` reads them. Give each to another person, and wipe them here. `info` may
+// be null.
+//
+// They cannot be told twice: where there is no room for `made` times `ZAMOK_SHARE_MAX` bytes and a zero byte, nothing is
+// written.
+//
+// Errors: `ZAMOK_E_SHARE_SPLIT` for numbers that make no shares; as zamok_backup().
+ZAMOK_MUST_USE
+zamok_status zamok_backup_split(const struct zamok_vault *vault,
+                                const char *file,
+                                size_t file_length,
+                                uint32_t needed,
+                                uint32_t made,
+                                char *shares,
+                                size_t capacity,
+                                size_t *length,
+                                struct zamok_backup_info *info);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Checks all of a backup without restoring it: that `secret`, its passphrase or the texts of enough shares, opens it, and that
+// nothing was cut or altered. `info` may be null.
+//
+// Errors: `ZAMOK_E_REJECTED` for another secret; `ZAMOK_E_BACKUP_FILE`, `ZAMOK_E_BACKUP_FOREIGN`, `ZAMOK_E_BACKUP_DAMAGED`;
+// `ZAMOK_E_SHARE_…`.
+ZAMOK_MUST_USE
+zamok_status zamok_backup_check(const char *file,
+                                size_t file_length,
+                                const char *secret,
+                                size_t secret_length,
+                                struct zamok_backup_info *info);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Restores a backup into a store that holds nothing, which is made where there is none, under a new passphrase, and opens the
+// vault. All of the file is checked before anything is written. An attempt that was interrupted goes on when the same is
+// asked again; until then the store opens for nobody.
+//
+// Whatever may have happened since the backup is lost, but for what a surviving journal tells: sessions and challenges end,
+// codes of TOTP keys up to now are spent, HOTP keys are suspended, and a new log begins (docs/operations.md). `options` and
+// `restored` may be null.
+//
+// Errors: `ZAMOK_E_REJECTED` for another secret, or, when an earlier attempt goes on, another passphrase;
+// `ZAMOK_E_BACKUP_NOT_EMPTY`; with a journal `ZAMOK_E_LOG_FORKED`, `ZAMOK_E_LOG_BEHIND` when it is not that of the backup; as
+// zamok_backup_check() and zamok_vault_create().
+ZAMOK_MUST_USE
+zamok_status zamok_restore(const struct zamok_backup_source *source,
+                           const char *url,
+                           size_t url_length,
+                           const char *passphrase,
+                           size_t passphrase_length,
+                           const struct zamok_options *options,
+                           struct zamok_restored *restored,
+                           struct zamok_vault **vault);
+#endif
+
+#if defined(ZAMOK_VAULT)
 // Makes a store where there is none, a vault in it, and a cabinet for one service, and opens them. `issuer` is the name of
 // the service, as authenticator apps show it; the rest is as in zamok_vault_create(). A creation that was interrupted
 // is finished.
@@ -1566,6 +1892,86 @@ zamok_status zamok_clock_set(const struct zamok_clock *clock,
 #if defined(ZAMOK_VAULT)
 // Ends the handle; who goes by the clock still does. Null is nothing, and so is a handle that was freed.
 void zamok_clock_free(struct zamok_clock *clock);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Begins what an operation shall say. `name` and `version` (at most 65535) name the template, `language` is its language
+// (BCP 47), such as "en", and `text` its text, with the name of a field in braces for each gap: "Pay {amount} to {payee}."
+// The gaps are filled by zamok_content_set_text() and its like; whether all of it can be shown is judged when it is
+// read or proposed.
+//
+// Errors: `ZAMOK_E_ARGUMENT` for a version that is none.
+ZAMOK_MUST_USE
+zamok_status zamok_content_new(const char *name,
+                               size_t name_length,
+                               uint32_t version,
+                               const char *language,
+                               size_t language_length,
+                               const char *text,
+                               size_t text_length,
+                               struct zamok_content **content);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Fills a gap with a line of text, 1 to 512 bytes; what filled it before gives way.
+//
+// Errors: `ZAMOK_E_OPERATION_UNUSABLE` beyond 32 fields.
+ZAMOK_MUST_USE
+zamok_status zamok_content_set_text(const struct zamok_content *content,
+                                    const char *field,
+                                    size_t field_length,
+                                    const char *text,
+                                    size_t text_length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Fills a gap with a whole number, as zamok_content_set_text() does.
+ZAMOK_MUST_USE
+zamok_status zamok_content_set_number(const struct zamok_content *content,
+                                      const char *field,
+                                      size_t field_length,
+                                      int64_t number);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Fills a gap with an amount: `minor` of the smallest units of `currency` (ISO 4217, three upper-case letters), of which the
+// last `places` (at most 9) stand behind the point. 123456 with 2 places of "RUB" is shown as 1234.56 RUB.
+//
+// Errors: `ZAMOK_E_ARGUMENT` for a currency or a number of places that is none; as zamok_content_set_text().
+ZAMOK_MUST_USE
+zamok_status zamok_content_set_amount(const struct zamok_content *content,
+                                      const char *field,
+                                      size_t field_length,
+                                      int64_t minor,
+                                      uint32_t places,
+                                      const char *currency,
+                                      size_t currency_length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Fills a gap with a time, in seconds since 1970, which is shown to the second in UTC, as zamok_content_set_text() does.
+ZAMOK_MUST_USE
+zamok_status zamok_content_set_time(const struct zamok_content *content,
+                                    const char *field,
+                                    size_t field_length,
+                                    uint64_t time);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What would be shown of it: the template with every gap filled, at most `ZAMOK_CONTENT_MAX` bytes.
+//
+// Errors: `ZAMOK_E_OPERATION_UNUSABLE` when it cannot be shown: a gap that is not filled, a field without a gap, characters
+// that cannot be seen; zamok_error_text() says what.
+ZAMOK_MUST_USE
+zamok_status zamok_content_text(const struct zamok_content *content,
+                                char *text,
+                                size_t capacity,
+                                size_t *length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Ends the handle. Null is nothing, and so is a handle that was freed.
+void zamok_content_free(struct zamok_content *content);
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -1990,6 +2396,162 @@ void zamok_challenge_free(struct zamok_challenge *challenge);
 #endif
 
 #if defined(ZAMOK_VAULT)
+// Proposes an operation in a live session. `id` is drawn once, by zamok_request_id(): proposed again under it, it is the same
+// operation.
+//
+// Errors: `ZAMOK_E_OPERATION_UNUSABLE`; `ZAMOK_E_OPERATION_TAKEN` when the id names another one; `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_operation_propose(const struct zamok_cabinet *cabinet,
+                                     const struct zamok_session *session,
+                                     const struct zamok_id *id,
+                                     const struct zamok_content *content,
+                                     struct zamok_operation **operation);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Changes what an operation says. What was confirmed of it is void, and its open challenge with it.
+//
+// Errors: `ZAMOK_E_OPERATION_UNUSABLE`; `ZAMOK_E_OPERATION_UNKNOWN`; `ZAMOK_E_OPERATION_OVER` when it was executed or
+// cancelled, or has expired; `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_operation_change(const struct zamok_cabinet *cabinet,
+                                    const struct zamok_session *session,
+                                    const struct zamok_id *id,
+                                    const struct zamok_content *content,
+                                    struct zamok_operation **operation);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Cancels an operation that was not executed.
+//
+// Errors: as zamok_operation_change().
+ZAMOK_MUST_USE
+zamok_status zamok_operation_cancel(const struct zamok_cabinet *cabinet,
+                                    const struct zamok_session *session,
+                                    const struct zamok_id *id);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// An operation of a live session's account, by its id.
+//
+// Errors: `ZAMOK_E_OPERATION_UNKNOWN`, also for one of somebody else; `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_operation_by_id(const struct zamok_cabinet *cabinet,
+                                   const struct zamok_session *session,
+                                   const struct zamok_id *id,
+                                   struct zamok_operation **operation);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// An operation for the service that executes it, whoever's it is: the session of its owner may have ended by then. Not for
+// clients.
+//
+// Errors: `ZAMOK_E_OPERATION_UNKNOWN`.
+ZAMOK_MUST_USE
+zamok_status zamok_operation_to_execute(const struct zamok_cabinet *cabinet,
+                                        const struct zamok_id *id,
+                                        struct zamok_operation **operation);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What an operation is, as it was when the handle was made.
+ZAMOK_MUST_USE
+zamok_status zamok_operation_describe(const struct zamok_operation *operation,
+                                      struct zamok_operation_info *info);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What is shown to whoever confirms an operation, from the bytes that are confirmed: show this, and nothing else.
+ZAMOK_MUST_USE
+zamok_status zamok_operation_text(const struct zamok_operation *operation,
+                                  char *text,
+                                  size_t capacity,
+                                  size_t *length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What fills a gap of an operation: execute what stands here, not what was remembered elsewhere. `text` is the text of
+// `ZAMOK_VALUE_TEXT`, and empty for the others.
+//
+// Errors: `ZAMOK_E_ARGUMENT` for a name that no gap has.
+ZAMOK_MUST_USE
+zamok_status zamok_operation_field(const struct zamok_operation *operation,
+                                   const char *field,
+                                   size_t field_length,
+                                   struct zamok_value *value,
+                                   char *text,
+                                   size_t capacity,
+                                   size_t *length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What the execution of an operation left; empty while it was not executed.
+ZAMOK_MUST_USE
+zamok_status zamok_operation_receipt(const struct zamok_operation *operation,
+                                     uint8_t *receipt,
+                                     size_t capacity,
+                                     size_t *length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Opens the challenge whose answer confirms an operation as it stands; one that was open for it before is dead. `method`
+// asks for a factor by its name, such as "generator"; empty, policy chooses, and a weaker one than the account's strongest is
+// refused.
+//
+// Errors: `ZAMOK_E_METHOD_TOO_WEAK`, `ZAMOK_E_METHOD_UNAVAILABLE`; `ZAMOK_E_TOO_MANY_MESSAGES`; `ZAMOK_E_NOT_ALLOWED` and
+// `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED` where the watch says so; as zamok_operation_change().
+ZAMOK_MUST_USE
+zamok_status zamok_operation_challenge(const struct zamok_cabinet *cabinet,
+                                       const struct zamok_session *session,
+                                       const struct zamok_id *id,
+                                       const char *method,
+                                       size_t method_length,
+                                       struct zamok_challenge **challenge);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Confirms an operation with the answer to its challenge, under the name of this attempt (zamok_request_id()): the code
+// stands for what was shown, and for nothing else.
+//
+// Errors: `ZAMOK_E_REJECTED` for everything that is not a right answer to the challenge that is open for the operation as
+// it stands; `ZAMOK_E_APPROVAL_PENDING`; `ZAMOK_E_NOTHING_OFFERED` for a challenge that wants an enrolment; as
+// zamok_operation_change().
+ZAMOK_MUST_USE
+zamok_status zamok_operation_confirm(const struct zamok_cabinet *cabinet,
+                                     const struct zamok_session *session,
+                                     const struct zamok_challenge *challenge,
+                                     const char *code,
+                                     size_t code_length,
+                                     const struct zamok_id *request,
+                                     struct zamok_operation **operation);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Executes a confirmed operation, once: consumes the confirmation and keeps `receipt`, in one commit. Asked again, it consumes
+// nothing and tells the receipt that was kept first, so that a lost answer can be asked for again.
+//
+// What is done outside of the store is done at least once: whoever does it goes by the operation's id to tell repetitions.
+//
+// It cannot be undone: where there is no room for `ZAMOK_RECEIPT_MAX` bytes, nothing is executed.
+//
+// Errors: `ZAMOK_E_OPERATION_NOT_CONFIRMED`; `ZAMOK_E_OPERATION_UNKNOWN`; `ZAMOK_E_OPERATION_OVER`; `ZAMOK_E_TOO_LONG` for a
+// receipt above `ZAMOK_RECEIPT_MAX` bytes.
+ZAMOK_MUST_USE
+zamok_status zamok_operation_execute(const struct zamok_cabinet *cabinet,
+                                     const struct zamok_id *id,
+                                     const uint8_t *receipt,
+                                     size_t receipt_length,
+                                     uint8_t *kept,
+                                     size_t capacity,
+                                     size_t *length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Ends the handle, not the operation. Null is nothing, and so is a handle that was freed.
+void zamok_operation_free(struct zamok_operation *operation);
+#endif
+
+#if defined(ZAMOK_VAULT)
 // What a session is, as it was when the handle was made.
 ZAMOK_MUST_USE
 zamok_status zamok_session_describe(const struct zamok_session *session,
@@ -2049,6 +2611,75 @@ zamok_status zamok_token_verify(const struct zamok_cabinet *cabinet,
                                 const char *token,
                                 size_t token_length,
                                 struct zamok_session **session);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The numbers of a vault's slots, a byte each.
+ZAMOK_MUST_USE
+zamok_status zamok_slots(const struct zamok_vault *vault,
+                         uint8_t *numbers,
+                         size_t capacity,
+                         size_t *length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What a slot is.
+//
+// Errors: `ZAMOK_E_NO_SLOT`.
+ZAMOK_MUST_USE
+zamok_status zamok_slot_describe(const struct zamok_vault *vault,
+                                 uint32_t number,
+                                 struct zamok_slot_info *info);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Adds a slot that a passphrase opens, and tells its number. `role` is one of `ZAMOK_ROLE_…`; `label` is what people call it,
+// at most 64 bytes, not secret. What one attempt costs is in `options`, of which nothing else counts; they may be null.
+//
+// Errors: `ZAMOK_E_ROLE` unless an officer opened the vault; `ZAMOK_E_SLOTS_FULL`; `ZAMOK_E_TOO_LONG`; `ZAMOK_E_ARGUMENT` for
+// another role.
+ZAMOK_MUST_USE
+zamok_status zamok_slot_add(const struct zamok_vault *vault,
+                            uint32_t role,
+                            const char *label,
+                            size_t label_length,
+                            const char *passphrase,
+                            size_t passphrase_length,
+                            const struct zamok_options *options,
+                            uint32_t *number);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Gives a slot another passphrase. An empty label keeps the one that it has. Old copies of the store still open with the old
+// passphrase. `options` are as for zamok_slot_add().
+//
+// Errors: `ZAMOK_E_ROLE` unless an officer opened the vault, or its user through this slot; `ZAMOK_E_NO_SLOT`;
+// `ZAMOK_E_TOO_LONG`.
+ZAMOK_MUST_USE
+zamok_status zamok_slot_change(const struct zamok_vault *vault,
+                               uint32_t number,
+                               const char *label,
+                               size_t label_length,
+                               const char *passphrase,
+                               size_t passphrase_length,
+                               const struct zamok_options *options);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Takes a slot away. Old copies of the store still open with its passphrase.
+//
+// Errors: `ZAMOK_E_ROLE` unless an officer opened the vault; `ZAMOK_E_NO_SLOT`; `ZAMOK_E_LAST_SLOT` for the last one of an
+// officer or a user.
+ZAMOK_MUST_USE
+zamok_status zamok_slot_remove(const struct zamok_vault *vault,
+                               uint32_t number);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Forgives the failed attempts at a slot, also of one that was disabled.
+//
+// Errors: `ZAMOK_E_ROLE` unless an officer opened the vault; `ZAMOK_E_NO_SLOT`.
+ZAMOK_MUST_USE zamok_status zamok_slot_reset(const struct zamok_vault *vault, uint32_t number);
 #endif
 
 // The version of the interface in the library that runs. A program that loads the library by hand compares it with

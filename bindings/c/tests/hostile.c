@@ -16,7 +16,8 @@ struct function {
     any_function call;
     /* One letter for each argument: p pointer that must be there, z pointer that may be null, t text or bytes with l its
      * length, b buffer with c its capacity, k key in our memory, s struct that must be there, n struct that may be null,
-     * v number; handles: C cabinet, V vault, H challenge, S session, E entries, e entries or null, K clock. */
+     * v number, w number of nothing; handles: C cabinet, V vault, H challenge, S session, E entries, e entries or null,
+     * D content, O operation, K clock. */
     const char *arguments;
 };
 
@@ -46,6 +47,7 @@ static const struct function functions[] = {
     F(zamok_clock_set, "Kv"),
     F(zamok_vault_create, "tltlnp"),
     F(zamok_vault_open, "tltlnp"),
+    F(zamok_vault_open_as, "tltlwnp"),
     F(zamok_vault_lock, "V"),
     F(zamok_cabinet_create, "tltltlnp"),
     F(zamok_cabinet_open, "tltlnp"),
@@ -92,6 +94,34 @@ static const struct function functions[] = {
     F(zamok_key_public, "Vpbcp"),
     F(zamok_key_describe, "Vps"),
     F(zamok_key_change_state, "Vpvtl"),
+    F(zamok_content_new, "tlvtltlp"),
+    F(zamok_content_set_text, "Dtltl"),
+    F(zamok_content_set_number, "Dtlv"),
+    F(zamok_content_set_amount, "Dtlvvtl"),
+    F(zamok_content_set_time, "Dtlv"),
+    F(zamok_content_text, "Dbcp"),
+    F(zamok_operation_propose, "CSpDp"),
+    F(zamok_operation_change, "CSpDp"),
+    F(zamok_operation_cancel, "CSp"),
+    F(zamok_operation_by_id, "CSpp"),
+    F(zamok_operation_to_execute, "Cpp"),
+    F(zamok_operation_describe, "Os"),
+    F(zamok_operation_text, "Obcp"),
+    F(zamok_operation_field, "Otlsbcp"),
+    F(zamok_operation_receipt, "Obcp"),
+    F(zamok_operation_challenge, "CSptlp"),
+    F(zamok_operation_confirm, "CSHtlpp"),
+    F(zamok_operation_execute, "Cptlbcp"),
+    F(zamok_slots, "Vbcp"),
+    F(zamok_slot_describe, "Vws"),
+    F(zamok_slot_add, "Vwtltlnp"),
+    F(zamok_slot_change, "Vwtltln"),
+    F(zamok_slot_remove, "Vw"),
+    F(zamok_slot_reset, "Vw"),
+    F(zamok_backup, "Vtltlnn"),
+    F(zamok_backup_split, "Vtlvvbcpn"),
+    F(zamok_backup_check, "tltln"),
+    F(zamok_restore, "stltlnnp"),
 };
 
 /* How many functions of the header answer with a status: all of them stand above, but for the batch, whose entries
@@ -135,6 +165,8 @@ static zamok_vault *vault;
 static zamok_challenge *challenge;
 static zamok_session *session;
 static zamok_entries *entries;
+static zamok_content *content;
+static zamok_operation *operation;
 static zamok_clock *standing;
 
 static word handle(char kind)
@@ -145,6 +177,8 @@ static word handle(char kind)
     case 'H': return (word)challenge;
     case 'S': return (word)session;
     case 'E': return (word)entries;
+    case 'D': return (word)content;
+    case 'O': return (word)operation;
     case 'K': return (word)standing;
     default: return 0;
     }
@@ -168,12 +202,17 @@ static void fill(const struct function *f, word a[MOST])
         case 'r': a[i] = (word)&hotp; break;
         case 'o': a[i] = (word)&ocra; break;
         case 'v': a[i] = 1; break;
+        case 'w': a[i] = 200; break;
         case 'n': case 'z': case 'e': a[i] = 0; break;
         case 's': /* sizes of the first versions, which must always do */
             size = strstr(f->name, "totp_check") || strstr(f->name, "checked") ? sizeof(zamok_totp_state)
                    : strstr(f->name, "hotp_check") || strstr(f->name, "resync") ? sizeof(zamok_hotp_state)
                    : strstr(f->name, "uri_parse") ? sizeof(zamok_uri)
                    : strstr(f->name, "ocra") ? (i == 1 ? sizeof(zamok_ocra_input) : sizeof(zamok_ocra_match))
+                   : strstr(f->name, "operation_describe") ? sizeof(zamok_operation_info)
+                   : strstr(f->name, "operation_field") ? sizeof(zamok_value)
+                   : strstr(f->name, "slot") ? sizeof(zamok_slot_info)
+                   : strstr(f->name, "restore") ? sizeof(zamok_backup_source)
                    : strstr(f->name, "challenge") ? sizeof(zamok_challenge_info)
                    : strstr(f->name, "session") ? sizeof(zamok_session_info)
                    : strstr(f->name, "entries") ? sizeof(zamok_entry)
@@ -207,8 +246,8 @@ static void try_everything(const struct function *f)
     word a[MOST];
     for (size_t i = 0; f->arguments[i] != 0; i++) {
         char kind = f->arguments[i];
-        int is_handle = strchr("CVHSEK", kind) != NULL, is_key = strchr("qro", kind) != NULL;
-        if (strchr("pksqrotbCVHSEK", kind) != NULL) {
+        int is_handle = strchr("CVHSEDOK", kind) != NULL, is_key = strchr("qro", kind) != NULL;
+        if (strchr("pksqrotbCVHSEDOK", kind) != NULL) {
             fill(f, a);
             a[i] = 0;
             expect(f, i, "null", ZAMOK_E_NULL_POINTER, call(f, a));
@@ -306,8 +345,22 @@ int main(void)
     IS(ZAMOK_OK, zamok_hotp_init(&hotp, seed, 20, NULL));
     IS(ZAMOK_OK, zamok_ocra_init(&ocra, seed, 20, TEXT("OCRA-1:HOTP-SHA1-6:QN08"), 0));
 
+    zamok_id id;
+    IS(ZAMOK_OK, zamok_content_new(TEXT("note"), 1, TEXT("en"), TEXT("Note it."), &content));
+    IS(ZAMOK_OK, zamok_request_id(cabinet, &id));
+    IS(ZAMOK_OK, zamok_operation_propose(cabinet, session, &id, content, &operation));
+    /* Files of the names that are tried are there already, so that no backup is written. */
+    static const char *const taken[] = { "x", "xxxxxxxxxxxxxxxxxxxx" };
+    for (size_t i = 0; i < 2; i++) {
+        FILE *file = fopen(taken[i], "w");
+        HOLDS(file != NULL);
+        IS(0, fclose(file));
+    }
+
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
         try_everything(&functions[i]);
+    for (size_t i = 0; i < 2; i++)
+        IS(0, remove(taken[i]));
 
     /* And null to everything that frees or wipes. */
     zamok_vault_free(NULL);
@@ -315,9 +368,13 @@ int main(void)
     zamok_challenge_free(NULL);
     zamok_session_free(NULL);
     zamok_entries_free(NULL);
+    zamok_content_free(NULL);
+    zamok_operation_free(NULL);
     zamok_clock_free(NULL);
     zamok_wipe(NULL, 0);
     zamok_wipe(NULL, 7);
+    zamok_operation_free(operation);
+    zamok_content_free(content);
     zamok_entries_free(entries);
     zamok_session_free(session);
     zamok_challenge_free(challenge);

@@ -59,15 +59,22 @@ pub(crate) fn verify_batch<'py>(
     } else {
         let bytes = Bytes::of(codes)?;
         py.detach(|| {
-            let mut rest = bytes.as_slice();
+            let bytes = bytes.as_slice();
+            // Looked at as text once, and not code by code, where all of it is ASCII.
+            let ascii = std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii());
+            let mut at = 0;
             let next = |key: &otp::Totp| {
-                let (code, others) = rest.split_at_checked(usize::from(key.parameters().digits.count()))?;
-                rest = others;
-                // What is not even text is no code: an empty one costs the same work.
-                Some(std::str::from_utf8(code).unwrap_or(""))
+                let end = at + usize::from(key.parameters().digits.count());
+                let code = match ascii {
+                    Some(text) => text.get(at..end)?,
+                    // What is not even text is no code: an empty one costs the same work.
+                    None => std::str::from_utf8(bytes.get(at..end)?).unwrap_or(""),
+                };
+                at = end;
+                Some(code)
             };
             let answers = run(&keys, next, now, window)?;
-            if rest.is_empty() { Ok(answers) } else { Err(Problem::Codes) }
+            if at == bytes.len() { Ok(answers) } else { Err(Problem::Codes) }
         })
     };
     let answers = answers.map_err(|problem| match problem {

@@ -1,6 +1,7 @@
 //! The cabinet: accounts, enrolment, logins, sessions, tokens, signatures, over a vault.
 
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
@@ -11,8 +12,10 @@ use crate::fault::Fault;
 use crate::journal::{self, Entry, Report};
 use crate::login::{Challenge, Enrolment, Offer, password_of, request_of};
 use crate::opening::{self, ManualClock, Opener};
+use crate::operation::Operations;
 use crate::session::{Account, Session, SignedDocument, session_id};
 use crate::totp::typed;
+use crate::vault::Vault;
 
 /// The accounts of one service, over a vault.
 ///
@@ -23,7 +26,7 @@ use crate::totp::typed;
 /// wrong, spent or late code and a delayed account all raise `Rejected`; the journal knows which.
 #[pyclass(frozen, module = "zamok")]
 #[derive(Debug)]
-pub(crate) struct Cabinet(Zamok);
+pub(crate) struct Cabinet(Arc<Zamok>);
 
 #[pymethods]
 impl Cabinet {
@@ -49,7 +52,7 @@ impl Cabinet {
         let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock));
         let settings = Settings::new(issuer).with_policy(policy).with_options(options);
         let made = py.detach(|| Zamok::create_in(place.create()?, opener.credential(), settings));
-        Ok(Self(made.map_err(Fault::from)?))
+        Ok(Self(Arc::new(made.map_err(Fault::from)?)))
     }
 
     /// Opens the vault and the cabinet that are there. Arguments are those of `Vault.open`, in the role "user".
@@ -69,7 +72,7 @@ impl Cabinet {
         let opener = Opener::of(passphrase, key)?;
         let (place, options) = (opening::place(url)?, opening::options(None, idle, clock));
         let opened = py.detach(|| Zamok::open_in(place.open()?, opener.credential(), options));
-        Ok(Self(opened.map_err(Fault::from)?))
+        Ok(Self(Arc::new(opened.map_err(Fault::from)?)))
     }
 
     /// Takes the keys away.
@@ -93,6 +96,18 @@ impl Cabinet {
     #[getter]
     fn policy(&self) -> String {
         self.0.policy().to_toml()
+    }
+
+    /// The vault beneath: keys, slots, backups. Both are locked when one is.
+    #[getter]
+    fn vault(&self) -> Vault {
+        Vault::beneath(&self.0)
+    }
+
+    /// Operations that are confirmed as they were shown, and executed once.
+    #[getter]
+    fn operations(&self) -> Operations {
+        Operations(self.0.clone())
     }
 
     fn __enter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {

@@ -4,9 +4,11 @@
 //! Three rules hold everywhere. What waits, or takes more than about 5 µs, lets other Python threads run. Nothing that holds
 //! a secret or a handle is copied, pickled or shown by `repr`. Errors are those of `docs/errors.md`, each with its class.
 
+mod backup;
 mod batch;
 mod buffer;
 mod cabinet;
+mod content;
 mod fault;
 mod hotp;
 mod journal;
@@ -15,10 +17,12 @@ mod login;
 mod moment;
 mod ocra;
 mod opening;
+mod operation;
 mod parameters;
 mod qr;
 mod secret;
 mod session;
+mod slots;
 mod steam;
 mod totp;
 mod uri;
@@ -61,6 +65,9 @@ fn _zamok(module: &Bound<'_, PyModule>) -> PyResult<()> {
     guarded::<login::Offer>(module, &refuse)?;
     guarded::<login::Enrolment>(module, &refuse)?;
     guarded::<opening::ManualClock>(module, &refuse)?;
+    guarded::<operation::Operations>(module, &refuse)?;
+    guarded::<slots::Slots>(module, &refuse)?;
+    guarded::<backup::Restored>(module, &refuse)?;
     module.add_class::<ocra::OcraSuite>()?;
     module.add_class::<values::TotpState>()?;
     module.add_class::<values::HotpState>()?;
@@ -71,6 +78,12 @@ fn _zamok(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<session::Session>()?;
     module.add_class::<session::SignedDocument>()?;
     module.add_class::<keys::KeyInfo>()?;
+    module.add_class::<content::Content>()?;
+    module.add_class::<content::Amount>()?;
+    module.add_class::<operation::Operation>()?;
+    module.add_class::<operation::Confirmation>()?;
+    module.add_class::<slots::SlotInfo>()?;
+    module.add_class::<backup::Backup>()?;
     module.add_class::<journal::Entry>()?;
     module.add_class::<journal::Report>()?;
     module.add_class::<journal::Proved>()?;
@@ -78,6 +91,8 @@ fn _zamok(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(totp::totp_uri, module)?)?;
     module.add_function(wrap_pyfunction!(hotp::hotp_uri, module)?)?;
     module.add_function(wrap_pyfunction!(journal::verify_proof, module)?)?;
+    module.add_function(wrap_pyfunction!(backup::check, module)?)?;
+    module.add_function(wrap_pyfunction!(backup::restore, module)?)?;
     module.add_function(wrap_pyfunction!(qr::terminal, module)?)?;
     module.add_function(wrap_pyfunction!(qr::svg, module)?)?;
     module.add_function(wrap_pyfunction!(keys::verify_signature, module)?)?;

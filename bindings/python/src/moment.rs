@@ -72,3 +72,10 @@ fn zoned(given: &Bound<'_, PyAny>) -> PyResult<UnixTime> {
         .map(UnixTime)
         .map_err(|_| Fault::from(CoreError::TimeBeforeT0).into())
 }
+
+/// A time as a `datetime` in UTC.
+pub(crate) fn in_utc(py: Python<'_>, time: UnixTime) -> PyResult<Bound<'_, PyAny>> {
+    let module = py.import("datetime")?;
+    let utc = module.getattr("timezone")?.getattr("utc")?;
+    module.getattr("datetime")?.call_method1("fromtimestamp", (time.0, utc))
+}

@@ -68,10 +68,7 @@ impl Opener {
         key: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         match (passphrase, key) {
-            (Some(passphrase), None) => Ok(Self::Passphrase(match passphrase.cast::<PyString>() {
-                Ok(text) => Passphrase::from(text.to_str()?),
-                Err(_) => Passphrase::from(Bytes::of(passphrase)?.as_slice()),
-            })),
+            (Some(passphrase), None) => Ok(Self::Passphrase(self::passphrase(passphrase)?)),
             (None, Some(key)) => {
                 let bytes = Bytes::of(key)?;
                 Ok(Self::Key(SecretKey::from_slice(bytes.as_slice()).map_err(Fault::from)?))
@@ -88,6 +85,22 @@ impl Opener {
     }
 }
 
+/// A passphrase: `str`, or bytes-like data that the caller can wipe afterwards.
+pub(crate) fn passphrase(given: &Bound<'_, PyAny>) -> PyResult<Passphrase> {
+    Ok(match given.cast::<PyString>() {
+        Ok(text) => Passphrase::from(text.to_str()?),
+        Err(_) => Passphrase::from(Bytes::of(given)?.as_slice()),
+    })
+}
+
+/// What a passphrase costs: memory in KiB, passes, lanes.
+pub(crate) fn cost(given: Option<(u32, u32, u32)>) -> Argon2Cost {
+    given.map_or_else(
+        || Options::default().cost,
+        |(memory_kib, passes, lanes)| Argon2Cost { memory_kib, passes, lanes },
+    )
+}
+
 /// Where the store lies; a path need not be UTF-8.
 pub(crate) fn place(url: OsString) -> Result<StoreUrl, Fault> {
     Ok(StoreUrl::parse(url)?)
@@ -99,10 +112,8 @@ pub(crate) fn options(
     idle: Option<u64>,
     clock: Option<&Bound<'_, ManualClock>>,
 ) -> Options {
-    let mut options = Options { idle: idle.map(Duration::from_secs), ..Options::default() };
-    if let Some((memory_kib, passes, lanes)) = cost {
-        options.cost = Argon2Cost { memory_kib, passes, lanes };
-    }
+    let (idle, cost) = (idle.map(Duration::from_secs), self::cost(cost));
+    let mut options = Options { idle, cost, ..Options::default() };
     if let Some(clock) = clock {
         options.clock = Arc::new(clock.get().0.clone());
     }

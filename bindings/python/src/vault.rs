@@ -1,6 +1,7 @@
 //! The vault: keys as handles.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
@@ -10,11 +11,13 @@ use zamok::keys::{self, KeyKind, Mechanism, Purpose, RotationPolicy, Template};
 use zamok::otp::{Digits, HotpParameters, TotpParameters, TotpState, Verdict};
 use zamok::{CoreError, Policy};
 
+use crate::backup::{self, Backup};
 use crate::buffer::Bytes;
 use crate::fault::Fault;
 use crate::journal::{Entry, Report};
 use crate::keys::{KeyInfo, key_id, kind_of, mechanism_of, purpose_of, state_of};
 use crate::opening::{self, ManualClock, Opener};
+use crate::slots::Slots;
 use crate::totp::typed;
 use crate::{journal, moment, parameters, secret};
 
@@ -106,6 +109,43 @@ impl Vault {
     #[getter]
     fn role(&self) -> Result<String, Fault> {
         Ok(self.vault.role()?.to_string())
+    }
+
+    /// Its slots: the ways into it.
+    #[getter]
+    fn slots(&self) -> Slots {
+        Slots(self.vault.clone())
+    }
+
+    /// Writes everything that it holds into a file that is not there yet, sealed under a passphrase of its own (`str` or bytes-like),
+    /// readable by its owner alone. The file has its name only once it is whole and flushed. `cost` is what one attempt at the
+    /// passphrase costs, as in `create`.
+    ///
+    /// Raises `BackupFile` for a file that is there already, or cannot be written; `Refused` when a row was altered; `Locked`.
+    #[pyo3(signature = (file, passphrase, /, *, cost=None))]
+    fn backup(
+        &self,
+        py: Python<'_>,
+        file: PathBuf,
+        passphrase: &Bound<'_, PyAny>,
+        cost: Option<(u32, u32, u32)>,
+    ) -> PyResult<Backup> {
+        backup::write(py, &self.vault, &file, &opening::passphrase(passphrase)?, cost)
+    }
+
+    /// The same, sealed so that any `needed` of `made` shares open it, at least two. Returns what was written, and the texts of the
+    /// shares: give each to another person. Python cannot wipe them.
+    ///
+    /// Raises `ShareSplit` for numbers that make no shares; as `backup`.
+    #[pyo3(signature = (file, /, *, needed, made))]
+    fn backup_split(
+        &self,
+        py: Python<'_>,
+        file: PathBuf,
+        needed: u8,
+        made: u8,
+    ) -> PyResult<(Backup, Vec<String>)> {
+        backup::write_split(py, &self.vault, &file, needed, made)
     }
 
     fn __enter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -457,6 +497,15 @@ impl Vault {
 }
 
 impl Vault {
+    pub(crate) const fn of(vault: Arc<zamok::Vault>, policy: Policy) -> Self {
+        Self { vault, policy }
+    }
+
+    /// The one beneath a cabinet.
+    pub(crate) fn beneath(cabinet: &zamok::Zamok) -> Self {
+        Self::of(cabinet.vault().clone(), cabinet.policy().clone())
+    }
+
     fn create_one_time(&self, py: Python<'_>, kind: KeyKind, label: &str, first: u64) -> PyResult<String> {
         let template = Template::new(kind, Purpose::OneTimeCode).named(label, None);
         self.commit(py, |tx| keys::one_time::generate_from(tx, &template, first)).map(|id| id.to_string())

@@ -31,6 +31,9 @@ def holders(house: House) -> Iterator[tuple[str, Any]]:
     yield "uri", OtpUri.parse(zamok.totp.uri(RAW, "anna"))
     yield "cabinet", house.cabinet
     yield "clock", house.clock
+    yield "operations", house.cabinet.operations
+    yield "beneath", house.cabinet.vault
+    yield "slots", house.cabinet.vault.slots
     house.cabinet.register("anna", PASSWORD)
     enrolment = house.cabinet.begin_enrolment("anna", PASSWORD)
     yield "enrolment", enrolment
@@ -57,7 +60,7 @@ def test_what_holds_a_secret_is_neither_copied_nor_pickled_nor_shown(house: Hous
         with pytest.raises(TypeError):
             pickle.Pickler(io.BytesIO()).dump([holder])
         assert not hasattr(holder, "__dict__"), name
-    assert seen == 11
+    assert seen == 14
 
 
 def test_classes_cannot_be_made_past_their_constructors() -> None:
@@ -69,6 +72,11 @@ def test_classes_cannot_be_made_past_their_constructors() -> None:
         zamok.Vault,
         zamok.KeyInfo,
         zamok.SignedDocument,
+        zamok.Operation,
+        zamok.Operations,
+        zamok.Slots,
+        zamok.SlotInfo,
+        zamok.backup.Restored,
     ):
         with pytest.raises(TypeError):
             sealed()

@@ -74,6 +74,12 @@ impl Evidence {
         }
     }
 
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// How much it withstands beside a password, weakest first: a client gets no weaker one than the account's best where
     /// policy wants the best. What is sent can be read on its way, and the more so by e-mail; a code can be talked out of
     /// its owner; a signature cannot.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use zamok::shares::Share;
+use zamok::backup::shares_in;
 use zamok::{Credential, Passphrase, Pkcs11Key, Pkcs11Uri, SecretKey};
 
 use crate::arguments::Shared;
@@ -189,26 +189,4 @@ fn put_together(paths: &[PathBuf]) -> Result<SecretKey, Failure> {
         return Err(Failure::no_secret("there are no shares in these files"));
     }
     Ok(SecretKey::from_shares(&shares)?)
-}
-
-/// The shares in a text, one after the other, with remarks and blank lines anywhere.
-pub(crate) fn shares_in(text: &str) -> Result<Vec<Share>, zamok::CoreError> {
-    let mut shares = Vec::new();
-    let mut one = zeroize::Zeroizing::new(String::with_capacity(text.len() + 1));
-    let mut symbols = 0;
-    for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
-        one.push_str(line);
-        one.push('\n');
-        symbols += line.chars().filter(|character| !character.is_whitespace() && *character != '-').count();
-        if symbols >= Share::CHARACTERS {
-            shares.push(Share::parse(&one)?);
-            one.clear();
-            symbols = 0;
-        }
-    }
-    if symbols > 0 {
-        // A share that lacks a line: the error says how much is there.
-        shares.push(Share::parse(&one)?);
-    }
-    Ok(shares)
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod backup_file;
 mod door;
 mod url;
 
@@ -112,6 +113,7 @@ pub mod backup {
         Written,
     };
 
+    pub use crate::backup_file::{LostStore, check_file, key_of, restore_file, shares_in, write_file};
     pub use crate::door::replay_accounts;
 }
 

@@ -4,7 +4,6 @@
 //! byte once all inputs have been used, so that an output may lie where an input lay, and at any address.
 
 use core::mem::MaybeUninit;
-use core::ops::Deref;
 use core::{ptr, slice, str};
 
 use zeroize::Zeroize;
@@ -266,21 +265,15 @@ impl<T: Resident> Seat<T> {
     }
 }
 
-/// A key in the caller's memory, or a copy of it that is wiped where that memory is not aligned.
-pub(crate) enum Lent<'a, T> {
-    Here(&'a T),
-    Copied(T),
-}
+/// Room for a copy of a key that is not aligned in the caller's memory; wiped by the key's own `Drop`. It stands in the frame
+/// of the caller, so that a key is a plain reference wherever it lies: a choice by value is copied with all of the key.
+pub(crate) struct Spare<T>(Option<T>);
 
-impl<T> Deref for Lent<'_, T> {
-    type Target = T;
-
+impl<T> Spare<T> {
+    /// No constant: one would be copied, with all of its room.
     #[inline(always)]
-    fn deref(&self) -> &T {
-        match self {
-            Self::Here(value) => value,
-            Self::Copied(value) => value,
-        }
+    pub(crate) fn empty() -> Self {
+        Self(None)
     }
 }
 
@@ -290,7 +283,10 @@ impl<T> Deref for Lent<'_, T> {
 /// Where it is not null, an opaque key is readable there, and nobody writes it during the call. Whoever forges the tag over
 /// other bytes is on his own.
 #[inline(always)]
-pub(crate) unsafe fn resident<'a, T: Resident>(place: *const T::Opaque) -> Result<Lent<'a, T>, Fault> {
+pub(crate) unsafe fn resident<T: Resident>(
+    place: *const T::Opaque,
+    spare: &mut Spare<T>,
+) -> Result<&T, Fault> {
     if place.is_null() {
         return Err(Fault(ZAMOK_E_NULL_POINTER));
     }
@@ -300,14 +296,16 @@ pub(crate) unsafe fn resident<'a, T: Resident>(place: *const T::Opaque) -> Resul
         return Err(Fault(ZAMOK_E_HANDLE));
     }
     // SAFETY: the tag says that a `T` was put there; it holds no pointers, so a copy elsewhere is as good. It is read in
-    // place only where it is aligned; what is copied is wiped by its own `Drop`.
-    unsafe {
-        Ok(if kept.is_aligned() {
-            Lent::Here(&(*kept).value)
-        } else {
-            Lent::Copied((&raw const (*kept).value).read_unaligned())
-        })
-    }
+    // place only where it is aligned.
+    unsafe { if kept.is_aligned() { Ok(&(*kept).value) } else { Ok(copied(kept, spare)) } }
+}
+
+/// # Safety
+/// A `T` stands there behind its tag.
+#[cold]
+unsafe fn copied<T: Resident>(kept: *const Tagged<T>, spare: &mut Spare<T>) -> &T {
+    // SAFETY: promised.
+    spare.0.insert(unsafe { (&raw const (*kept).value).read_unaligned() })
 }
 
 /// Overwrites bytes so that no optimiser leaves it out.

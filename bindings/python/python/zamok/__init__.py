@@ -2,7 +2,9 @@
 
 - ``zamok.totp``, ``zamok.hotp``, ``zamok.ocra``: codes without a vault, for callers who keep secrets and state themselves.
 - ``Vault``: keys as handles; codes are spent, failures counted and everything journalled in one commit.
-- ``Cabinet``: accounts, enrolment, logins, sessions, tokens and signed documents over a vault.
+- ``Cabinet``: accounts, enrolment, logins, sessions, tokens and signed documents over a vault; ``Cabinet.operations``: what is confirmed
+  as it was shown.
+- ``Vault.slots``: the ways into a vault. ``zamok.backup``: backups, checked and restored.
 - ``zamok.journal``: proofs that are checked offline. ``zamok.qr``: QR codes. ``zamok.aio``: the same for asyncio.
 - ``zamok.compat.pyotp``: pyotp's interface over the same engine.
 - ``zamok.errors``: a class for every number of ``docs/errors.md``.
@@ -15,19 +17,26 @@ either stays in memory until that memory is used again. Hand secrets over in a `
 
 from __future__ import annotations
 
-from . import errors, hotp, journal, ocra, qr, totp
+from . import backup, errors, hotp, journal, ocra, qr, totp
 from ._zamok import (
     Account,
+    Amount,
     Cabinet,
     Challenge,
+    Confirmation,
+    Content,
     Enrolment,
     KeyInfo,
     ManualClock,
     Offer,
+    Operation,
+    Operations,
     OtpUri,
     Secret,
     Session,
     SignedDocument,
+    SlotInfo,
+    Slots,
     Vault,
     __version__,
     policy_text,
@@ -37,20 +46,28 @@ from .errors import Rejected, ZamokError
 
 __all__ = [
     "Account",
+    "Amount",
     "Cabinet",
     "Challenge",
+    "Confirmation",
+    "Content",
     "Enrolment",
     "KeyInfo",
     "ManualClock",
     "Offer",
+    "Operation",
+    "Operations",
     "OtpUri",
     "Rejected",
     "Secret",
     "Session",
     "SignedDocument",
+    "SlotInfo",
+    "Slots",
     "Vault",
     "ZamokError",
     "__version__",
+    "backup",
     "errors",
     "hotp",
     "journal",

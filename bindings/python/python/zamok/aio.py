@@ -1,7 +1,8 @@
 """The vault and the cabinet for asyncio: the same calls, each in a thread of a pool, so that the event loop goes on.
 
 Stores flush and passwords are hashed for as long as a guess should take: such calls must not run in the loop's own thread. Every
-method has the arguments, the answer and the errors of the one with its name in ``zamok.Vault`` or ``zamok.Cabinet``.
+method has the arguments, the answer and the errors of the one with its name in ``zamok.Vault``, ``zamok.Cabinet``, ``zamok.Slots`` or
+``zamok.Operations``.
 
 A cancelled ``await`` stops waiting; a call that has begun runs to its end, and what it commits stays committed. Whoever may be cancelled
 while a code is answered draws a ``request_id`` first and asks again under it.
@@ -24,17 +25,21 @@ from concurrent.futures import Executor
 from types import TracebackType
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
-from . import Account, Challenge, Enrolment, KeyInfo, ManualClock, Offer, Secret, Session, SignedDocument
+from . import Account, Challenge, Content, Enrolment, KeyInfo, ManualClock, Offer, Operation, Secret, Session
 from . import Cabinet as _Cabinet
+from . import Operations as _Operations
+from . import SignedDocument, SlotInfo
+from . import Slots as _Slots
 from . import Vault as _Vault
+from .backup import Backup
 from .journal import Entry, Report
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from ._zamok import _Cost, _Kind, _Mac, _Password, _Purpose, _Role, _State, _Time
+    from ._zamok import _Cost, _Kind, _Mac, _Password, _Path, _Purpose, _Role, _State, _Time
 
-__all__ = ["Cabinet", "Vault"]
+__all__ = ["Cabinet", "Operations", "Slots", "Vault"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,6 +48,79 @@ T = TypeVar("T")
 async def _run(pool: Executor | None, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs a call in the pool, or where none was given in the loop's own."""
     return await asyncio.get_running_loop().run_in_executor(pool, lambda: call(*args, **kwargs))
+
+
+class Slots:
+    """The ``zamok.Slots`` of a vault for asyncio: ``Vault.slots``."""
+
+    def __init__(self, slots: _Slots, *, pool: Executor | None = None) -> None:
+        self.beneath = slots
+        self._pool = pool
+
+    async def add(
+        self,
+        role: _Role,
+        passphrase: _Password | None = None,
+        *,
+        key: Buffer | None = None,
+        label: str = "",
+        cost: _Cost | None = None,
+    ) -> int:
+        return await _run(self._pool, self.beneath.add, role, passphrase, key=key, label=label, cost=cost)
+
+    async def change(
+        self,
+        number: int,
+        passphrase: _Password | None = None,
+        *,
+        key: Buffer | None = None,
+        label: str | None = None,
+        cost: _Cost | None = None,
+    ) -> None:
+        return await _run(self._pool, self.beneath.change, number, passphrase, key=key, label=label, cost=cost)
+
+    async def remove(self, number: int, /) -> None:
+        return await _run(self._pool, self.beneath.remove, number)
+
+    async def reset(self, number: int, /) -> None:
+        return await _run(self._pool, self.beneath.reset, number)
+
+    async def all(self) -> list[SlotInfo]:
+        return await _run(self._pool, self.beneath.all)
+
+
+class Operations:
+    """The ``zamok.Operations`` of a cabinet for asyncio: ``Cabinet.operations``."""
+
+    def __init__(self, operations: _Operations, *, pool: Executor | None = None) -> None:
+        self.beneath = operations
+        self._pool = pool
+
+    async def propose(self, session: Session, content: Content, /, *, id: str | None = None) -> Operation:
+        return await _run(self._pool, self.beneath.propose, session, content, id=id)
+
+    async def change(self, session: Session, id: str, content: Content, /) -> Operation:
+        return await _run(self._pool, self.beneath.change, session, id, content)
+
+    async def cancel(self, session: Session, id: str, /) -> None:
+        return await _run(self._pool, self.beneath.cancel, session, id)
+
+    async def get(self, session: Session, id: str, /) -> Operation:
+        return await _run(self._pool, self.beneath.get, session, id)
+
+    async def to_execute(self, id: str, /) -> Operation:
+        return await _run(self._pool, self.beneath.to_execute, id)
+
+    async def challenge(self, session: Session, id: str, /, *, by: str | None = None) -> Challenge:
+        return await _run(self._pool, self.beneath.challenge, session, id, by=by)
+
+    async def confirm(
+        self, session: Session, challenge: Challenge, code: str, /, *, request: str | None = None
+    ) -> Operation:
+        return await _run(self._pool, self.beneath.confirm, session, challenge, code, request=request)
+
+    async def execute(self, id: str, receipt: Buffer, /) -> bytes:
+        return await _run(self._pool, self.beneath.execute, id, receipt)
 
 
 class Vault:
@@ -102,6 +180,16 @@ class Vault:
     @property
     def role(self) -> str:
         return self.vault.role
+
+    @property
+    def slots(self) -> Slots:
+        return Slots(self.vault.slots, pool=self._pool)
+
+    async def backup(self, file: _Path, passphrase: _Password, /, *, cost: _Cost | None = None) -> Backup:
+        return await _run(self._pool, self.vault.backup, file, passphrase, cost=cost)
+
+    async def backup_split(self, file: _Path, /, *, needed: int, made: int) -> tuple[Backup, list[str]]:
+        return await _run(self._pool, self.vault.backup_split, file, needed=needed, made=made)
 
     async def create_key(self, kind: _Kind, label: str, *, purpose: _Purpose = "data") -> str:
         return await _run(self._pool, self.vault.create_key, kind, label, purpose=purpose)
@@ -276,6 +364,14 @@ class Cabinet:
     @property
     def policy(self) -> str:
         return self.cabinet.policy
+
+    @property
+    def vault(self) -> Vault:
+        return Vault(self.cabinet.vault, pool=self._pool)
+
+    @property
+    def operations(self) -> Operations:
+        return Operations(self.cabinet.operations, pool=self._pool)
 
     async def register(self, login: str, password: _Password, /) -> Account:
         return await _run(self._pool, self.cabinet.register, login, password)

@@ -126,6 +126,12 @@ impl Operation {
         self.content.digest(self.id.0, self.account.0)
     }
 
+    /// Whether its owner has cancelled it.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.state == State::Cancelled
+    }
+
     fn step(&mut self, step: Step) -> Result<(), Error> {
         self.state = self.state.after(step).ok_or(Error::OperationOver)?;
         Ok(())
@@ -367,6 +373,15 @@ impl Cabinet {
             let account = session::live(tx, session.seen(), &self.policy.session)?.account;
             load_of(tx, id, account)
         })
+    }
+
+    /// An operation for the service that executes it, whoever's it is: its owner's session may have ended by then. Never for a
+    /// client, whose [`Cabinet::operation`] is.
+    ///
+    /// # Errors
+    /// [`Error::OperationUnknown`]; the vault's and the store's.
+    pub fn operation_to_execute(&self, id: OperationId) -> Result<Operation, Error> {
+        self.vault.transact(|tx| load(tx, id)?.ok_or(Error::OperationUnknown))
     }
 
     /// What an operation says, for the message that goes with its code.

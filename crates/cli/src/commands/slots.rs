@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
+use zamok::backup::shares_in;
 use zamok::shares::Share;
 use zamok::{Credential, NewSlot, Options, Pkcs11Key, Pkcs11Uri, Role, Vault};
 
@@ -239,7 +240,7 @@ fn keep(shares: &[Share], folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         ));
         text.push_str(&share.to_text());
         let path = file.write(text.as_bytes())?;
-        let read = credentials::shares_in(&files::read_text(&path)?)?;
+        let read = shares_in(&files::read_text(&path)?)?;
         if read.len() != 1 || read[0].to_text() != share.to_text() {
             return Err(Failure::file(format!("{} does not hold what was written", path.display())));
         }

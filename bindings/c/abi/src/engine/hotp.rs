@@ -7,7 +7,7 @@ use zamok_core::otp::{Hotp, HotpParameters, HotpState, Window};
 use super::totp::typed;
 use super::{algorithm, digits, secret, window, zamok_checked};
 use crate::border::{Fault, guarded};
-use crate::pointer::{self, Buffer, Place, Resident, Seat, StructPlace, Versioned, has_room};
+use crate::pointer::{self, Buffer, Place, Resident, Seat, Spare, StructPlace, Versioned, has_room};
 use crate::zamok_status;
 
 /// An HOTP key, ready to compute, in memory of the caller: made by zamok_hotp_init(), ended by zamok_hotp_wipe(). All that
@@ -129,8 +129,10 @@ pub unsafe extern "C" fn zamok_hotp_code(
     length: *mut usize,
 ) -> zamok_status {
     guarded(|| {
+        let mut spare = Spare::<Hotp>::empty();
         // SAFETY: what the header asks of the caller.
-        let (key, out) = unsafe { (pointer::resident::<Hotp>(key)?, Buffer::text(code, capacity, length)?) };
+        let (key, out) =
+            unsafe { (pointer::resident(key, &mut spare)?, Buffer::text(code, capacity, length)?) };
         out.put(key.code(counter).as_str().as_bytes())
     })
 }
@@ -152,10 +154,11 @@ pub unsafe extern "C" fn zamok_hotp_verify(
     counter_found: *mut u64,
 ) -> zamok_status {
     guarded(|| {
+        let mut spare = Spare::<Hotp>::empty();
         // SAFETY: what the header asks of the caller.
         let (key, code, place) = unsafe {
             (
-                pointer::resident::<Hotp>(key)?,
+                pointer::resident(key, &mut spare)?,
                 pointer::bytes(code.cast(), code_length)?,
                 Place::new(counter_found)?,
             )
@@ -183,9 +186,11 @@ pub unsafe extern "C" fn zamok_hotp_check(
 ) -> zamok_status {
     guarded(|| {
         let window: Window = window(0, look_ahead)?;
+        let mut spare = Spare::<Hotp>::empty();
         // SAFETY: what the header asks of the caller.
         unsafe {
-            let (key, code) = (pointer::resident::<Hotp>(key)?, pointer::bytes(code.cast(), code_length)?);
+            let (key, code) =
+                (pointer::resident(key, &mut spare)?, pointer::bytes(code.cast(), code_length)?);
             move_on(state, checked, |before| Ok(key.check(typed(code), window, before)))
         }
     })
@@ -208,9 +213,10 @@ pub unsafe extern "C" fn zamok_hotp_resynchronise(
     checked: *mut zamok_checked,
 ) -> zamok_status {
     guarded(|| {
+        let mut spare = Spare::<Hotp>::empty();
         // SAFETY: what the header asks of the caller.
         unsafe {
-            let key = pointer::resident::<Hotp>(key)?;
+            let key = pointer::resident(key, &mut spare)?;
             let first = pointer::bytes(first.cast(), first_length)?;
             let second = pointer::bytes(second.cast(), second_length)?;
             move_on(state, checked, |before| {

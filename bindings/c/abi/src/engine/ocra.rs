@@ -11,7 +11,7 @@ use super::totp::typed;
 use super::{secret, window};
 use crate::border::{Fault, guarded};
 use crate::codes::{ZAMOK_E_ARGUMENT, ZAMOK_E_NULL_POINTER};
-use crate::pointer::{self, Buffer, Resident, Seat, StructPlace, Versioned, has_room};
+use crate::pointer::{self, Buffer, Resident, Seat, Spare, StructPlace, Versioned, has_room};
 use crate::zamok_status;
 
 /// An OCRA key with its suite, in memory of the caller: made by zamok_ocra_init(), ended by zamok_ocra_wipe(). All that
@@ -151,10 +151,11 @@ pub unsafe extern "C" fn zamok_ocra_respond(
     length: *mut usize,
 ) -> zamok_status {
     guarded(|| {
+        let mut spare = Spare::<Ocra>::empty();
         // SAFETY: what the header asks of the caller.
         let (key, input, out) = unsafe {
             (
-                pointer::resident::<Ocra>(key)?,
+                pointer::resident(key, &mut spare)?,
                 pointer::required(input)?,
                 Buffer::text(response, capacity, length)?,
             )
@@ -184,10 +185,11 @@ pub unsafe extern "C" fn zamok_ocra_verify(
     matched: *mut zamok_ocra_match,
 ) -> zamok_status {
     guarded(|| {
+        let mut spare = Spare::<Ocra>::empty();
         // SAFETY: what the header asks of the caller.
         let (key, input, response, place) = unsafe {
             (
-                pointer::resident::<Ocra>(key)?,
+                pointer::resident(key, &mut spare)?,
                 pointer::required(input)?,
                 pointer::bytes(response.cast(), response_length)?,
                 StructPlace::new(matched)?,

@@ -8,7 +8,7 @@ use zamok_core::otp::{Totp, TotpAttempt, TotpParameters, TotpState, Verdict};
 use super::{algorithm, digits, secret, window, zamok_checked};
 use crate::border::{Fault, guarded};
 use crate::codes::{ZAMOK_E_ARGUMENT, ZAMOK_E_NULL_POINTER, ZAMOK_E_REJECTED, ZAMOK_OK};
-use crate::pointer::{self, Buffer, Place, Resident, Seat, StructPlace, Versioned, has_room};
+use crate::pointer::{self, Buffer, Place, Resident, Seat, Spare, StructPlace, Versioned, has_room};
 use crate::zamok_status;
 
 /// A TOTP key, ready to compute, in memory of the caller: made by zamok_totp_init(), ended by zamok_totp_wipe(). It holds
@@ -147,8 +147,10 @@ pub unsafe extern "C" fn zamok_totp_code(
     length: *mut usize,
 ) -> zamok_status {
     guarded(|| {
+        let mut spare = Spare::<Totp>::empty();
         // SAFETY: what the header asks of the caller.
-        let (key, out) = unsafe { (pointer::resident::<Totp>(key)?, Buffer::text(code, capacity, length)?) };
+        let (key, out) =
+            unsafe { (pointer::resident(key, &mut spare)?, Buffer::text(code, capacity, length)?) };
         out.put(key.code_at(UnixTime(now))?.as_str().as_bytes())
     })
 }
@@ -164,8 +166,9 @@ pub unsafe extern "C" fn zamok_totp_seconds_left(
     seconds: *mut u64,
 ) -> zamok_status {
     guarded(|| {
+        let mut spare = Spare::<Totp>::empty();
         // SAFETY: what the header asks of the caller.
-        let (key, place) = unsafe { (pointer::resident::<Totp>(key)?, Place::new(seconds)?) };
+        let (key, place) = unsafe { (pointer::resident(key, &mut spare)?, Place::new(seconds)?) };
         place.put(key.seconds_left(UnixTime(now))?);
         Ok(())
     })
@@ -191,9 +194,14 @@ pub unsafe extern "C" fn zamok_totp_verify(
     step: *mut u64,
 ) -> zamok_status {
     guarded(|| {
+        let mut spare = Spare::<Totp>::empty();
         // SAFETY: what the header asks of the caller.
         let (key, code, place) = unsafe {
-            (pointer::resident::<Totp>(key)?, pointer::bytes(code.cast(), code_length)?, Place::new(step)?)
+            (
+                pointer::resident(key, &mut spare)?,
+                pointer::bytes(code.cast(), code_length)?,
+                Place::new(step)?,
+            )
         };
         let matched = key.verify(typed(code), UnixTime(now), window(past, future)?)?;
         place.put(matched.step);
@@ -223,10 +231,11 @@ pub unsafe extern "C" fn zamok_totp_check(
     checked: *mut zamok_checked,
 ) -> zamok_status {
     guarded(|| {
+        let mut spare = Spare::<Totp>::empty();
         // SAFETY: what the header asks of the caller.
         let (key, code, before, place, told) = unsafe {
             (
-                pointer::resident::<Totp>(key)?,
+                pointer::resident(key, &mut spare)?,
                 pointer::bytes(code.cast(), code_length)?,
                 pointer::required(state)?.read()?,
                 StructPlace::new(state)?,
@@ -315,14 +324,14 @@ unsafe fn check_some(
     window: zamok_core::otp::Window,
     drift_limit: u32,
 ) {
+    let mut spares: [Spare<Totp>; TOGETHER] = core::array::from_fn(|_| Spare::empty());
+    let mut spare = spares.iter_mut();
     let lent: [Result<_, Fault>; TOGETHER] = core::array::from_fn(|at| {
-        if at >= count {
-            return Err(Fault(ZAMOK_OK));
-        }
+        let spare = spare.next().filter(|_| at < count).ok_or(Fault(ZAMOK_OK))?;
         // SAFETY: promised for every entry below `count`.
         unsafe {
             let entry = entries.add(at).read_unaligned();
-            let key = pointer::resident::<Totp>(entry.key)?;
+            let key = pointer::resident(entry.key, spare)?;
             let code = pointer::bytes(entry.code.cast(), entry.code_length)?;
             let state = zamok_totp_state {
                 size: 0,
@@ -383,7 +392,14 @@ unsafe fn tell(entry: *mut zamok_totp_attempt, status: zamok_status, reason: u32
     }
 }
 
-/// What was typed. What is not UTF-8 is no code, like every other text that is none.
+/// What was typed. What is not UTF-8 is no code, like every other text that is none. Codes are ASCII, which is seen without a
+/// branch on their characters.
+#[inline(always)]
 pub(crate) fn typed(code: &[u8]) -> &str {
-    core::str::from_utf8(code).unwrap_or("")
+    if code.iter().fold(0, |all, byte| all | byte).is_ascii() {
+        // SAFETY: ASCII is UTF-8.
+        unsafe { core::str::from_utf8_unchecked(code) }
+    } else {
+        core::str::from_utf8(code).unwrap_or("")
+    }
 }

@@ -19,7 +19,7 @@ pub(crate) struct OpenVault {
 }
 
 impl OpenVault {
-    fn new(vault: Arc<Vault>, policy: &Policy) -> Arc<Self> {
+    pub(crate) fn new(vault: Arc<Vault>, policy: &Policy) -> Arc<Self> {
         Arc::new(Self { vault, spend: policy.one_time() })
     }
 }
@@ -78,6 +78,37 @@ pub unsafe extern "C" fn zamok_vault_open(
             )
         };
         let opened = Vault::unlock(StoreUrl::parse(url)?.open()?, &passphrase, options)?;
+        handles::give(place, OpenVault::new(Arc::new(opened), &policy))
+    })
+}
+
+/// Opens the vault that is there in a role, one of `ZAMOK_ROLE_…`, as zamok_vault_open() does for its user: an officer keeps
+/// the doors (zamok_slot_add()) and uses nobody's keys, an auditor reads the journal.
+///
+/// Errors: as zamok_vault_open(); `ZAMOK_E_SLOT_METHOD` when no slot is for this role; `ZAMOK_E_ARGUMENT` for another role.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_vault_open_as(
+    url: *const c_char,
+    url_length: usize,
+    passphrase: *const c_char,
+    passphrase_length: usize,
+    role: u32,
+    options: *const zamok_options,
+    vault: *mut *mut zamok_vault,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (url, passphrase, (options, policy), place) = unsafe {
+            (
+                pointer::text(url, url_length)?,
+                Passphrase::from(pointer::bytes(passphrase.cast(), passphrase_length)?),
+                options::read(options)?,
+                Place::new(vault)?,
+            )
+        };
+        let (role, url) = (super::slots::role(role)?, StoreUrl::parse(url)?);
+        let opened = Vault::unlock_as(role, url.open()?, &passphrase, options)?;
         handles::give(place, OpenVault::new(Arc::new(opened), &policy))
     })
 }

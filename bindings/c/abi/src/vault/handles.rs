@@ -8,7 +8,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use zamok::{Begun, ManualClock, Session, Zamok};
+use zamok::{Begun, ManualClock, Operation, Session, Zamok};
 
 use super::access::OpenVault;
 use super::error::Trouble;
@@ -49,6 +49,16 @@ pub struct zamok_entries {
     _private: (),
 }
 
+/// What an operation shall say, while it is put together. Any number of threads may use it at once.
+pub struct zamok_content {
+    _private: (),
+}
+
+/// An operation as it was when it was looked at.
+pub struct zamok_operation {
+    _private: (),
+}
+
 /// A clock that stands until it is set: for tests and replays.
 pub struct zamok_clock {
     _private: (),
@@ -68,6 +78,12 @@ impl Kept for Session {
 }
 impl Kept for super::journal::Entries {
     type Handle = zamok_entries;
+}
+impl Kept for super::content::Draft {
+    type Handle = zamok_content;
+}
+impl Kept for Operation {
+    type Handle = zamok_operation;
 }
 impl Kept for ManualClock {
     type Handle = zamok_clock;

@@ -2,8 +2,10 @@
 
 mod access;
 mod account;
+mod backup;
 mod cabinet;
 mod clock;
+mod content;
 mod documents;
 mod enrolment;
 mod error;
@@ -11,13 +13,17 @@ mod handles;
 mod journal;
 mod keys;
 mod login;
+mod operation;
 mod options;
 mod session;
+mod slots;
 
 pub use access::*;
 pub use account::*;
+pub use backup::*;
 pub use cabinet::*;
 pub use clock::*;
+pub use content::*;
 pub use documents::*;
 pub use enrolment::*;
 pub use error::*;
@@ -25,8 +31,10 @@ pub use handles::*;
 pub use journal::*;
 pub use keys::*;
 pub use login::*;
+pub use operation::*;
 pub use options::*;
 pub use session::*;
+pub use slots::*;
 
 /// The id of a session, a challenge, a request, a key, an account, a writer of the journal. None is a secret.
 #[repr(C)]

@@ -1,0 +1,247 @@
+//! Backups: everything that a vault holds, in one sealed file, and back from it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString, PyTuple};
+use zamok::backup::{self, BackupKey, End, Header, Lock, LostStore};
+use zamok::{Clock as _, CoreError, Env, OsRandom, Passphrase, SystemClock};
+use zeroize::Zeroizing;
+
+use crate::buffer::Bytes;
+use crate::fault::Fault;
+use crate::opening::{self, ManualClock, Opener};
+use crate::vault::Vault;
+
+/// What a backup holds.
+#[pyclass(frozen, eq, get_all, module = "zamok.backup")]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Backup {
+    /// Its id, in hexadecimal.
+    id: String,
+    /// When it was made, in seconds since 1970.
+    made: u64,
+    /// Rows that it holds.
+    rows: u64,
+    /// SHA-256 over all of them, in hexadecimal.
+    digest: String,
+    /// How many shares open it, or None where a passphrase does.
+    shares: Option<u8>,
+    /// The name of the journal's log.
+    origin: String,
+    /// Leaves of the log.
+    log_size: u64,
+    /// The root of its tree, in hexadecimal.
+    log_root: String,
+}
+
+#[pymethods]
+impl Backup {
+    fn __repr__(&self) -> String {
+        format!("<zamok.backup.Backup of {}, {} rows, made at {}>", self.origin, self.rows, self.made)
+    }
+}
+
+impl Backup {
+    fn new(header: &Header, end: &End, origin: String, size: u64, root: &[u8]) -> Self {
+        let shares = match header.lock {
+            Lock::Passphrase { .. } => None,
+            Lock::Shares(set) => Some(set.threshold),
+        };
+        Self {
+            id: hex(&header.id),
+            made: header.made.0,
+            rows: end.counts.values().sum(),
+            digest: hex(&end.digest),
+            shares,
+            origin,
+            log_size: size,
+            log_root: hex(root),
+        }
+    }
+}
+
+/// What a restore came to.
+#[pyclass(frozen, get_all, module = "zamok.backup")]
+#[derive(Debug)]
+pub(crate) struct Restored {
+    /// The vault in its new store, open. A cabinet over it is opened with `Cabinet.open`.
+    vault: Py<Vault>,
+    /// What the backup held.
+    backup: Py<Backup>,
+    /// Sessions, challenges and the like that have ended.
+    dropped: u64,
+    /// TOTP keys whose codes up to now are spent.
+    fenced: u64,
+    /// HOTP keys that are suspended until they are enrolled anew.
+    suspended: u64,
+    /// Items that an earlier attempt had taken in.
+    resumed: u64,
+    /// Events that the surviving journal told of, or None where there was none.
+    events: Option<u64>,
+    /// Whether the surviving journal is without gaps, or None where there was none.
+    whole: Option<bool>,
+    /// What the journal tells of and does not hold, so that it was not done again: names of events.
+    lost: Vec<String>,
+    /// From when on nobody knows what happened, in seconds since 1970.
+    unknown_since: u64,
+}
+
+#[pymethods]
+impl Restored {
+    fn __repr__(&self) -> String {
+        format!("<zamok.backup.Restored, unknown since {}>", self.unknown_since)
+    }
+}
+
+/// Checks all of a backup without restoring it, and returns what it holds: that `secret` opens it, and that nothing was cut or
+/// altered. `secret` is its passphrase (`str` or bytes-like), or the texts of enough shares, in a list or one after the other.
+///
+/// Raises `Rejected` for another secret; `BackupFile`, `BackupForeign`, `BackupDamaged`; an error of the family `ShareError`.
+#[pyfunction]
+#[pyo3(signature = (file, secret, /))]
+pub(crate) fn check(py: Python<'_>, file: PathBuf, secret: &Bound<'_, PyAny>) -> PyResult<Backup> {
+    let secret = secret_of(secret)?;
+    let checked = py.detach(|| backup::check_file(&file, &secret)).map_err(Fault::from)?;
+    Ok(held(&checked))
+}
+
+/// Restores a backup into a store that holds nothing, which is made where there is none, under a new secret, and opens the vault.
+/// All of the file is checked before anything is written. An attempt that was interrupted goes on when the same is asked again;
+/// until then the store opens for nobody.
+///
+/// `secret` opens the backup, as in `check`. `url` and what follows is as in `Vault.create`. `journal` is the URL of the store that
+/// was lost, where its journal survived, and `journal_passphrase` or `journal_key` what opens one of its slots; the auditor's is
+/// enough: what it says was done after the backup is done again. Nothing is written to it.
+///
+/// Whatever else may have happened since is lost: sessions and challenges end, codes of TOTP keys up to now are spent, HOTP keys are
+/// suspended, and a new log begins (docs/operations.md).
+///
+/// Raises as `check` and `Vault.create`; `BackupNotEmpty`; `Rejected` also for another secret when an earlier attempt goes on, or
+/// of the store with the journal; `LogForked`, `LogBehind` for a journal that is not that of the backup.
+#[pyfunction]
+#[pyo3(signature = (
+    file, secret, url, passphrase=None, *, key=None, policy=None, cost=None, idle=Some(900), clock=None,
+    journal=None, journal_passphrase=None, journal_key=None
+))]
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn restore(
+    py: Python<'_>,
+    file: PathBuf,
+    secret: &Bound<'_, PyAny>,
+    url: OsString,
+    passphrase: Option<&Bound<'_, PyAny>>,
+    key: Option<&Bound<'_, PyAny>>,
+    policy: Option<&str>,
+    cost: Option<(u32, u32, u32)>,
+    idle: Option<u64>,
+    clock: Option<&Bound<'_, ManualClock>>,
+    journal: Option<OsString>,
+    journal_passphrase: Option<&Bound<'_, PyAny>>,
+    journal_key: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Restored> {
+    let secret = secret_of(secret)?;
+    let (opener, policy) = (Opener::of(passphrase, key)?, opening::policy(policy)?);
+    let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock));
+    let lost = match journal {
+        None if journal_passphrase.is_none() && journal_key.is_none() => None,
+        None => return Err(PyTypeError::new_err("what opens a journal is given, and no journal")),
+        Some(journal) => Some((opening::place(journal)?, Opener::of(journal_passphrase, journal_key)?)),
+    };
+    let done = py.detach(|| {
+        let lost = lost.as_ref().map(|(place, opener)| {
+            place.open().map(|store| LostStore { store, secret: opener.credential() })
+        });
+        let (lost, target) = (lost.transpose()?, || Ok(place.create()?));
+        backup::restore_file(&file, &secret, target, opener.credential(), options, lost)
+    });
+    let (done, accounts) = done.map_err(Fault::from)?;
+    let told = done.replayed.as_ref();
+    let until = told.map_or(0, |told| told.until.0);
+    let names = told.map(|told| &told.lost[..]).unwrap_or_default().iter().chain(&accounts.lost);
+    Ok(Restored {
+        backup: Py::new(py, held(&done.backup))?,
+        dropped: done.consequences.dropped.values().sum(),
+        fenced: done.consequences.fenced,
+        suspended: done.consequences.suspended,
+        resumed: done.resumed,
+        events: told.map(|told| told.entries),
+        whole: told.map(|told| told.is_whole),
+        lost: names.map(|told| told.kind.name().into_owned()).collect(),
+        unknown_since: until.max(done.backup.header.made.0),
+        vault: Py::new(py, Vault::of(Arc::new(done.vault), policy))?,
+    })
+}
+
+/// Writes a backup under a passphrase.
+pub(crate) fn write(
+    py: Python<'_>,
+    vault: &zamok::Vault,
+    file: &Path,
+    passphrase: &Passphrase,
+    cost: Option<(u32, u32, u32)>,
+) -> PyResult<Backup> {
+    let cost = opening::cost(cost);
+    let written = py.detach(|| {
+        backup::write_file(vault, file, || drawing(|env| BackupKey::from_passphrase(passphrase, cost, env)))
+    });
+    let written = written.map_err(Fault::from)?;
+    let log = written.log;
+    Ok(Backup::new(&written.header, &written.end, log.origin, log.size, &log.root))
+}
+
+/// Writes a backup under shares.
+pub(crate) fn write_split(
+    py: Python<'_>,
+    vault: &zamok::Vault,
+    file: &Path,
+    needed: u8,
+    made: u8,
+) -> PyResult<(Backup, Vec<String>)> {
+    let mut texts = Vec::new();
+    let written = py.detach(|| {
+        let id = vault.read(|_, keyring| Ok(keyring.vault()))?;
+        backup::write_file(vault, file, || {
+            let (key, shares) = drawing(|env| BackupKey::split(id, needed, made, env))?;
+            texts.extend(shares.iter().map(|share| share.to_text()));
+            Ok(key)
+        })
+    });
+    let written = written.map_err(Fault::from)?;
+    let log = written.log;
+    let backup = Backup::new(&written.header, &written.end, log.origin, log.size, &log.root);
+    Ok((backup, texts.iter().map(|text| text.as_str().to_owned()).collect()))
+}
+
+fn held(checked: &backup::Checked) -> Backup {
+    let log = &checked.begin;
+    Backup::new(&checked.header, &checked.end, log.origin.clone(), log.size, &log.root)
+}
+
+fn drawing<T>(draw: impl FnOnce(Env<'_>) -> Result<T, CoreError>) -> Result<T, CoreError> {
+    let mut random = OsRandom::new()?;
+    draw(Env { now: SystemClock.now(), rng: &mut random })
+}
+
+/// What opens a backup: a passphrase, or shares.
+fn secret_of(given: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Vec<u8>>> {
+    if given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
+        let mut texts = Zeroizing::new(Vec::new());
+        for text in given.try_iter()? {
+            texts.extend_from_slice(text?.cast::<PyString>()?.to_str()?.as_bytes());
+            texts.push(b'\n');
+        }
+        return Ok(texts);
+    }
+    if let Ok(text) = given.cast::<PyString>() {
+        return Ok(Zeroizing::new(text.to_str()?.as_bytes().to_vec()));
+    }
+    Ok(Zeroizing::new(Bytes::of(given)?.as_slice().to_vec()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,137 @@
+//! Slots: the ways into a vault.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use zamok::{CoreError, NewSlot, Options, Vault};
+
+use crate::fault::Fault;
+use crate::opening::{self, Opener};
+
+/// A slot, as the store shows it to anyone.
+#[pyclass(frozen, eq, get_all, module = "zamok")]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SlotInfo {
+    /// Its number.
+    number: u8,
+    /// Whom it lets in: "officer", "user" or "auditor".
+    role: String,
+    /// How it is opened, such as "passphrase".
+    method: &'static str,
+    /// What people call it.
+    label: String,
+    /// Failed attempts since the last success or reset.
+    failures: u64,
+    /// Attempts before this time are refused, in seconds since 1970.
+    not_before: u64,
+    /// Whether failures have disabled it until an officer resets it.
+    disabled: bool,
+}
+
+#[pymethods]
+impl SlotInfo {
+    fn __repr__(&self) -> String {
+        let Self { number, role, method, label, .. } = self;
+        format!("<zamok.SlotInfo {number}, {role}, {method}, {label:?}>")
+    }
+}
+
+impl From<zamok::SlotInfo> for SlotInfo {
+    fn from(info: zamok::SlotInfo) -> Self {
+        Self {
+            number: info.number,
+            role: info.role.to_string(),
+            method: info.method.name(),
+            label: info.label,
+            failures: info.failures,
+            not_before: info.not_before.0,
+            disabled: info.is_disabled,
+        }
+    }
+}
+
+/// The slots of a vault: for officers (`Vault.open(…, role="officer")`), but for looking, and for users who change their own. `Vault.slots` is one.
+#[pyclass(frozen, module = "zamok")]
+#[derive(Debug)]
+pub(crate) struct Slots(pub(crate) Arc<Vault>);
+
+#[pymethods]
+impl Slots {
+    /// The slots, in the order of their numbers.
+    ///
+    /// Raises `Refused` for what is no sound slot; an error of the family `StoreError`.
+    fn all(&self, py: Python<'_>) -> PyResult<Vec<SlotInfo>> {
+        let found = py.detach(|| self.listed()).map_err(Fault::from)?;
+        Ok(found.into_iter().map(SlotInfo::from).collect())
+    }
+
+    /// Adds a slot for a role, "officer", "user" or "auditor", and returns its number. It is opened with a `passphrase` or a `key`, as
+    /// in `Vault.open`; `label` is what people call it, at most 64 bytes, not secret; `cost` is that of `Vault.create`.
+    ///
+    /// Raises `Role` unless an officer opened the vault; `SlotsFull`, `TooLong`; `ValueError` for another role.
+    #[pyo3(signature = (role, passphrase=None, *, key=None, label="", cost=None))]
+    fn add(
+        &self,
+        py: Python<'_>,
+        role: &str,
+        passphrase: Option<&Bound<'_, PyAny>>,
+        key: Option<&Bound<'_, PyAny>>,
+        label: &str,
+        cost: Option<(u32, u32, u32)>,
+    ) -> PyResult<u8> {
+        let (role, opener, cost) = (opening::role(role)?, Opener::of(passphrase, key)?, opening::cost(cost));
+        let added =
+            py.detach(|| self.0.add_slot(&NewSlot { role, label, secret: opener.credential(), cost }));
+        Ok(added.map_err(Fault::from)?)
+    }
+
+    /// Gives a slot another secret, and another label where one is given. Old copies of the store still open with the old secret.
+    ///
+    /// Raises `Role` unless an officer opened the vault, or its user through this slot; `NoSlot`, `TooLong`.
+    #[pyo3(signature = (number, passphrase=None, *, key=None, label=None, cost=None))]
+    fn change(
+        &self,
+        py: Python<'_>,
+        number: u8,
+        passphrase: Option<&Bound<'_, PyAny>>,
+        key: Option<&Bound<'_, PyAny>>,
+        label: Option<&str>,
+        cost: Option<(u32, u32, u32)>,
+    ) -> PyResult<()> {
+        let (opener, cost) = (Opener::of(passphrase, key)?, opening::cost(cost));
+        let changed = py.detach(|| {
+            let slot = self.listed()?.into_iter().find(|slot| slot.number == number);
+            let slot = slot.ok_or(CoreError::NoSlot(number))?;
+            let label = label.unwrap_or(&slot.label);
+            let new = NewSlot { role: slot.role, label, secret: opener.credential(), cost };
+            self.0.change_slot(number, &new)
+        });
+        Ok(changed.map_err(Fault::from)?)
+    }
+
+    /// Takes a slot away. Old copies of the store still open with its secret.
+    ///
+    /// Raises `Role` unless an officer opened the vault; `NoSlot`; `LastSlot` for the last one of an officer or a user.
+    #[pyo3(signature = (number, /))]
+    fn remove(&self, py: Python<'_>, number: u8) -> PyResult<()> {
+        Ok(py.detach(|| self.0.remove_slot(number)).map_err(Fault::from)?)
+    }
+
+    /// Forgives the failed attempts at a slot, also of one that was disabled.
+    ///
+    /// Raises `Role` unless an officer opened the vault; `NoSlot`.
+    #[pyo3(signature = (number, /))]
+    fn reset(&self, py: Python<'_>, number: u8) -> PyResult<()> {
+        Ok(py.detach(|| self.0.reset_slot(number)).map_err(Fault::from)?)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<zamok.Slots of {}>", self.0.origin())
+    }
+}
+
+impl Slots {
+    fn listed(&self) -> Result<Vec<zamok::SlotInfo>, CoreError> {
+        Vault::slots(&**self.0.store(), &Options::default())
+    }
+}

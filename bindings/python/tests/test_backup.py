@@ -1,0 +1,154 @@
+"""Backups and slots from Python: what is written opens again, for whom it should (R28, R31, R35)."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from conftest import CHEAP, PASSPHRASE, PASSWORD, House
+
+from zamok import Cabinet, Rejected, Vault, backup, errors
+
+AWAY = "a passphrase that is kept away"
+
+
+def test_what_was_there_comes_back_and_what_came_later_is_said(house: House, tmp_path: Path) -> None:
+    token = house.cabinet.vault.import_hotp(b"12345678901234567890", "token", counter=0)
+    file = tmp_path / "bank.backup"
+    made = house.cabinet.vault.backup(file, bytearray(AWAY.encode()), cost=CHEAP)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert backup.check(file, AWAY) == made and made.rows > 20 and made.shares is None
+    with pytest.raises(errors.BackupFile):  # no file is written over
+        house.cabinet.vault.backup(file, AWAY, cost=CHEAP)
+    assert [entry.name for entry in tmp_path.glob(".zamok-*")] == []
+    # A session and a spent code that the backup does not know of.
+    spent = house.code()
+    session = house.cabinet.log_in("ivan", PASSWORD, spent)
+
+    url = f"sqlite:{tmp_path / 'new.db'}"
+    with pytest.raises(Rejected):
+        backup.restore(file, PASSPHRASE, url, "new", cost=CHEAP, clock=house.clock)
+    assert not (tmp_path / "new.db").exists()
+    with pytest.raises(errors.BackupNotEmpty):
+        backup.restore(file, AWAY, house.url, PASSPHRASE, cost=CHEAP, clock=house.clock)
+    restored = backup.restore(str(file), AWAY, url, "new", cost=CHEAP, clock=house.clock)
+    assert (restored.backup, restored.fenced, restored.suspended, restored.resumed) == (made, 1, 1, 0)
+    assert (restored.events, restored.whole, restored.lost) == (None, None, [])
+    assert restored.unknown_since == made.made and restored.dropped >= 1
+    assert restored.vault.key(token).state == "suspended" and restored.vault.origin != made.origin
+    restored.vault.lock()
+    with Cabinet.open(url, "new", clock=house.clock) as cabinet:
+        assert cabinet.issuer == "Bank"
+        with pytest.raises(errors.SessionEnded):
+            cabinet.session(session.id)
+        with pytest.raises(Rejected):
+            cabinet.log_in("ivan", PASSWORD, spent)
+        house.clock.advance(120)
+        cabinet.log_in("ivan", PASSWORD, house.code())
+        assert cabinet.audit().clean
+
+
+def test_a_surviving_journal_is_done_again(house: House, tmp_path: Path) -> None:
+    token = house.cabinet.vault.import_hotp(b"12345678901234567890", "token", counter=0)
+    made = house.cabinet.vault.backup(tmp_path / "b", AWAY, cost=CHEAP)
+    assert house.cabinet.vault.verify(token, "755224") == 0
+    house.clock.advance(60)
+    house.cabinet.vault.create_key("ed25519", "made since", purpose="request")
+    house.cabinet.lock()
+    url = f"sqlite:{tmp_path / 'new.db'}"
+    with pytest.raises(Rejected):
+        backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, journal=house.url, journal_passphrase="wrong")
+    with pytest.raises(errors.SlotMethod):  # no slot there is opened by a key
+        backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, journal=house.url, journal_key=bytes(32))
+    with pytest.raises(TypeError):
+        backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, journal_passphrase=PASSPHRASE)
+    restored = backup.restore(
+        tmp_path / "b", AWAY, url, "new", cost=CHEAP, clock=house.clock, journal=house.url, journal_passphrase=PASSPHRASE
+    )
+    assert restored.whole is True and restored.events is not None and restored.events >= 2
+    assert restored.suspended == 0 and restored.unknown_since > made.made
+    assert "key.created" in restored.lost
+    with restored.vault as vault:
+        # The counter goes on where the journal says.
+        assert vault.key(token).state == "active"
+        with pytest.raises(Rejected):
+            vault.verify(token, "755224")
+        assert vault.verify(token, "287082") == 1
+
+
+def test_shares_open_a_backup_together(tmp_path: Path) -> None:
+    with Vault.create("memory:", PASSPHRASE, cost=CHEAP) as vault:
+        vault.create_key("hmac", "receipts")
+        with pytest.raises(errors.ShareSplit):
+            vault.backup_split(tmp_path / "b", needed=3, made=2)
+        made, shares = vault.backup_split(tmp_path / "b", needed=2, made=3)
+    assert made.shares == 2 and len(shares) == 3
+    with pytest.raises(errors.ShareFew):
+        backup.check(tmp_path / "b", shares[:1])
+    with pytest.raises(errors.ShareTwice):
+        backup.check(tmp_path / "b", [shares[0], shares[0]])
+    assert backup.check(tmp_path / "b", shares[1:]) == made
+    assert backup.check(tmp_path / "b", f"# of anna\n{shares[0].lower()}\n{shares[2]}") == made
+    with backup.restore(tmp_path / "b", (shares[0], shares[2]), "memory:", key=bytes(32)).vault as vault:
+        assert [key.label for key in vault.keys("receipts")] == ["receipts"]
+
+
+def test_a_file_that_was_cut_or_altered_restores_nothing(tmp_path: Path) -> None:
+    with Vault.create("memory:", PASSPHRASE, cost=CHEAP) as vault:
+        vault.backup(tmp_path / "b", AWAY, cost=CHEAP)
+    whole = (tmp_path / "b").read_bytes()
+    for broken in (b"", whole[:50], whole[:-1], whole + b"x", whole[:-20] + b"x" + whole[-19:], b"x" * len(whole)):
+        (tmp_path / "broken").write_bytes(broken)
+        # The first piece does not tell another key from other bytes.
+        with pytest.raises((errors.BackupError, errors.Format, Rejected)):
+            backup.check(tmp_path / "broken", AWAY)
+        with pytest.raises((errors.BackupError, errors.Format, Rejected)):
+            backup.restore(tmp_path / "broken", AWAY, f"sqlite:{tmp_path / 'new.db'}", "new", cost=CHEAP)
+        assert not (tmp_path / "new.db").exists()
+    with pytest.raises(errors.BackupFile):
+        backup.check(tmp_path / "nothing", AWAY)
+
+
+def test_slots_let_in_whom_they_say(tmp_path: Path) -> None:
+    url = f"sqlite:{tmp_path / 'v.db'}"
+    with Vault.create(url, PASSPHRASE, cost=CHEAP) as user:
+        assert [(slot.number, slot.role) for slot in user.slots.all()] == [(0, "officer"), (1, "user")]
+        with pytest.raises(errors.Role):
+            user.slots.add("auditor", "the auditor's", cost=CHEAP)
+        with pytest.raises(errors.Role):
+            user.slots.remove(0)
+        user.slots.change(1, key=bytes(32), label="the service")
+    with Vault.open(url, PASSPHRASE, role="officer") as officer:
+        number = officer.slots.add("auditor", "the auditor's", label="audit", cost=CHEAP)
+        assert number == 2
+        with pytest.raises(ValueError, match="the role is"):
+            officer.slots.add("king", "p", cost=CHEAP)  # type: ignore[arg-type]
+        with pytest.raises(TypeError):
+            officer.slots.add("user")
+        with pytest.raises(errors.TooLong):
+            officer.slots.add("user", "p", label="x" * 65, cost=CHEAP)
+        with Vault.open(url, "the auditor's", role="auditor") as auditor:
+            assert auditor.role == "auditor"
+            with pytest.raises(errors.Role):
+                auditor.create_key("hmac", "k")
+            with pytest.raises(errors.Role):
+                auditor.slots.change(number, "mine", cost=CHEAP)
+        officer.slots.change(number, bytearray(b"another one"), cost=CHEAP)
+        with pytest.raises(Rejected):
+            Vault.open(url, "the auditor's", role="auditor")
+        found = officer.slots.all()
+        assert [(slot.role, slot.method, slot.label) for slot in found[1:]] == [
+            ("user", "key", "the service"),
+            ("auditor", "passphrase", "audit"),
+        ]
+        assert (found[2].failures, found[2].disabled) == (1, False)
+        officer.slots.reset(number)
+        assert officer.slots.all()[2].failures == 0
+        officer.slots.remove(number)
+        with pytest.raises(errors.NoSlot):
+            officer.slots.change(number, "p", cost=CHEAP)
+        with pytest.raises(errors.LastSlot):
+            officer.slots.remove(0)
+    with Vault.open(url, key=bytes(32)) as user:
+        assert user.role == "user"
