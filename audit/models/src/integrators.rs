@@ -58,12 +58,12 @@ fn whole(log: &Log, entries: u64) {
 #[test]
 fn of_two_integrators_one_is_elected_in_every_order() {
     let orders = every_order(preemptions(), log, store, &[FIRST, SECOND], |log| whole(log, WAITING));
-    assert!(orders > 20, "{orders}");
+    assert!(orders > 5, "{orders}");
 }
 
 #[test]
 fn an_entry_that_is_written_meanwhile_is_no_fault() {
     let orders =
         every_order(preemptions(), log, store, &[FIRST, SECOND, WRITER], |log| whole(log, WAITING + 1));
-    assert!(orders > 20, "{orders}");
+    assert!(orders > 5, "{orders}");
 }
