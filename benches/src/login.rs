@@ -137,7 +137,7 @@ fn enrol(cabinet: &Cabinet, number: usize) -> Result<Totp, String> {
 }
 
 fn memory(effort: Effort) -> Result<Measured, String> {
-    let town = Town::build(Arc::new(MemoryStore::new()), effort.size(256, 32), None)?;
+    let town = Town::build(Arc::new(MemoryStore::new()), effort.size(256, 128), None)?;
     let theirs = totp_rs::Builder::new()
         .with_secret(b"12345678901234567890".to_vec())
         .with_skew(1)
