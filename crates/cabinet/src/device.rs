@@ -3,13 +3,16 @@
 //! A device that is known has a budget of its own: who guesses from elsewhere cannot lock it out. It is no factor, and
 //! replaces none.
 
+mod desk;
+mod token;
+
 use zamok_core::event::{Detail, EventKind, Subject};
 use zamok_core::store::{RowKey, Table};
 use zamok_core::vault::{Transaction, issued};
 use zamok_core::wire::{Reader, Writer, hex};
 use zamok_core::{Error as CoreError, UnixTime};
-use zeroize::Zeroizing;
 
+pub use self::token::DeviceToken;
 use crate::Cabinet;
 use crate::account::{self, Account, AccountId};
 use crate::error::Error;
@@ -30,14 +33,6 @@ impl core::fmt::Display for DeviceId {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(&hex(&self.0))
     }
-}
-
-/// What a device keeps, and shows to be recognised: its id and 256 bits that only the vault can compute again. A secret:
-/// redacted in `Debug`, wiped when dropped.
-#[derive(Clone)]
-pub struct DeviceToken {
-    id: DeviceId,
-    proof: Zeroizing<[u8; 32]>,
 }
 
 /// A device as its owner sees it.
@@ -89,44 +84,6 @@ impl Machine for State {
         (Self::Blocked, Step::Remove, Self::Absent),
         (Self::Blocked, Step::Sweep, Self::Absent),
     ];
-}
-
-impl DeviceToken {
-    const PREFIX: &str = "zamok-device-";
-
-    /// The id of the device that it is said to be of.
-    #[must_use]
-    pub const fn device(&self) -> DeviceId {
-        self.id
-    }
-
-    /// The token as text, for the device to keep.
-    #[must_use]
-    pub fn to_text(&self) -> Zeroizing<String> {
-        Zeroizing::new(format!("{}{}{}", Self::PREFIX, hex(&self.id.0), hex(self.proof.as_slice())))
-    }
-
-    /// Reads a token; whether it is a right one shows when it is used.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.trim().strip_prefix(Self::PREFIX)?;
-        let mut bytes = Zeroizing::new([0; 48]);
-        if digits.len() != 96 || !digits.is_ascii() {
-            return None;
-        }
-        for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks(2)) {
-            let pair = core::str::from_utf8(pair).ok().filter(|pair| !pair.contains('+'))?;
-            *byte = u8::from_str_radix(pair, 16).ok()?;
-        }
-        let (id, proof) = bytes.split_first_chunk::<16>()?;
-        Some(Self { id: DeviceId(*id), proof: Zeroizing::new(proof.try_into().ok()?) })
-    }
-}
-
-impl core::fmt::Debug for DeviceToken {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "DeviceToken({}, redacted)", self.id)
-    }
 }
 
 impl Device {
@@ -208,15 +165,7 @@ impl Cabinet {
         self.vault.transact(|tx| {
             let session = session::live(tx, session.seen(), &self.policy.session)?;
             let account = account::load(tx, session.account)?.account;
-            let mut device = load_of(tx, id, account.id)?;
-            device.step(Step::Block)?;
-            put(tx, &device)?;
-            tell(tx, EventKind::DeviceBlocked, account.subject, &device)?;
-            session::end_those_of(tx, &account, id)?;
-            Message::notice(tx, MessageKind::DeviceBlocked, account.id)
-                .with("device", &device.label)
-                .post(tx)?;
-            Ok(())
+            block(tx, &account, id, None)
         })
     }
 
@@ -295,6 +244,27 @@ pub(crate) fn due(body: &[u8], _: &Policy) -> Result<UnixTime, CoreError> {
     Ok(decode(body)?.expires)
 }
 
+/// Blocks a device, ends the sessions that it opened, and tells its owner; journalled, by an officer with the reason.
+fn block(
+    tx: &mut Transaction<'_>,
+    account: &Account,
+    id: DeviceId,
+    reason: Option<&str>,
+) -> Result<(), Error> {
+    let mut device = load_of(tx, id, account.id)?;
+    device.step(Step::Block)?;
+    put(tx, &device)?;
+    let detail = told(&device);
+    let detail = match reason {
+        Some(reason) => detail.with("reason", reason),
+        None => detail,
+    };
+    tx.event(EventKind::DeviceBlocked, Some(account.subject), &row(id), &detail)?;
+    session::end_those_of(tx, account, id)?;
+    Message::notice(tx, MessageKind::DeviceBlocked, account.id).with("device", &device.label).post(tx)?;
+    Ok(())
+}
+
 /// Forgets a device that is due.
 pub(crate) fn sweep(tx: &mut Transaction<'_>, row: &RowKey, _: &Policy) -> Result<bool, Error> {
     let id = DeviceId(row.key.as_slice().try_into().map_err(|_| CoreError::Refused)?);
@@ -330,9 +300,12 @@ pub(crate) fn block_again(tx: &mut Transaction<'_>, id: [u8; 16]) -> Result<bool
 }
 
 fn tell(tx: &mut Transaction<'_>, kind: EventKind, subject: Subject, device: &Device) -> Result<(), Error> {
-    let detail = Detail::new().with("device", device.id.to_string()).with("label", device.label.as_str());
-    tx.event(kind, Some(subject), &row(device.id), &detail)?;
+    tx.event(kind, Some(subject), &row(device.id), &told(device))?;
     Ok(())
+}
+
+fn told(device: &Device) -> Detail {
+    Detail::new().with("device", device.id.to_string()).with("label", device.label.as_str())
 }
 
 fn row(id: DeviceId) -> RowKey {
@@ -388,29 +361,4 @@ pub(crate) fn is_known(tx: &mut Transaction<'_>, id: DeviceId, account: AccountI
 
 fn load_of(tx: &mut Transaction<'_>, id: DeviceId, account: AccountId) -> Result<Device, Error> {
     load(tx, id)?.filter(|device| device.account == account).ok_or(Error::DeviceUnknown)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_is_read_as_it_was_written_and_never_printed() {
-        let token = DeviceToken { id: DeviceId([7; 16]), proof: Zeroizing::new([0xab; 32]) };
-        let text = token.to_text();
-        let again = DeviceToken::parse(&text).unwrap();
-        assert_eq!((again.id, *again.proof), (token.id, *token.proof));
-        assert_eq!(format!("{token:?}"), format!("DeviceToken({}, redacted)", "07".repeat(16)));
-        let cut = text.as_str().strip_suffix("ab").unwrap();
-        for wrong in [
-            "",
-            "zamok-device-",
-            cut,
-            &text.replace("zamok", "Zamok"),
-            &text.replace("ab", "+b"),
-            &text.replace("ab", "é"),
-        ] {
-            assert!(DeviceToken::parse(wrong).is_none(), "{wrong}");
-        }
-    }
 }

@@ -10,7 +10,7 @@
 //! (`docs/formats/tables.md`, "The life of rows").
 
 use zamok_core::store::{Cursor, Range, RowKey, Table};
-use zamok_core::vault::Transaction;
+use zamok_core::vault::{Transaction, questions};
 use zamok_core::{Error as CoreError, UnixTime};
 use zamok_journal::Erased;
 
@@ -33,7 +33,14 @@ const EXPIRING: &[Expiring] = &[
     Expiring { table: device::DEVICES, due: device::due, sweep: device::sweep },
     Expiring { table: factor::FACTORS, due: factor::due, sweep: factor::sweep },
     Expiring { table: operation::OPERATIONS, due: operation::due, sweep: operation::sweep },
+    Expiring { table: questions::QUESTIONS, due: |body, _| questions::due(body), sweep: forget },
 ];
+
+/// Deletes a row to which nothing else leads.
+fn forget(tx: &mut Transaction<'_>, row: &RowKey, _: &Policy) -> Result<bool, Error> {
+    tx.delete(row)?;
+    Ok(true)
+}
 
 /// Where a sweep stands. It may be kept, or forgotten: a sweep that begins anew only looks at rows once more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

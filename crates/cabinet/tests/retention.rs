@@ -8,8 +8,12 @@ use std::thread;
 
 use harness::{House, NOON, request};
 use zamok_cabinet::{Cabinet, Error, SweepPlace, Swept};
-use zamok_core::UnixTime;
+use zamok_core::otp::OcraSuite;
+use zamok_core::secret::Secret;
 use zamok_core::store::{Change, ChangeId, Outcome, Range, RowKey, Table};
+use zamok_core::vault::one_time::{self, ImportedParameters};
+use zamok_core::vault::questions::{self, Matter};
+use zamok_core::{Error as CoreError, UnixTime};
 
 const CHALLENGES: Table = Table(35);
 const SESSIONS: Table = Table(37);
@@ -62,6 +66,24 @@ fn a_row_goes_once_it_has_been_over_for_as_long_as_it_could_have_lived() {
     let audit =
         house.cabinet.vault().read(|store, keyring| zamok_journal::audit_rows(store, keyring)).unwrap();
     assert!(audit.is_clean(), "{audit:?}");
+}
+
+#[test]
+fn a_question_that_nobody_answered_goes_once_it_has_been_over_for_as_long_as_it_was_open() {
+    let house = House::new();
+    let suite = OcraSuite::parse("OCRA-1:HOTP-SHA1-6:QN08").unwrap();
+    let secret = Secret::new(b"12345678901234567890").unwrap();
+    let parameters = ImportedParameters::Ocra { suite, counter: 0 };
+    let vault = house.cabinet.vault();
+    let key = vault.transact(|tx| one_time::import(tx, parameters, &secret, "a device", None)).unwrap();
+    let ask = |lifetime| vault.transact(|tx| questions::ask(tx, key, Matter::Presence, lifetime)).unwrap();
+    let (short, long) = (ask(60), ask(600));
+    house.clock.advance(119);
+    assert_eq!(sweep(&house.cabinet).removed, 0, "a late response would still be charged");
+    house.clock.advance(1);
+    assert_eq!(sweep(&house.cabinet).removed, 1);
+    assert_eq!(vault.transact(|tx| questions::asked(tx, short.id)), Err(CoreError::Rejected));
+    assert_eq!(vault.transact(|tx| questions::asked(tx, long.id)), Ok(key));
 }
 
 #[test]

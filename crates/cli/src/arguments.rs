@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use zamok::{Argon2Cost, Options};
@@ -16,6 +17,7 @@ use crate::commands::{
     clients::Clients,
     convert::Convert,
     delivery::Delivery,
+    devices::Devices,
     doctor::Doctor,
     enrol::Enrol,
     factors::Factors,
@@ -26,7 +28,11 @@ use crate::commands::{
     keys::Keys,
     login::Login,
     logout::Logout,
+    ocra::Ocra,
+    password::Password,
     policy::Policy,
+    powers::Powers,
+    recovery::Recovery,
     register::Register,
     restore::Restore,
     resume::Resume,
@@ -53,9 +59,10 @@ machine can see:
   the vault's passphrase   --passphrase-file, ZAMOK_PASSPHRASE_FILE, ZAMOK_PASSPHRASE
   a backup's passphrase    --backup-passphrase-file, ZAMOK_BACKUP_PASSPHRASE_FILE, ZAMOK_BACKUP_PASSPHRASE
   a surviving journal's    --journal-passphrase-file, ZAMOK_JOURNAL_PASSPHRASE_FILE, ZAMOK_JOURNAL_PASSPHRASE
-  an account's password    --password-file, ZAMOK_PASSWORD_FILE, ZAMOK_PASSWORD
+  an account's password    --password-file, ZAMOK_PASSWORD_FILE, ZAMOK_PASSWORD; a new one --new-password-file, ZAMOK_NEW_PASSWORD
   an access token          --token-file, ZAMOK_TOKEN_FILE, ZAMOK_TOKEN
   the PIN of a token       --pkcs11-pin-file, ZAMOK_PKCS11_PIN_FILE, ZAMOK_PKCS11_PIN
+  a device holder's PIN    --pin-file, ZAMOK_OCRA_PIN (zamok ocra)
 
 Other variables:
   ZAMOK_STORE  the store (see --store)
@@ -105,6 +112,20 @@ pub(crate) struct PasswordSource {
     /// A file with the account's password; otherwise ZAMOK_PASSWORD, or a prompt.
     #[arg(long, value_name = "FILE", env = "ZAMOK_PASSWORD_FILE", hide_env_values = true)]
     pub(crate) password_file: Option<PathBuf>,
+}
+
+/// The password that an account gets.
+#[derive(Args, Debug)]
+pub(crate) struct NewPasswordSource {
+    /// A file with the new password; otherwise ZAMOK_NEW_PASSWORD, or a prompt.
+    #[arg(long, value_name = "FILE")]
+    new_password_file: Option<PathBuf>,
+}
+
+impl NewPasswordSource {
+    pub(crate) fn read(&self, output: &Output) -> Result<zamok::Password, Failure> {
+        secrets::new_password(self.new_password_file.as_deref(), output)
+    }
 }
 
 /// The access token, for commands that act for an account.
@@ -194,6 +215,11 @@ pub(crate) enum Command {
     Import(Import),
     Convert(Convert),
     Delivery(Delivery),
+    Ocra(Ocra),
+    Password(Password),
+    Recovery(Recovery),
+    Devices(Devices),
+    Powers(Powers),
     Policy(Policy),
     Risk(Risk),
     Audit(Audit),
@@ -232,6 +258,11 @@ impl Command {
             Self::Import(_) => "import",
             Self::Convert(_) => "convert",
             Self::Delivery(_) => "delivery",
+            Self::Ocra(_) => "ocra",
+            Self::Password(_) => "password",
+            Self::Recovery(_) => "recovery",
+            Self::Devices(_) => "devices",
+            Self::Powers(_) => "powers",
             Self::Policy(_) => "policy",
             Self::Risk(_) => "risk",
             Self::Audit(_) => "audit",
@@ -292,6 +323,9 @@ impl Arguments {
                 );
             }
             let text = text.trim_end();
+            if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                return Ended::Misused(Failure::usage(format!("a command is missing\n\n{text}")));
+            }
             Ended::Misused(Failure::usage(text.strip_prefix("error: ").unwrap_or(text)))
         })
     }

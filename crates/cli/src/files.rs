@@ -95,8 +95,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
 }
 
 fn is_there(path: &Path) -> Failure {
-    Failure::file(format!("{} is there already", path.display()))
-        .hint("name another file, or give --overwrite")
+    Failure::file(format!("{} is there already", path.display())).hint("name another file: none is replaced")
 }
 
 fn folder(path: &Path) -> &Path {

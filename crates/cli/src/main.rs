@@ -13,6 +13,7 @@ mod opening;
 mod output;
 mod qr;
 mod secrets;
+mod seed;
 mod transfer;
 
 use std::process::ExitCode;

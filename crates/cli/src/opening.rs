@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use zamok::journal::{Anchor, Journal};
 use zamok::keys::{self, Flag, KeyId, Transaction};
-use zamok::store::Store;
+use zamok::store::{Store, StoreFault};
 use zamok::witness::Client;
 use zamok::{CoreError, FileAnchor, Freshness, LockedMemory, Options, Role, Session, StoreUrl, Vault, Zamok};
 
@@ -34,10 +34,13 @@ pub(crate) fn place(shared: &Shared) -> Result<StoreUrl, Failure> {
 /// The store, before anybody is asked for a passphrase: is there anything to open?
 pub(crate) fn store(shared: &Shared) -> Result<Arc<dyn Store>, Failure> {
     let place = place(shared)?;
-    place.open().map_err(|fault| {
-        let failure = Failure::from(fault);
-        Failure { message: format!("{} ({place})", failure.message), ..failure }
-    })
+    place.open().map_err(|fault| at(&place, fault))
+}
+
+/// What is wrong with a store, told with its place.
+pub(crate) fn at(place: &StoreUrl, fault: StoreFault) -> Failure {
+    let failure = Failure::from(fault);
+    Failure { message: format!("{} ({place})", failure.message), ..failure }
 }
 
 /// Runs a command over the vault alone, opened in a role.
@@ -217,7 +220,19 @@ pub(crate) fn observed(memory: &Arc<LockedMemory>, shared: &Shared) -> Result<Op
     Ok(Options { memory: memory.clone(), ..options(shared)? })
 }
 
+/// Makes the store, where there is none.
+pub(crate) fn new_store(place: &StoreUrl) -> Result<Arc<dyn Store>, Failure> {
+    place.create().map_err(|fault| match fault {
+        // Not the store is missing, which is to be made, but where it would be put.
+        StoreFault::Missing => {
+            Failure { message: format!("no store can be made at {place}"), ..Failure::from(fault) }
+                .hint("its folder must be there, and this user must be allowed to write to it")
+        }
+        _ => at(place, fault),
+    })
+}
+
 /// Makes a vault with these options.
 pub(crate) fn create(place: &StoreUrl, held: &Held, settings: zamok::Settings) -> Result<Zamok, Failure> {
-    Zamok::create_in(place.create()?, held.credential(), settings).map_err(Failure::from)
+    Zamok::create_in(new_store(place)?, held.credential(), settings).map_err(Failure::from)
 }

@@ -99,6 +99,29 @@ pub(crate) fn token_pin(
     Ok(Passphrase::from(source.read(Asked::Once, output)?.as_slice()))
 }
 
+/// A recovery code, in a file, from the terminal or from a line of standard input. It serves once.
+pub(crate) fn recovery_code(file: Option<&Path>, output: &Output) -> Result<Zeroizing<String>, Failure> {
+    let Some(path) = file else {
+        return code("Recovery code", output).map(Zeroizing::new);
+    };
+    let secret = files::read_secret(path)?;
+    let text = str::from_utf8(&secret.content)
+        .map_err(|_| Failure::usage(format!("{} is not text", path.display())))?;
+    Ok(Zeroizing::new(text.trim().into()))
+}
+
+/// The PIN that goes into a response of the holder's device.
+pub(crate) fn ocra_pin(file: Option<&Path>, output: &Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let source = Source {
+        what: "the PIN of the device's holder",
+        prompt: "PIN of the device's holder",
+        file,
+        variable: "ZAMOK_OCRA_PIN",
+        option: "--pin-file",
+    };
+    source.read(Asked::Once, output)
+}
+
 /// As long as a login password has to be at least; it protects more.
 fn long_enough(secret: &[u8]) -> Result<(), Failure> {
     let shortest = Policy::default().password.shortest;
@@ -122,6 +145,20 @@ pub(crate) fn password(source: &PasswordSource, asked: Asked, output: &Output) -
     };
     let secret = source.read(asked, output)?;
     let text = str::from_utf8(&secret).map_err(|_| Failure::usage("the password is not UTF-8 text"))?;
+    Ok(Password::new(text))
+}
+
+/// The password that an account gets.
+pub(crate) fn new_password(file: Option<&Path>, output: &Output) -> Result<Password, Failure> {
+    let source = Source {
+        what: "the new password",
+        prompt: "New password of the account",
+        file,
+        variable: "ZAMOK_NEW_PASSWORD",
+        option: "--new-password-file",
+    };
+    let secret = source.read(Asked::Twice, output)?;
+    let text = str::from_utf8(&secret).map_err(|_| Failure::usage("the new password is not UTF-8 text"))?;
     Ok(Password::new(text))
 }
 

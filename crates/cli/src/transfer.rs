@@ -44,7 +44,11 @@ fn format(name: &str) -> Result<Chosen, String> {
         return Ok(Chosen(None));
     }
     let known = Format::ALL.into_iter().find(|format| format.name() == name);
-    known.map(|format| Chosen(Some(format))).ok_or_else(|| "there is no such format".to_owned())
+    known.map(|format| Chosen(Some(format))).ok_or_else(|| format!("one of: auto, {}", formats()))
+}
+
+fn formats() -> String {
+    Format::ALL.map(Format::name).join(", ")
 }
 
 /// A file whose tokens are being read.
@@ -79,19 +83,8 @@ impl Source {
     /// A key in a file, in hexadecimal digits.
     pub(crate) fn key(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let secret = files::read_secret(path)?;
-        let wrong = || Failure::usage(format!("{} holds no hexadecimal digits", path.display()));
-        let text = secret.content.trim_ascii();
-        let (pairs, rest) = text.as_chunks::<2>();
-        if !rest.is_empty() || pairs.is_empty() {
-            return Err(wrong());
-        }
-        let mut key = Zeroizing::new(Vec::with_capacity(pairs.len()));
-        for pair in pairs {
-            let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-            let [high, low] = pair.map(digit);
-            key.push(high.ok_or_else(wrong)? << 4 | low.ok_or_else(wrong)?);
-        }
-        Ok(key)
+        from_hex(&secret.content)
+            .ok_or_else(|| Failure::usage(format!("{} holds no hexadecimal digits", path.display())))
     }
 
     /// Opens a file; it may be opened again.
@@ -109,6 +102,20 @@ impl Source {
         let _ = output;
         Ok(Opened { records, length, read })
     }
+}
+
+/// The bytes that pairs of hexadecimal digits stand for, blanks around them aside; one at least.
+pub(crate) fn from_hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (pairs, rest) = text.trim_ascii().as_chunks::<2>();
+    if !rest.is_empty() || pairs.is_empty() {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut bytes = Zeroizing::new(Vec::with_capacity(pairs.len()));
+    for [high, low] in pairs {
+        bytes.push(digit(*high)? << 4 | digit(*low)?);
+    }
+    Some(bytes)
 }
 
 /// A file that counts what was read of it.
@@ -184,7 +191,7 @@ impl From<Told<'_>> for Failure {
             is_silent: false,
         };
         match error.code() {
-            705 => failure.hint("name the format with --format"),
+            705 => failure.hint(format!("name the format with --format: {}", formats())),
             713 | 714 => failure.hint("give --password-file or --key-file, as the issuer of the file says"),
             715 => failure.hint("check the password or key; if it is right, the file was altered"),
             _ => failure,
@@ -195,6 +202,14 @@ impl From<Told<'_>> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_read_from_digits_of_both_cases_and_nothing_else() {
+        assert_eq!(from_hex(b" 00fFA0\r\n").unwrap().as_slice(), [0, 255, 160]);
+        for wrong in ["", "0", "0g", "+1", "é", "00 11"] {
+            assert!(from_hex(wrong.as_bytes()).is_none(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_bar_is_full_at_the_end_and_never_longer() {

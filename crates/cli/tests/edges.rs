@@ -312,6 +312,50 @@ fn a_folder_that_takes_no_files_is_told() {
 }
 
 #[test]
+fn a_failure_says_what_to_do_next() {
+    let desk = Desk::new();
+    desk.zamok(["register", "ivan"]).done();
+    desk.write("empty", "");
+    desk.write("uri", "https://example.org");
+    for (arguments, exit) in [
+        (&["sessions", "list", "anna"][..], 1),
+        (&["sessions", "revoke", "anna", "--all"], 1),
+        (&["accounts", "show", "anna"], 1),
+        (&["accounts", "find", "+79161234567"], 1),
+        (&["factors", "list", "anna"], 1),
+        (&["devices", "list", "anna"], 1),
+        (&["resume", "anna", "--reason", "x"], 1),
+        (&["resume", "ivan", "--reason", "x"], 2),
+        (&["login", "ivan", "--code", "1"], 2),
+        (&["password"], 5),
+        (&["recovery", "use", "ivan"], 5),
+        (&["init", "--store", "sqlite:absent/zamok.db"], 3),
+        (&["doctor", "--store", "sqlite:absent.db"], 3),
+        (&["doctor", "--store", "https://example.org"], 2),
+        (&["policy", "show", "nonsense"], 5),
+        (&["policy", "set", "empty"], 2),
+        (&["import", "empty"], 5),
+        (&["keys", "import", "uri", "--form", "otpauth"], 2),
+        (&["verify", "empty", "--login", "ivan"], 5),
+        (&["convert", "uri", "empty", "--to", "uri"], 5),
+    ] {
+        let told = desk.zamok([arguments, &["--json"]].concat());
+        assert_eq!(told.exit, exit, "{arguments:?}: {told:?}");
+        let error = &told.json()["error"];
+        assert_ne!(error["name"], "other", "{arguments:?}: {told:?}");
+        assert!(error["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{arguments:?}: {told:?}");
+    }
+    // What is to be made is not told to be missing, and a place is named where there is none.
+    let init = desk.zamok(["init", "--store", "sqlite:absent/zamok.db"]);
+    assert!(init.stderr.contains("no store can be made at sqlite:absent/zamok.db"), "{init:?}");
+    assert!(desk.zamok(["doctor", "--store", "sqlite:absent.db"]).stderr.contains("sqlite:absent.db"));
+    let mut nothing = desk.command([""; 0]);
+    assert!(run(nothing.env_remove("ZAMOK_STORE")).stderr.starts_with("error: a command is missing\n"));
+    // A device that never ends is not read to its end.
+    desk.zamok(["policy", "show", "/dev/zero", "--json"]).failed(5, 901, "file");
+}
+
+#[test]
 fn the_help_names_every_exit_code_and_every_command_has_its_own() {
     let desk = Desk::empty();
     let help = desk.zamok(["--help"]).done().stdout;
@@ -331,6 +375,13 @@ fn the_help_names_every_exit_code_and_every_command_has_its_own() {
         "jwks",
         "why",
         "doctor",
+        "accounts",
+        "devices",
+        "factors",
+        "ocra",
+        "password",
+        "powers",
+        "recovery",
     ];
     for command in commands {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is missing in {help}");

@@ -111,6 +111,7 @@ impl TokenKind {
 
     pub(crate) const HOTP: &'static str = "HOTP";
     pub(crate) const TOTP: &'static str = "TOTP";
+    pub(crate) const OCRA: &'static str = "OCRA";
 
     /// The name that lists show, and under which a secret is entered in a vault.
     #[must_use]
@@ -118,7 +119,7 @@ impl TokenKind {
         match self {
             Self::Hotp { .. } => Self::HOTP,
             Self::Totp { .. } => Self::TOTP,
-            Self::Ocra { .. } => "OCRA",
+            Self::Ocra { .. } => Self::OCRA,
         }
     }
 

@@ -40,14 +40,11 @@ impl Import {
 }
 
 impl TokenRecord {
-    /// Whether a vault has keys of this kind, and room for the label.
+    /// Whether a vault has room for the label.
     ///
     /// # Errors
-    /// [`Fault::Unsupported`] for OCRA; [`Fault::TooLong`] for the label.
+    /// [`Fault::TooLong`] for the label.
     pub fn fits_vault(&self) -> Result<(), Fault> {
-        if matches!(self.kind, TokenKind::Ocra { .. }) {
-            return Err(Fault::Unsupported("OCRA in a vault"));
-        }
         if self.label().len() > LABEL {
             return Err(Fault::TooLong { what: "the label", limit: LABEL as u64 });
         }
@@ -69,7 +66,9 @@ impl TokenRecord {
             TokenKind::Totp { parameters, drift, last_step } => {
                 ImportedParameters::Totp { parameters, state: TotpState { last_step, drift } }
             }
-            TokenKind::Ocra { .. } => return Err(Fault::Unsupported("OCRA in a vault")),
+            TokenKind::Ocra { suite, counter } => {
+                ImportedParameters::Ocra { suite, counter: counter.unwrap_or(0) }
+            }
         };
         let rows = self.rows(tx)?;
         for row in &rows {
@@ -122,6 +121,7 @@ pub fn reindex_imports(
         let name = match keys::info(tx, id)?.kind {
             KeyKind::Hotp { .. } => TokenKind::HOTP,
             KeyKind::Totp { .. } => TokenKind::TOTP,
+            KeyKind::Ocra { .. } => TokenKind::OCRA,
             _ => return Err(CoreError::Refused),
         };
         let Some(indexes) = one_time::blind_indexes_of(tx, id, FIELD, &prefix(name))? else {

@@ -1,11 +1,13 @@
 //! `zamok accounts`: what an officer sees of accounts, and does with them.
 
+mod limits;
+
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use zamok::account::{AccountStep, Role, Roles};
 use zamok::{Account, UnixTime};
 
-use crate::arguments::Shared;
+use crate::arguments::{NewPasswordSource, Shared};
 use crate::failure::{Exit, Failure};
 use crate::moment;
 use crate::opening;
@@ -20,7 +22,7 @@ pub(crate) struct Accounts {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Show an account: roles, limits, contacts in part, factors.
+    /// Show an account: roles, limits, contacts in part, attributes.
     Show {
         /// Its login.
         login: String,
@@ -39,6 +41,46 @@ enum What {
         /// Why, for the journal.
         #[arg(long)]
         reason: String,
+    },
+    /// Take a phone or an address away that is no factor.
+    ForgetContact {
+        /// The login of the account.
+        login: String,
+        /// The contact's id, as `show` tells it.
+        contact: String,
+        /// Why, for the journal.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Give an account another password, after you have made sure who asks; its sessions end, and its second factor stays.
+    ResetPassword {
+        /// Its login.
+        login: String,
+        #[command(flatten)]
+        new: NewPasswordSource,
+        /// Why, for the journal.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Say when and from where an account may act; its sessions end.
+    Limit {
+        /// Its login.
+        login: String,
+        #[command(flatten)]
+        limits: limits::Given,
+    },
+    /// Write what is known of an account under a name, or take it away; its sessions end.
+    Attribute {
+        /// Its login.
+        login: String,
+        /// The name, such as `tax-number`.
+        name: String,
+        /// The value.
+        #[arg(required_unless_present = "remove", conflicts_with = "remove")]
+        value: Option<String>,
+        /// Take it away.
+        #[arg(long)]
+        remove: bool,
     },
     /// Say what an account is to the service; its sessions end.
     Roles {
@@ -104,7 +146,9 @@ impl From<RoleName> for Role {
 impl Accounts {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         opening::with_vault(shared, output, |zamok| {
-            let nobody = |failure: Failure| failure.when_rejected("there is no such account", "");
+            let nobody = |failure: Failure| {
+                failure.when_rejected("there is no such account", "look at how the login is spelled")
+            };
             match &self.what {
                 What::Show { login } => {
                     let account = zamok.account_by_login(login).map_err(|error| nobody(error.into()))?;
@@ -121,6 +165,50 @@ impl Accounts {
                     output.line(format!("{login} has the {kind} {masked} ({}).", contact.id))?;
                     let contact = json!({"id": contact.id.to_string(), "kind": kind, "masked": masked});
                     output.object(&json!({"login": login, "contact": contact}))?;
+                }
+                What::ForgetContact { login, contact, reason } => {
+                    let account = zamok.account_by_login(login).map_err(|error| nobody(error.into()))?;
+                    let found = account.contacts.iter().find(|found| found.id.to_string() == *contact);
+                    let found = found.ok_or_else(|| {
+                        Failure::rejected("the account has no contact with this id")
+                            .hint("`zamok accounts show LOGIN` tells the ids of its contacts")
+                    })?;
+                    zamok.remove_contact(login, found.id, reason).map_err(|error| {
+                        let failure = Failure::from(error);
+                        match failure.name {
+                            "not-allowed" => Failure {
+                                message: "codes are sent to this contact: it is a factor".into(),
+                                ..failure
+                            }
+                            .hint("take the factor away first: `zamok factors list LOGIN`, then `zamok factors remove`"),
+                            _ => failure,
+                        }
+                    })?;
+                    output.line(format!("{} is no contact of {login} any more.", found.masked()))?;
+                    output.object(&json!({"login": login, "removed": contact}))?;
+                }
+                What::ResetPassword { login, new, reason } => {
+                    // A login that nobody has is told before anybody types a password.
+                    zamok.account_by_login(login).map_err(|error| nobody(error.into()))?;
+                    let new = new.read(output)?;
+                    zamok.reset_password(login, &new, reason)?;
+                    output.line(format!("{login} has another password, and its sessions have ended."))?;
+                    output.object(&json!({"login": login, "reset": true}))?;
+                }
+                What::Limit { login, limits } => {
+                    let account = zamok.account_by_login(login).map_err(|error| nobody(error.into()))?;
+                    let limits = limits.read();
+                    zamok.set_roles(login, account.roles, &limits)?;
+                    output.line(format!("The limits of {login} are: {limits}. Its sessions have ended."))?;
+                    output.object(&json!({"login": login, "limits": limits.to_string()}))?;
+                }
+                What::Attribute { login, name, value, .. } => {
+                    zamok
+                        .set_attribute(login, name, value.as_deref())
+                        .map_err(|error| nobody(error.into()))?;
+                    let what = if value.is_some() { "written" } else { "taken away" };
+                    output.line(format!("{name} of {login} is {what}. Its sessions have ended."))?;
+                    output.object(&json!({"login": login, "name": name, "value": value}))?;
                 }
                 What::Roles { login, roles } => {
                     let account = zamok.account_by_login(login).map_err(|error| nobody(error.into()))?;
@@ -159,6 +247,9 @@ fn show(account: &Account, output: &Output) -> Result<(), Failure> {
     for contact in &account.contacts {
         output.line(format!("{}: {} ({})", contact.kind.name(), contact.masked(), contact.id))?;
     }
+    for (name, value) in &account.attributes {
+        output.line(format!("{name}: {value}"))?;
+    }
     let contacts: Vec<_> = account
         .contacts
         .iter()
@@ -172,5 +263,6 @@ fn show(account: &Account, output: &Output) -> Result<(), Failure> {
         "roles": account.roles.to_string(),
         "limits": account.limits.to_string(),
         "contacts": contacts,
+        "attributes": account.attributes,
     }))
 }

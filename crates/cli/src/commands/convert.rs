@@ -55,7 +55,10 @@ enum Target {
 impl Convert {
     pub(crate) fn run(&self, output: &Output) -> Result<Exit, Failure> {
         let prepare = if self.overwrite { Prepared::new } else { Prepared::unless_there };
-        let prepared = prepare(&self.output, Readable::ByOwner)?;
+        let prepared = prepare(&self.output, Readable::ByOwner).map_err(|failure| {
+            let is_there = !self.overwrite && self.output.is_file();
+            if is_there { failure.hint("name another file, or give --overwrite") } else { failure }
+        })?;
         let keys = self.source.keys(output)?;
         let opened = self.source.open(&self.file, &keys, output)?;
         let (mut records, mut left_out) = (Vec::new(), 0_usize);

@@ -13,6 +13,7 @@ use zamok::{Cabinet, MessageId};
 
 use crate::arguments::Shared;
 use crate::failure::{Exit, Failure};
+use crate::files;
 use crate::moment;
 use crate::opening;
 use crate::output::Output;
@@ -98,8 +99,7 @@ fn wrong(file: &Path, fault: &dyn std::fmt::Display) -> Failure {
 }
 
 fn read(file: &Path) -> Result<Config, Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::file(format!("{}: {error}", file.display())))?;
+    let text = files::read_text(file)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     Config::from_toml(&text, folder).map_err(|fault| wrong(file, &fault))
 }

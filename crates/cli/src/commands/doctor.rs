@@ -57,18 +57,20 @@ impl Findings {
 impl Doctor {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         let mut findings = Findings::default();
-        let store: Arc<dyn Store> = match opening::place(shared)? {
+        let place = opening::place(shared)?;
+        let store: Arc<dyn Store> = match &place {
             StoreUrl::Sqlite(path) => {
                 // Before the store is opened: closing one of its files would drop the locks of this process, and
                 // opening it tightens the modes of its files.
-                look_at_files(&path, &mut findings);
-                let store = SqliteStore::open(&path)?;
+                look_at_files(path, &mut findings);
+                let store = SqliteStore::open(path).map_err(|fault| opening::at(&place, fault))?;
                 look_at_store(&store, &mut findings)?;
                 Arc::new(store)
             }
             StoreUrl::Postgres(url) => {
                 // Opening refuses a server that is careless or a standby, and a schema in which anything was altered.
-                let store = PostgresStore::open(PostgresUrl::clone(&url))?;
+                let store = PostgresStore::open(PostgresUrl::clone(url))
+                    .map_err(|fault| opening::at(&place, fault))?;
                 findings.note("durability", Grade::Fine, "the server flushes every commit");
                 findings.note("store structure", Grade::Fine, "the schema is as it was made");
                 let text = if url.is_private() {

@@ -1,16 +1,20 @@
 //! `zamok factors`: the factors of an account.
 
+mod own;
+mod token;
+
 use clap::{Args, Subcommand};
 use serde_json::json;
-use zamok::account::FactorState;
+use zamok::account::{FactorId, FactorState};
 
+use super::keys::id_bytes;
 use crate::arguments::Shared;
 use crate::failure::{Exit, Failure};
 use crate::moment;
 use crate::opening;
 use crate::output::Output;
 
-/// List the factors of an account, and take them away.
+/// List the factors of an account, hand out hardware tokens, take factors back into use or away.
 #[derive(Args, Debug)]
 pub(crate) struct Factors {
     #[command(subcommand)]
@@ -24,6 +28,29 @@ enum What {
         /// Its login.
         login: String,
     },
+    /// Hand a hardware token that counts (RFC 4226) out to an account; it counts once `confirm` has seen a code of it.
+    Assign(token::Assign),
+    /// End the handing out of a token with a code that it shows, which is spent.
+    Confirm(token::Confirm),
+    /// Find a token that has run ahead by two codes in a row, its owner being there.
+    Resync(token::Resync),
+    /// Take a factor that failures have disabled back into use, after you have made sure who asks.
+    Resume {
+        /// The login of the account.
+        login: String,
+        /// The id, as `zamok factors list` shows it.
+        #[arg(value_parser = factor_id)]
+        id: FactorId,
+        /// Why, for the journal.
+        #[arg(long)]
+        reason: String,
+    },
+    /// As the owner of an account: ask for this factor first at a login.
+    Prefer(own::Prefer),
+    /// As the owner of an account: give a factor another label.
+    Rename(own::Rename),
+    /// As the owner of an account: take a factor away; every other session ends.
+    Drop(own::Drop),
     /// Take a factor away; the sessions of the account end.
     Remove {
         /// The login of the account.
@@ -39,7 +66,6 @@ enum What {
 impl Factors {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         opening::with_vault(shared, output, |zamok| {
-            let nobody = |failure: Failure| failure.when_rejected("there is no such account or factor", "");
             match &self.what {
                 What::List { login } => {
                     let factors = zamok.factors_of(login).map_err(|error| nobody(error.into()))?;
@@ -68,6 +94,26 @@ impl Factors {
                     }
                     output.object(&json!({"login": login, "factors": listed}))?;
                 }
+                What::Assign(assign) => assign.run(zamok, output)?,
+                What::Confirm(confirm) => confirm.run(zamok, output)?,
+                What::Resync(resync) => resync.run(zamok, output)?,
+                What::Resume { login, id, reason } => {
+                    zamok.resume_factor(login, *id, reason).map_err(|error| match error.into() {
+                        failure @ Failure { name: "key-state", .. } => {
+                            Failure { message: "the factor is not disabled".into(), ..failure }.hint(
+                                "`zamok factors list` shows the states, `zamok why LOGIN` what was refused",
+                            )
+                        }
+                        failure => nobody(failure),
+                    })?;
+                    output.line(
+                        "The factor counts again, and its failures are forgiven. The journal says why.",
+                    )?;
+                    output.object(&json!({"login": login, "resumed": id.to_string()}))?;
+                }
+                What::Prefer(prefer) => prefer.run(zamok, output)?,
+                What::Rename(rename) => rename.run(zamok, output)?,
+                What::Drop(drop) => drop.run(zamok, output)?,
                 What::Remove { login, id, reason } => {
                     let factors = zamok.factors_of(login).map_err(|error| nobody(error.into()))?;
                     let factor = factors
@@ -82,4 +128,17 @@ impl Factors {
             Ok(Exit::Done)
         })
     }
+}
+
+/// Reads the id of a factor.
+fn factor_id(text: &str) -> Result<FactorId, String> {
+    let id = id_bytes(text).map(FactorId);
+    id.ok_or_else(|| "the id of a factor has 32 hexadecimal digits; `zamok factors list` shows them".into())
+}
+
+fn nobody(failure: Failure) -> Failure {
+    failure.when_rejected(
+        "there is no such account or factor",
+        "look at how the login is spelled; `zamok factors list LOGIN` shows the factors",
+    )
 }

@@ -1,16 +1,16 @@
 //! `zamok login`: password and code for a session and its access token.
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
-use zamok::{Begun, Challenge, CoreError, Error, Session, Zamok};
+use zamok::{Approach, Begun, Challenge, CoreError, DeviceToken, Error, Evidence, Session, Zamok};
 
 use super::enrol::AFTER_FAILURES;
 use crate::arguments::{PasswordSource, Shared};
 use crate::failure::{Exit, Failure};
-use crate::files::{Prepared, Readable};
+use crate::files::{self, Prepared, Readable};
 use crate::moment;
 use crate::opening::{self, AUDIENCE};
 use crate::output::Output;
@@ -26,12 +26,42 @@ pub(crate) struct Login {
     /// The code that the app shows. Otherwise it is asked for, or read from standard input.
     #[arg(long, value_name = "CODE")]
     code: Option<String>,
+    /// Answer with this kind of factor, where the account has several; otherwise the one that it prefers.
+    #[arg(long, value_name = "KIND", value_enum)]
+    by: Option<By>,
+    /// The token of a known device, as `zamok devices trust` wrote it.
+    #[arg(long, value_name = "FILE")]
+    device_file: Option<PathBuf>,
     /// Write the token to FILE, readable by you alone, instead of printing it.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The service that the token is for. Only the default serves with this program's other commands.
     #[arg(long, value_name = "NAME", default_value = AUDIENCE)]
     audience: String,
+}
+
+/// A factor whose code can be typed here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum By {
+    Generator,
+    Token,
+    Sms,
+    #[value(name = "e-mail")]
+    Email,
+    /// On its known device alone.
+    Pin,
+}
+
+impl From<By> for Evidence {
+    fn from(by: By) -> Self {
+        match by {
+            By::Generator => Self::Generator,
+            By::Token => Self::Token,
+            By::Sms => Self::Sms,
+            By::Email => Self::Email,
+            By::Pin => Self::Pin,
+        }
+    }
 }
 
 impl Login {
@@ -41,10 +71,26 @@ impl Login {
             // Before the code is spent: can the token be put where it belongs?
             let prepared =
                 self.token_file.as_deref().map(|path| Prepared::new(path, Readable::ByOwner)).transpose()?;
-            let begun = zamok.begin_login(&self.login, &password).map_err(|error| {
+            let approach = Approach {
+                device: self.device_file.as_deref().map(device).transpose()?,
+                by: self.by.map(Evidence::from),
+                ..Approach::default()
+            };
+            let begun = zamok.begin_login_from(&self.login, &password, &approach).map_err(|error| {
                 Failure::from(error).when_rejected("the login or the password is wrong", AFTER_FAILURES)
             })?;
-            let Begun::Code(challenge) = begun else { return Err(Error::NothingOffered.into()) };
+            let Begun::Code(challenge) = begun else {
+                let message = "the account has no second factor yet".into();
+                return Err(Failure { message, ..Failure::from(Error::NothingOffered) }
+                    .hint(format!("enrol one first: `zamok enrol {}`", self.login)));
+            };
+            if matches!(challenge.by, Evidence::Push | Evidence::Certificate) {
+                let message =
+                    format!("the account answers by {} on its device, not here", challenge.by.name());
+                return Err(Failure::usage(message).hint(
+                    "name a factor whose code can be typed with --by; `zamok factors list LOGIN` shows them",
+                ));
+            }
             let session = self.answer(zamok, &challenge, output)?;
             let token = zamok.tokens(self.audience.as_str()).issue(&session)?;
             let expires = moment::text(session.expires);
@@ -88,7 +134,7 @@ impl Login {
             tracing::debug!("waiting for the code");
             let code = match &self.code {
                 Some(code) => code.trim().into(),
-                None => secrets::code("The code that the app shows now", output)?,
+                None => secrets::code(prompt(challenge.by), output)?,
             };
             tries = tries.saturating_sub(1);
             match zamok.answer(challenge, &code, zamok.request_id()?) {
@@ -105,4 +151,25 @@ impl Login {
             }
         }
     }
+}
+
+/// What is asked for at a terminal.
+const fn prompt(by: Evidence) -> &'static str {
+    match by {
+        Evidence::Token => "The next code of the token",
+        Evidence::Sms => "The code that was sent by SMS",
+        Evidence::Email => "The code that was sent by e-mail",
+        Evidence::Pin => "The PIN of this device",
+        _ => "The code that the app shows now",
+    }
+}
+
+/// The token of a known device.
+fn device(path: &Path) -> Result<DeviceToken, Failure> {
+    let secret = files::read_secret(path)?;
+    let read = std::str::from_utf8(&secret.content).ok().and_then(DeviceToken::parse);
+    read.ok_or_else(|| {
+        Failure::usage(format!("{} holds no token of a device", path.display()))
+            .hint("`zamok devices trust --device-file FILE` writes one")
+    })
 }

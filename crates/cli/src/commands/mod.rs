@@ -7,6 +7,7 @@ pub(crate) mod check_proof;
 pub(crate) mod clients;
 pub(crate) mod convert;
 pub(crate) mod delivery;
+pub(crate) mod devices;
 pub(crate) mod doctor;
 pub(crate) mod enrol;
 pub(crate) mod factors;
@@ -17,7 +18,11 @@ pub(crate) mod jwks;
 pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod ocra;
+pub(crate) mod password;
 pub(crate) mod policy;
+pub(crate) mod powers;
+pub(crate) mod recovery;
 pub(crate) mod register;
 pub(crate) mod restore;
 pub(crate) mod resume;
@@ -62,6 +67,11 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         Command::Import(import) => import.run(shared, output),
         Command::Convert(convert) => convert.run(output),
         Command::Delivery(delivery) => delivery.run(shared, output),
+        Command::Ocra(ocra) => ocra.run(shared, output),
+        Command::Password(password) => password.run(shared, output),
+        Command::Recovery(recovery) => recovery.run(shared, output),
+        Command::Devices(devices) => devices.run(shared, output),
+        Command::Powers(powers) => powers.run(shared, output),
         Command::Policy(policy) => policy.run(shared, output),
         Command::Risk(risk) => risk.run(output),
         Command::Audit(audit) => audit.run(shared, output),

@@ -1,6 +1,5 @@
 //! `zamok policy`: the numbers that a service goes by.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -11,6 +10,7 @@ use zamok::{Policy as Numbers, Zamok};
 
 use crate::arguments::Shared;
 use crate::failure::{Exit, Failure};
+use crate::files;
 use crate::opening;
 use crate::output::Output;
 
@@ -40,7 +40,7 @@ enum What {
     },
     /// Go by another policy from now on; journalled with what changed.
     Set {
-        /// A profile or a file.
+        /// A profile or a file. What a file leaves out is as its profile has it, not as it was.
         policy: PathBuf,
     },
 }
@@ -55,10 +55,14 @@ impl Policy {
             What::Set { policy } => {
                 let policy = named(policy)?;
                 let changed = opening::with_vault(shared, output, |zamok| {
-                    let changed = zamok.policy().differences(&policy).len();
+                    let changed = zamok.policy().differences(&policy);
                     zamok.keep_policy(&policy)?;
                     Ok(changed)
                 })?;
+                for (name, old, new) in &changed {
+                    output.line(format!("{name}: {old} → {new}"))?;
+                }
+                let changed = changed.len();
                 output.line(format!("{changed} numbers changed."))?;
                 output.object(&json!({"changed": changed}))?;
                 Ok(Exit::Done)
@@ -72,8 +76,15 @@ pub(crate) fn named(name: &Path) -> Result<Numbers, Failure> {
     if let Some(profile) = name.to_str().and_then(Profile::named) {
         return Ok(Numbers::of(profile));
     }
-    let text =
-        fs::read_to_string(name).map_err(|error| Failure::file(format!("{}: {error}", name.display())))?;
+    let text = files::read_text(name).map_err(|failure| {
+        let profiles: Vec<_> = Profile::ALL.iter().map(|profile| profile.name()).collect();
+        failure.hint(format!("name a file in TOML (docs/policy.md), or a profile: {}", profiles.join(", ")))
+    })?;
+    // It would be the default profile: hardly what somebody means who writes nothing.
+    if text.trim().is_empty() {
+        return Err(Failure::usage(format!("{} is empty", name.display()))
+            .hint("for the numbers of a profile write profile = \"strict\", or name the profile itself"));
+    }
     Numbers::from_toml(&text).map_err(|fault| Failure::usage(format!("{}: {fault}", name.display())))
 }
 

@@ -109,7 +109,7 @@ impl Restore {
             above: &mut above,
         });
         let restored = Vault::restore_and_replay(
-            place.create()?,
+            opening::new_store(&place)?,
             &mut open,
             &key,
             held.credential(),

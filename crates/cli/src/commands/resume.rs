@@ -21,7 +21,22 @@ pub(crate) struct Resume {
 impl Resume {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         opening::with_vault(shared, output, |zamok| {
-            zamok.resume_generator(&self.login, &self.reason)?;
+            zamok.resume_generator(&self.login, &self.reason).map_err(|error| {
+                let failure = Failure::from(error)
+                    .when_rejected("no account has this login", "look at how it is spelled");
+                match failure.name {
+                    "nothing-offered" => Failure {
+                        message: "the account has no generator that counts".into(),
+                        ..failure
+                    }
+                    .hint(
+                        "`zamok factors list LOGIN` shows its factors, `zamok factors resume` takes any back",
+                    ),
+                    "key-state" => Failure { message: "the generator is not disabled".into(), ..failure }
+                        .hint("`zamok why LOGIN` tells what was refused"),
+                    _ => failure,
+                }
+            })?;
             output
                 .line("The generator counts again, and its failures are forgiven. The journal says why.")?;
             output.object(&json!({"login": self.login, "resumed": true}))?;

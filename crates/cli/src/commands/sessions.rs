@@ -42,7 +42,7 @@ enum Action {
 
 impl Sessions {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
-        opening::with_vault(shared, output, |zamok| match &self.action {
+        let done = opening::with_vault(shared, output, |zamok| match &self.action {
             Action::List { login } => list(zamok, login, output),
             Action::Revoke { login, session: Some(session), reason, .. } => {
                 revoke(zamok, login, session, reason, output)
@@ -53,6 +53,9 @@ impl Sessions {
                 output.object(&json!({"login": login, "ended": "all"}))?;
                 Ok(Exit::Done)
             }
+        });
+        done.map_err(|failure| {
+            failure.when_rejected("no account has this login", "look at how it is spelled")
         })
     }
 }

@@ -66,15 +66,21 @@ impl Copy {
         self.yes.confirm("move", output)?;
         let held = Held::read(shared, output)?;
         let options = Options { cost: self.cost.cost(), ..opening::options(shared)? };
-        let moved =
-            Vault::relocate(source, to.create()?, &to.to_string(), held.credential(), options, &mut |step| {
+        let moved = Vault::relocate(
+            source,
+            opening::new_store(&to)?,
+            &to.to_string(),
+            held.credential(),
+            options,
+            &mut |step| {
                 let (items, what) = match step {
                     Step::Counted(items) => (items, "counted"),
                     Step::Copied(items) => (items, "copied"),
                     Step::Compared(items) => (items, "compared"),
                 };
                 output.progress(items, || format!("{items} items {what}"));
-            });
+            },
+        );
         output.progress_ends();
         let moved = moved.map_err(|error| Failure::of_opening(error, held.wrong()))?;
         let digest = hex(&moved.digest);
@@ -98,8 +104,9 @@ impl Copy {
 }
 
 fn check(shared: &Shared, output: &Output) -> Result<Exit, Failure> {
-    let StoreUrl::Sqlite(path) = opening::place(shared)? else { return Err(StoreFault::Url.into()) };
-    let findings = match SqliteStore::open(&path) {
+    let place = opening::place(shared)?;
+    let StoreUrl::Sqlite(path) = &place else { return Err(StoreFault::Url.into()) };
+    let findings = match SqliteStore::open(path) {
         Ok(store) => store.check(),
         Err(fault) => Err(fault),
     };
@@ -107,7 +114,7 @@ fn check(shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         Ok(findings) => findings,
         // So badly damaged that it could not be opened or read to its end: that is what was asked.
         Err(StoreFault::Corrupt) => vec!["the file cannot be read as a store".to_owned()],
-        Err(fault) => return Err(fault.into()),
+        Err(fault) => return Err(opening::at(&place, fault)),
     };
     for finding in &findings {
         output.line(finding)?;

@@ -1,6 +1,6 @@
 //! `zamok verify`: a detached signature over a file, with a public key from a file or of an account.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -37,10 +37,19 @@ struct Signer {
     login: Option<String>,
 }
 
+/// The signature of a file: the one that was named, or the one beside it.
+pub(super) fn read_signature(named: Option<&Path>, file: &Path) -> Result<Vec<u8>, Failure> {
+    match named {
+        Some(path) => files::read_small(path),
+        None => files::read_small(&beside(file))
+            .map_err(|failure| failure.hint("name the signature with --signature FILE")),
+    }
+}
+
 impl Verify {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         let document = files::read_document(&self.file)?;
-        let signature = files::read_small(&self.signature.clone().unwrap_or_else(|| beside(&self.file)))?;
+        let signature = read_signature(self.signature.as_deref(), &self.file)?;
         let key = match (&self.signer.public_key, &self.signer.login) {
             (Some(path), _) => VerifyingKey::from_spki_pem(&files::read_text(path)?).map_err(|_| {
                 let path = path.display();

@@ -69,7 +69,7 @@ fn init(shared: &Shared, name: &str, memory: Option<u32>, output: &Output) -> Re
     if let Some(mebibytes) = memory {
         options.cost = Argon2Cost { memory_kib: mebibytes << 10, ..options.cost };
     }
-    let vault = Vault::create(place.create()?, &passphrase, options)?;
+    let vault = Vault::create(opening::new_store(&place)?, &passphrase, options)?;
     let key = Service::found(&vault, name)
         .map_err(|_| Failure::usage("a witness's name has no blanks and no plus sign in it"))?;
     vault.integrate()?;
@@ -80,8 +80,7 @@ fn init(shared: &Shared, name: &str, memory: Option<u32>, output: &Output) -> Re
 }
 
 fn open(shared: &Shared, output: &Output) -> Result<Arc<Vault>, Failure> {
-    let place = opening::place(shared)?;
-    let store = place.open()?;
+    let store = opening::store(shared)?;
     let held = Held::read(shared, output)?;
     let options = Options { idle: None, ..opening::options(shared)? };
     let vault = Vault::unlock(store, held.credential(), options)

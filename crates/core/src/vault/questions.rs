@@ -107,6 +107,26 @@ pub fn ask(
     Ok(Question { id, text, expires })
 }
 
+/// The key whose holder was asked.
+///
+/// # Errors
+/// [`Error::Rejected`] for a question that is not there (any more); [`Error::Refused`] when its row was altered; a store's
+/// fault.
+pub fn asked(tx: &mut Transaction<'_>, id: QuestionId) -> Result<KeyId, Error> {
+    let opened = tx.record(&id.row())?.ok_or(Error::Rejected)?;
+    Kept::decode(&opened.body).map(|kept| kept.key)
+}
+
+/// From when on a question may be forgotten, by its row's body: once it has been over for as long as it was open. Until then a
+/// late response is charged.
+///
+/// # Errors
+/// [`Error::Format`], [`Error::Refused`] for a body that is none.
+pub fn due(body: &[u8]) -> Result<UnixTime, Error> {
+    let Kept { asked, expires, .. } = Kept::decode(body)?;
+    Ok(expires.plus(expires.since(asked)))
+}
+
 /// Checks the response to a question, which is gone afterwards whatever the answer. A wrong response is charged to the
 /// key as a wrong code is. The right one activates a pre-active key.
 ///

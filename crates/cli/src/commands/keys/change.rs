@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 use zamok::Role;
-use zamok::keys::{self, KeyId, KeyState, RotationPolicy, versions};
+use zamok::keys::{self, KeyId, KeyState, Purpose, RotationPolicy, spend, versions};
 
 use super::{confirm, key_id};
 use crate::arguments::Shared;
@@ -91,7 +91,18 @@ impl Suspend {
 
 impl Resume {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
-        become_state(shared, output, self.key, &[KeyState::Active], &self.reason)
+        opening::with_vault(shared, output, |zamok| {
+            let state = zamok.vault().transact(|tx| {
+                // Whoever takes a key for codes back into use has looked into its failures.
+                if keys::info(tx, self.key)?.purpose == Purpose::OneTimeCode {
+                    spend::resume(tx, self.key, &self.reason)?;
+                } else {
+                    keys::change_state(tx, self.key, KeyState::Active, &self.reason)?;
+                }
+                keys::info(tx, self.key).map(|info| info.state)
+            })?;
+            told(self.key, state, output)
+        })
     }
 }
 
@@ -136,8 +147,12 @@ fn become_state(
             }
             keys::info(tx, key).map(|info| info.state)
         })?;
-        output.line(format!("The key is {state}."))?;
-        output.object(&json!({"id": key.to_string(), "state": state.to_string()}))?;
-        Ok(Exit::Done)
+        told(key, state, output)
     })
+}
+
+fn told(key: KeyId, state: KeyState, output: &Output) -> Result<Exit, Failure> {
+    output.line(format!("The key is {state}."))?;
+    output.object(&json!({"id": key.to_string(), "state": state.to_string()}))?;
+    Ok(Exit::Done)
 }

@@ -15,7 +15,7 @@ use crate::files;
 use crate::opening;
 use crate::output::Output;
 
-/// Kinds that the vault draws. OTP keys are made by `zamok enrol` and `zamok import`.
+/// Kinds that the vault draws. OTP keys are made by `zamok enrol`, `zamok ocra new` and `zamok import`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Kind {
     #[value(name = "p-256")]

@@ -40,7 +40,7 @@ enum What {
     Rotate(change::Rotate),
     /// Put an active key aside.
     Suspend(change::Suspend),
-    /// Take a suspended key back into use.
+    /// Take a suspended key back into use. Of a key for codes, the failures are forgiven.
     Resume(change::Resume),
     /// Mark a wrapping key as trusted: keys may leave under it from now on.
     Trust(change::Trust),
@@ -66,14 +66,7 @@ enum What {
 
 impl Keys {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
-        self.carry_out(shared, output).map_err(|failure| match failure.name {
-            // An id that somebody has typed, not one that the store holds.
-            "unknown-key" => {
-                Failure { exit: Exit::Usage, ..failure }.hint("`zamok keys list` shows the keys")
-            }
-            "key-state" => failure.hint("`zamok keys show` tells the state of the key"),
-            _ => failure,
-        })
+        self.carry_out(shared, output).map_err(of_typed_id)
     }
 
     fn carry_out(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
@@ -100,18 +93,33 @@ impl Keys {
     }
 }
 
+/// The failure of a command whose key somebody has named by its id: that no key has it says nothing of the store.
+pub(crate) fn of_typed_id(failure: Failure) -> Failure {
+    match failure.name {
+        "unknown-key" => Failure { exit: Exit::Usage, ..failure }.hint("`zamok keys list` shows the keys"),
+        "key-state" => failure.hint("`zamok keys show` tells the state of the key"),
+        _ => failure,
+    }
+}
+
 /// Reads the id of a key: 32 hexadecimal digits, as `zamok keys list` shows them.
 pub(crate) fn key_id(text: &str) -> Result<KeyId, String> {
-    let wrong = || "a key id has 32 hexadecimal digits; `zamok keys list` shows them".to_owned();
-    if text.len() != 32 || !text.is_ascii() {
-        return Err(wrong());
+    let id = id_bytes(text).map(KeyId);
+    id.ok_or_else(|| "a key id has 32 hexadecimal digits; `zamok keys list` shows them".into())
+}
+
+/// The 16 bytes of an id in hexadecimal digits.
+pub(crate) fn id_bytes(text: &str) -> Option<[u8; 16]> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != 16 || !rest.is_empty() {
+        return None;
     }
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let mut id = [0; 16];
-    for (byte, pair) in id.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let digits = std::str::from_utf8(pair).map_err(|_| wrong())?;
-        *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
+    for (byte, [high, low]) in id.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
     }
-    Ok(KeyId(id))
+    Some(id)
 }
 
 /// Reads the name of a purpose.

@@ -10,6 +10,7 @@ use zamok::signature::Prepared;
 use super::key_id;
 use crate::arguments::Shared;
 use crate::commands::sign::{beside, name};
+use crate::commands::verify::read_signature;
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Prepared as File, Readable};
 use crate::opening;
@@ -76,7 +77,7 @@ impl Sign {
 impl Verify {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         let document = files::read_document(&self.file)?;
-        let signature = files::read_small(&self.signature.clone().unwrap_or_else(|| beside(&self.file)))?;
+        let signature = read_signature(self.signature.as_deref(), &self.file)?;
         opening::with_vault(shared, output, |zamok| {
             let verified = opening::with_key(zamok, self.key, shared, output, |tx| {
                 let purpose = keys::info(tx, self.key)?.purpose;

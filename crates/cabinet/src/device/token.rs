@@ -1,0 +1,77 @@
+//! What a device keeps, and shows to be recognised.
+
+use zamok_core::wire::hex;
+use zeroize::Zeroizing;
+
+use super::DeviceId;
+
+/// The token of a known device: its id and 256 bits that only the vault can compute again. A secret:
+/// redacted in `Debug`, wiped when dropped.
+#[derive(Clone)]
+pub struct DeviceToken {
+    pub(super) id: DeviceId,
+    pub(super) proof: Zeroizing<[u8; 32]>,
+}
+
+impl DeviceToken {
+    const PREFIX: &str = "zamok-device-";
+
+    /// The id of the device that it is said to be of.
+    #[must_use]
+    pub const fn device(&self) -> DeviceId {
+        self.id
+    }
+
+    /// The token as text, for the device to keep.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        Zeroizing::new(format!("{}{}{}", Self::PREFIX, hex(&self.id.0), hex(self.proof.as_slice())))
+    }
+
+    /// Reads a token; whether it is a right one shows when it is used.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.trim().strip_prefix(Self::PREFIX)?;
+        let mut bytes = Zeroizing::new([0; 48]);
+        if digits.len() != 96 || !digits.is_ascii() {
+            return None;
+        }
+        for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks(2)) {
+            let pair = core::str::from_utf8(pair).ok().filter(|pair| !pair.contains('+'))?;
+            *byte = u8::from_str_radix(pair, 16).ok()?;
+        }
+        let (id, proof) = bytes.split_first_chunk::<16>()?;
+        Some(Self { id: DeviceId(*id), proof: Zeroizing::new(proof.try_into().ok()?) })
+    }
+}
+
+impl core::fmt::Debug for DeviceToken {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "DeviceToken({}, redacted)", self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_as_it_was_written_and_never_printed() {
+        let token = DeviceToken { id: DeviceId([7; 16]), proof: Zeroizing::new([0xab; 32]) };
+        let text = token.to_text();
+        let again = DeviceToken::parse(&text).unwrap();
+        assert_eq!((again.id, *again.proof), (token.id, *token.proof));
+        assert_eq!(format!("{token:?}"), format!("DeviceToken({}, redacted)", "07".repeat(16)));
+        let cut = text.as_str().strip_suffix("ab").unwrap();
+        for wrong in [
+            "",
+            "zamok-device-",
+            cut,
+            &text.replace("zamok", "Zamok"),
+            &text.replace("ab", "+b"),
+            &text.replace("ab", "é"),
+        ] {
+            assert!(DeviceToken::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+}
