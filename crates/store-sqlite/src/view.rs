@@ -26,7 +26,8 @@ impl Shared {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over what others have put, as this view has it; answers what the view holds.
+    /// Takes over what others have put, as this view has it; answers what the view holds. A view that lacks a transaction is
+    /// damage.
     pub(crate) fn follow(&self, connection: &Connection) -> rusqlite::Result<Mark> {
         let mark = sql::mark(connection)?;
         let recent = self.read();
@@ -34,7 +35,11 @@ impl Shared {
             let after = recent.known_of(mark);
             drop(recent);
             let batches = sql::list_recent(connection, after)?;
-            self.write().follow(mark, batches.into_iter().map(|(_, batch)| batch).collect());
+            let mut recent = self.write();
+            recent.follow(mark, batches.into_iter().map(|(_, batch)| batch).collect());
+            if recent.standing(mark) == Standing::Behind {
+                return Err(sql::damaged(0));
+            }
         }
         Ok(mark)
     }
