@@ -11,7 +11,16 @@ use std::process::Command;
 const PASSPHRASE: &str = "six random words or more";
 const PASSWORD: &str = "a garden behind the station";
 
-/// The C of the front pages, each as somebody copies it into a program of his own: it lets in whoever brings a right code, once.
+/// What an excerpt on a page leaves out: where its names come from.
+const BEFORE_AN_EXCERPT: &str = "#include <string.h>\n#include <zamok.h>\n#define TEXT(t) (t), strlen(t)\n\
+    void excerpt(const zamok_cabinet *bank, const zamok_session *session, const char *code, const uint8_t *receipt, \
+    size_t receipt_length);\n\
+    void excerpt(const zamok_cabinet *bank, const zamok_session *session, const char *code, const uint8_t *receipt, \
+    size_t receipt_length)\n{\nzamok_content *content;\nzamok_operation *operation, *confirmed;\nzamok_challenge *challenge;\n\
+    struct zamok_id id, attempt;\nchar text[1000];\nuint8_t kept[100];\nsize_t length;\nzamok_request_id(bank, &attempt);\n";
+
+/// The C of the front pages. The first block of each, as somebody copies it into a program of his own, lets in whoever brings a
+/// right code, once; what follows is an excerpt, and compiles.
 pub(crate) fn front_pages(place: &Place, house: &House) -> Result<Outcome, Failure> {
     for page in ["README.md", "bindings/c/README.md"] {
         let work = house.outside().join(page.replace('/', "-"));
@@ -19,7 +28,16 @@ pub(crate) fn front_pages(place: &Place, house: &House) -> Result<Outcome, Failu
         let store = format!("sqlite:{}", work.join("bank.db").display());
         let phone = Enrolled::new(place, &store, &work, PASSPHRASE, PASSWORD)?;
         let (source, program) = (work.join("page.c"), work.join("page"));
-        let text = program_of(&manifests::contents(&place.root, page)?)?;
+        let contents = manifests::contents(&place.root, page)?;
+        for excerpt in blocks(&contents).skip(1) {
+            fs::write(&source, format!("{BEFORE_AN_EXCERPT}{excerpt}}}\n"))
+                .map_err(|error| format!("{}: {error}", source.display()))?;
+            let mut compiler = Command::new("cc");
+            compiler.args(WARNINGS).args(["-shared", "-fPIC"]);
+            link(&mut compiler, house, &source, &program);
+            shown(&mut compiler)?;
+        }
+        let text = program_of(&contents)?;
         fs::write(&source, text).map_err(|error| format!("{}: {error}", source.display()))?;
         let mut compiler = Command::new("cc");
         compiler.args(WARNINGS);
@@ -41,12 +59,14 @@ pub(crate) fn front_pages(place: &Place, house: &House) -> Result<Outcome, Failu
     Ok(Outcome::Holds)
 }
 
-/// The one block of C on a page, with what stands around it in a program.
+/// The blocks of C on a page.
+fn blocks(page: &str) -> impl Iterator<Item = &str> {
+    page.split("```c\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0))
+}
+
+/// The first block of C on a page, with what stands around it in a program.
 fn program_of(page: &str) -> Result<String, Failure> {
-    let mut blocks = page.split("```c\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0));
-    let (Some(block), None) = (blocks.next(), blocks.next()) else {
-        return Err("a page with one block of C is expected".into());
-    };
+    let block = blocks(page).next().ok_or("a page with a block of C is expected")?;
     Ok(format!(
         "#include <stdio.h>\n#include <string.h>\n#include <zamok.h>\n#define TEXT(t) (t), strlen(t)\n\
          int main(int argc, char **argv)\n{{\nif (argc != 5)\n    return 9;\nconst char *passphrase = argv[1], \
