@@ -12,9 +12,9 @@ use zamok_core::store::{
 use zamok_core::vault::one_time::{self, ImportedParameters};
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_core::vault::spend::{self, SpendPolicy, Throttle};
-use zamok_core::vault::{KeyId, KeyKind, KeyState, Purpose, Role, keys, signing};
+use zamok_core::vault::{KeyId, KeyKind, KeyState, Purpose, keys, signing};
 use zamok_core::{Error, UnixTime};
-use zamok_host::{Credential, ManualClock, NewSlot, Options, Passphrase, Vault};
+use zamok_host::{ManualClock, Options, Passphrase, Vault};
 
 const NOON: u64 = 1_800_000_000;
 const PASSPHRASE: &str = "a long sentence";
@@ -139,12 +139,6 @@ fn a_destroyed_key_is_to_be_gone_from_the_store_and_a_spent_code_need_not_be() {
     assert_eq!(erasing(), before);
     become_state(KeyState::Destroyed).unwrap();
     assert_eq!(erasing(), before + 1);
-    // Nor is what the former secret of a slot opens.
-    let changed = Passphrase::from("changed");
-    let cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
-    let new = NewSlot { role: Role::User, label: "user", secret: Credential::Passphrase(&changed), cost };
-    house.handles[0].change_slot(1, &new).unwrap();
-    assert_eq!(erasing(), before + 2);
 }
 
 #[test]

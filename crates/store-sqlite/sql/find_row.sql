@@ -1,4 +1,4 @@
-SELECT coalesce((SELECT min(sequence) FROM recent) - 1, (SELECT max(sequence) FROM settled)),
+SELECT coalesce((SELECT min(sequence) FROM recent) - 1, (SELECT max(sequence) FROM changes)),
     (SELECT max(sequence) FROM recent),
     version,
     value

@@ -1,1 +1,1 @@
-DELETE FROM settled WHERE sequence <= ?1
+DELETE FROM changes WHERE sequence <= ?1

@@ -1,1 +1,1 @@
-SELECT sequence, ids FROM settled WHERE sequence > ?1 ORDER BY sequence
+SELECT sequence, ids FROM changes WHERE sequence > ?1 ORDER BY sequence

@@ -1,1 +1,1 @@
-INSERT INTO settled (sequence, ids) VALUES (?1, ?2)
+INSERT INTO changes (sequence, ids) VALUES (?1, ?2)

@@ -112,7 +112,7 @@ impl Desk {
     /// Merges the recent rows, where that is possible at once: for whoever looks into the file without this program.
     pub(crate) fn tidy(&mut self, place: &Place) {
         let Some(connection) = &mut self.connection else { return };
-        if self.recent.read().is_merged() || place.intact().is_err() || place.unlocked() {
+        if self.recent.read().is_merged() || place.intact().is_err() {
             return;
         }
         // Whoever holds the lock is at work on the file, and merges in its turn.
@@ -188,12 +188,11 @@ impl Desk {
         if !self.versions.follow(connection)? {
             return Ok(());
         }
-        let mut mark = self.recent.follow(connection)?;
-        if self.recent.read().mark() != mark {
+        if sql::mark(connection)?.last < self.recent.read().last() {
             // An older file was put in the place of this one.
             *self.recent.write() = Recent::default();
-            mark = self.recent.follow(connection)?;
         }
+        let mark = self.recent.follow(connection)?;
         let after = self.ledger.follow(connection, mark)?;
         if after < mark.last {
             for (settled, batch) in sql::list_recent(connection, after)? {
@@ -274,8 +273,6 @@ impl Desk {
     /// Takes another connection when the last transaction could not be ended.
     fn prepare(&mut self, place: &Place) -> Result<(), StoreFault> {
         if self.connection.as_ref().is_some_and(|connection| !connection.is_autocommit()) {
-            // It counts the commits of others from somewhere else.
-            self.versions.forget();
             // The new one first: the log keeps its files as long as some connection lives.
             self.connection =
                 Some(connection::connect_to_write(place.path()).map_err(|error| fault(&error))?);
@@ -291,7 +288,7 @@ enum Written {
         sequence: i64,
         /// With what stood in `recent`.
         settled: Settled,
-        /// The newest row of `settled` that is gone.
+        /// The newest row of `changes` that is gone.
         forgotten: Option<i64>,
         /// Something had to be gone at once.
         needed: bool,

@@ -7,7 +7,6 @@ use std::path::Path;
 use rusqlite::{Connection, Error, ErrorCode, MAIN_DB, Transaction, TransactionBehavior};
 use zamok_core::store::StoreFault;
 
-use crate::view::Shared;
 use crate::{connection, fault::fault, place, read, sql};
 
 /// `Zamk`: SQLite's header field for the program that a file belongs to.
@@ -21,7 +20,7 @@ const MIGRATIONS: [&[&str]; 3] = [
         include_str!("../sql/create_changes.sql"),
     ],
     &[include_str!("../sql/move_rows.sql")],
-    &[include_str!("../sql/create_recent.sql"), include_str!("../sql/rename_changes.sql")],
+    &[include_str!("../sql/create_recent.sql")],
 ];
 
 /// The newest layout that this program knows.
@@ -102,8 +101,8 @@ fn begins_as_sqlite(path: &Path) -> bool {
 /// Everything that is wrong with the structure of the file.
 pub(crate) fn findings(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut findings = report(connection, "PRAGMA integrity_check(100)")?;
-    if sql::in_one_view(connection, || Shared::default().follow(connection)).is_err() {
-        findings.push("the rows of `recent` do not hold what the layout says".to_owned());
+    if sql::list_recent(connection, 0).is_err() {
+        findings.push("a row of `recent` does not hold what the layout says".to_owned());
     }
     Ok(findings)
 }

@@ -1,7 +1,7 @@
 //! The ids of settled changes, in memory: as many as are remembered, read from the file once and then followed.
 //!
 //! Every transaction that writes, of whatever process, leaves the ids that it settled: in its row of `recent`, or, where it
-//! merges, in a row of `settled` together with those that stood in `recent`. So looking an id up costs no statement.
+//! merges, in a row of `changes` together with those that stood in `recent`. So looking an id up costs no statement.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -20,7 +20,7 @@ pub(crate) struct Ledger {
     /// The latest transactions that are known.
     mark: Mark,
     settled: HashMap<ChangeId, Resolution>,
-    /// Rows of `settled`, then of `recent`, oldest first, with the ids in each.
+    /// Rows of `changes`, then of `recent`, oldest first, with the ids in each.
     rows: VecDeque<(i64, Vec<ChangeId>)>,
 }
 
@@ -33,18 +33,17 @@ pub(crate) struct Page<'a> {
 }
 
 impl Ledger {
-    /// Follows what other handles have merged into `settled`; answers the transaction after which `recent` is to be read and
+    /// Follows what other handles have merged into `changes`; answers the transaction after which `recent` is to be read and
     /// taken over by [`Ledger::push`]. Within a transaction that holds the write lock.
     pub(crate) fn follow(&mut self, connection: &Connection, mark: Mark) -> rusqlite::Result<i64> {
-        if mark.last < self.mark.last || mark.merged < self.mark.merged {
+        if mark.last < self.mark.last {
             // An older file was put in the place of this one.
             *self = Self::default();
         }
         if mark.merged > self.mark.merged {
-            // They stand in `settled` by now, under other numbers.
-            let merged = sql::list_changes(connection, self.mark.merged)?;
+            // They stand in `changes` by now, under other numbers.
             self.take_recent();
-            for (sequence, settled) in merged {
+            for (sequence, settled) in sql::list_changes(connection, self.mark.merged)? {
                 self.push(sequence, settled);
             }
             self.mark = Mark { merged: mark.merged, last: mark.merged };
@@ -74,7 +73,7 @@ impl Ledger {
         recent.flat_map(|(_, ids)| ids).filter_map(how).collect()
     }
 
-    /// The newest row of `settled` that may be forgotten while `remembered` later ids stay, when it is worth it.
+    /// The newest row of `changes` that may be forgotten while `remembered` later ids stay, when it is worth it.
     pub(crate) fn surplus(&self, remembered: usize) -> Option<i64> {
         let surplus = self.settled.len().checked_sub(remembered).filter(|surplus| *surplus >= STEP)?;
         let mut forgotten = 0;
@@ -92,7 +91,7 @@ impl Ledger {
         self.settled.extend(settled);
     }
 
-    /// A transaction has merged: what stood in `recent` and what it settled itself is one row of `settled`, and rows up to
+    /// A transaction has merged: what stood in `recent` and what it settled itself is one row of `changes`, and rows up to
     /// `forgotten` are gone.
     pub(crate) fn merged(&mut self, sequence: i64, settled: Settled, forgotten: Option<i64>) {
         self.take_recent();
@@ -106,12 +105,10 @@ impl Ledger {
         }
     }
 
-    /// Rows of `recent` are no rows any more: their ids stand in `settled`, or were forgotten there already.
+    /// Rows of `recent` are no rows any more; their ids stay settled.
     fn take_recent(&mut self) {
         while self.rows.back().is_some_and(|(sequence, _)| *sequence > self.mark.merged) {
-            for id in self.rows.pop_back().into_iter().flat_map(|(_, ids)| ids) {
-                self.settled.remove(&id);
-            }
+            self.rows.pop_back();
         }
     }
 }

@@ -90,9 +90,7 @@ impl Lease<'_> {
             None => read(open(place))?,
         };
         let answer = read(ask(&connection));
-        // One that did not end its view would go on in it.
-        if connection.is_autocommit() && !matches!(answer, Err(StoreFault::Unavailable | StoreFault::Corrupt))
-        {
+        if !matches!(answer, Err(StoreFault::Unavailable | StoreFault::Corrupt)) {
             self.connection = Some(connection);
         }
         answer

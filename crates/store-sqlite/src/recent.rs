@@ -5,7 +5,7 @@
 //! the order of keys. Nothing is ever deleted in `recent`: a transaction that deletes merges.
 //!
 //! Every transaction that settles something has the next number. It stands in `recent`, or, where it has merged, in
-//! `settled`: so the first and the last number in `recent` say what a view of the file holds, and what this memory lacks.
+//! `changes`: so the first and the last number in `recent` say what a view of the file holds, and what this memory lacks.
 
 use std::collections::BTreeMap;
 
@@ -132,9 +132,8 @@ impl Recent {
         self.mark.last == self.mark.merged
     }
 
-    /// The view of the file that it agrees with.
-    pub(crate) const fn mark(&self) -> Mark {
-        self.mark
+    pub(crate) const fn last(&self) -> i64 {
+        self.mark.last
     }
 }
 

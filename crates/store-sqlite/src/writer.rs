@@ -142,12 +142,12 @@ mod tests {
         let known = |store: &SqliteStore| {
             let count = |connection: &Connection| {
                 connection
-                    .query_row("SELECT sum(length(ids)) / 17 FROM settled", [], |row| row.get::<_, i64>(0))
+                    .query_row("SELECT sum(length(ids)) / 17 FROM changes", [], |row| row.get::<_, i64>(0))
             };
             store.readers.with(&store.place, count).expect("a count")
         };
         store.writer.desk().remembered = 10;
-        // Each merges, so that its id has a row of `settled` for itself.
+        // Each merges, so that its id has a row of `changes` for itself.
         let erasing = |number| {
             let mut change = change(number);
             change.erase();
@@ -174,29 +174,6 @@ mod tests {
         assert_eq!(other.resolve(ChangeId([7; 16])), Ok(Resolution::Aborted));
         assert_eq!(store.resolve(ChangeId([7; 16])), Ok(Resolution::Aborted));
         assert_eq!(store.writer.desk().ledger.find(ChangeId([7; 16])), Some(Resolution::Aborted));
-    }
-
-    #[test]
-    fn what_was_merged_and_forgotten_while_a_handle_slept_is_not_remembered_by_it() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("store.db");
-        let [store, sleeper] = [0, 1].map(|_| SqliteStore::create(&path).expect("the store"));
-        store.writer.desk().remembered = 10;
-        for number in 0..20 {
-            assert_eq!(store.commit(&change(number)), Ok(Outcome::Committed));
-        }
-        let id = |number: u64| ChangeId(u128::from(number).to_be_bytes());
-        assert_eq!(sleeper.resolve(id(0)), Ok(Resolution::Committed));
-        for number in 20..310 {
-            let mut merging = change(number);
-            merging.erase();
-            assert_eq!(store.commit(&merging), Ok(Outcome::Committed));
-        }
-        // Else they would count as surplus for ever, and later ids go in their stead.
-        assert_eq!(sleeper.resolve(id(309)), Ok(Resolution::Committed));
-        assert_eq!(sleeper.writer.desk().ledger.find(id(0)), None);
-        assert_eq!(store.writer.desk().ledger.find(id(0)), None);
-        assert_eq!(sleeper.writer.desk().ledger.find(id(300)), Some(Resolution::Committed));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use rig::{TABLE, beside, change, folder, get, insert, row};
 use rusqlite::Connection;
-use zamok_core::store::{Change, Cursor, Outcome, Range, Resolution, Row, Store, StoreFault, Table};
+use zamok_core::store::{Change, Cursor, Outcome, Range, Row, Store, Table};
 use zamok_store_conformance::{Random, Tier};
 use zamok_store_sqlite::SqliteStore;
 
@@ -225,8 +225,8 @@ fn a_store_of_the_first_layout_goes_on_where_it_was() {
         bytes[15] = id;
         zamok_core::store::ChangeId(bytes)
     };
-    assert_eq!(stores[0].resolve(known(1)), Ok(Resolution::Committed));
-    assert_eq!(stores[1].resolve(known(2)), Ok(Resolution::Aborted));
+    assert_eq!(stores[0].resolve(known(1)), Ok(zamok_core::store::Resolution::Committed));
+    assert_eq!(stores[1].resolve(known(2)), Ok(zamok_core::store::Resolution::Aborted));
     committed(&stores[0], &change(|change| change.update(row(*b"key"), 7, vec![2])));
     assert_eq!(stores[1].get(&row(*b"key")), Ok(Some(Row { version: 8, value: vec![2] })));
     committed(&stores[1], &change(|change| change.delete(row(*b"key"), 8)));
@@ -242,14 +242,9 @@ fn a_store_of_the_second_layout_goes_on_where_it_was() {
     assert_eq!(insert(&store, b"key", b"value"), Ok(Outcome::Committed));
     drop(store);
     let older = Connection::open(&path).expect("SQLite opens it");
-    older
-        .execute_batch("DROP TABLE recent; ALTER TABLE settled RENAME TO changes; PRAGMA user_version = 2")
-        .expect("SQLite does it");
-    let store = SqliteStore::open(&path).expect("the store");
-    // A program of then that still runs knows nothing of recent rows, and must settle nothing.
-    let settling = older.execute("INSERT INTO changes (sequence, ids) VALUES (9, x'')", []);
-    assert!(settling.is_err_and(|error| error.to_string().contains("no such table")));
+    older.execute_batch("DROP TABLE recent; PRAGMA user_version = 2").expect("SQLite does it");
     drop(older);
+    let store = SqliteStore::open(&path).expect("the store");
     committed(&store, &change(|change| change.update(row(*b"key"), 1, vec![2])));
     assert_eq!((count(&path, "recent"), count(&path, "rows")), (1, 1));
     assert_eq!(get(&store, b"key"), Ok(Some(Row { version: 2, value: vec![2] })));
@@ -280,51 +275,6 @@ fn rows_that_cannot_be_merged_hold_up_nothing_but_what_must_be_merged() {
         .expect("a row");
     committed(&store, &deleting);
     assert_eq!((count(&path, "recent"), count(&path, "rows")), (0, 20));
-}
-
-#[test]
-fn a_transaction_that_was_taken_out_is_damage_and_no_row_of_before_is_answered() {
-    let (_folder, path) = folder();
-    let store = SqliteStore::create(&path).expect("a new store");
-    assert_eq!(insert(&store, b"key", b"value"), Ok(Outcome::Committed));
-    committed(&store, &change(|change| change.update(row(*b"key"), 1, b"spent".to_vec())));
-    committed(&store, &change(|change| change.update(row(*b"key"), 2, b"spent again".to_vec())));
-    let others = Connection::open(&path).expect("SQLite opens it");
-    others.execute("DELETE FROM recent WHERE sequence = 2", []).expect("SQLite does it");
-    let opened = SqliteStore::open(&path).expect("its structure is sound");
-    let corrupt = StoreFault::Corrupt;
-    assert_eq!(get(&opened, b"key"), Err(corrupt));
-    assert_eq!(opened.scan(TABLE, &Range::default(), 9, None).map(|page| page.rows.len()), Err(corrupt));
-    assert!(opened.snapshot().is_err_and(|fault| fault == corrupt));
-    for version in [1, 2, 3] {
-        let update = change(|change| change.update(row(*b"key"), version, Vec::new()));
-        assert_eq!(opened.commit(&update), Err(corrupt));
-    }
-    assert_eq!(opened.check().map(|findings| findings.len()), Ok(1));
-}
-
-#[test]
-fn changes_rest_on_what_the_file_holds_when_it_went_back_under_a_handle() {
-    let (_folder, path) = folder();
-    let store = SqliteStore::create(&path).expect("a new store");
-    assert_eq!(insert(&store, b"key", b"value"), Ok(Outcome::Committed));
-    let others = Connection::open(&path).expect("SQLite opens it");
-    others.execute_batch("CREATE TEMP TABLE kept AS SELECT * FROM recent").expect("SQLite does it");
-    let mut merging = change(|change| change.update(row(*b"key"), 1, b"new".to_vec()));
-    merging.erase();
-    committed(&store, &merging);
-    // Someone puts the older state back, in which others go on.
-    others
-        .execute_batch(
-            "DELETE FROM rows; DELETE FROM settled; INSERT INTO recent SELECT * FROM kept;
-             INSERT INTO recent VALUES (2, x'', x''), (3, x'', x'')",
-        )
-        .expect("SQLite does it");
-    let stale = change(|change| change.update(row(*b"key"), 2, Vec::new()));
-    assert_eq!(store.commit(&stale), Ok(Outcome::Conflict(row(*b"key"))));
-    committed(&store, &change(|change| change.update(row(*b"key"), 1, b"other".to_vec())));
-    assert_eq!(get(&store, b"key").map(|row| row.map(|row| row.version)), Ok(Some(2)));
-    assert_eq!(store.resolve(merging.id()), Ok(Resolution::Aborted));
 }
 
 #[test]

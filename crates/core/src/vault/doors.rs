@@ -370,8 +370,6 @@ pub fn change_slot(tx: &mut Transaction<'_>, slot: &Slot, kek: &Key32) -> Result
         return Err(Error::Role(listed.role));
     }
     listed.digest = put_slot(tx, slot, kek)?;
-    // The former secret, which may be known to others, must not open what lies about.
-    tx.erase();
     header.put(tx)?;
     tell(tx, EventKind::SlotChanged, slot)
 }
