@@ -58,7 +58,7 @@ fn debug_of_what_is_under_way_shows_names_of_rows_and_no_values() {
     let row = "RowKey { table: Table(60), key: [114, 111, 119] }";
     let length = 4 + 2 + 1 + 16 + 2 + (2 + 3) + 4 + 8 + (2 + 10) + 32 + 32 + 20 + 16;
     let rest = format!(
-        "rows: [Part {{ key: {row}, expect: Absent, write: Some(Put({length} bytes)) }}], adds: {{}}, erases: false }} }}, .. }}"
+        "rows: [Part {{ key: {row}, expect: Absent, write: Some(Put({length} bytes)) }}], adds: {{}} }} }}, .. }}"
     );
     assert!(shown.starts_with("Pending { change: Change { id: ChangeId(["), "{shown}");
     assert!(shown.ends_with(&rest), "{shown}");

@@ -25,7 +25,6 @@ struct Counting {
     inner: MemoryStore,
     reads: AtomicU64,
     commits: AtomicU64,
-    erasing: AtomicU64,
 }
 
 impl Store for Counting {
@@ -52,7 +51,6 @@ impl Store for Counting {
 
     fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
         self.commits.fetch_add(1, Ordering::SeqCst);
-        self.erasing.fetch_add(change.erases().into(), Ordering::SeqCst);
         self.inner.commit(change)
     }
 
@@ -126,19 +124,6 @@ fn a_key_that_was_used_before_is_verified_without_reading_a_row() {
         assert_eq!(house.verify(0, &code), Ok(false), "the same code once more");
     }
     assert_eq!(house.counts(), [before[0], before[1] + 20]);
-}
-
-#[test]
-fn a_destroyed_key_is_to_be_gone_from_the_store_and_a_spent_code_need_not_be() {
-    let house = House::new();
-    let erasing = || house.store.erasing.load(Ordering::SeqCst);
-    let before = erasing();
-    assert_eq!(house.verify(0, &house.next()), Ok(true));
-    let become_state = |state| house.handles[0].transact(|tx| keys::change_state(tx, house.key, state, ""));
-    become_state(KeyState::Deactivated).unwrap();
-    assert_eq!(erasing(), before);
-    become_state(KeyState::Destroyed).unwrap();
-    assert_eq!(erasing(), before + 1);
 }
 
 #[test]

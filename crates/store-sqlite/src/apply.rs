@@ -1,85 +1,78 @@
-//! The requests of one transaction, one after the other, each on top of those before it. Nothing but counters is written
-//! here: what holds goes into a draft, and what does not hold leaves no trace.
-
-use std::collections::BTreeMap;
+//! One request inside a transaction that holds the write lock. A request that does not hold leaves no trace, and its
+//! neighbours in the transaction go on.
 
 use rusqlite::Connection;
 use zamok_core::store::{Change, ChangeId, CounterKey, Expect, Outcome, Resolution, RowKey, Write};
 
 use crate::failpoint::{self, Point};
 use crate::ledger::Page;
-use crate::recent::Recent;
 use crate::sql;
 use crate::versions::Versions;
 
-/// What a transaction is going to write.
-#[derive(Debug, Default)]
-pub(crate) struct Draft<'a> {
-    /// The latest version and value of each row; `None` for one that goes away.
-    pub(crate) rows: BTreeMap<&'a RowKey, Option<(u64, &'a [u8])>>,
-    /// Something of it has to be gone at once.
-    pub(crate) erases: bool,
+/// How a change is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Each write checks its own row. Half the statements; but a change of which a part holds has left a trace.
+    Eager,
+    /// Everything is checked before anything is written.
+    Careful,
 }
 
-/// What is known of rows beside the draft.
-pub(crate) struct Known<'a> {
-    pub(crate) connection: &'a Connection,
-    pub(crate) recent: &'a Recent,
-    pub(crate) versions: &'a mut Versions,
+/// What became of a change.
+pub(crate) enum Applied {
+    /// This.
+    Settled(Outcome),
+    /// A part was written that must not stay: the transaction is to be rolled back and done again, carefully.
+    Torn,
 }
 
-impl Known<'_> {
-    /// The version of a row; `None` where there is none.
-    fn version(&mut self, draft: &Draft<'_>, key: &RowKey) -> rusqlite::Result<Option<u64>> {
-        match (draft.rows.get(key), self.recent.get(key)) {
-            (Some(written), _) => Ok(written.map(|(version, _)| version)),
-            (None, Some(row)) => Ok(Some(row.version)),
-            (None, None) => self.versions.of(self.connection, key),
-        }
-    }
-}
-
-/// Takes a change into the draft, or says why not.
-pub(crate) fn commit<'a>(
-    known: &mut Known<'_>,
+/// Applies a change, or says why not.
+pub(crate) fn commit(
+    connection: &Connection,
     page: &mut Page<'_>,
-    draft: &mut Draft<'a>,
-    change: &'a Change,
-) -> rusqlite::Result<Outcome> {
+    versions: &mut Versions,
+    change: &Change,
+    manner: Manner,
+) -> rusqlite::Result<Applied> {
     match page.find(change.id()) {
-        Some(Resolution::Committed) => return Ok(Outcome::Committed),
-        Some(Resolution::Aborted) => return Ok(Outcome::Fenced),
+        Some(Resolution::Committed) => return Ok(Applied::Settled(Outcome::Committed)),
+        Some(Resolution::Aborted) => return Ok(Applied::Settled(Outcome::Fenced)),
         None => {}
     }
-    for (key, expect) in change.expectations() {
-        let found = known.version(draft, key)?;
+    // What is written checks itself, unless that would be too late.
+    let checks_itself = |key| manner == Manner::Eager && change.write_of(key).is_some();
+    for (key, expect) in change.expectations().filter(|(key, _)| !checks_itself(key)) {
+        // An absent row is only ever known by asking.
+        let found = versions.of(connection, key)?;
         let holds = match expect {
             Expect::Absent => found.is_none(),
             Expect::Version(version) => found == Some(version),
         };
         if !holds {
-            return Ok(Outcome::Conflict(key.clone()));
+            return Ok(Applied::Settled(Outcome::Conflict(key.clone())));
         }
     }
-    let sums = match sums(known.connection, change)? {
+    let sums = match sums(connection, change)? {
         Ok(sums) => sums,
-        Err(capped) => return Ok(Outcome::Capped(capped.clone())),
+        Err(capped) => return Ok(Applied::Settled(Outcome::Capped(capped.clone()))),
     };
-    for (key, sum) in sums {
-        sql::put_counter(known.connection, key, sum)?;
-    }
-    for (key, write) in change.writes() {
-        let written = match write {
-            Write::Put(value) => Some((change.next_version(key), value.as_slice())),
-            Write::Delete => None,
-        };
-        known.versions.written(key, written.map(|(version, _)| version));
-        draft.rows.insert(key, written);
+    // Rows that change before rows that are new: where somebody was faster, it was on one of those, and nothing is
+    // written yet.
+    let (new, old): (Vec<_>, Vec<_>) =
+        change.writes().partition(|(key, _)| change.expectation_of(key) == Some(Expect::Absent));
+    for (written, (key, write)) in old.into_iter().chain(new).enumerate() {
+        if !write_row(connection, change, key, write)? {
+            let first = written == 0;
+            return Ok(if first { Applied::Settled(Outcome::Conflict(key.clone())) } else { Applied::Torn });
+        }
+        versions.written(key, matches!(write, Write::Put(_)).then(|| change.next_version(key)));
         failpoint::reached(Point::BetweenWrites);
     }
-    draft.erases |= change.erases();
+    for (key, sum) in sums {
+        sql::put_counter(connection, key, sum)?;
+    }
     page.settle(change.id(), Resolution::Committed);
-    Ok(Outcome::Committed)
+    Ok(Applied::Settled(Outcome::Committed))
 }
 
 /// The new sums of the counters, or the counter that would pass its ceiling.
@@ -95,6 +88,24 @@ fn sums<'a>(
         }
     }
     Ok(Ok(sums))
+}
+
+/// Writes a row when it is as the change expects it; answers whether it was.
+fn write_row(
+    connection: &Connection,
+    change: &Change,
+    key: &RowKey,
+    write: &Write,
+) -> rusqlite::Result<bool> {
+    match (write, change.expectation_of(key)) {
+        (Write::Put(value), Some(Expect::Version(version))) => {
+            sql::update_row(connection, key, version, change.next_version(key), value)
+        }
+        (Write::Put(value), _) => sql::insert_row(connection, key, change.next_version(key), value),
+        (Write::Delete, Some(Expect::Version(version))) => sql::delete_row(connection, key, version),
+        // A row that must be absent is deleted when it is.
+        (Write::Delete, _) => Ok(sql::row_version(connection, key)?.is_none()),
+    }
 }
 
 /// Tells how a change was settled, and aborts it where it was not.

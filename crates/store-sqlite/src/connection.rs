@@ -103,7 +103,7 @@ mod tests {
             ("trusted_schema", "0"),
             ("temp_store", "2"),
             ("application_id", "1516334443"),
-            ("user_version", "3"),
+            ("user_version", "2"),
             ("encoding", "UTF-8"),
             ("auto_vacuum", "0"),
         ];

@@ -13,18 +13,17 @@ use crate::{connection, fault::fault, place, read, sql};
 const APPLICATION_ID: i32 = 0x5a61_6d6b;
 
 /// What each version adds to the one before. A version that was released is never edited.
-const MIGRATIONS: [&[&str]; 3] = [
+const MIGRATIONS: [&[&str]; 2] = [
     &[
         include_str!("../sql/create_rows.sql"),
         include_str!("../sql/create_counters.sql"),
         include_str!("../sql/create_changes.sql"),
     ],
     &[include_str!("../sql/move_rows.sql")],
-    &[include_str!("../sql/create_recent.sql")],
 ];
 
 /// The newest layout that this program knows.
-const SUPPORTED: i32 = 3;
+const SUPPORTED: i32 = 2;
 
 /// Up to this many pages the whole file is checked when it is opened: some milliseconds.
 const CHECKED_PAGES: i64 = 1024;
@@ -100,11 +99,7 @@ fn begins_as_sqlite(path: &Path) -> bool {
 
 /// Everything that is wrong with the structure of the file.
 pub(crate) fn findings(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut findings = report(connection, "PRAGMA integrity_check(100)")?;
-    if sql::list_recent(connection, 0).is_err() {
-        findings.push("a row of `recent` does not hold what the layout says".to_owned());
-    }
-    Ok(findings)
+    report(connection, "PRAGMA integrity_check(100)")
 }
 
 fn report(connection: &Connection, check: &str) -> rusqlite::Result<Vec<String>> {

@@ -30,23 +30,18 @@
 #![forbid(unsafe_code)]
 
 mod apply;
-mod batch;
 mod connection;
-mod desk;
 mod failpoint;
 mod fault;
 mod layout;
 mod ledger;
-mod merge;
 mod place;
 mod primitives;
 mod queue;
 mod readers;
-mod recent;
 mod snapshot;
 mod sql;
 mod versions;
-mod view;
 mod writer;
 
 #[cfg(feature = "failpoints")]
@@ -54,7 +49,7 @@ pub use failpoint::{FAILPOINT_VARIABLE, FAILPOINTS};
 
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
 use zamok_core::store::{
@@ -67,7 +62,6 @@ use crate::layout::Purpose;
 use crate::place::Place;
 use crate::readers::Readers;
 use crate::snapshot::Snapshot;
-use crate::view::Shared;
 use crate::writer::{Answer, Request, Writer};
 
 /// A store in one SQLite file.
@@ -79,7 +73,6 @@ pub struct SqliteStore {
     place: Place,
     writer: Writer,
     readers: Readers,
-    recent: Arc<Shared>,
 }
 
 // Creating makes and closes an empty file, and closing a descriptor drops the locks that another thread's connection
@@ -122,9 +115,7 @@ impl SqliteStore {
             connection::connect_to_write(&path).map_err(|error| layout::opening_fault(&path, &error))?;
         layout::prepare(&mut connection, purpose, &path)?;
         let place = Place::take(path)?;
-        let recent = Arc::new(Shared::default());
-        let writer = Writer::new(connection, Arc::clone(&recent));
-        Ok(Self { writer, readers: Readers::new(), recent, place })
+        Ok(Self { writer: Writer::new(connection), readers: Readers::new(), place })
     }
 
     /// Copies the whole store, as one moment saw it, into a new file of mode 0600 at `path`, and flushes it.
@@ -181,7 +172,7 @@ impl Store for SqliteStore {
     }
 
     fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        let ask = |connection: &Connection| self.recent.get(connection, key);
+        let ask = |connection: &Connection| sql::get_row(connection, key);
         match self.writer.glance(&self.place, ask) {
             Some(row) => Ok(row),
             None => self.readers.with(&self.place, ask),
@@ -195,7 +186,7 @@ impl Store for SqliteStore {
         limit: usize,
         after: Option<&Cursor>,
     ) -> Result<Page, StoreFault> {
-        self.readers.with(&self.place, |connection| self.recent.scan(connection, table, range, limit, after))
+        self.readers.with(&self.place, |connection| sql::scan(connection, table, range, limit, after))
     }
 
     fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
@@ -222,15 +213,12 @@ impl Store for SqliteStore {
 }
 
 impl Drop for SqliteStore {
-    /// Merges the recent rows and closes the connections; with the last one of a store that is still in its place, SQLite
-    /// folds the log into it.
+    /// Closes the connections; with the last one of a store that is still in its place, SQLite folds the log into it.
     fn drop(&mut self) {
         // SQLite forbids even closing a connection in a forked child: it would drop the parent's locks.
         if self.place.inherited() {
             self.readers.leak();
             self.writer.leak();
-        } else {
-            self.writer.tidy(&self.place);
         }
     }
 }

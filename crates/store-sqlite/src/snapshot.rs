@@ -12,14 +12,12 @@ use zamok_core::store::{
 };
 
 use crate::place::Place;
-use crate::view::Shared;
 use crate::{connection, leak, read, sql};
 
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     /// `None` once it was dropped.
     connection: Mutex<Option<Connection>>,
-    recent: Shared,
     pid: u32,
 }
 
@@ -30,9 +28,9 @@ impl Snapshot {
             return Err(StoreFault::Unavailable);
         }
         let connection = read(connection::connect(place.path()))?;
-        let recent = read(begin(&connection))?;
+        read(begin(&connection))?;
         place.intact()?;
-        Ok(Self { connection: Mutex::new(Some(connection)), recent, pid: process::id() })
+        Ok(Self { connection: Mutex::new(Some(connection)), pid: process::id() })
     }
 
     fn ask<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreFault> {
@@ -47,12 +45,11 @@ impl Snapshot {
     }
 }
 
-/// SQLite's transactions begin with their first read: of what is not merged into `rows` here.
-fn begin(connection: &Connection) -> rusqlite::Result<Shared> {
+/// SQLite's transactions begin with their first read.
+fn begin(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "query_only", true)?;
     connection.execute_batch("BEGIN DEFERRED")?;
-    let recent = Shared::default();
-    recent.follow(connection).map(|_| recent)
+    sql::get_row(connection, &RowKey::new(Table(0), Vec::new())).map(|_| ())
 }
 
 impl Store for Snapshot {
@@ -61,7 +58,7 @@ impl Store for Snapshot {
     }
 
     fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        self.ask(|connection| self.recent.get(connection, key))
+        self.ask(|connection| sql::get_row(connection, key))
     }
 
     fn scan(
@@ -71,7 +68,7 @@ impl Store for Snapshot {
         limit: usize,
         after: Option<&Cursor>,
     ) -> Result<Page, StoreFault> {
-        self.ask(|connection| self.recent.scan(connection, table, range, limit, after))
+        self.ask(|connection| sql::scan(connection, table, range, limit, after))
     }
 
     fn commit(&self, _: &Change) -> Result<Outcome, StoreFault> {

@@ -3,40 +3,20 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Params, Row as Record, params};
-use zamok_core::store::{ChangeId, CounterKey, Resolution, Row, RowKey, Table};
-
-use crate::batch;
-use crate::recent::{Batch, Mark};
+use zamok_core::store::{ChangeId, CounterKey, Cursor, Page, Range, Resolution, Row, RowKey, Table};
 
 /// Changes with how they were settled, in the order in which they were.
 pub(crate) type Settled = Vec<(ChangeId, Resolution)>;
 
 /// Bytes of a settled change in a row of them: its id and how.
-pub(crate) const SETTLED: usize = 17;
+const SETTLED: usize = 17;
 const COMMITTED: u8 = 1;
 const ABORTED: u8 = 2;
 
-/// What the file holds, and a row of `rows`, in one view.
-pub(crate) fn find_row(connection: &Connection, key: &RowKey) -> rusqlite::Result<(Mark, Option<Row>)> {
-    let mut statement = connection.prepare_cached(include_str!("../sql/find_row.sql"))?;
-    statement.query_row(params![key.table.0, key.key], |record| {
-        let row = match record.get::<_, Option<i64>>(2)? {
-            Some(version) => Some(Row { version: version.cast_unsigned(), value: record.get(3)? }),
-            None => None,
-        };
-        Ok((read_mark(record)?, row))
+pub(crate) fn get_row(connection: &Connection, key: &RowKey) -> rusqlite::Result<Option<Row>> {
+    one(connection, include_str!("../sql/get_row.sql"), params![key.table.0, key.key], |record| {
+        Ok(Row { version: unsigned(record, 0)?, value: record.get(1)? })
     })
-}
-
-/// What the file holds.
-pub(crate) fn mark(connection: &Connection) -> rusqlite::Result<Mark> {
-    connection.prepare_cached(include_str!("../sql/mark.sql"))?.query_row([], read_mark)
-}
-
-fn read_mark(record: &Record<'_>) -> rusqlite::Result<Mark> {
-    let merged = record.get::<_, Option<i64>>(0)?.unwrap_or(0);
-    let last = record.get::<_, Option<i64>>(1)?.unwrap_or(merged);
-    Ok(Mark { merged, last })
 }
 
 pub(crate) fn row_version(connection: &Connection, key: &RowKey) -> rusqlite::Result<Option<u64>> {
@@ -49,49 +29,66 @@ pub(crate) fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.prepare_cached(include_str!("../sql/data_version.sql"))?.query_row([], |record| record.get(0))
 }
 
-/// Up to `most` rows of a table from `start` to `end` (exclusive; `None` is the end of the table), in the order of keys.
 pub(crate) fn scan(
     connection: &Connection,
     table: Table,
-    start: &[u8],
-    end: Option<&[u8]>,
-    most: usize,
-) -> rusqlite::Result<Vec<(Vec<u8>, Row)>> {
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    range: &Range,
+    limit: usize,
+    after: Option<&Cursor>,
+) -> rusqlite::Result<Page> {
+    // The first key after k is k followed by a zero byte.
+    let next_key = after.map(|cursor| [cursor.0.as_slice(), &[0]].concat()).unwrap_or_default();
+    let start = range.start.as_slice().max(&next_key);
+    // One more than asked for tells whether something is left.
+    let rows_read = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
     let read = |record: &Record<'_>| {
         Ok((record.get(0)?, Row { version: unsigned(record, 1)?, value: record.get(2)? }))
     };
-    match end {
+    let mut rows: Vec<(Vec<u8>, Row)> = match &range.end {
         Some(end) => connection
             .prepare_cached(include_str!("../sql/scan_range.sql"))?
-            .query_map(params![table.0, start, end, most], read)?
-            .collect(),
+            .query_map(params![table.0, start, end, rows_read], read)?
+            .collect::<rusqlite::Result<_>>()?,
         None => connection
             .prepare_cached(include_str!("../sql/scan_to_end.sql"))?
-            .query_map(params![table.0, start, most], read)?
-            .collect(),
-    }
+            .query_map(params![table.0, start, rows_read], read)?
+            .collect::<rusqlite::Result<_>>()?,
+    };
+    let is_cut = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| is_cut).map(|(key, _)| Cursor(key.clone()));
+    Ok(Page { rows, next })
 }
 
-/// Makes a row, which must be absent: it has its first version.
-pub(crate) fn insert_row(connection: &Connection, key: &RowKey, value: &[u8]) -> rusqlite::Result<()> {
-    run(connection, include_str!("../sql/insert_row.sql"), params![key.table.0, key.key, value]).map(|_| ())
-}
-
-/// Makes a row, or replaces it.
-pub(crate) fn put_row(
+/// Makes a row; answers whether there was none.
+pub(crate) fn insert_row(
     connection: &Connection,
     key: &RowKey,
     version: u64,
     value: &[u8],
-) -> rusqlite::Result<()> {
-    let parameters = params![key.table.0, key.key, version.cast_signed(), value];
-    run(connection, include_str!("../sql/put_row.sql"), parameters).map(|_| ())
+) -> rusqlite::Result<bool> {
+    let statement = include_str!("../sql/insert_row.sql");
+    run(connection, statement, params![key.table.0, key.key, version.cast_signed(), value])
+        .map(|rows| rows == 1)
 }
 
-/// Removes a row, where there is one.
-pub(crate) fn delete_row(connection: &Connection, key: &RowKey) -> rusqlite::Result<()> {
-    run(connection, include_str!("../sql/delete_row.sql"), params![key.table.0, key.key]).map(|_| ())
+/// Replaces a row; answers whether it had this version.
+pub(crate) fn update_row(
+    connection: &Connection,
+    key: &RowKey,
+    version: u64,
+    next: u64,
+    value: &[u8],
+) -> rusqlite::Result<bool> {
+    let statement = include_str!("../sql/update_row.sql");
+    let parameters = params![key.table.0, key.key, version.cast_signed(), next.cast_signed(), value];
+    run(connection, statement, parameters).map(|rows| rows == 1)
+}
+
+/// Removes a row; answers whether it had this version.
+pub(crate) fn delete_row(connection: &Connection, key: &RowKey, version: u64) -> rusqlite::Result<bool> {
+    let statement = include_str!("../sql/delete_row.sql");
+    run(connection, statement, params![key.table.0, key.key, version.cast_signed()]).map(|rows| rows == 1)
 }
 
 pub(crate) fn counter_sum(connection: &Connection, key: &CounterKey) -> rusqlite::Result<u64> {
@@ -103,50 +100,34 @@ pub(crate) fn put_counter(connection: &Connection, key: &CounterKey, sum: u64) -
     run(connection, include_str!("../sql/put_counter.sql"), params![key.0, sum.cast_signed()]).map(|_| ())
 }
 
+/// The number of the latest row of settled changes; 0 when there is none.
+pub(crate) fn last_change(connection: &Connection) -> rusqlite::Result<i64> {
+    let last: Option<Option<i64>> =
+        one(connection, include_str!("../sql/last_change.sql"), [], |record| record.get(0))?;
+    Ok(last.flatten().unwrap_or(0))
+}
+
 /// The rows of settled changes after one of them, in their order.
 pub(crate) fn list_changes(connection: &Connection, after: i64) -> rusqlite::Result<Vec<(i64, Settled)>> {
     let mut statement = connection.prepare_cached(include_str!("../sql/list_changes.sql"))?;
-    let rows = statement.query_map([after], |record| Ok((record.get(0)?, read_settled(record)?)))?;
-    rows.collect()
-}
-
-/// The rows of `recent` after one of them, in their order.
-pub(crate) fn list_recent(connection: &Connection, after: i64) -> rusqlite::Result<Vec<(Settled, Batch)>> {
-    let mut statement = connection.prepare_cached(include_str!("../sql/list_recent.sql"))?;
     let rows = statement.query_map([after], |record| {
-        let bytes = record.get_ref(2)?.as_blob()?;
-        let rows = batch::read(bytes).ok_or(damaged(2))?;
-        let settled = read_settled(record)?;
-        let bytes = bytes.len() + settled.len() * SETTLED;
-        Ok((settled, Batch { sequence: record.get(0)?, rows, bytes }))
+        let ids = record.get_ref(1)?.as_blob()?;
+        let (settled, rest) = ids.as_chunks::<SETTLED>();
+        let settled = settled.iter().map(|settled| {
+            let (id, state) = settled.split_first_chunk().ok_or(damaged(0))?;
+            match state {
+                [COMMITTED] => Ok((ChangeId(*id), Resolution::Committed)),
+                [ABORTED] => Ok((ChangeId(*id), Resolution::Aborted)),
+                _ => Err(damaged(2)),
+            }
+        });
+        if rest.is_empty() {
+            Ok((record.get(0)?, settled.collect::<rusqlite::Result<_>>()?))
+        } else {
+            Err(damaged(1))
+        }
     })?;
     rows.collect()
-}
-
-/// Ids stand in the second column.
-fn read_settled(record: &Record<'_>) -> rusqlite::Result<Settled> {
-    let (settled, rest) = record.get_ref(1)?.as_blob()?.as_chunks::<SETTLED>();
-    if !rest.is_empty() {
-        return Err(damaged(1));
-    }
-    let settled = settled.iter().map(|settled| match settled.split_first_chunk() {
-        Some((id, [COMMITTED])) => Ok((ChangeId(*id), Resolution::Committed)),
-        Some((id, [ABORTED])) => Ok((ChangeId(*id), Resolution::Aborted)),
-        _ => Err(damaged(1)),
-    });
-    settled.collect()
-}
-
-fn settled_bytes(settled: &[(ChangeId, Resolution)]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(settled.len() * SETTLED);
-    for (id, how) in settled {
-        bytes.extend(id.0);
-        bytes.push(match how {
-            Resolution::Committed => COMMITTED,
-            Resolution::Aborted => ABORTED,
-        });
-    }
-    bytes
 }
 
 /// Leaves a row of settled changes.
@@ -155,24 +136,15 @@ pub(crate) fn remember_changes(
     sequence: i64,
     settled: &[(ChangeId, Resolution)],
 ) -> rusqlite::Result<()> {
-    let statement = include_str!("../sql/remember_changes.sql");
-    run(connection, statement, params![sequence, settled_bytes(settled)]).map(|_| ())
-}
-
-/// Leaves a row of settled changes with what they have put.
-pub(crate) fn append_recent(
-    connection: &Connection,
-    sequence: i64,
-    settled: &[(ChangeId, Resolution)],
-    batch: &[u8],
-) -> rusqlite::Result<()> {
-    let statement = include_str!("../sql/append_recent.sql");
-    run(connection, statement, params![sequence, settled_bytes(settled), batch]).map(|_| ())
-}
-
-/// Empties `recent`.
-pub(crate) fn clear_recent(connection: &Connection) -> rusqlite::Result<()> {
-    run(connection, include_str!("../sql/clear_recent.sql"), []).map(|_| ())
+    let mut ids = Vec::with_capacity(settled.len() * SETTLED);
+    for (id, how) in settled {
+        ids.extend(id.0);
+        ids.push(match how {
+            Resolution::Committed => COMMITTED,
+            Resolution::Aborted => ABORTED,
+        });
+    }
+    run(connection, include_str!("../sql/remember_changes.sql"), params![sequence, ids]).map(|_| ())
 }
 
 /// Forgets the rows of settled changes up to this one.
@@ -180,8 +152,7 @@ pub(crate) fn forget_changes(connection: &Connection, up_to: i64) -> rusqlite::R
     run(connection, include_str!("../sql/forget_changes.sql"), [up_to]).map(|_| ())
 }
 
-/// What is answered for a blob that does not hold what its layout says.
-pub(crate) fn damaged(column: usize) -> rusqlite::Error {
+fn damaged(column: usize) -> rusqlite::Error {
     rusqlite::Error::IntegralValueOutOfRange(column, 0)
 }
 
@@ -207,21 +178,6 @@ pub(crate) fn begin(connection: &Connection) -> rusqlite::Result<()> {
 /// Ends a transaction: durable when it answers.
 pub(crate) fn commit(connection: &Connection) -> rusqlite::Result<()> {
     run(connection, "COMMIT", []).map(|_| ())
-}
-
-/// Runs several reads over one view.
-pub(crate) fn in_one_view<T>(
-    connection: &Connection,
-    read: impl FnOnce() -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    if !connection.is_autocommit() {
-        // A snapshot is one view as it is.
-        return read();
-    }
-    run(connection, "BEGIN", [])?;
-    let answer = read();
-    run(connection, "ROLLBACK", [])?;
-    answer
 }
 
 fn one<T>(

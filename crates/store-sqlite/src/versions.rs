@@ -48,18 +48,14 @@ impl Versions {
         Ok(found)
     }
 
-    /// A row was written: once the transaction has committed it has this version, or is gone.
+    /// A row was written: it has this version now, or is gone.
     pub(crate) fn written(&mut self, key: &RowKey, version: Option<u64>) {
-        let has_room = self.known.len() < MOST;
         match (self.known.get_mut(key), version) {
             (Some(known), Some(version)) => *known = version,
             (Some(_), None) => {
                 self.known.remove(key);
             }
-            // A row that was written more than once is likely to be written again.
-            (None, Some(2..)) if has_room => {
-                self.known.extend(version.map(|version| (key.clone(), version)));
-            }
+            // Most rows that are written are never only expected.
             (None, _) => {}
         }
     }

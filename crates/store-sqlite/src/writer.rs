@@ -5,14 +5,22 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use zamok_core::store::{Change, ChangeId, Outcome, Resolution, StoreFault};
 
-use crate::desk::{Desk, Failure};
+use crate::apply::{self, Applied, Manner};
+use crate::failpoint::{self, Point};
+use crate::fault::{commit_fault, fault};
+use crate::ledger::{Ledger, Page};
 use crate::place::Place;
 use crate::queue::{self, Queue};
-use crate::view::Shared;
+use crate::versions::Versions;
+use crate::{connection, leak, sql};
+
+/// How often it is asked whether the locks are still there: it takes some 20 µs.
+const LOOK_AFTER_LOCKS: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) enum Request {
@@ -31,19 +39,35 @@ pub(crate) struct Writer {
     queue: Queue<Request, Settled>,
     /// Only the one at work uses it.
     desk: Mutex<Desk>,
-    flushes: Arc<AtomicU64>,
+    flushes: AtomicU64,
+    remembered: usize,
 }
 
 type Settled = Result<Answer, StoreFault>;
 type Ticket = queue::Ticket<Request, Settled>;
 
+/// What the one at work needs.
+#[derive(Debug)]
+struct Desk {
+    connection: Option<Connection>,
+    ledger: Ledger,
+    versions: Versions,
+    /// When the locks were last looked after.
+    locked: Instant,
+}
+
 impl Writer {
-    pub(crate) fn new(connection: Connection, recent: Arc<Shared>) -> Self {
-        let flushes = Arc::<AtomicU64>::default();
+    pub(crate) fn new(connection: Connection) -> Self {
         Self {
             queue: Queue::new(Err(StoreFault::OutcomeUnknown)),
-            desk: Mutex::new(Desk::new(connection, recent, Arc::clone(&flushes))),
-            flushes,
+            desk: Mutex::new(Desk {
+                connection: Some(connection),
+                ledger: Ledger::default(),
+                versions: Versions::default(),
+                locked: Instant::now(),
+            }),
+            flushes: AtomicU64::new(0),
+            remembered: usize::try_from(Change::REMEMBERED).unwrap_or(usize::MAX),
         }
     }
 
@@ -78,23 +102,24 @@ impl Writer {
     }
 
     pub(crate) fn leak(&mut self) {
-        self.desk.get_mut().unwrap_or_else(PoisonError::into_inner).leak();
-    }
-
-    /// Leaves the file as others would like to find it.
-    pub(crate) fn tidy(&mut self, place: &Place) {
-        self.desk.get_mut().unwrap_or_else(PoisonError::into_inner).tidy(place);
+        let desk = self.desk.get_mut().unwrap_or_else(PoisonError::into_inner);
+        desk.connection.take().into_iter().for_each(leak);
     }
 
     fn work(&self, place: &Place, group: &[Arc<Ticket>]) {
         let mut desk = self.desk();
-        let requests: Vec<&Request> = group.iter().map(|ticket| ticket.request()).collect();
-        match desk.settle(place, &requests) {
+        if desk.locked.elapsed() >= LOOK_AFTER_LOCKS {
+            if place.unlocked() {
+                return hand_out_fault(group, StoreFault::Unlocked);
+            }
+            desk.locked = Instant::now();
+        }
+        match self.transaction(&mut desk, place, group) {
             Ok(answers) => hand_out(group, answers),
             // One damaged page, or one value for which there is no room, must not fail the others.
             Err(Failure::Apply(_)) if group.len() > 1 => {
-                for (one, request) in group.chunks(1).zip(requests) {
-                    match desk.settle(place, &[request]) {
+                for one in group.chunks(1) {
+                    match self.transaction(&mut desk, place, one) {
                         Ok(answers) => hand_out(one, answers),
                         Err(failure) => hand_out_fault(one, failure.fault()),
                     }
@@ -104,9 +129,142 @@ impl Writer {
         }
     }
 
+    /// One transaction, one flush. No answer is worth anything before the commit: each may rest on its neighbours.
+    fn transaction(
+        &self,
+        desk: &mut Desk,
+        place: &Place,
+        group: &[Arc<Ticket>],
+    ) -> Result<Vec<Answer>, Failure> {
+        match self.attempt(desk, place, group, Manner::Eager) {
+            Err(Failure::Torn) => self.attempt(desk, place, group, Manner::Careful),
+            result => result,
+        }
+    }
+
+    fn attempt(
+        &self,
+        desk: &mut Desk,
+        place: &Place,
+        group: &[Arc<Ticket>],
+        manner: Manner,
+    ) -> Result<Vec<Answer>, Failure> {
+        failpoint::reached(Point::BeforeTransaction);
+        let Desk { connection, ledger, versions, .. } = desk;
+        let connection = ready(connection, place).map_err(Failure::Begin)?;
+        let result = sql::begin(connection)
+            .map_err(|error| Failure::Begin(fault(&error)))
+            .and_then(|()| self.apply_and_commit(connection, (ledger, versions), place, group, manner));
+        if result.is_err() {
+            // What was read and written may be rolled back.
+            versions.forget();
+        }
+        if !connection.is_autocommit() {
+            // Where even this fails, `ready` takes another connection for the next group.
+            let _ = connection.execute_batch("ROLLBACK");
+        }
+        match result {
+            // Files that were taken away make for strange errors: the reason comes first.
+            Err(failure @ (Failure::Begin(_) | Failure::Apply(_))) => {
+                place.intact().map_err(Failure::Begin)?;
+                Err(failure)
+            }
+            result => result,
+        }
+    }
+
+    fn apply_and_commit(
+        &self,
+        connection: &Connection,
+        (ledger, versions): (&mut Ledger, &mut Versions),
+        place: &Place,
+        group: &[Arc<Ticket>],
+        manner: Manner,
+    ) -> Result<Vec<Answer>, Failure> {
+        failpoint::reached(Point::AfterBegin);
+        let apply_fault = |error: rusqlite::Error| Failure::Apply(fault(&error));
+        if versions.follow(connection).map_err(apply_fault)? {
+            ledger.follow(connection).map_err(apply_fault)?;
+        }
+        let mut page = ledger.page();
+        let answers = apply_all(connection, &mut page, versions, group, manner)?;
+        let settled = page.into_settled();
+        place.intact().map_err(Failure::Begin)?;
+        if settled.is_empty() {
+            return Ok(answers);
+        }
+        sql::remember_changes(connection, ledger.next(), &settled).map_err(apply_fault)?;
+        let forgotten = ledger.surplus(self.remembered);
+        if let Some(up_to) = forgotten {
+            sql::forget_changes(connection, up_to).map_err(apply_fault)?;
+        }
+        failpoint::reached(Point::BeforeCommit);
+        sql::commit(connection).map_err(|error| match commit_fault(&error) {
+            StoreFault::Full => Failure::Apply(StoreFault::Full),
+            fault => Failure::Commit(fault),
+        })?;
+        ledger.turn(settled, forgotten);
+        self.flushes.fetch_add(1, Ordering::Relaxed);
+        failpoint::reached(Point::AfterCommit);
+        // Committed into a file that was removed meanwhile is committed nowhere.
+        place.intact().map_err(Failure::Commit)?;
+        Ok(answers)
+    }
+
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The connection, or a new one when the last transaction could not be ended.
+fn ready<'a>(slot: &'a mut Option<Connection>, place: &Place) -> Result<&'a Connection, StoreFault> {
+    if slot.as_ref().is_some_and(|connection| !connection.is_autocommit()) {
+        // The new one first: the log keeps its files as long as some connection lives.
+        *slot = Some(connection::connect_to_write(place.path()).map_err(|error| fault(&error))?);
+    }
+    slot.as_ref().ok_or(StoreFault::Unavailable)
+}
+
+/// Where a transaction failed.
+enum Failure {
+    /// Before anything of the group was looked at.
+    Begin(StoreFault),
+    /// On the way, perhaps because of one request; everything is rolled back.
+    Apply(StoreFault),
+    /// On the way, because a request held in part; everything is rolled back.
+    Torn,
+    /// At the commit.
+    Commit(StoreFault),
+}
+
+impl Failure {
+    fn fault(self) -> StoreFault {
+        match self {
+            Self::Begin(fault) | Self::Apply(fault) | Self::Commit(fault) => fault,
+            // Nothing tears that was checked before.
+            Self::Torn => StoreFault::Corrupt,
+        }
+    }
+}
+
+fn apply_all(
+    connection: &Connection,
+    page: &mut Page<'_>,
+    versions: &mut Versions,
+    group: &[Arc<Ticket>],
+    manner: Manner,
+) -> Result<Vec<Answer>, Failure> {
+    group
+        .iter()
+        .map(|ticket| match ticket.request() {
+            Request::Commit(change) => match apply::commit(connection, page, versions, change, manner) {
+                Ok(Applied::Settled(outcome)) => Ok(Answer::Commit(outcome)),
+                Ok(Applied::Torn) => Err(Failure::Torn),
+                Err(error) => Err(Failure::Apply(fault(&error))),
+            },
+            Request::Resolve(id) => Ok(Answer::Resolve(apply::resolve(page, *id))),
+        })
+        .collect()
 }
 
 fn hand_out(group: &[Arc<Ticket>], answers: Vec<Answer>) {
@@ -138,7 +296,7 @@ mod tests {
     #[test]
     fn as_many_ids_are_remembered_as_promised_and_older_ones_go_in_small_steps() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = SqliteStore::create(folder.path().join("store.db")).expect("a new store");
+        let mut store = SqliteStore::create(folder.path().join("store.db")).expect("a new store");
         let known = |store: &SqliteStore| {
             let count = |connection: &Connection| {
                 connection
@@ -146,20 +304,14 @@ mod tests {
             };
             store.readers.with(&store.place, count).expect("a count")
         };
-        store.writer.desk().remembered = 10;
-        // Each merges, so that its id has a row of `changes` for itself.
-        let erasing = |number| {
-            let mut change = change(number);
-            change.erase();
-            change
-        };
+        store.writer.remembered = 10;
         for number in 0..265 {
-            assert_eq!(store.commit(&erasing(number)), Ok(Outcome::Committed));
+            assert_eq!(store.commit(&change(number)), Ok(Outcome::Committed));
         }
         assert_eq!(known(&store), 265, "too few to be worth it");
-        assert_eq!(store.commit(&erasing(265)), Ok(Outcome::Committed));
+        assert_eq!(store.commit(&change(265)), Ok(Outcome::Committed));
         assert_eq!(known(&store), 266, "what is settled now is never forgotten with the same step");
-        assert_eq!(store.commit(&erasing(266)), Ok(Outcome::Committed));
+        assert_eq!(store.commit(&change(266)), Ok(Outcome::Committed));
         assert_eq!(known(&store), 11, "256 less, and one more");
         let other = SqliteStore::open(folder.path().join("store.db")).expect("the same store");
         for store in [&store, &other] {

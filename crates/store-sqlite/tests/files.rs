@@ -137,14 +137,14 @@ fn names_that_sqlite_would_read_as_something_else_are_paths() {
 fn a_later_layout_is_named_and_left_alone() {
     let (_folder, path) = folder();
     made(&path);
-    sql(&path, "PRAGMA user_version = 4");
-    assert_eq!(open_fault(&path), StoreFault::Layout { found: 4, supported: 3 });
+    sql(&path, "PRAGMA user_version = 3");
+    assert_eq!(open_fault(&path), StoreFault::Layout { found: 3, supported: 2 });
     sql(&path, "PRAGMA user_version = 2147483647");
     assert_eq!(
         SqliteStore::create(&path).expect_err("later"),
-        StoreFault::Layout { found: 2_147_483_647, supported: 3 }
+        StoreFault::Layout { found: 2_147_483_647, supported: 2 }
     );
-    sql(&path, "PRAGMA user_version = 3");
+    sql(&path, "PRAGMA user_version = 2");
     assert!(SqliteStore::open(&path).is_ok());
 }
 

@@ -153,7 +153,6 @@ struct Content {
     /// In order of keys.
     rows: Vec<Part>,
     adds: BTreeMap<CounterKey, Add>,
-    erases: bool,
 }
 
 /// One row in a change.
@@ -269,36 +268,6 @@ impl Change {
         Ok(())
     }
 
-    /// Has what this change replaces gone from the store when it is answered, and not only out of sight: for keys that are
-    /// destroyed. What it deletes is gone then in any case.
-    ///
-    /// ```
-    /// use zamok_core::store::{Change, ChangeId, RowKey, Table};
-    /// let row = |key: &[u8]| RowKey::new(Table(900), key);
-    /// let mut change = Change::new(ChangeId([1; 16]));
-    /// change.update(row(b"key"), 1, b"what is left of it".to_vec())?;
-    /// assert!(!change.erases());
-    /// change.erase();
-    /// assert!(change.erases());
-    ///
-    /// let mut change = Change::new(ChangeId([2; 16]));
-    /// change.delete(row(b"key"), 2)?;
-    /// assert!(change.erases());
-    /// # Ok::<(), zamok_core::Error>(())
-    /// ```
-    pub fn erase(&mut self) {
-        self.content().erases = true;
-    }
-
-    /// Whether something that this change replaces or deletes must be gone from the store when it is answered.
-    ///
-    /// A store that lets old values lie for a while, until pages are written or space is reclaimed, overwrites them now as
-    /// far as its database does such a thing.
-    #[must_use]
-    pub fn erases(&self) -> bool {
-        self.content.erases
-    }
-
     /// Appends a journal entry; the id comes back to name it.
     ///
     /// # Errors
@@ -370,11 +339,7 @@ impl Change {
         if let Write::Put(value) = &write {
             limit("a row value", value.len(), Self::MAX_VALUE)?;
         }
-        let deletes = write == Write::Delete;
         self.part(key, expect)?.write = Some(write);
-        if deletes {
-            self.erase();
-        }
         Ok(())
     }
 }

@@ -19,9 +19,6 @@
 //! A store remembers an id for at least [`Change::REMEMBERED`] later settled changes, committed or aborted: an abort marker
 //! takes as much room as a commit. A change of expectations alone counts as settled, too.
 //!
-//! **Erasing.** What a change deletes, and what it replaces where it asks for that ([`Change::erase`]), is gone from the store when it is
-//! answered, as far as its database does such a thing. What other changes replace may lie there for a while, out of sight.
-//!
 //! **Counters.** [`Change::add`] is for sums that would livelock under compare-and-set (budgets, caps). The store
 //! adds, so they carry no authentication: they may decide whether to send or to wait, never whether a code is right.
 //!

@@ -263,9 +263,6 @@ impl KeyRecord {
             .raw(&self.info.owner.map_or([0; 16], |owner| owner.0))
             .raw(&self.material)
             .raw(&self.public);
-        if self.info.state == KeyState::Destroyed {
-            tx.erase();
-        }
         tx.put_record(&self.row, attributes.as_slice(), body.as_slice())
     }
 

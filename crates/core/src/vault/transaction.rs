@@ -57,8 +57,6 @@ pub struct Transaction<'a> {
     fence: Option<UnixTime>,
     /// Every row is read from the store.
     anew: bool,
-    /// What is replaced must be gone from the store.
-    erases: bool,
 }
 
 /// Remembers, in the memory of a process, the newest revisions that it has seen of rows that are never made a second
@@ -145,7 +143,6 @@ impl<'a> Transaction<'a> {
             freshness: None,
             fence: None,
             anew: false,
-            erases: false,
         }
     }
 
@@ -459,11 +456,6 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Has what this transaction replaces gone from the store, and not only out of sight ([`Change::erase`]).
-    pub(super) const fn erase(&mut self) {
-        self.erases = true;
-    }
-
     /// Adds to a counter of the store, up to a ceiling.
     pub fn add(&mut self, counter: CounterKey, delta: u64, ceiling: u64) {
         self.sums.push((counter, delta, ceiling));
@@ -571,9 +563,6 @@ impl<'a> Transaction<'a> {
             });
         }
         let mut change = Change::with_room(self.id, self.rows.len() + 2 * self.events.len());
-        if self.erases {
-            change.erase();
-        }
         for (key, seen) in self.rows {
             let read = seen.read();
             match (seen.written, read) {

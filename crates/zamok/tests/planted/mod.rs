@@ -22,27 +22,7 @@ pub(crate) fn dump(file: &Path) -> Rows {
         let version = u64::from_ne_bytes(row.get::<_, i64>(2)?.to_ne_bytes());
         Ok((RowKey::new(Table(table), key), Row { version, value: row.get(3)? }))
     };
-    let mut rows: Rows = statement.query_map([], row).unwrap().collect::<Result<_, _>>().unwrap();
-    // What waits in an open store lies on top.
-    let mut statement = connection.prepare("SELECT rows FROM recent ORDER BY sequence").unwrap();
-    for batch in statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap() {
-        rows.extend(recent(&batch.unwrap()));
-    }
-    rows
-}
-
-fn recent(mut batch: &[u8]) -> Vec<(RowKey, Row)> {
-    let mut rows = Vec::new();
-    while let Some((head, rest)) = batch.split_first_chunk::<15>() {
-        let (fixed, size) = (&head[..11], u32::from_be_bytes([head[11], head[12], head[13], head[14]]));
-        let table = Table(u16::from_be_bytes([fixed[0], fixed[1]]));
-        let version = u64::from_be_bytes(fixed[3..].try_into().unwrap());
-        let (key, rest) = rest.split_at(fixed[2].into());
-        let (value, rest) = rest.split_at(size.try_into().unwrap());
-        rows.push((RowKey::new(table, key), Row { version, value: value.to_vec() }));
-        batch = rest;
-    }
-    rows
+    statement.query_map([], row).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
 #[derive(Debug)]

@@ -1,0 +1,1 @@
+SELECT version, value FROM rows WHERE tbl = ?1 AND key = ?2
