@@ -164,15 +164,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_has_one_block_of_c() {
+    fn the_first_block_of_c_is_a_program_and_the_others_are_excerpts() {
         let page = "text\n```c\nzamok_status status = ZAMOK_OK;\n```\nmore\n```text\nx\n```\n";
         let program = program_of(page).unwrap();
         assert!(
             program.contains("*code = argv[4];\nzamok_status status = ZAMOK_OK;\nreturn status"),
             "{program}"
         );
-        for wrong in ["no block", "```c\nendless", "```c\na\n```\n```c\nb\n```\n"] {
+        for wrong in ["no block", "```c\nendless"] {
             assert!(program_of(wrong).is_err(), "{wrong}");
         }
+        assert_eq!(blocks("```c\na\n```\n```c\nb\n```\n").collect::<Vec<_>>(), ["a\n", "b\n"]);
     }
 }
