@@ -55,14 +55,16 @@ pub(crate) fn bare_targets() -> Result<Vec<String>, Failure> {
     Ok(found)
 }
 
-/// Checks the same builds for a target of bare metal.
+/// Checks the same builds for a target of bare metal, warnings being errors.
 pub(crate) fn check_for(place: &Place, target: &str) -> Result<(), Failure> {
     for room in &Rooms::read(&place.root)?.rooms {
         for build in room.bare.iter().filter(|_| place.root.join(&room.path).join("Cargo.toml").is_file()) {
             let features = build.features.join(",");
             let arguments =
                 ["check", "--package", &room.package, "--no-default-features", "--features", &features];
-            if !process::shown(process::cargo(place, &arguments).args(["--target", target]))?.succeeded {
+            let mut command = process::cargo(place, &arguments);
+            command.args(["--target", target]).env("RUSTFLAGS", "-Dwarnings");
+            if !process::shown(&mut command)?.succeeded {
                 return Err(format!("{} [{features}] does not build for {target}", room.package));
             }
         }

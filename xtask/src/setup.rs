@@ -69,6 +69,9 @@ const VENV: Peer = Peer { program: "python3 -m venv", package: "python3-venv", n
 /// Cargo subcommands that a minimal toolchain lacks.
 const COMPONENTS: &[(&str, &str)] = &[("cargo-fmt", "rustfmt"), ("cargo-clippy", "clippy")];
 
+/// A processor without an operating system: ARMv7E-M (Cortex-M4, M7).
+const BARE_TARGET: &str = "thumbv7em-none-eabi";
+
 /// The peers from npm, pinned by a lock file beside it.
 const PEERS_NPM: &str = include_str!("../../audit/npm/package.json");
 const PEERS_LOCK: &str = include_str!("../../audit/npm/package-lock.json");
@@ -122,6 +125,7 @@ pub(crate) fn command(place: &Place, arguments: &[String]) -> Result<ExitCode, F
 /// Makes everything be there, or says with which command a person does.
 pub(crate) fn complete(place: &Place) -> Result<(), Failure> {
     install_components()?;
+    install_bare_target();
     let needs_venv = !python_is_ready(place);
     let mut packages: Vec<&str> = missing().iter().flat_map(|peer| peer.package.split(' ')).collect();
     // Without python3 there is no asking whether it has venv; the package brings both.
@@ -238,6 +242,20 @@ fn install_components() -> Result<(), Failure> {
             .map_err(|reason| format!("{name} is missing, and `{by_hand}` failed: {reason}"))?;
     }
     Ok(())
+}
+
+/// A target without std, where rustup brings one. The tests stand without it, and say so.
+fn install_bare_target() {
+    let has_one = crate::bare::bare_targets().is_ok_and(|targets| !targets.is_empty());
+    if has_one || program("rustup").is_none() || program("timeout").is_none() {
+        return;
+    }
+    println!("installing the target {BARE_TARGET}");
+    // Behind a closed network a download may wait for ever.
+    let add = ["180", "rustup", "target", "add", BARE_TARGET];
+    if let Err(reason) = process::quiet(Command::new("timeout").args(add)) {
+        println!("`rustup target add {BARE_TARGET}` failed, so nothing is built for bare metal: {reason}");
+    }
 }
 
 fn install_packages(packages: &[&str]) -> Result<(), Failure> {

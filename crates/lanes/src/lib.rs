@@ -28,6 +28,18 @@
 //! aarch64 it cannot be asked without one, so the instructions are those that the program is compiled for.
 
 #![no_std]
+#![cfg_attr(
+    not(any(
+        all(target_arch = "x86_64", target_feature = "sse2"),
+        all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"),
+    )),
+    expect(
+        dead_code,
+        unused_imports,
+        unused_macros,
+        reason = "without a vector unit nobody computes in groups"
+    )
+)]
 
 mod dispatch;
 mod groups;
