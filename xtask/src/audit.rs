@@ -3,7 +3,9 @@
 //! fuzzers. `--planted [NAME]` runs the planted defects alone.
 
 use crate::report::{Outcome, Report};
-use crate::{Failure, Place, audit_page, bare, ct, fuzz, licences, planted, process, sbom, tiers};
+use crate::{
+    Failure, Place, audit_page, bare, coverage, ct, fuzz, licences, minimal, planted, process, sbom, tiers,
+};
 use std::fs;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -51,6 +53,8 @@ fn all(place: &Place, limit: Duration) -> Result<ExitCode, Failure> {
     let mut report = Report::default();
     tiers::audit_steps(&mut report, place)?;
     report.step("features", || features(place));
+    report.step("minimal versions", || minimal::check(place));
+    report.step("coverage", || coverage::measure(place, &[]));
     ct::steps(&mut report, place, false);
     report.step("timing", || ct::timing(place));
     planted::steps(&mut report, place, "")?;

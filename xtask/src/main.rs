@@ -8,6 +8,8 @@ mod c_interface;
 mod c_logins;
 mod cargo_output;
 mod compare;
+mod copied;
+mod coverage;
 mod ct;
 mod dependencies;
 mod freestanding;
@@ -15,6 +17,7 @@ mod fuzz;
 mod gates;
 mod licences;
 mod manifests;
+mod minimal;
 mod planted;
 mod process;
 mod python;
@@ -94,6 +97,11 @@ const COMMANDS: &[Command] = &[
         name: "ct",
         about: "branches and addresses that depend on a secret, by valgrind (--quick: release alone; --timing: dudect)",
         run: ct::command,
+    },
+    Command {
+        name: "coverage",
+        about: "which lines of each crate its tests run, and which errors none has seen (names of packages)",
+        run: coverage::command,
     },
     Command {
         name: "audit",

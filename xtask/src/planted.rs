@@ -5,6 +5,7 @@
 //! as a unified diff with the prefixes `a/` and `b/`.
 
 use crate::cargo_output::Counts;
+use crate::copied::Copied;
 use crate::process::{self, Finished};
 use crate::report::{Outcome, Report};
 use crate::{Failure, Place};
@@ -30,25 +31,20 @@ pub(crate) fn steps(report: &mut Report, place: &Place, only: &str) -> Result<()
     if chosen.is_empty() {
         return Err(format!("no defect in {FOLDER} is named like `{only}`"));
     }
-    let copy = Copied {
-        tree: place.target.join("planted/tree"),
-        build: place.target.join("planted/build"),
-        python: crate::setup::venv_python(place),
-    };
-    copy.lay(place)?;
+    let field = Field { copy: Copied::lay(place, "planted")?, python: crate::setup::venv_python(place) };
     let mut clean = BTreeMap::new();
     for defect in &chosen {
         report.step(&format!("planted: {}", defect.name), || {
             let passes = match clean.get(&defect.check) {
                 Some(passes) => *passes,
-                None => *clean.entry(defect.check.clone()).or_insert(copy.run(&defect.check)?.succeeded),
+                None => *clean.entry(defect.check.clone()).or_insert(field.run(&defect.check)?.succeeded),
             };
             if !passes {
                 return Err(format!("the clean tree does not pass `{}`", defect.check));
             }
-            copy.patch(&defect.file, &[])?;
-            let finished = copy.run(&defect.check);
-            copy.patch(&defect.file, &["--reverse"])?;
+            field.patch(&defect.file, &[])?;
+            let finished = field.run(&defect.check);
+            field.patch(&defect.file, &["--reverse"])?;
             found(defect, &finished?)?;
             Ok(Outcome::Tests { counts: Counts { passed: 1, ..Counts::default() }, complaint: None })
         });
@@ -102,59 +98,26 @@ fn read(file: PathBuf) -> Result<Planted, Failure> {
     Ok(Planted { name, check, reason, file })
 }
 
-/// A copy of the tree to plant in, with build output of its own that the next run finds again.
-struct Copied {
-    tree: PathBuf,
-    build: PathBuf,
+/// The copy of the tree to plant in.
+struct Field {
+    copy: Copied,
     /// The interpreter with the Python peers, which tests ask for.
     python: PathBuf,
 }
 
-impl Copied {
-    /// Brings the copy up to date; files that did not change keep their times, so that little is built again.
-    fn lay(&self, place: &Place) -> Result<(), Failure> {
-        let mut list = Command::new("git");
-        list.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(&place.root);
-        let listed = process::quiet(&mut list)?;
-        let wanted: Vec<&str> = listed.split('\0').filter(|file| !file.is_empty()).collect();
-        for file in &wanted {
-            let (from, to) = (place.root.join(file), self.tree.join(file));
-            // Listed and gone: deleted in the working tree.
-            let Ok(content) = fs::read(&from) else { continue };
-            if fs::read(&to).is_ok_and(|there| there == content) {
-                continue;
-            }
-            let failed = |error: std::io::Error| format!("{}: {error}", to.display());
-            fs::create_dir_all(to.parent().unwrap_or(&self.tree)).map_err(failed)?;
-            fs::copy(&from, &to).map_err(failed)?;
-        }
-        self.forget_others(&self.tree, &wanted)
-    }
-
-    fn forget_others(&self, folder: &Path, wanted: &[&str]) -> Result<(), Failure> {
-        for entry in fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))? {
-            let path = entry.map_err(|error| error.to_string())?.path();
-            let name = path.strip_prefix(&self.tree).unwrap_or(&path).to_string_lossy().into_owned();
-            if path.is_dir() {
-                self.forget_others(&path, wanted)?;
-            } else if !wanted.contains(&name.as_str()) && !name.ends_with("Cargo.lock") {
-                fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            }
-        }
-        Ok(())
-    }
-
+impl Field {
     fn patch(&self, file: &Path, switches: &[&str]) -> Result<(), Failure> {
         let mut git = Command::new("git");
         git.args(["apply", "--unidiff-zero", "--whitespace=nowarn"]).args(switches).arg(file);
         // The copy lies below a repository that it is no part of.
-        git.current_dir(&self.tree).env("GIT_CEILING_DIRECTORIES", self.tree.parent().unwrap_or(&self.tree));
+        let tree = &self.copy.tree;
+        git.current_dir(tree).env("GIT_CEILING_DIRECTORIES", tree.parent().unwrap_or(tree));
         process::quiet(&mut git).map(|_| ())
     }
 
     fn run(&self, check: &str) -> Result<Finished, Failure> {
         let mut shell = Command::new("sh");
-        shell.args(["-c", check]).current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.build);
+        shell.args(["-c", check]).current_dir(&self.copy.tree).env("CARGO_TARGET_DIR", &self.copy.build);
         shell.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH").env("RUST_BACKTRACE", "0");
         shell.env("ZAMOK_PYTHON", &self.python);
         process::shown(&mut shell)
