@@ -25,6 +25,8 @@ pub mod doors;
 #[cfg(feature = "alloc")]
 pub mod finding;
 #[cfg(feature = "alloc")]
+mod freshness;
+#[cfg(feature = "alloc")]
 mod header;
 #[cfg(feature = "alloc")]
 pub mod importing;
@@ -36,7 +38,6 @@ mod keyring;
 pub mod keys;
 #[cfg(feature = "alloc")]
 mod kinds;
-#[cfg(feature = "alloc")]
 mod known;
 #[cfg(feature = "alloc")]
 mod life;
@@ -46,6 +47,8 @@ pub mod macs;
 mod material;
 #[cfg(feature = "alloc")]
 pub mod one_time;
+#[cfg(feature = "alloc")]
+mod pending;
 #[cfg(feature = "alloc")]
 pub mod personal;
 #[cfg(feature = "alloc")]
@@ -68,7 +71,6 @@ pub mod signing;
 pub mod slot;
 #[cfg(feature = "alloc")]
 pub mod spend;
-#[cfg(feature = "alloc")]
 mod transaction;
 #[cfg(feature = "alloc")]
 pub mod versions;
@@ -82,12 +84,14 @@ pub use self::{
     attributes::{Dates, Flag, Flags, KeyInfo, Purpose, Usage, Usages},
     cache::{CachedKey, KeyCache},
     chain::{Entry, Writer},
+    freshness::{Freshness, Tally},
     keyring::{DataKeyId, Family, Keyring, Opened, VaultId, VaultKeys},
     keys::KeyId,
     kinds::KeyKind,
     known::Known,
     life::{Life, dies_at_restore, is_plain, life},
+    pending::{Committed, Pending},
     relocation::RELOCATION,
     self_tests::SelfTests,
-    transaction::{Committed, DETAILS, Freshness, Pending, Tally, Transaction},
+    transaction::{DETAILS, Transaction},
 };

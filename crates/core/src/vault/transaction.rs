@@ -13,23 +13,21 @@ use core::cmp::Ordering;
 
 use super::cache::KeyCache;
 use super::chain::Writer;
+use super::freshness::{Freshness, Tally, is_remembered};
 use super::keyring::{Keyring, Opened};
-use super::keys::{KEYS, KeyId};
+use super::keys::KeyId;
 use super::known::Known;
 use super::life::{Life, life};
+use super::pending::{Pending, Step};
 use super::place::Place;
 use super::self_tests::SelfTests;
-use super::spend::STATES;
 use crate::env::{Env, UnixTime};
 use crate::error::Error;
 use crate::event::{Detail, EventKind, SpentCode, Subject, Told};
 use crate::hash;
 use crate::mechanism::Mechanism;
 use crate::signature::{Algorithm, Backend, Portable, Signer};
-use crate::store::{
-    Change, ChangeId, CounterKey, EntryId, Expect, Outcome, Resolution, Row, RowKey, Store, StoreFault,
-    Table, Write,
-};
+use crate::store::{Change, ChangeId, CounterKey, EntryId, Expect, Row, RowKey, Store, Table};
 
 /// Sealed details of events, under the id of their entry.
 pub const DETAILS: Table = Table(17);
@@ -57,28 +55,6 @@ pub struct Transaction<'a> {
     fence: Option<UnixTime>,
     /// Every row is read from the store.
     anew: bool,
-}
-
-/// Remembers, in the memory of a process, the newest revisions that it has seen of rows that are never made a second
-/// time (`CRYPTO.md` §1 (a)): bounded, and lost with the process.
-pub trait Freshness: Send + Sync {
-    /// The newest revision of this row that was noted; 0 when none is remembered.
-    fn newest(&self, row: &RowKey) -> u64;
-    /// Notes a revision of this row.
-    fn note(&self, row: &RowKey, revision: u64);
-}
-
-/// Whether the rows of a table are under random ids, and so never made a second time.
-fn is_remembered(table: Table) -> bool {
-    table == KEYS || table == STATES
-}
-
-/// Counts refusals in the memory of a process, so that junk buys no flush: bounded, and lost with the process.
-pub trait Tally: Send + Sync {
-    /// Counts one more refusal at this row, and answers how many there are since [`Tally::forget`].
-    fn count(&self, row: &RowKey) -> u64;
-    /// Begins again at this row, after the journal was told.
-    fn forget(&self, row: &RowKey);
 }
 
 /// A row as the transaction knows it.
@@ -583,101 +559,5 @@ impl<'a> Transaction<'a> {
         }
         let Self { store, writer, freshness, cache, .. } = self;
         Ok(Pending { store, change, step: Step::Commit, outcome, writer, freshness, cache })
-    }
-}
-
-/// A commit that was decided but has not happened: only [`Pending::commit`] shows its outcome.
-#[must_use]
-pub struct Pending<'a, T> {
-    store: &'a dyn Store,
-    change: Change,
-    step: Step,
-    outcome: T,
-    writer: Writer,
-    freshness: Option<&'a dyn Freshness>,
-    cache: Option<&'a dyn KeyCache>,
-}
-
-/// What is left to do.
-enum Step {
-    Commit,
-    /// Nothing is written; this row changed while others were read.
-    Idle(Option<RowKey>),
-}
-
-impl<T> core::fmt::Debug for Pending<'_, T> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Pending").field("change", &self.change).finish_non_exhaustive()
-    }
-}
-
-/// How a commit ended.
-#[derive(Debug)]
-#[must_use]
-pub enum Committed<T> {
-    /// It happened, and this is its outcome. The chain goes on from here.
-    Done(T, Writer),
-    /// Somebody else was faster on this row: read again, decide again. The chain is where it was.
-    Conflict(RowKey),
-    /// This counter is full. The chain is where it was.
-    Capped(CounterKey),
-}
-
-impl<T> Pending<'_, T> {
-    /// How often a lost answer is asked for before the outcome is given up as unknown.
-    const RESOLVES: usize = 5;
-
-    /// The rows on which the commit rests, in order of keys; none where nothing is written.
-    pub fn rows(&self) -> impl Iterator<Item = &RowKey> {
-        self.change.expectations().map(|(row, _)| row)
-    }
-
-    /// Commits, and only then shows the outcome. Without writes and events nothing is left to do but to tell whether
-    /// the rows held still while they were read.
-    ///
-    /// # Errors
-    /// A store's fault; nothing may be told to anyone then, and the chain must not be used again.
-    pub fn commit(self) -> Result<Committed<T>, Error> {
-        match self.step {
-            Step::Idle(None) => return Ok(Committed::Done(self.outcome, self.writer)),
-            Step::Idle(Some(row)) => return Ok(Committed::Conflict(row)),
-            Step::Commit => {}
-        }
-        match self.store.commit(&self.change) {
-            Ok(Outcome::Committed) => Ok(self.done()),
-            Ok(Outcome::Conflict(row)) => Ok(Committed::Conflict(row)),
-            Ok(Outcome::Capped(counter)) => Ok(Committed::Capped(counter)),
-            // Nothing was written, and never will be: the id was aborted before.
-            Ok(Outcome::Fenced) => Err(StoreFault::Unavailable.into()),
-            Err(StoreFault::OutcomeUnknown) => self.settle(),
-            Err(fault) => Err(fault.into()),
-        }
-    }
-
-    fn done(self) -> Committed<T> {
-        for part in self.change.parts().filter(|part| is_remembered(part.key.table)) {
-            let Some(Write::Put(value)) = &part.write else { continue };
-            let (row, version) = (&part.key, part.next_version());
-            if let Some(freshness) = self.freshness {
-                freshness.note(row, version);
-            }
-            // Records of keys are kept when they are opened, since opening them is what takes time.
-            if let Some(cache) = self.cache.filter(|_| row.table == STATES) {
-                cache.keep_row(row, &Arc::new(Row { version, value: value.clone() }));
-            }
-        }
-        Committed::Done(self.outcome, self.writer)
-    }
-
-    fn settle(self) -> Result<Committed<T>, Error> {
-        let mut last = StoreFault::OutcomeUnknown;
-        for _ in 0..Self::RESOLVES {
-            match self.store.resolve(self.change.id()) {
-                Ok(Resolution::Committed) => return Ok(self.done()),
-                Ok(Resolution::Aborted) => return Err(StoreFault::Unavailable.into()),
-                Err(fault) => last = fault,
-            }
-        }
-        Err(last.into())
     }
 }
