@@ -271,7 +271,7 @@ impl Delivery {
     fn one(&self, due: &Due) -> Done {
         let began = Instant::now();
         let weigh = |message: &Message, preferred: &str, address: &Address| {
-            self.content(message, preferred, address).map(|(_, load)| load)
+            self.templates.content(message, preferred, address).map(|(_, load)| load)
         };
         match self.cabinet.lease(due, self.worker, &weigh) {
             Ok(Leased::Ready(lease)) => self.deliver(&lease, began),

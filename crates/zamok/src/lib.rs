@@ -64,8 +64,9 @@ pub mod policy {
     };
 }
 
-/// Messages on their way: what is told to accounts, how they want to be told, and the workers that deliver it.
-#[cfg(feature = "delivery")]
+/// Messages on their way: what is told to accounts, how they want to be told, and who carries it: a service itself
+/// ([`Outgoing`](delivery::Outgoing)), or, with the feature `delivery`, workers.
+#[cfg(feature = "messages")]
 pub mod delivery {
     pub use zamok_cabinet::{
         Address, Archived, Category, Due, Ending, FeedEntry, FeedFilter, FeedPage, Handed, Lease, Leased,
@@ -73,9 +74,12 @@ pub mod delivery {
         Subscription, WorkerId,
     };
     pub use zamok_delivery::{
-        Alphabet, CarrierFault, Config, ConfigFault, Content, Delivery, Failed, Inbox, Incoming, Limits,
-        Metrics, Outcome, Parcel, Segments, Step, Taken, TemplateFault, Templates, TooLong, Transport, Why,
-        Words,
+        Alphabet, Content, Letter, Outgoing, Segments, TemplateFault, Templates, TooLong, Words,
+    };
+    #[cfg(feature = "delivery")]
+    pub use zamok_delivery::{
+        CarrierFault, Config, ConfigFault, Delivery, Failed, Inbox, Incoming, Limits, Metrics, Outcome,
+        Parcel, Step, Taken, Transport, Why,
     };
 }
 

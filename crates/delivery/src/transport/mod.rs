@@ -17,8 +17,7 @@ use zamok_cabinet::{Address, Evidence, MessageId, ReceiptState};
 use zamok_core::UnixTime;
 use zeroize::Zeroizing;
 
-use crate::segment::Segments;
-use crate::template::Words;
+pub(crate) use crate::content::Content;
 
 pub use dsn::{Report, read_report};
 pub use http::{HttpConfig, HttpGateway, ReceiptMapping, Unsigned};
@@ -27,23 +26,6 @@ pub use push::{WebPush, WebPushConfig};
 pub use receipt::{ShortReceipt, read_short};
 pub use smpp::{Smpp, SmppConfig, SmppVersion};
 pub use smtp::{Smtp, SmtpConfig};
-
-/// What a message says, as its channel wants it.
-#[derive(Clone, Debug)]
-pub enum Content {
-    /// An SMS: its text, and the segments of it.
-    Sms {
-        /// The text.
-        text: Zeroizing<String>,
-        /// The text, cut.
-        segments: Segments,
-    },
-    /// An e-mail.
-    Email(Words),
-    /// A pushed message: JSON of `title`, `body`, `kind`, `id` and, where there is one, `url`, or the `request` that a device
-    /// signs.
-    Push(Zeroizing<Vec<u8>>),
-}
 
 /// A message to be handed over.
 #[derive(Clone, Debug)]

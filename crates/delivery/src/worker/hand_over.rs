@@ -2,14 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-use zamok_cabinet::{Address, DeviceId, Error, Evidence, Handed, Lease, Load, Message};
-use zeroize::Zeroizing;
+use zamok_cabinet::{DeviceId, Error, Evidence, Handed, Lease, Load};
 
 use super::{Delivery, Done};
+use crate::content::{Content, channel_to};
 use crate::metrics::Outcome;
-use crate::segment::country_and_network;
-use crate::transport::{Content, Failed, Parcel, Taken, Transport, Why};
+use crate::transport::{Failed, Parcel, Taken, Transport, Why};
 
 /// How often it is tried to note what a carrier took, and the pause between two tries.
 const NOTING: (u32, Duration) = (4, Duration::from_millis(100));
@@ -34,58 +32,13 @@ struct Answers<'a> {
 }
 
 impl Delivery {
-    /// A message in the words of its channel, and what it weighs.
-    pub(super) fn content(
-        &self,
-        message: &Message,
-        preferred: &str,
-        address: &Address,
-    ) -> Result<(Content, Load), &'static str> {
-        let words = self.templates.words(message, preferred);
-        let code = message.field("code");
-        match address {
-            Address::Phone(number) => {
-                let text = self.templates.sms(&words, code);
-                let segments = self.templates.segments(&text).map_err(|_| "longer than an SMS may be")?;
-                let (country, network) = country_and_network(number);
-                let units = u32::try_from(segments.count()).unwrap_or(u32::MAX);
-                Ok((Content::Sms { text, segments }, Load { units, network, country }))
-            }
-            Address::Email(address) => {
-                let network = address.rsplit('@').next().unwrap_or_default().to_owned();
-                Ok((Content::Email(words), Load { units: 1, network, country: String::new() }))
-            }
-            Address::Push(_) => {
-                let mut body = json!({
-                    "title": words.subject,
-                    "body": words.short.as_str(),
-                    "kind": message.kind.name(),
-                    "id": message.id.to_string(),
-                });
-                if let Some(link) = message.field("link").filter(|link| !link.is_empty()) {
-                    body["url"] = link.into();
-                }
-                // What the app signs, beside what the person reads.
-                if let Some(request) = message.field("request") {
-                    body["request"] = request.into();
-                }
-                let body = Zeroizing::new(body.to_string().into_bytes());
-                Ok((Content::Push(body), Load { units: 1, network: String::new(), country: String::new() }))
-            }
-        }
-    }
-
     /// Hands a leased message to the first carrier that takes it.
     pub(super) fn deliver(&self, lease: &Lease, began: Instant) -> Done {
-        let (content, load) = match self.content(&lease.message, &lease.preferred, &lease.address) {
+        let (content, load) = match self.templates.content(&lease.message, &lease.preferred, &lease.address) {
             Ok(content) => content,
             Err(reason) => return self.settled(self.cabinet.refuse(lease, "", reason), Done::Over),
         };
-        let channel = match lease.address {
-            Address::Phone(_) => Evidence::Sms,
-            Address::Email(_) => Evidence::Email,
-            Address::Push(_) => Evidence::Push,
-        };
+        let channel = channel_to(&lease.address);
         // Two thirds of the lease are for sending, so that the last word about it is ours.
         let whole = self.cabinet.policy().delivery.lease;
         let deadline = began + Duration::from_millis(whole.saturating_mul(1000) / 3 * 2);
