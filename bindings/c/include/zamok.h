@@ -187,6 +187,26 @@
 #endif
 
 #if defined(ZAMOK_VAULT)
+// Its test code has not been right yet.
+#define ZAMOK_FACTOR_OFFERED 1
+#endif
+
+#if defined(ZAMOK_VAULT)
+// It counts.
+#define ZAMOK_FACTOR_ACTIVE 2
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Failures have disabled it.
+#define ZAMOK_FACTOR_DISABLED 3
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Another has taken its place, which it can take back for a while.
+#define ZAMOK_FACTOR_SET_ASIDE 4
+#endif
+
+#if defined(ZAMOK_VAULT)
 // Most entries that are read at once.
 #define ZAMOK_ENTRIES_MAX 1000
 #endif
@@ -332,6 +352,112 @@
 #endif
 
 #if defined(ZAMOK_VAULT)
+// An SMS, to a number.
+#define ZAMOK_CHANNEL_SMS 1
+#endif
+
+#if defined(ZAMOK_VAULT)
+// An e-mail, to an address.
+#define ZAMOK_CHANNEL_EMAIL 2
+#endif
+
+#if defined(ZAMOK_VAULT)
+// A pushed message (RFC 8030), to the endpoint of a device.
+#define ZAMOK_CHANNEL_PUSH 3
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Where it goes: a number in the form +79161234567, an e-mail address, an endpoint.
+#define ZAMOK_MESSAGE_ADDRESS 1
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The subject of an e-mail; empty for others.
+#define ZAMOK_MESSAGE_SUBJECT 2
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What it says: the text of an SMS or an e-mail; for a push the JSON that is sealed for the device (RFC 8291).
+#define ZAMOK_MESSAGE_TEXT 3
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The public key of the device that a push is sealed for, in base64url; empty for others.
+#define ZAMOK_MESSAGE_PUSH_KEY 4
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The authentication secret of the device that a push is sealed for, in base64url; empty for others.
+#define ZAMOK_MESSAGE_PUSH_SECRET 5
+#endif
+
+#if defined(ZAMOK_VAULT)
+// It is still on its way.
+#define ZAMOK_DELIVERY_ON_THE_WAY 1
+#endif
+
+#if defined(ZAMOK_VAULT)
+// It arrived.
+#define ZAMOK_DELIVERY_DELIVERED 2
+#endif
+
+#if defined(ZAMOK_VAULT)
+// It will not arrive.
+#define ZAMOK_DELIVERY_REJECTED 3
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Its time was over before it arrived.
+#define ZAMOK_DELIVERY_EXPIRED 4
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The receipt led to no message: it overtook zamok_message_sent(), or is about something else.
+#define ZAMOK_MATCHED_NOTHING 0
+#endif
+
+#if defined(ZAMOK_VAULT)
+// It led to a message, which has ended with it.
+#define ZAMOK_MATCHED_ENDED 1
+#endif
+
+#if defined(ZAMOK_VAULT)
+// It led to a message, which goes on.
+#define ZAMOK_MATCHED_NOTED 2
+#endif
+
+#if defined(ZAMOK_VAULT)
+// It led to a message that was over before, or had this receipt.
+#define ZAMOK_MATCHED_AGAIN 3
+#endif
+
+#if defined(ZAMOK_VAULT)
+// A passphrase of any bytes; 80 bits of entropy are advised.
+#define ZAMOK_SECRET_PASSPHRASE 1
+#endif
+
+#if defined(ZAMOK_VAULT)
+// A key of `ZAMOK_SECRET_KEY_LENGTH` random bytes.
+#define ZAMOK_SECRET_KEY 2
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Enough of the shares that zamok_slot_add_split() made.
+#define ZAMOK_SECRET_SHARES 3
+#endif
+
+#if defined(ZAMOK_VAULT)
+// A short PIN with the secret of a device, `ZAMOK_SECRET_KEY_LENGTH` random bytes, which lies elsewhere than the store: whoever
+// copies the store tries every PIN.
+#define ZAMOK_SECRET_PIN 4
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Bytes of a key, and of the secret of a device.
+#define ZAMOK_SECRET_KEY_LENGTH 32
+#endif
+
+#if defined(ZAMOK_VAULT)
 // One kind of factor was shown.
 #define ZAMOK_ASSURANCE_LOW 1
 #endif
@@ -396,8 +522,18 @@ typedef struct zamok_entries zamok_entries;
 #endif
 
 #if defined(ZAMOK_VAULT)
+// A message that was handed out to be sent.
+typedef struct zamok_message zamok_message;
+#endif
+
+#if defined(ZAMOK_VAULT)
 // An operation as it was when it was looked at.
 typedef struct zamok_operation zamok_operation;
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The outbox of a cabinet: messages that are to be sent. Any number of threads may take from it at once.
+typedef struct zamok_outbox zamok_outbox;
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -628,6 +764,29 @@ typedef struct zamok_options {
 #endif
 
 #if defined(ZAMOK_VAULT)
+// What opens a slot. With `size` set and the rest 0 first.
+typedef struct zamok_secret {
+    // `sizeof(zamok_secret)`.
+    uint32_t size;
+    // One of `ZAMOK_SECRET_…`.
+    uint32_t kind;
+    // The passphrase; the texts of shares, one after the other; the PIN. Nothing with a key.
+    const char *text;
+    // Its length.
+    size_t text_length;
+    // The key; the secret of the device, with a PIN. Nothing with a passphrase and with shares.
+    const uint8_t *key;
+    // Its length: `ZAMOK_SECRET_KEY_LENGTH`.
+    size_t key_length;
+    // 1 when `slot` says which slot it opens; 0 for the first that is for the role and for this kind of secret. It counts where a
+    // vault is opened, and nowhere else.
+    uint32_t names_slot;
+    // The number of a slot.
+    uint32_t slot;
+} zamok_secret;
+#endif
+
+#if defined(ZAMOK_VAULT)
 // The id of a session, a challenge, a request, a key, an account, a writer of the journal. None is a secret.
 typedef struct zamok_id {
     // As they come; compare them with memcmp().
@@ -720,6 +879,48 @@ typedef struct zamok_signed {
     // And its number.
     uint64_t entry_sequence;
 } zamok_signed;
+#endif
+
+#if defined(ZAMOK_VAULT)
+// A way to answer a challenge. Set `size` before the call.
+typedef struct zamok_method_info {
+    // `sizeof(zamok_method_info)`.
+    uint32_t size;
+    // 0.
+    uint32_t reserved;
+    // The factor, for zamok_challenge_switch().
+    struct zamok_id factor;
+    // What it is, such as "generator", "SMS" or "e-mail"; ended by a zero byte.
+    char method[32];
+    // What its owner calls it; ended by a zero byte.
+    char label[136];
+    // Where a code is sent to, masked: "+7···4567"; empty where none is sent. Ended by a zero byte.
+    char hint[264];
+} zamok_method_info;
+#endif
+
+#if defined(ZAMOK_VAULT)
+// A factor, as its owner sees it. Set `size` before the call.
+typedef struct zamok_factor_info {
+    // `sizeof(zamok_factor_info)`.
+    uint32_t size;
+    // Where it stands: one of `ZAMOK_FACTOR_…`.
+    uint32_t state;
+    // Its id.
+    struct zamok_id id;
+    // When it was offered, in seconds since 1970.
+    uint64_t added;
+    // When it was last answered with; 0 for never.
+    uint64_t last_used;
+    // Until when it can take its place back, where another has taken it; 0 otherwise.
+    uint64_t until;
+    // What it is, such as "generator", "SMS" or "e-mail"; ended by a zero byte.
+    char kind[32];
+    // What its owner calls it; ended by a zero byte.
+    char label[136];
+    // Where its codes are sent to, masked; empty where none are. Ended by a zero byte.
+    char hint[264];
+} zamok_factor_info;
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -826,6 +1027,59 @@ typedef struct zamok_value {
     // The currency of an amount, three letters; ended by a zero byte.
     char currency[12];
 } zamok_value;
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The words of messages. With `size` set and the rest 0, and as null: the English and Russian ones that ship.
+typedef struct zamok_words {
+    // `sizeof(zamok_words)`.
+    uint32_t size;
+    // Most segments of one SMS; what is longer is not sent. Default: 8.
+    uint32_t most_segments;
+    // The language of whoever prefers none (BCP 47). Default: "en".
+    const char *language;
+    // Its length.
+    size_t language_length;
+    // The domain that phones fill codes in for, such as "bank.example": the last line of an SMS is then
+    // "@bank.example #123456". Empty: no such line.
+    const char *domain;
+    // Its length.
+    size_t domain_length;
+    // The service's own words, as docs/delivery.md writes templates (TOML). Empty: none.
+    const char *templates;
+    // Its length.
+    size_t templates_length;
+} zamok_words;
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What a message is. Set `size` before the call.
+typedef struct zamok_message_info {
+    // `sizeof(zamok_message_info)`.
+    uint32_t size;
+    // One of `ZAMOK_CHANNEL_…`.
+    uint32_t channel;
+    // Its id: give it to a carrier that sends once under one id. Handed out again, it has the same.
+    struct zamok_id id;
+    // Whose it is.
+    struct zamok_id account;
+    // When it was made, in seconds since 1970.
+    uint64_t created;
+    // From when on it must not be sent any more.
+    uint64_t expires;
+    // From when on others may send it: whoever has not told by then what became of it has lost it.
+    uint64_t until;
+    // How often it was handed out, this time included.
+    uint32_t attempt;
+    // Units that are paid for: segments of an SMS, 1 otherwise.
+    uint32_t units;
+    // 1 when somebody waits for it: a code, or a request to approve.
+    uint32_t urgent;
+    // 0.
+    uint32_t reserved;
+    // What it is, such as "login code" or "new device"; ended by a zero byte.
+    char kind[32];
+} zamok_message_info;
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -1648,6 +1902,19 @@ zamok_status zamok_vault_create(const char *url,
 #endif
 
 #if defined(ZAMOK_VAULT)
+// The same with another secret than a passphrase. With shares: make the vault with a key first, then zamok_slot_add_split().
+//
+// Errors: as zamok_vault_create(); `ZAMOK_E_ARGUMENT` for what is no secret of its kind; `ZAMOK_E_TOO_LONG` for a key of
+// another length; `ZAMOK_E_SHARE_…`.
+ZAMOK_MUST_USE
+zamok_status zamok_vault_create_with(const char *url,
+                                     size_t url_length,
+                                     const struct zamok_secret *secret,
+                                     const struct zamok_options *options,
+                                     struct zamok_vault **vault);
+#endif
+
+#if defined(ZAMOK_VAULT)
 // Opens the vault that is there.
 //
 // Errors: `ZAMOK_E_REJECTED` for a wrong passphrase; `ZAMOK_E_UNLOCK_NOT_BEFORE` while failures delay further attempts
@@ -1674,6 +1941,20 @@ zamok_status zamok_vault_open_as(const char *url,
                                  uint32_t role,
                                  const struct zamok_options *options,
                                  struct zamok_vault **vault);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The same with any secret, through the slot that it names or the first that is for the role and for this kind of secret.
+//
+// Errors: as zamok_vault_open_as(), `ZAMOK_E_REJECTED` also for a wrong key, PIN or secret of a device, and for shares that were
+// altered; `ZAMOK_E_NO_SLOT`, and `ZAMOK_E_SLOT_METHOD` for a slot that is opened otherwise; as zamok_vault_create_with().
+ZAMOK_MUST_USE
+zamok_status zamok_vault_open_with(const char *url,
+                                   size_t url_length,
+                                   const struct zamok_secret *secret,
+                                   uint32_t role,
+                                   const struct zamok_options *options,
+                                   struct zamok_vault **vault);
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -1843,6 +2124,20 @@ zamok_status zamok_cabinet_create(const char *url,
 #endif
 
 #if defined(ZAMOK_VAULT)
+// The same with another secret than a passphrase, as zamok_vault_create_with().
+//
+// Errors: as zamok_cabinet_create() and zamok_vault_create_with().
+ZAMOK_MUST_USE
+zamok_status zamok_cabinet_create_with(const char *url,
+                                       size_t url_length,
+                                       const struct zamok_secret *secret,
+                                       const char *issuer,
+                                       size_t issuer_length,
+                                       const struct zamok_options *options,
+                                       struct zamok_cabinet **cabinet);
+#endif
+
+#if defined(ZAMOK_VAULT)
 // Opens the vault and the cabinet that are there.
 //
 // Errors: as zamok_vault_open().
@@ -1853,6 +2148,18 @@ zamok_status zamok_cabinet_open(const char *url,
                                 size_t passphrase_length,
                                 const struct zamok_options *options,
                                 struct zamok_cabinet **cabinet);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The same with another secret than a passphrase, for the vault's user, through the slot that it names or the first that fits.
+//
+// Errors: as zamok_vault_open_with().
+ZAMOK_MUST_USE
+zamok_status zamok_cabinet_open_with(const char *url,
+                                     size_t url_length,
+                                     const struct zamok_secret *secret,
+                                     const struct zamok_options *options,
+                                     struct zamok_cabinet **cabinet);
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -2022,6 +2329,17 @@ zamok_status zamok_signature_verify(const char *pem,
 #endif
 
 #if defined(ZAMOK_VAULT)
+// Opens an enrolment of one more factor, or of a phone or an address, in a session that is fresh. The challenge is one for
+// zamok_enrolment_offer(), zamok_enrolment_offer_channel() and zamok_enrolment_offer_contact().
+//
+// Errors: `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED` (zamok_again_begin()); `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_enrolment_begin(const struct zamok_cabinet *cabinet,
+                                   const struct zamok_session *session,
+                                   struct zamok_challenge **challenge);
+#endif
+
+#if defined(ZAMOK_VAULT)
 // Makes a key for a generator app and shows its secret, this once: draw a QR code of the URI, then wipe it. One that was
 // offered before and never tested is destroyed.
 //
@@ -2037,9 +2355,37 @@ zamok_status zamok_enrolment_offer(const struct zamok_cabinet *cabinet,
 #endif
 
 #if defined(ZAMOK_VAULT)
-// Ends an enrolment with the test code: when it is right, the generator counts from now on, and the code is spent.
+// Offers codes by SMS to a phone ("+79161234567"), or by e-mail to an address, as a factor, and sends the test code there: it waits
+// in the outbox (zamok_outbox_take()). What was offered before and never tested is gone. Whether somebody else has this
+// phone or address is told to whoever answers the code.
 //
-// Errors: `ZAMOK_E_REJECTED` for a wrong code or an enrolment that has ended; `ZAMOK_E_NOTHING_OFFERED`.
+// Errors: `ZAMOK_E_CONTACT_UNUSABLE`; `ZAMOK_E_METHOD_TOO_WEAK` where policy takes no such codes; `ZAMOK_E_RESEND_TOO_SOON`,
+// `ZAMOK_E_TOO_MANY_MESSAGES`; as zamok_enrolment_offer().
+ZAMOK_MUST_USE
+zamok_status zamok_enrolment_offer_channel(const struct zamok_cabinet *cabinet,
+                                           const struct zamok_challenge *challenge,
+                                           const char *address,
+                                           size_t address_length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Offers a phone or an address as a contact that is told of what happens, without making it a factor, and sends the test code
+// there.
+//
+// Errors: `ZAMOK_E_NOT_ALLOWED` for an account without a factor; as zamok_enrolment_offer_channel().
+ZAMOK_MUST_USE
+zamok_status zamok_enrolment_offer_contact(const struct zamok_cabinet *cabinet,
+                                           const struct zamok_challenge *challenge,
+                                           const char *address,
+                                           size_t address_length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Ends an enrolment with the test code, which the app shows or which was sent: when it is right, the factor, or the contact, counts
+// from now on, and the code is spent. Every other session of the account ends, and its owner is told.
+//
+// Errors: `ZAMOK_E_REJECTED` for a wrong code or an enrolment that has ended; `ZAMOK_E_NOTHING_OFFERED`;
+// `ZAMOK_E_CONTACT_TAKEN` when another account has the phone or address; `ZAMOK_E_SESSION_ENDED`.
 ZAMOK_MUST_USE
 zamok_status zamok_enrolment_confirm(const struct zamok_cabinet *cabinet,
                                      const struct zamok_challenge *challenge,
@@ -2055,6 +2401,102 @@ ZAMOK_MUST_USE
 zamok_status zamok_error_text(char *text,
                               size_t capacity,
                               size_t *length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Sends another code for a challenge, or for an enrolment of a phone or an address; the one before counts no more. The message
+// waits in the outbox (zamok_outbox_take()).
+//
+// Errors: `ZAMOK_E_RESEND_TOO_SOON` (zamok_error_text() says how long to wait); `ZAMOK_E_SUPPORT_NEEDED` when as many codes as
+// policy says did not arrive; `ZAMOK_E_TOO_MANY_MESSAGES`; `ZAMOK_E_REJECTED` for a challenge that is over, was made up, or is
+// not answered by something sent.
+ZAMOK_MUST_USE
+zamok_status zamok_challenge_send_again(const struct zamok_cabinet *cabinet,
+                                        const struct zamok_challenge *challenge);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The way at a place, from 0, in which an open challenge can be answered: the factors that the account has and this caller may use.
+//
+// Errors: `ZAMOK_E_ARGUMENT` beyond the last; `ZAMOK_E_REJECTED` for a challenge that is over or was made up;
+// `ZAMOK_E_NOTHING_OFFERED` for one that wants an enrolment.
+ZAMOK_MUST_USE
+zamok_status zamok_challenge_method(const struct zamok_cabinet *cabinet,
+                                    const struct zamok_challenge *challenge,
+                                    size_t index,
+                                    struct zamok_method_info *info);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Answers an open challenge of a login, or of showing again who one is, with another factor: a new challenge takes its place,
+// and the old one is dead. Where it is answered by a code that is sent, it is sent. Wrong answers count on.
+//
+// Errors: `ZAMOK_E_METHOD_UNAVAILABLE` for a factor that zamok_challenge_method() does not tell; `ZAMOK_E_RESEND_TOO_SOON`,
+// `ZAMOK_E_TOO_MANY_MESSAGES`; as zamok_challenge_method().
+ZAMOK_MUST_USE
+zamok_status zamok_challenge_switch(const struct zamok_cabinet *cabinet,
+                                    const struct zamok_challenge *challenge,
+                                    const struct zamok_id *factor,
+                                    struct zamok_challenge **switched);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Opens a challenge in which the owner of a session shows again who he is: critical changes ask for it. `method` asks for a factor
+// by its name, such as "SMS"; empty, it is the one that the account has had longest.
+//
+// Errors: `ZAMOK_E_SESSION_ENDED`; `ZAMOK_E_METHOD_UNAVAILABLE`; `ZAMOK_E_RESEND_TOO_SOON`, `ZAMOK_E_TOO_MANY_MESSAGES`.
+ZAMOK_MUST_USE
+zamok_status zamok_again_begin(const struct zamok_cabinet *cabinet,
+                               const struct zamok_session *session,
+                               const char *method,
+                               size_t method_length,
+                               struct zamok_challenge **challenge);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Answers a challenge of zamok_again_begin(), under the name of this attempt: the session is fresh again.
+//
+// Errors: `ZAMOK_E_REJECTED`; `ZAMOK_E_SESSION_ENDED`; `ZAMOK_E_NOTHING_OFFERED` for a challenge that wants an enrolment.
+ZAMOK_MUST_USE
+zamok_status zamok_again_answer(const struct zamok_cabinet *cabinet,
+                                const struct zamok_session *session,
+                                const struct zamok_challenge *challenge,
+                                const char *code,
+                                size_t code_length,
+                                const struct zamok_id *request,
+                                struct zamok_session **fresh);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The factor of a session's account at a place, from 0: the first that can answer is asked for at a login.
+//
+// Errors: `ZAMOK_E_ARGUMENT` beyond the last; `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_factor_get(const struct zamok_cabinet *cabinet,
+                              const struct zamok_session *session,
+                              size_t index,
+                              struct zamok_factor_info *info);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Asks for a factor first at a login from now on, in a session that is fresh.
+//
+// Errors: `ZAMOK_E_REJECTED` when the account has no such factor that counts; `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED`
+// (zamok_again_begin()); `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_factor_prefer(const struct zamok_cabinet *cabinet,
+                                 const struct zamok_session *session,
+                                 const struct zamok_id *id);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Takes a factor of a session's account away, in a session that is fresh. Every other session ends, and the owner is told.
+//
+// Errors: `ZAMOK_E_LAST_FACTOR`; as zamok_factor_prefer().
+ZAMOK_MUST_USE
+zamok_status zamok_factor_drop(const struct zamok_cabinet *cabinet,
+                               const struct zamok_session *session,
+                               const struct zamok_id *id);
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -2552,6 +2994,119 @@ void zamok_operation_free(struct zamok_operation *operation);
 #endif
 
 #if defined(ZAMOK_VAULT)
+// Opens the outbox of a cabinet for a service that carries messages itself; otherwise `zamok delivery run` does, beside the
+// service. `words` may be null. The cabinet stays open as long as the handle is.
+//
+// Errors: `ZAMOK_E_ARGUMENT` for words that are none: a language without templates, templates that hide what must be shown.
+ZAMOK_MUST_USE
+zamok_status zamok_outbox_open(const struct zamok_cabinet *cabinet,
+                               const struct zamok_words *words,
+                               struct zamok_outbox **outbox);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Takes the next message that is due, which nobody else is handed until its time is over (`until`): in any number of threads and
+// processes each message is sent once. `*message` is null once everything that was due has been looked at: ask again after
+// a while. What is over is not handed out: a code that counts no more, a message that has expired, a contact that is
+// gone. Caps and what the owner prefers hold as they do for `zamok delivery run`.
+//
+// Send it, then say what became of it: zamok_message_sent(), zamok_message_put_off() or zamok_message_refuse(). A message of
+// which nothing was said is handed out again, under the same id.
+//
+// Errors: `ZAMOK_E_REFUSED` or `ZAMOK_E_FORMAT` when a message was altered, once all others were handed out; `ZAMOK_E_LOCKED`;
+// those of the store.
+ZAMOK_MUST_USE
+zamok_status zamok_outbox_take(const struct zamok_outbox *outbox,
+                               struct zamok_message **message);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What a message is.
+ZAMOK_MUST_USE
+zamok_status zamok_message_describe(const struct zamok_message *message,
+                                    struct zamok_message_info *info);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What a message says, and where it goes: one of `ZAMOK_MESSAGE_…`. Wipe it once it is sent: it may hold a code.
+//
+// Errors: `ZAMOK_E_ARGUMENT` for another part.
+ZAMOK_MUST_USE
+zamok_status zamok_message_part(const struct zamok_message *message,
+                                uint32_t part,
+                                char *text,
+                                size_t capacity,
+                                size_t *length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// A carrier took all of a message: its text is wiped from the store. `carrier` is what the service calls it; `ids` are the ids that
+// it gave the message, one in a line for each part, or null. With `receipts` 1 it will tell how the message ended
+// (zamok_message_receipt()); with 0 this is the end. Saying so twice is no error.
+//
+// Errors: those of the store: then say it again, or it is sent again by somebody else.
+ZAMOK_MUST_USE
+zamok_status zamok_message_sent(const struct zamok_message *message,
+                                const char *carrier,
+                                size_t carrier_length,
+                                const char *ids,
+                                size_t ids_length,
+                                uint32_t receipts);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// A message could not be sent now: it is handed out again after a pause that doubles with every attempt, and never after its time.
+// `carrier` may be null, and `reason` is for operators: never a text, nor an address. Nothing happens when others have it by now.
+ZAMOK_MUST_USE
+zamok_status zamok_message_put_off(const struct zamok_message *message,
+                                   const char *carrier,
+                                   size_t carrier_length,
+                                   const char *reason,
+                                   size_t reason_length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// No carrier will ever take a message: it is over, journalled with the reason. Otherwise as zamok_message_put_off().
+ZAMOK_MUST_USE
+zamok_status zamok_message_refuse(const struct zamok_message *message,
+                                  const char *carrier,
+                                  size_t carrier_length,
+                                  const char *reason,
+                                  size_t reason_length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Notes what a carrier tells of a message that it took: `state` is one of `ZAMOK_DELIVERY_…`, `carrier` and `id` are those of
+// zamok_message_sent(), `number` is the number that the receipt says it is about, or null, `reason` the carrier's own. What it
+// led to is one of `ZAMOK_MATCHED_…`. The same receipt twice changes nothing.
+//
+// Errors: those of the store: then do not acknowledge it, so that the carrier tells it again. `ZAMOK_E_ARGUMENT` for another
+// state.
+ZAMOK_MUST_USE
+zamok_status zamok_message_receipt(const struct zamok_cabinet *cabinet,
+                                   const char *carrier,
+                                   size_t carrier_length,
+                                   const char *id,
+                                   size_t id_length,
+                                   uint32_t state,
+                                   const char *number,
+                                   size_t number_length,
+                                   const char *reason,
+                                   size_t reason_length,
+                                   uint32_t *matched);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Ends the handle; with the last one on a vault its keys are wiped. Null is nothing, and so is a handle that was freed.
+void zamok_outbox_free(struct zamok_outbox *outbox);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Ends the handle, not the message, and wipes its text. Null is nothing, and so is a handle that was freed.
+void zamok_message_free(struct zamok_message *message);
+#endif
+
+#if defined(ZAMOK_VAULT)
 // What a session is, as it was when the handle was made.
 ZAMOK_MUST_USE
 zamok_status zamok_session_describe(const struct zamok_session *session,
@@ -2650,6 +3205,41 @@ zamok_status zamok_slot_add(const struct zamok_vault *vault,
 #endif
 
 #if defined(ZAMOK_VAULT)
+// The same for a slot that any secret opens; which slot it names does not count. For shares there is zamok_slot_add_split().
+//
+// Errors: as zamok_slot_add() and zamok_vault_create_with().
+ZAMOK_MUST_USE
+zamok_status zamok_slot_add_with(const struct zamok_vault *vault,
+                                 uint32_t role,
+                                 const char *label,
+                                 size_t label_length,
+                                 const struct zamok_secret *secret,
+                                 const struct zamok_options *options,
+                                 uint32_t *number);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Adds a slot that any `needed` of `made` shares open, at least two, and tells its number: the key is drawn here and is nowhere
+// else. The texts of the shares are written one after the other, a remark in front of each, as the program `zamok` and
+// `ZAMOK_SECRET_SHARES` read them. Give each to another person, and wipe them here.
+//
+// They cannot be told twice: where there is no room for `made` times `ZAMOK_SHARE_MAX` bytes and a zero byte, nothing is done.
+//
+// Errors: `ZAMOK_E_SHARE_SPLIT` for numbers that make no shares; as zamok_slot_add().
+ZAMOK_MUST_USE
+zamok_status zamok_slot_add_split(const struct zamok_vault *vault,
+                                  uint32_t role,
+                                  const char *label,
+                                  size_t label_length,
+                                  uint32_t needed,
+                                  uint32_t made,
+                                  char *shares,
+                                  size_t capacity,
+                                  size_t *length,
+                                  uint32_t *number);
+#endif
+
+#if defined(ZAMOK_VAULT)
 // Gives a slot another passphrase. An empty label keeps the one that it has. Old copies of the store still open with the old
 // passphrase. `options` are as for zamok_slot_add().
 //
@@ -2666,7 +3256,36 @@ zamok_status zamok_slot_change(const struct zamok_vault *vault,
 #endif
 
 #if defined(ZAMOK_VAULT)
-// Takes a slot away. Old copies of the store still open with its passphrase.
+// Gives a slot any other secret, as zamok_slot_change() does; which slot the secret names does not count.
+//
+// Errors: as zamok_slot_change() and zamok_vault_create_with().
+ZAMOK_MUST_USE
+zamok_status zamok_slot_change_with(const struct zamok_vault *vault,
+                                    uint32_t number,
+                                    const char *label,
+                                    size_t label_length,
+                                    const struct zamok_secret *secret,
+                                    const struct zamok_options *options);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Gives a slot shares in the place of its secret, as zamok_slot_add_split() makes them. Shares that it had before open it no more.
+//
+// Errors: as zamok_slot_change() and zamok_slot_add_split().
+ZAMOK_MUST_USE
+zamok_status zamok_slot_change_split(const struct zamok_vault *vault,
+                                     uint32_t number,
+                                     const char *label,
+                                     size_t label_length,
+                                     uint32_t needed,
+                                     uint32_t made,
+                                     char *shares,
+                                     size_t capacity,
+                                     size_t *length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Takes a slot away. Old copies of the store still open with its secret.
 //
 // Errors: `ZAMOK_E_ROLE` unless an officer opened the vault; `ZAMOK_E_NO_SLOT`; `ZAMOK_E_LAST_SLOT` for the last one of an
 // officer or a user.

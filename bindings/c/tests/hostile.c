@@ -17,7 +17,7 @@ struct function {
     /* One letter for each argument: p pointer that must be there, z pointer that may be null, t text or bytes with l its
      * length, b buffer with c its capacity, k key in our memory, s struct that must be there, n struct that may be null,
      * v number, w number of nothing; handles: C cabinet, V vault, H challenge, S session, E entries, e entries or null,
-     * D content, O operation, K clock. */
+     * D content, O operation, U outbox, M message, K clock. */
     const char *arguments;
 };
 
@@ -48,9 +48,13 @@ static const struct function functions[] = {
     F(zamok_vault_create, "tltlnp"),
     F(zamok_vault_open, "tltlnp"),
     F(zamok_vault_open_as, "tltlwnp"),
+    F(zamok_vault_create_with, "tlsnp"),
+    F(zamok_vault_open_with, "tlswnp"),
     F(zamok_vault_lock, "V"),
     F(zamok_cabinet_create, "tltltlnp"),
     F(zamok_cabinet_open, "tltlnp"),
+    F(zamok_cabinet_create_with, "tlstlnp"),
+    F(zamok_cabinet_open_with, "tlsnp"),
     F(zamok_cabinet_lock, "C"),
     F(zamok_cabinet_vault, "Cp"),
     F(zamok_register, "Ctltl"),
@@ -60,8 +64,27 @@ static const struct function functions[] = {
     F(zamok_challenge_by_id, "pp"),
     F(zamok_request_id, "Cp"),
     F(zamok_login_answer, "CHtlpp"),
+    F(zamok_enrolment_begin, "CSp"),
     F(zamok_enrolment_offer, "CHbcp"),
+    F(zamok_enrolment_offer_channel, "CHtl"),
+    F(zamok_enrolment_offer_contact, "CHtl"),
     F(zamok_enrolment_confirm, "CHtl"),
+    F(zamok_challenge_send_again, "CH"),
+    F(zamok_challenge_method, "CHvs"),
+    F(zamok_challenge_switch, "CHpp"),
+    F(zamok_again_begin, "CStlp"),
+    F(zamok_again_answer, "CSHtlpp"),
+    F(zamok_factor_get, "CSvs"),
+    F(zamok_factor_prefer, "CSp"),
+    F(zamok_factor_drop, "CSp"),
+    F(zamok_outbox_open, "Cnp"),
+    F(zamok_outbox_take, "Up"),
+    F(zamok_message_describe, "Ms"),
+    F(zamok_message_part, "Mvbcp"),
+    F(zamok_message_sent, "Mtltlv"),
+    F(zamok_message_put_off, "Mtltl"),
+    F(zamok_message_refuse, "Mtltl"),
+    F(zamok_message_receipt, "Ctltlvtltlp"),
     F(zamok_session_describe, "Ss"),
     F(zamok_session_by_id, "Cpp"),
     F(zamok_session_end, "CStl"),
@@ -116,6 +139,10 @@ static const struct function functions[] = {
     F(zamok_slot_describe, "Vws"),
     F(zamok_slot_add, "Vwtltlnp"),
     F(zamok_slot_change, "Vwtltln"),
+    F(zamok_slot_add_with, "Vwtlsnp"),
+    F(zamok_slot_change_with, "Vwtlsn"),
+    F(zamok_slot_add_split, "Vwtlvvbcpp"),
+    F(zamok_slot_change_split, "Vwtlvvbcp"),
     F(zamok_slot_remove, "Vw"),
     F(zamok_slot_reset, "Vw"),
     F(zamok_backup, "Vtltlnn"),
@@ -167,6 +194,8 @@ static zamok_session *session;
 static zamok_entries *entries;
 static zamok_content *content;
 static zamok_operation *operation;
+static zamok_outbox *outbox;
+static zamok_message *message;
 static zamok_clock *standing;
 
 static word handle(char kind)
@@ -179,6 +208,8 @@ static word handle(char kind)
     case 'E': return (word)entries;
     case 'D': return (word)content;
     case 'O': return (word)operation;
+    case 'U': return (word)outbox;
+    case 'M': return (word)message;
     case 'K': return (word)standing;
     default: return 0;
     }
@@ -211,7 +242,11 @@ static void fill(const struct function *f, word a[MOST])
                    : strstr(f->name, "ocra") ? (i == 1 ? sizeof(zamok_ocra_input) : sizeof(zamok_ocra_match))
                    : strstr(f->name, "operation_describe") ? sizeof(zamok_operation_info)
                    : strstr(f->name, "operation_field") ? sizeof(zamok_value)
+                   : strstr(f->name, "_with") ? sizeof(zamok_secret)
                    : strstr(f->name, "slot") ? sizeof(zamok_slot_info)
+                   : strstr(f->name, "factor_get") ? sizeof(zamok_factor_info)
+                   : strstr(f->name, "challenge_method") ? sizeof(zamok_method_info)
+                   : strstr(f->name, "message") ? sizeof(zamok_message_info)
                    : strstr(f->name, "restore") ? sizeof(zamok_backup_source)
                    : strstr(f->name, "challenge") ? sizeof(zamok_challenge_info)
                    : strstr(f->name, "session") ? sizeof(zamok_session_info)
@@ -223,6 +258,12 @@ static void fill(const struct function *f, word a[MOST])
                 zamok_ocra_input *input = (zamok_ocra_input *)(void *)memory[i];
                 input->question = "12345678";
                 input->question_length = 8;
+            }
+            if (strstr(f->name, "_with")) {
+                zamok_secret *secret = (zamok_secret *)(void *)memory[i];
+                secret->kind = ZAMOK_SECRET_PASSPHRASE;
+                secret->text = "passphrase";
+                secret->text_length = 10;
             }
             a[i] = (word)memory[i];
             break;
@@ -246,8 +287,8 @@ static void try_everything(const struct function *f)
     word a[MOST];
     for (size_t i = 0; f->arguments[i] != 0; i++) {
         char kind = f->arguments[i];
-        int is_handle = strchr("CVHSEDOK", kind) != NULL, is_key = strchr("qro", kind) != NULL;
-        if (strchr("pksqrotbCVHSEDOK", kind) != NULL) {
+        int is_handle = strchr("CVHSEDOUMK", kind) != NULL, is_key = strchr("qro", kind) != NULL;
+        if (strchr("pksqrotbCVHSEDOUMK", kind) != NULL) {
             fill(f, a);
             a[i] = 0;
             expect(f, i, "null", ZAMOK_E_NULL_POINTER, call(f, a));
@@ -349,6 +390,14 @@ int main(void)
     IS(ZAMOK_OK, zamok_content_new(TEXT("note"), 1, TEXT("en"), TEXT("Note it."), &content));
     IS(ZAMOK_OK, zamok_request_id(cabinet, &id));
     IS(ZAMOK_OK, zamok_operation_propose(cabinet, session, &id, content, &operation));
+    /* A message waits: the code for another factor. */
+    zamok_challenge *another;
+    IS(ZAMOK_OK, zamok_enrolment_begin(cabinet, session, &another));
+    IS(ZAMOK_OK, zamok_enrolment_offer_channel(cabinet, another, TEXT("+79161234567")));
+    IS(ZAMOK_OK, zamok_outbox_open(cabinet, NULL, &outbox));
+    IS(ZAMOK_OK, zamok_outbox_take(outbox, &message));
+    HOLDS(message != NULL);
+    zamok_challenge_free(another);
     /* Files of the names that are tried are there already, so that no backup is written. */
     static const char *const taken[] = { "x", "xxxxxxxxxxxxxxxxxxxx" };
     for (size_t i = 0; i < 2; i++) {
@@ -370,9 +419,13 @@ int main(void)
     zamok_entries_free(NULL);
     zamok_content_free(NULL);
     zamok_operation_free(NULL);
+    zamok_outbox_free(NULL);
+    zamok_message_free(NULL);
     zamok_clock_free(NULL);
     zamok_wipe(NULL, 0);
     zamok_wipe(NULL, 7);
+    zamok_message_free(message);
+    zamok_outbox_free(outbox);
     zamok_operation_free(operation);
     zamok_content_free(content);
     zamok_entries_free(entries);

@@ -19,7 +19,7 @@ static zamok_options cheap(void)
     return options;
 }
 
-static zamok_totp enrol(zamok_cabinet *bank, const char *login)
+static inline zamok_totp enrol(zamok_cabinet *bank, const char *login)
 {
     char uri[ZAMOK_URI_MAX + 1], texts[ZAMOK_URI_MAX], code[ZAMOK_CODE_MAX + 1];
     size_t length;

@@ -3,12 +3,14 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use zamok::{Passphrase, Policy, StoreUrl, Vault, Zamok};
+use zamok::{Options, Policy, Role, Settings, StoreUrl, Vault, Zamok};
 use zamok_core::vault::spend::SpendPolicy;
 
-use super::error::told;
+use super::error::{Trouble, told};
 use super::handles::{self, zamok_cabinet, zamok_vault};
 use super::options::{self, zamok_options};
+use super::secret::{Given, zamok_secret};
+use super::slots;
 use crate::pointer::{self, Place};
 use crate::zamok_status;
 
@@ -21,6 +23,78 @@ pub(crate) struct OpenVault {
 impl OpenVault {
     pub(crate) fn new(vault: Arc<Vault>, policy: &Policy) -> Arc<Self> {
         Arc::new(Self { vault, spend: policy.one_time() })
+    }
+}
+
+/// Where a vault lies, what opens it, and how: as a caller gives it.
+pub(crate) struct Door<'a> {
+    url: &'a str,
+    secret: Given,
+    options: Options,
+    policy: Policy,
+}
+
+impl<'a> Door<'a> {
+    /// # Safety
+    /// What the header asks of a caller who gives these.
+    pub(crate) unsafe fn by_passphrase(
+        (url, url_length): (*const c_char, usize),
+        (passphrase, length): (*const c_char, usize),
+        options: *const zamok_options,
+    ) -> Result<Self, Trouble> {
+        // SAFETY: promised.
+        unsafe { Self::new((url, url_length), Given::passphrase(passphrase, length)?, options) }
+    }
+
+    /// # Safety
+    /// As [`Door::by_passphrase`].
+    pub(crate) unsafe fn by_secret(
+        url: (*const c_char, usize),
+        secret: *const zamok_secret,
+        options: *const zamok_options,
+    ) -> Result<Self, Trouble> {
+        // SAFETY: promised.
+        unsafe { Self::new(url, Given::read(secret)?, options) }
+    }
+
+    /// # Safety
+    /// As [`Door::by_passphrase`].
+    unsafe fn new(
+        (url, url_length): (*const c_char, usize),
+        secret: Given,
+        options: *const zamok_options,
+    ) -> Result<Self, Trouble> {
+        // SAFETY: promised.
+        let (url, (options, policy)) = unsafe { (pointer::text(url, url_length)?, options::read(options)?) };
+        let options = Options { slot: secret.slot, ..options };
+        Ok(Self { url, secret, options, policy })
+    }
+
+    /// Makes a vault and opens it.
+    fn make(self) -> Result<Arc<OpenVault>, Trouble> {
+        let store = StoreUrl::parse(self.url)?.create()?;
+        let made = Vault::create(store, self.secret.credential(), self.options)?;
+        Ok(OpenVault::new(Arc::new(made), &self.policy))
+    }
+
+    /// Opens the vault that is there.
+    fn open(self, role: Role) -> Result<Arc<OpenVault>, Trouble> {
+        let store = StoreUrl::parse(self.url)?.open()?;
+        let opened = Vault::unlock_as(role, store, self.secret.credential(), self.options)?;
+        Ok(OpenVault::new(Arc::new(opened), &self.policy))
+    }
+
+    /// Makes a vault and a cabinet for a service of this name, and opens them.
+    pub(crate) fn make_cabinet(self, issuer: &str) -> Result<Arc<Zamok>, Trouble> {
+        let settings = Settings::new(issuer).with_policy(self.policy).with_options(self.options);
+        let store = StoreUrl::parse(self.url)?.create()?;
+        Ok(Arc::new(Zamok::create_in(store, self.secret.credential(), settings)?))
+    }
+
+    /// Opens the vault and the cabinet that are there.
+    pub(crate) fn open_cabinet(self) -> Result<Arc<Zamok>, Trouble> {
+        let store = StoreUrl::parse(self.url)?.open()?;
+        Ok(Arc::new(Zamok::open_in(store, self.secret.credential(), self.options)?))
     }
 }
 
@@ -40,16 +114,34 @@ pub unsafe extern "C" fn zamok_vault_create(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (url, passphrase, (options, policy), place) = unsafe {
+        let (door, place) = unsafe {
             (
-                pointer::text(url, url_length)?,
-                Passphrase::from(pointer::bytes(passphrase.cast(), passphrase_length)?),
-                options::read(options)?,
+                Door::by_passphrase((url, url_length), (passphrase, passphrase_length), options)?,
                 Place::new(vault)?,
             )
         };
-        let made = Vault::create(StoreUrl::parse(url)?.create()?, &passphrase, options)?;
-        handles::give(place, OpenVault::new(Arc::new(made), &policy))
+        handles::give(place, door.make()?)
+    })
+}
+
+/// The same with another secret than a passphrase. With shares: make the vault with a key first, then zamok_slot_add_split().
+///
+/// Errors: as zamok_vault_create(); `ZAMOK_E_ARGUMENT` for what is no secret of its kind; `ZAMOK_E_TOO_LONG` for a key of
+/// another length; `ZAMOK_E_SHARE_…`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_vault_create_with(
+    url: *const c_char,
+    url_length: usize,
+    secret: *const zamok_secret,
+    options: *const zamok_options,
+    vault: *mut *mut zamok_vault,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (door, place) =
+            unsafe { (Door::by_secret((url, url_length), secret, options)?, Place::new(vault)?) };
+        handles::give(place, door.make()?)
     })
 }
 
@@ -69,16 +161,13 @@ pub unsafe extern "C" fn zamok_vault_open(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (url, passphrase, (options, policy), place) = unsafe {
+        let (door, place) = unsafe {
             (
-                pointer::text(url, url_length)?,
-                Passphrase::from(pointer::bytes(passphrase.cast(), passphrase_length)?),
-                options::read(options)?,
+                Door::by_passphrase((url, url_length), (passphrase, passphrase_length), options)?,
                 Place::new(vault)?,
             )
         };
-        let opened = Vault::unlock(StoreUrl::parse(url)?.open()?, &passphrase, options)?;
-        handles::give(place, OpenVault::new(Arc::new(opened), &policy))
+        handles::give(place, door.open(Role::User)?)
     })
 }
 
@@ -99,17 +188,35 @@ pub unsafe extern "C" fn zamok_vault_open_as(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (url, passphrase, (options, policy), place) = unsafe {
+        let (door, place) = unsafe {
             (
-                pointer::text(url, url_length)?,
-                Passphrase::from(pointer::bytes(passphrase.cast(), passphrase_length)?),
-                options::read(options)?,
+                Door::by_passphrase((url, url_length), (passphrase, passphrase_length), options)?,
                 Place::new(vault)?,
             )
         };
-        let (role, url) = (super::slots::role(role)?, StoreUrl::parse(url)?);
-        let opened = Vault::unlock_as(role, url.open()?, &passphrase, options)?;
-        handles::give(place, OpenVault::new(Arc::new(opened), &policy))
+        handles::give(place, door.open(slots::role(role)?)?)
+    })
+}
+
+/// The same with any secret, through the slot that it names or the first that is for the role and for this kind of secret.
+///
+/// Errors: as zamok_vault_open_as(), `ZAMOK_E_REJECTED` also for a wrong key, PIN or secret of a device, and for shares that were
+/// altered; `ZAMOK_E_NO_SLOT`, and `ZAMOK_E_SLOT_METHOD` for a slot that is opened otherwise; as zamok_vault_create_with().
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_vault_open_with(
+    url: *const c_char,
+    url_length: usize,
+    secret: *const zamok_secret,
+    role: u32,
+    options: *const zamok_options,
+    vault: *mut *mut zamok_vault,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (door, place) =
+            unsafe { (Door::by_secret((url, url_length), secret, options)?, Place::new(vault)?) };
+        handles::give(place, door.open(slots::role(role)?)?)
     })
 }
 

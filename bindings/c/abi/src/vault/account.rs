@@ -3,13 +3,14 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use zamok::{Begun, Session, Which, Zamok};
+use zamok::{Begun, Which, Zamok};
 use zeroize::Zeroizing;
 
 use super::cabinet::password;
 use super::error::told;
 use super::handles::{self, zamok_cabinet, zamok_challenge, zamok_session};
 use super::login::typed;
+use super::session::within;
 use crate::border::Fault;
 use crate::codes::ZAMOK_E_ARGUMENT;
 use crate::pointer::{self, Buffer, Place};
@@ -41,7 +42,7 @@ pub unsafe extern "C" fn zamok_password_change(
         // SAFETY: what the header asks of the caller.
         let (old, new) =
             unsafe { (password(old_password, old_length)?, password(new_password, new_length)?) };
-        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
+        let (cabinet, session) = within(cabinet, session)?;
         Ok(cabinet.change_password(&session, &old, &new)?)
     })
 }
@@ -57,7 +58,7 @@ pub unsafe extern "C" fn zamok_sessions_end(
     which: u32,
 ) -> zamok_status {
     told(|| {
-        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
+        let (cabinet, session) = within(cabinet, session)?;
         let which = match which {
             ZAMOK_OTHERS => Which::Others,
             ZAMOK_ALL => Which::All,
@@ -85,7 +86,7 @@ pub unsafe extern "C" fn zamok_recovery_codes(
     told(|| {
         // SAFETY: what the header asks of the caller.
         let out = unsafe { Buffer::text(codes, capacity, length)? };
-        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
+        let (cabinet, session) = within(cabinet, session)?;
         out.reserve(ZAMOK_RECOVERY_CODES_MAX)?;
         let made = cabinet.new_recovery_codes(&session)?;
         // Made long enough before: what grows leaves copies behind.

@@ -12,9 +12,7 @@ use super::access::OpenVault;
 use super::error::{Trouble, told};
 use super::handles::{self, zamok_vault};
 use super::options::{self, zamok_options};
-use super::zamok_id;
-use crate::border::Fault;
-use crate::codes::ZAMOK_E_ARGUMENT;
+use super::{secret, zamok_id};
 use crate::pointer::{self, Buffer, Place, StructPlace, Versioned};
 use crate::zamok_status;
 
@@ -200,22 +198,13 @@ pub unsafe extern "C" fn zamok_backup_split(
             )
         };
         let vault = handles::take::<OpenVault>(vault)?;
-        let number = |number: u32| u8::try_from(number).map_err(|_| Fault(ZAMOK_E_ARGUMENT));
-        let (needed, made) = (number(needed)?, number(made)?);
-        let room = usize::from(made) * ZAMOK_SHARE_MAX;
-        out.reserve(room)?;
-        // Made long enough before: what grows leaves copies behind.
-        let mut texts = Zeroizing::new(String::with_capacity(room));
+        let (needed, made) = secret::numbers(needed, made)?;
+        out.reserve(secret::room(made))?;
+        let mut texts = Zeroizing::new(String::new());
         let id = vault.vault.read(|_, keyring| Ok(keyring.vault()))?;
         write(&vault, file, place, || {
             let (key, shares) = drawing(|env| BackupKey::split(id, needed, made, env))?;
-            for share in &shares {
-                texts.push_str(&format!(
-                    "# Share {} of {made}; any {needed} open the backup.\n",
-                    share.index()
-                ));
-                texts.push_str(&share.to_text());
-            }
+            texts = secret::texts(&shares, "backup");
             Ok(key)
         })?;
         Ok(out.put(texts.as_bytes())?)

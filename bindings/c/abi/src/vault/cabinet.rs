@@ -1,13 +1,14 @@
 //! A cabinet: the accounts of one service.
 
 use std::ffi::c_char;
-use std::sync::Arc;
 
-use zamok::{Passphrase, Password, Settings, StoreUrl, Zamok};
+use zamok::{Password, Zamok};
 
+use super::access::Door;
 use super::error::{Trouble, told};
 use super::handles::{self, zamok_cabinet};
-use super::options::{self, zamok_options};
+use super::options::zamok_options;
+use super::secret::zamok_secret;
 use crate::pointer::{self, Place};
 use crate::zamok_status;
 
@@ -30,17 +31,41 @@ pub unsafe extern "C" fn zamok_cabinet_create(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (url, passphrase, issuer, (options, policy), place) = unsafe {
+        let (door, issuer, place) = unsafe {
             (
-                pointer::text(url, url_length)?,
-                Passphrase::from(pointer::bytes(passphrase.cast(), passphrase_length)?),
+                Door::by_passphrase((url, url_length), (passphrase, passphrase_length), options)?,
                 pointer::text(issuer, issuer_length)?,
-                options::read(options)?,
                 Place::new(cabinet)?,
             )
         };
-        let settings = Settings::new(issuer).with_policy(policy).with_options(options);
-        handles::give(place, Arc::new(Zamok::create(url, &passphrase, settings)?))
+        handles::give(place, door.make_cabinet(issuer)?)
+    })
+}
+
+/// The same with another secret than a passphrase, as zamok_vault_create_with().
+///
+/// Errors: as zamok_cabinet_create() and zamok_vault_create_with().
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_cabinet_create_with(
+    url: *const c_char,
+    url_length: usize,
+    secret: *const zamok_secret,
+    issuer: *const c_char,
+    issuer_length: usize,
+    options: *const zamok_options,
+    cabinet: *mut *mut zamok_cabinet,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (door, issuer, place) = unsafe {
+            (
+                Door::by_secret((url, url_length), secret, options)?,
+                pointer::text(issuer, issuer_length)?,
+                Place::new(cabinet)?,
+            )
+        };
+        handles::give(place, door.make_cabinet(issuer)?)
     })
 }
 
@@ -59,16 +84,33 @@ pub unsafe extern "C" fn zamok_cabinet_open(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (url, passphrase, options, place) = unsafe {
+        let (door, place) = unsafe {
             (
-                pointer::text(url, url_length)?,
-                Passphrase::from(pointer::bytes(passphrase.cast(), passphrase_length)?),
-                options::read(options)?.0,
+                Door::by_passphrase((url, url_length), (passphrase, passphrase_length), options)?,
                 Place::new(cabinet)?,
             )
         };
-        let opened = Zamok::open_in(StoreUrl::parse(url)?.open()?, &passphrase, options)?;
-        handles::give(place, Arc::new(opened))
+        handles::give(place, door.open_cabinet()?)
+    })
+}
+
+/// The same with another secret than a passphrase, for the vault's user, through the slot that it names or the first that fits.
+///
+/// Errors: as zamok_vault_open_with().
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_cabinet_open_with(
+    url: *const c_char,
+    url_length: usize,
+    secret: *const zamok_secret,
+    options: *const zamok_options,
+    cabinet: *mut *mut zamok_cabinet,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (door, place) =
+            unsafe { (Door::by_secret((url, url_length), secret, options)?, Place::new(cabinet)?) };
+        handles::give(place, door.open_cabinet()?)
     })
 }
 

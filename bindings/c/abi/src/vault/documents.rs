@@ -2,11 +2,12 @@
 
 use std::ffi::c_char;
 
+use zamok::Zamok;
 use zamok::signature::VerifyingKey;
-use zamok::{Session, Zamok};
 
 use super::error::told;
 use super::handles::{self, zamok_cabinet, zamok_session};
+use super::session::within;
 use super::zamok_id;
 use crate::pointer::{self, Buffer, StructPlace, Versioned};
 use crate::zamok_status;
@@ -65,7 +66,7 @@ pub unsafe extern "C" fn zamok_sign(
                 if signed.is_null() { None } else { Some(StructPlace::new(signed)?) },
             )
         };
-        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
+        let (cabinet, session) = within(cabinet, session)?;
         out.reserve(ZAMOK_DOCUMENT_SIGNATURE_MAX)?;
         let made = cabinet.sign(&session, document, name)?;
         out.put(&made.signature.to_der())?;

@@ -59,6 +59,16 @@ pub struct zamok_operation {
     _private: (),
 }
 
+/// The outbox of a cabinet: messages that are to be sent. Any number of threads may take from it at once.
+pub struct zamok_outbox {
+    _private: (),
+}
+
+/// A message that was handed out to be sent.
+pub struct zamok_message {
+    _private: (),
+}
+
 /// A clock that stands until it is set: for tests and replays.
 pub struct zamok_clock {
     _private: (),
@@ -84,6 +94,12 @@ impl Kept for super::content::Draft {
 }
 impl Kept for Operation {
     type Handle = zamok_operation;
+}
+impl Kept for super::outbox::Outbox {
+    type Handle = zamok_outbox;
+}
+impl Kept for super::outbox::Message {
+    type Handle = zamok_message;
 }
 impl Kept for ManualClock {
     type Handle = zamok_clock;

@@ -4,12 +4,13 @@ use std::ffi::c_char;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use zamok::Zamok;
 use zamok::journal::{Listing, Recorded, Status, Telling};
 use zamok::store::{Cursor, EntryId};
-use zamok::{Session, Zamok};
 
 use super::error::{Trouble, told};
 use super::handles::{self, zamok_cabinet, zamok_entries, zamok_session};
+use super::session::within;
 use super::zamok_id;
 use crate::border::Fault;
 use crate::codes::ZAMOK_E_ARGUMENT;
@@ -68,7 +69,7 @@ pub unsafe extern "C" fn zamok_history(
     told(|| {
         // SAFETY: what the header asks of the caller.
         let place = unsafe { Place::new(entries)? };
-        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
+        let (cabinet, session) = within(cabinet, session)?;
         read(place, limit, after, |limit, after| cabinet.history(&session, limit, after))
     })
 }
@@ -239,7 +240,7 @@ pub unsafe extern "C" fn zamok_prove(
         // SAFETY: what the header asks of the caller.
         let (writer, out) =
             unsafe { (pointer::array(entry_writer.cast())?, Buffer::text(proof, capacity, length)?) };
-        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
+        let (cabinet, session) = within(cabinet, session)?;
         let made = cabinet.prove(&session, EntryId { writer, sequence: entry_sequence })?;
         Ok(out.put(made.to_text().as_bytes())?)
     })

@@ -3,7 +3,6 @@
 use std::ffi::c_char;
 
 use zamok_core::otp::{HotpParameters, TotpParameters, TotpState, Verdict};
-use zamok_core::secret::Secret;
 use zamok_core::signature::RsaBits;
 use zamok_core::vault::keys::{self, KeyId, KeyKind};
 use zamok_core::vault::one_time::{self, ImportedParameters, MovingFactor, OtpParameters};
@@ -101,13 +100,16 @@ pub unsafe extern "C" fn zamok_key_import_totp(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let ((parameters, secret), label, place) = unsafe {
-            let (parameters, flags) = engine::totp_parameters(pointer::versioned(parameters)?)?;
-            let secret = engine::secret(pointer::bytes(secret_bytes, secret_length)?, flags)?;
-            ((parameters, secret), pointer::text(label, label_length)?, Place::new(id)?)
+        let ((parameters, flags), new) = unsafe {
+            (engine::totp_parameters(pointer::versioned(parameters)?)?, New::read((label, label_length), id)?)
         };
+        // SAFETY: the same.
+        let secret = engine::secret(unsafe { pointer::bytes(secret_bytes, secret_length)? }, flags)?;
         let state = TotpState { last_step: Some(last_step).filter(|step| *step > 0), drift: 0 };
-        import(vault, ImportedParameters::Totp { parameters, state }, &secret, label, place)
+        let parameters = ImportedParameters::Totp { parameters, state };
+        new.put(&*handles::take::<OpenVault>(vault)?, |tx, label| {
+            one_time::import(tx, parameters, &secret, label, None)
+        })
     })
 }
 
@@ -126,25 +128,16 @@ pub unsafe extern "C" fn zamok_key_import_hotp(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let ((parameters, secret), label, place) = unsafe {
-            let (parameters, flags) = engine::hotp_parameters(pointer::versioned(parameters)?)?;
-            let secret = engine::secret(pointer::bytes(secret_bytes, secret_length)?, flags)?;
-            ((parameters, secret), pointer::text(label, label_length)?, Place::new(id)?)
+        let ((parameters, flags), new) = unsafe {
+            (engine::hotp_parameters(pointer::versioned(parameters)?)?, New::read((label, label_length), id)?)
         };
-        import(vault, ImportedParameters::Hotp { parameters, counter }, &secret, label, place)
+        // SAFETY: the same.
+        let secret = engine::secret(unsafe { pointer::bytes(secret_bytes, secret_length)? }, flags)?;
+        let parameters = ImportedParameters::Hotp { parameters, counter };
+        new.put(&*handles::take::<OpenVault>(vault)?, |tx, label| {
+            one_time::import(tx, parameters, &secret, label, None)
+        })
     })
-}
-
-fn import(
-    vault: *const zamok_vault,
-    parameters: ImportedParameters,
-    secret: &Secret,
-    label: &str,
-    place: Place<zamok_id>,
-) -> Result<(), Trouble> {
-    let made = transact(vault, |tx| one_time::import(tx, parameters, secret, label, None))?;
-    place.put(zamok_id { bytes: made.0 });
-    Ok(())
 }
 
 /// Makes a TOTP key inside the vault, pre-active. Then zamok_key_provision() shows its secret once, and
@@ -160,22 +153,17 @@ pub unsafe extern "C" fn zamok_key_generate_totp(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let ((parameters, flags), label, place) = unsafe {
-            (
-                engine::totp_parameters(pointer::versioned(parameters)?)?,
-                pointer::text(label, label_length)?,
-                Place::new(id)?,
-            )
+        let ((parameters, flags), new) = unsafe {
+            (engine::totp_parameters(pointer::versioned(parameters)?)?, New::read((label, label_length), id)?)
         };
         let TotpParameters { algorithm, digits, period, t0 } = parameters;
         if t0 != UnixTime(0) || flags != 0 {
             return Err(Fault(ZAMOK_E_ARGUMENT).into());
         }
         let parameters = OtpParameters { factor: MovingFactor::Time { period }, algorithm, digits };
-        place.put(zamok_id {
-            bytes: transact(vault, |tx| one_time::generate(tx, parameters, label, None))?.0,
-        });
-        Ok(())
+        new.put(&*handles::take::<OpenVault>(vault)?, |tx, label| {
+            one_time::generate(tx, parameters, label, None)
+        })
     })
 }
 
@@ -193,22 +181,17 @@ pub unsafe extern "C" fn zamok_key_generate_hotp(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let ((parameters, flags), label, place) = unsafe {
-            (
-                engine::hotp_parameters(pointer::versioned(parameters)?)?,
-                pointer::text(label, label_length)?,
-                Place::new(id)?,
-            )
+        let ((parameters, flags), new) = unsafe {
+            (engine::hotp_parameters(pointer::versioned(parameters)?)?, New::read((label, label_length), id)?)
         };
         let HotpParameters { algorithm, digits } = parameters;
         if flags != 0 {
             return Err(Fault(ZAMOK_E_ARGUMENT).into());
         }
         let parameters = OtpParameters { factor: MovingFactor::Counter(counter), algorithm, digits };
-        place.put(zamok_id {
-            bytes: transact(vault, |tx| one_time::generate(tx, parameters, label, None))?.0,
-        });
-        Ok(())
+        new.put(&*handles::take::<OpenVault>(vault)?, |tx, label| {
+            one_time::generate(tx, parameters, label, None)
+        })
     })
 }
 
@@ -318,7 +301,7 @@ pub unsafe extern "C" fn zamok_key_generate_pair(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (label, place) = unsafe { (pointer::text(label, label_length)?, Place::new(id)?) };
+        let new = unsafe { New::read((label, label_length), id)? };
         let vault = handles::take::<OpenVault>(vault)?;
         let kind = match kind {
             ZAMOK_KEY_P256 => KeyKind::P256,
@@ -327,10 +310,7 @@ pub unsafe extern "C" fn zamok_key_generate_pair(
             bits => KeyKind::Rsa { bits: RsaBits::from_bits(bits).ok_or(Fault(ZAMOK_E_ARGUMENT))? },
         };
         let purpose = self::purpose(purpose)?;
-        place.put(zamok_id {
-            bytes: transact_in(&vault, |tx| signing::generate(tx, kind, purpose, label, None))?.0,
-        });
-        Ok(())
+        new.put(&vault, |tx, label| signing::generate(tx, kind, purpose, label, None))
     })
 }
 
@@ -438,6 +418,32 @@ pub unsafe extern "C" fn zamok_key_change_state(
             u8::try_from(state).ok().and_then(KeyState::from_number).ok_or(Fault(ZAMOK_E_ARGUMENT))?;
         transact(vault, |tx| keys::change_state(tx, KeyId(id), state, reason))
     })
+}
+
+/// A key that shall be made: its label, and the place of its id.
+struct New<'a> {
+    label: &'a str,
+    place: Place<zamok_id>,
+}
+
+impl New<'_> {
+    /// # Safety
+    /// What the header asks of a caller who gives these.
+    unsafe fn read((label, length): (*const c_char, usize), id: *mut zamok_id) -> Result<Self, Fault> {
+        // SAFETY: promised.
+        unsafe { Ok(Self { label: pointer::text(label, length)?, place: Place::new(id)? }) }
+    }
+
+    /// Makes it, and tells its id.
+    fn put(
+        self,
+        vault: &OpenVault,
+        mut make: impl FnMut(&mut Transaction<'_>, &str) -> Result<KeyId, CoreError>,
+    ) -> Result<(), Trouble> {
+        let KeyId(bytes) = transact_in(vault, |tx| make(tx, self.label))?;
+        self.place.put(zamok_id { bytes });
+        Ok(())
+    }
 }
 
 fn transact<T>(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use zamok::{Approach, Begun, Challenge, Evidence, RequestId, UnixTime, Zamok};
 
 use super::cabinet::password;
-use super::error::told;
+use super::error::{Trouble, told};
 use super::handles::{self, zamok_cabinet, zamok_challenge, zamok_session};
 use super::keys::fixed;
 use super::zamok_id;
@@ -189,13 +189,8 @@ pub unsafe extern "C" fn zamok_login_answer(
             (pointer::bytes(code.cast(), code_length)?, pointer::array(request.cast())?, Place::new(session)?)
         };
         let cabinet = handles::take::<Zamok>(cabinet)?;
-        match &*handles::take::<Begun>(challenge)? {
-            Begun::Code(challenge) => {
-                let opened = cabinet.answer(challenge, typed(code), RequestId(request))?;
-                handles::give(place, Arc::new(opened))
-            }
-            Begun::Enrol(_) => Err(Fault(ZAMOK_E_NOTHING_OFFERED).into()),
-        }
+        let opened = cabinet.answer(&waiting(challenge)?, typed(code), RequestId(request))?;
+        handles::give(place, Arc::new(opened))
     })
 }
 
@@ -204,6 +199,14 @@ pub unsafe extern "C" fn zamok_login_answer(
 #[unsafe(no_mangle)]
 pub extern "C" fn zamok_challenge_free(challenge: *mut zamok_challenge) {
     handles::free::<Begun>(challenge);
+}
+
+/// A challenge that waits for a code.
+pub(crate) fn waiting(challenge: *const zamok_challenge) -> Result<Challenge, Trouble> {
+    match &*handles::take::<Begun>(challenge)? {
+        Begun::Code(challenge) => Ok(*challenge),
+        Begun::Enrol(_) => Err(Fault(ZAMOK_E_NOTHING_OFFERED).into()),
+    }
 }
 
 /// What was typed. What is not UTF-8 is a wrong code, and is charged like one.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use zamok::{Begun, Error, Evidence, Operation, OperationId, RequestId, Session, Value, Zamok};
 
 use super::content::Draft;
-use super::error::told;
+use super::error::{Trouble, told};
 use super::handles::{self, zamok_cabinet, zamok_challenge, zamok_content, zamok_operation, zamok_session};
 use super::keys::fixed;
-use super::login::typed;
+use super::login::{typed, waiting};
+use super::session::within;
 use super::zamok_id;
 use crate::border::Fault;
-use crate::codes::{ZAMOK_E_ARGUMENT, ZAMOK_E_NOTHING_OFFERED};
+use crate::codes::ZAMOK_E_ARGUMENT;
 use crate::pointer::{self, Buffer, Place, StructPlace, Versioned};
 use crate::zamok_status;
 
@@ -111,13 +112,12 @@ pub unsafe extern "C" fn zamok_operation_propose(
     content: *const zamok_content,
     operation: *mut *mut zamok_operation,
 ) -> zamok_status {
-    told(|| {
-        // SAFETY: what the header asks of the caller.
-        let (id, place) = unsafe { (pointer::array(id.cast())?, Place::new(operation)?) };
-        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
-        let content = handles::take::<Draft>(content)?.content()?;
-        handles::give(place, Arc::new(cabinet.propose(&session, OperationId(id), &content)?))
-    })
+    // SAFETY: what the header asks of the caller.
+    unsafe {
+        answered(cabinet, session, id, operation, |cabinet, session, id| {
+            Ok(cabinet.propose(session, id, &handles::take::<Draft>(content)?.content()?)?)
+        })
+    }
 }
 
 /// Changes what an operation says. What was confirmed of it is void, and its open challenge with it.
@@ -133,13 +133,12 @@ pub unsafe extern "C" fn zamok_operation_change(
     content: *const zamok_content,
     operation: *mut *mut zamok_operation,
 ) -> zamok_status {
-    told(|| {
-        // SAFETY: what the header asks of the caller.
-        let (id, place) = unsafe { (pointer::array(id.cast())?, Place::new(operation)?) };
-        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
-        let content = handles::take::<Draft>(content)?.content()?;
-        handles::give(place, Arc::new(cabinet.change_operation(&session, OperationId(id), &content)?))
-    })
+    // SAFETY: what the header asks of the caller.
+    unsafe {
+        answered(cabinet, session, id, operation, |cabinet, session, id| {
+            Ok(cabinet.change_operation(session, id, &handles::take::<Draft>(content)?.content()?)?)
+        })
+    }
 }
 
 /// Cancels an operation that was not executed.
@@ -155,7 +154,7 @@ pub unsafe extern "C" fn zamok_operation_cancel(
     told(|| {
         // SAFETY: what the header asks of the caller.
         let id = unsafe { pointer::array(id.cast())? };
-        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
+        let (cabinet, session) = within(cabinet, session)?;
         Ok(cabinet.cancel_operation(&session, OperationId(id))?)
     })
 }
@@ -171,12 +170,10 @@ pub unsafe extern "C" fn zamok_operation_by_id(
     id: *const zamok_id,
     operation: *mut *mut zamok_operation,
 ) -> zamok_status {
-    told(|| {
-        // SAFETY: what the header asks of the caller.
-        let (id, place) = unsafe { (pointer::array(id.cast())?, Place::new(operation)?) };
-        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
-        handles::give(place, Arc::new(cabinet.operation(&session, OperationId(id))?))
-    })
+    // SAFETY: what the header asks of the caller.
+    unsafe {
+        answered(cabinet, session, id, operation, |cabinet, session, id| Ok(cabinet.operation(session, id)?))
+    }
 }
 
 /// An operation for the service that executes it, whoever's it is: the session of its owner may have ended by then. Not for
@@ -334,12 +331,8 @@ pub unsafe extern "C" fn zamok_operation_challenge(
         let (id, method, place) = unsafe {
             (pointer::array(id.cast())?, pointer::text(method, method_length)?, Place::new(challenge)?)
         };
-        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
-        let by = match method {
-            "" => None,
-            name => Some(Evidence::named(name).ok_or(Error::MethodUnavailable)?),
-        };
-        let begun = cabinet.begin_confirmation(&session, OperationId(id), by)?;
+        let (cabinet, session) = within(cabinet, session)?;
+        let begun = cabinet.begin_confirmation(&session, OperationId(id), method_named(method)?)?;
         handles::give(place, Arc::new(Begun::Code(begun)))
     })
 }
@@ -370,14 +363,10 @@ pub unsafe extern "C" fn zamok_operation_confirm(
                 Place::new(operation)?,
             )
         };
-        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
-        match &*handles::take::<Begun>(challenge)? {
-            Begun::Code(challenge) => {
-                let confirmed = cabinet.confirm(&session, challenge, typed(code), RequestId(request))?;
-                handles::give(place, Arc::new(confirmed))
-            }
-            Begun::Enrol(_) => Err(Fault(ZAMOK_E_NOTHING_OFFERED).into()),
-        }
+        let (cabinet, session) = within(cabinet, session)?;
+        let challenge = waiting(challenge)?;
+        let confirmed = cabinet.confirm(&session, &challenge, typed(code), RequestId(request))?;
+        handles::give(place, Arc::new(confirmed))
     })
 }
 
@@ -420,4 +409,31 @@ pub unsafe extern "C" fn zamok_operation_execute(
 #[unsafe(no_mangle)]
 pub extern "C" fn zamok_operation_free(operation: *mut zamok_operation) {
     handles::free::<Operation>(operation);
+}
+
+/// Gives out the operation that a session's owner has asked for.
+///
+/// # Safety
+/// What the header asks of a caller who gives these.
+unsafe fn answered(
+    cabinet: *const zamok_cabinet,
+    session: *const zamok_session,
+    id: *const zamok_id,
+    operation: *mut *mut zamok_operation,
+    ask: impl FnOnce(&Zamok, &Session, OperationId) -> Result<Operation, Trouble>,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: promised.
+        let (id, place) = unsafe { (pointer::array(id.cast())?, Place::new(operation)?) };
+        let (cabinet, session) = within(cabinet, session)?;
+        handles::give(place, Arc::new(ask(&cabinet, &session, OperationId(id))?))
+    })
+}
+
+/// The factor that is asked for by its name; `None` where policy shall choose.
+pub(crate) fn method_named(name: &str) -> Result<Option<Evidence>, Error> {
+    match name {
+        "" => Ok(None),
+        name => Evidence::named(name).ok_or(Error::MethodUnavailable).map(Some),
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zamok::{Session, SessionId, Zamok};
 
-use super::error::told;
+use super::error::{Trouble, told};
 use super::handles::{self, zamok_cabinet, zamok_session};
 use super::zamok_id;
 use crate::pointer::{self, Buffer, Place, StructPlace, Versioned};
@@ -135,7 +135,7 @@ pub unsafe extern "C" fn zamok_token_issue(
         // SAFETY: what the header asks of the caller.
         let (audience, out) =
             unsafe { (pointer::text(audience, audience_length)?, Buffer::text(token, capacity, length)?) };
-        let (cabinet, session) = (handles::take::<Zamok>(cabinet)?, handles::take::<Session>(session)?);
+        let (cabinet, session) = within(cabinet, session)?;
         out.reserve(ZAMOK_TOKEN_MAX)?;
         Ok(out.put(cabinet.tokens(audience).issue(&session)?.as_bytes())?)
     })
@@ -167,4 +167,12 @@ pub unsafe extern "C" fn zamok_token_verify(
         let found = handles::take::<Zamok>(cabinet)?.tokens(audience).verify(token)?;
         handles::give(place, Arc::new(found))
     })
+}
+
+/// A cabinet, and a session of it.
+pub(crate) fn within(
+    cabinet: *const zamok_cabinet,
+    session: *const zamok_session,
+) -> Result<(Arc<Zamok>, Arc<Session>), Trouble> {
+    Ok((handles::take(cabinet)?, handles::take(session)?))
 }

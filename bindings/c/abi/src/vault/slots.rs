@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use zamok::{Credential, NewSlot, Options, Passphrase, Role, SlotInfo, Vault};
+use zamok::{Credential, NewSlot, Options, Role, SlotInfo, Vault};
 use zamok_core::Error as CoreError;
 
 use super::access::OpenVault;
@@ -10,6 +10,7 @@ use super::error::{Trouble, told};
 use super::handles::{self, zamok_vault};
 use super::keys::fixed;
 use super::options::{self, zamok_options};
+use super::secret::{self, Given, zamok_secret};
 use crate::border::Fault;
 use crate::codes::ZAMOK_E_ARGUMENT;
 use crate::pointer::{self, Buffer, Place, StructPlace, Versioned};
@@ -129,23 +130,81 @@ pub unsafe extern "C" fn zamok_slot_add(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (label, passphrase, (options, _), place) = unsafe {
+        let (label, secret, (options, _), place) = unsafe {
             (
                 pointer::text(label, label_length)?,
-                Passphrase::from(pointer::bytes(passphrase.cast(), passphrase_length)?),
+                Given::passphrase(passphrase, passphrase_length)?,
                 options::read(options)?,
+                Place::new(number)?,
+            )
+        };
+        add(vault, role, label, &secret, &options, place)
+    })
+}
+
+/// The same for a slot that any secret opens; which slot it names does not count. For shares there is zamok_slot_add_split().
+///
+/// Errors: as zamok_slot_add() and zamok_vault_create_with().
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_slot_add_with(
+    vault: *const zamok_vault,
+    role: u32,
+    label: *const c_char,
+    label_length: usize,
+    secret: *const zamok_secret,
+    options: *const zamok_options,
+    number: *mut u32,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (label, secret, (options, _), place) = unsafe {
+            (
+                pointer::text(label, label_length)?,
+                Given::read(secret)?,
+                options::read(options)?,
+                Place::new(number)?,
+            )
+        };
+        add(vault, role, label, &secret, &options, place)
+    })
+}
+
+/// Adds a slot that any `needed` of `made` shares open, at least two, and tells its number: the key is drawn here and is nowhere
+/// else. The texts of the shares are written one after the other, a remark in front of each, as the program `zamok` and
+/// `ZAMOK_SECRET_SHARES` read them. Give each to another person, and wipe them here.
+///
+/// They cannot be told twice: where there is no room for `made` times `ZAMOK_SHARE_MAX` bytes and a zero byte, nothing is done.
+///
+/// Errors: `ZAMOK_E_SHARE_SPLIT` for numbers that make no shares; as zamok_slot_add().
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_slot_add_split(
+    vault: *const zamok_vault,
+    role: u32,
+    label: *const c_char,
+    label_length: usize,
+    needed: u32,
+    made: u32,
+    shares: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+    number: *mut u32,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (label, out, place) = unsafe {
+            (
+                pointer::text(label, label_length)?,
+                Buffer::text(shares, capacity, length)?,
                 Place::new(number)?,
             )
         };
         let vault = handles::take::<OpenVault>(vault)?;
         let role = self::role(role)?;
-        // Before anything is stretched.
-        match vault.vault.role()? {
-            Role::Officer => {}
-            other => return Err(CoreError::Role(other).into()),
-        }
-        let secret = Credential::Passphrase(&passphrase);
-        let added = vault.vault.add_slot(&NewSlot { role, label, secret, cost: options.cost })?;
+        let added = split(&vault, needed, made, &out, |secret| {
+            vault.vault.add_slot(&NewSlot { role, label, secret, cost: Options::default().cost })
+        })?;
         place.put(added.into());
         Ok(())
     })
@@ -169,23 +228,66 @@ pub unsafe extern "C" fn zamok_slot_change(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (label, passphrase, (options, _)) = unsafe {
+        let (label, secret, (options, _)) = unsafe {
             (
                 pointer::text(label, label_length)?,
-                Passphrase::from(pointer::bytes(passphrase.cast(), passphrase_length)?),
+                Given::passphrase(passphrase, passphrase_length)?,
                 options::read(options)?,
             )
         };
         let vault = handles::take::<OpenVault>(vault)?;
-        let slot = found(&vault, number)?;
-        let label = if label.is_empty() { &slot.label } else { label };
-        let secret = Credential::Passphrase(&passphrase);
-        let new = NewSlot { role: slot.role, label, secret, cost: options.cost };
-        Ok(vault.vault.change_slot(slot.number, &new)?)
+        Ok(change(&vault, number, label, secret.credential(), &options)?)
     })
 }
 
-/// Takes a slot away. Old copies of the store still open with its passphrase.
+/// Gives a slot any other secret, as zamok_slot_change() does; which slot the secret names does not count.
+///
+/// Errors: as zamok_slot_change() and zamok_vault_create_with().
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_slot_change_with(
+    vault: *const zamok_vault,
+    number: u32,
+    label: *const c_char,
+    label_length: usize,
+    secret: *const zamok_secret,
+    options: *const zamok_options,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (label, secret, (options, _)) =
+            unsafe { (pointer::text(label, label_length)?, Given::read(secret)?, options::read(options)?) };
+        let vault = handles::take::<OpenVault>(vault)?;
+        Ok(change(&vault, number, label, secret.credential(), &options)?)
+    })
+}
+
+/// Gives a slot shares in the place of its secret, as zamok_slot_add_split() makes them. Shares that it had before open it no more.
+///
+/// Errors: as zamok_slot_change() and zamok_slot_add_split().
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_slot_change_split(
+    vault: *const zamok_vault,
+    number: u32,
+    label: *const c_char,
+    label_length: usize,
+    needed: u32,
+    made: u32,
+    shares: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (label, out) =
+            unsafe { (pointer::text(label, label_length)?, Buffer::text(shares, capacity, length)?) };
+        let vault = handles::take::<OpenVault>(vault)?;
+        split(&vault, needed, made, &out, |secret| change(&vault, number, label, secret, &Options::default()))
+    })
+}
+
+/// Takes a slot away. Old copies of the store still open with its secret.
 ///
 /// Errors: `ZAMOK_E_ROLE` unless an officer opened the vault; `ZAMOK_E_NO_SLOT`; `ZAMOK_E_LAST_SLOT` for the last one of an
 /// officer or a user.
@@ -210,11 +312,61 @@ pub extern "C" fn zamok_slot_reset(vault: *const zamok_vault, number: u32) -> za
     })
 }
 
-fn listed(vault: &OpenVault) -> Result<Vec<SlotInfo>, Trouble> {
-    Ok(Vault::slots(&**vault.vault.store(), &Options::default())?)
+/// Adds a slot, and tells its number.
+fn add(
+    vault: *const zamok_vault,
+    role: u32,
+    label: &str,
+    secret: &Given,
+    options: &Options,
+    place: Place<u32>,
+) -> Result<(), Trouble> {
+    let vault = handles::take::<OpenVault>(vault)?;
+    let role = self::role(role)?;
+    // Before anything is stretched.
+    match vault.vault.role()? {
+        Role::Officer => {}
+        other => return Err(CoreError::Role(other).into()),
+    }
+    let new = NewSlot { role, label, secret: secret.credential(), cost: options.cost };
+    place.put(vault.vault.add_slot(&new)?.into());
+    Ok(())
 }
 
-fn found(vault: &OpenVault, number: u32) -> Result<SlotInfo, Trouble> {
+/// Gives a slot another secret, and another label where one is given.
+fn change(
+    vault: &OpenVault,
+    number: u32,
+    label: &str,
+    secret: Credential<'_>,
+    options: &Options,
+) -> Result<(), CoreError> {
+    let slot = found(vault, number)?;
+    let label = if label.is_empty() { &slot.label } else { label };
+    vault.vault.change_slot(slot.number, &NewSlot { role: slot.role, label, secret, cost: options.cost })
+}
+
+/// Draws a key for a slot, splits it, and tells the shares once the slot has it.
+fn split<T>(
+    vault: &OpenVault,
+    needed: u32,
+    made: u32,
+    out: &Buffer,
+    put: impl FnOnce(Credential<'_>) -> Result<T, CoreError>,
+) -> Result<T, Trouble> {
+    let (needed, made) = secret::numbers(needed, made)?;
+    out.reserve(secret::room(made))?;
+    let (key, shares) = vault.vault.new_shares(needed, made)?;
+    let done = put(Credential::Shares(&key))?;
+    out.put(secret::texts(&shares, "slot").as_bytes())?;
+    Ok(done)
+}
+
+fn listed(vault: &OpenVault) -> Result<Vec<SlotInfo>, CoreError> {
+    Vault::slots(&**vault.vault.store(), &Options::default())
+}
+
+fn found(vault: &OpenVault, number: u32) -> Result<SlotInfo, CoreError> {
     let slot = listed(vault)?.into_iter().find(|slot| u32::from(slot.number) == number);
-    slot.ok_or_else(|| CoreError::NoSlot(u8::try_from(number).unwrap_or(u8::MAX)).into())
+    slot.ok_or_else(|| CoreError::NoSlot(u8::try_from(number).unwrap_or(u8::MAX)))
 }
