@@ -6,12 +6,9 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
 use zamok::backup::{self, BackupKey, End, Header, Lock, LostStore};
 use zamok::{Clock as _, CoreError, Env, OsRandom, Passphrase, SystemClock};
-use zeroize::Zeroizing;
 
-use crate::buffer::Bytes;
 use crate::fault::Fault;
 use crate::opening::{self, ManualClock, Opener};
 use crate::vault::Vault;
@@ -104,7 +101,7 @@ impl Restored {
 #[pyfunction]
 #[pyo3(signature = (file, secret, /))]
 pub(crate) fn check(py: Python<'_>, file: PathBuf, secret: &Bound<'_, PyAny>) -> PyResult<Backup> {
-    let secret = secret_of(secret)?;
+    let secret = opening::lines_of(secret)?;
     let checked = py.detach(|| backup::check_file(&file, &secret)).map_err(Fault::from)?;
     Ok(held(&checked))
 }
@@ -143,9 +140,9 @@ pub(crate) fn restore(
     journal_passphrase: Option<&Bound<'_, PyAny>>,
     journal_key: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Restored> {
-    let secret = secret_of(secret)?;
+    let secret = opening::lines_of(secret)?;
     let (opener, policy) = (Opener::of(passphrase, key)?, opening::policy(policy)?);
-    let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock));
+    let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock, None));
     let lost = match journal {
         None if journal_passphrase.is_none() && journal_key.is_none() => None,
         None => return Err(PyTypeError::new_err("what opens a journal is given, and no journal")),
@@ -224,22 +221,6 @@ fn held(checked: &backup::Checked) -> Backup {
 fn drawing<T>(draw: impl FnOnce(Env<'_>) -> Result<T, CoreError>) -> Result<T, CoreError> {
     let mut random = OsRandom::new()?;
     draw(Env { now: SystemClock.now(), rng: &mut random })
-}
-
-/// What opens a backup: a passphrase, or shares.
-fn secret_of(given: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Vec<u8>>> {
-    if given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
-        let mut texts = Zeroizing::new(Vec::new());
-        for text in given.try_iter()? {
-            texts.extend_from_slice(text?.cast::<PyString>()?.to_str()?.as_bytes());
-            texts.push(b'\n');
-        }
-        return Ok(texts);
-    }
-    if let Ok(text) = given.cast::<PyString>() {
-        return Ok(Zeroizing::new(text.to_str()?.as_bytes().to_vec()));
-    }
-    Ok(Zeroizing::new(Bytes::of(given)?.as_slice().to_vec()))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -8,6 +8,7 @@ use pyo3::types::{PyString, PyTuple};
 use zamok::{Approach, Begun, DeviceToken, RequestId, Settings, Which, Zamok};
 
 use crate::buffer::Bytes;
+use crate::factor::Factors;
 use crate::fault::Fault;
 use crate::journal::{self, Entry, Report};
 use crate::login::{Challenge, Enrolment, Offer, password_of, request_of};
@@ -26,7 +27,7 @@ use crate::vault::Vault;
 /// wrong, spent or late code and a delayed account all raise `Rejected`; the journal knows which.
 #[pyclass(frozen, module = "zamok")]
 #[derive(Debug)]
-pub(crate) struct Cabinet(Arc<Zamok>);
+pub(crate) struct Cabinet(pub(crate) Arc<Zamok>);
 
 #[pymethods]
 impl Cabinet {
@@ -49,7 +50,7 @@ impl Cabinet {
         clock: Option<&Bound<'_, ManualClock>>,
     ) -> PyResult<Self> {
         let (opener, policy) = (Opener::of(passphrase, key)?, opening::policy(policy)?);
-        let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock));
+        let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock, None));
         let settings = Settings::new(issuer).with_policy(policy).with_options(options);
         let made = py.detach(|| Zamok::create_in(place.create()?, opener.credential(), settings));
         Ok(Self(Arc::new(made.map_err(Fault::from)?)))
@@ -60,17 +61,18 @@ impl Cabinet {
     /// Raises `Rejected` for a wrong passphrase; `UnlockNotBefore` while failures delay further attempts; `NoVault`; an error of the
     /// family `StoreError`.
     #[staticmethod]
-    #[pyo3(signature = (url, passphrase=None, *, key=None, idle=Some(900), clock=None))]
+    #[pyo3(signature = (url, passphrase=None, *, key=None, slot=None, idle=Some(900), clock=None))]
     fn open(
         py: Python<'_>,
         url: OsString,
         passphrase: Option<&Bound<'_, PyAny>>,
         key: Option<&Bound<'_, PyAny>>,
+        slot: Option<u8>,
         idle: Option<u64>,
         clock: Option<&Bound<'_, ManualClock>>,
     ) -> PyResult<Self> {
         let opener = Opener::of(passphrase, key)?;
-        let (place, options) = (opening::place(url)?, opening::options(None, idle, clock));
+        let (place, options) = (opening::place(url)?, opening::options(None, idle, clock, slot));
         let opened = py.detach(|| Zamok::open_in(place.open()?, opener.credential(), options));
         Ok(Self(Arc::new(opened.map_err(Fault::from)?)))
     }
@@ -102,6 +104,12 @@ impl Cabinet {
     #[getter]
     fn vault(&self) -> Vault {
         Vault::beneath(&self.0)
+    }
+
+    /// Second factors: enrolled, chosen, listed.
+    #[getter]
+    fn factors(&self) -> Factors {
+        Factors(self.0.clone())
     }
 
     /// Operations that are confirmed as they were shown, and executed once.

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyList, PyString, PyTuple};
+use zamok::backup::shares_in;
 use zamok::policy::{PolicyFault, Profile};
 use zamok::{
-    Argon2Cost, Clock as _, Credential, ManualClock as Inner, Options, Passphrase, Policy, Role, SecretKey,
-    StoreUrl,
+    Argon2Cost, Clock as _, ManualClock as Inner, Options, Passphrase, Policy, Role, SecretKey, StoreUrl,
 };
+use zeroize::Zeroizing;
 
 use crate::buffer::Bytes;
 use crate::fault::Fault;
@@ -54,35 +55,109 @@ impl ManualClock {
     }
 }
 
-/// What opens a slot: a passphrase, or a key of 32 bytes.
+/// What opens a slot, where that is no passphrase: give it in the place of one, to `Vault.open` and wherever a vault is made or
+/// opened. What it holds is wiped when it is dropped.
+#[pyclass(frozen, module = "zamok")]
+#[derive(Debug)]
+pub(crate) struct Credential(Arc<Opener>);
+
+#[pymethods]
+impl Credential {
+    /// A key of 32 random bytes.
+    ///
+    /// Raises `TooLong` for another length.
+    #[staticmethod]
+    #[pyo3(signature = (key, /))]
+    fn key(key: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self(Arc::new(Opener::Key(key_of(key)?))))
+    }
+
+    /// Enough shares of those that `Slots.add_split` made: their texts, in a list or one after the other.
+    ///
+    /// Raises an error of the family `ShareError`; `Rejected` when one of them was altered.
+    #[staticmethod]
+    #[pyo3(signature = (texts, /))]
+    fn shares(texts: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let texts = lines_of(texts)?;
+        let text = str::from_utf8(&texts).map_err(|_| PyTypeError::new_err("shares are texts"))?;
+        let key = shares_in(text).and_then(|shares| SecretKey::from_shares(&shares)).map_err(Fault::from)?;
+        Ok(Self(Arc::new(Opener::Shares(key))))
+    }
+
+    /// A short PIN (`str` or bytes-like) with the secret of a device, 32 random bytes that lie elsewhere than the store: whoever copies
+    /// the store tries every PIN.
+    ///
+    /// Raises `TooLong` for a secret of another length.
+    #[staticmethod]
+    #[pyo3(signature = (pin, device_secret, /))]
+    fn pin(pin: &Bound<'_, PyAny>, device_secret: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self(Arc::new(Opener::Pin(passphrase(pin)?, key_of(device_secret)?))))
+    }
+
+    fn __repr__(&self) -> String {
+        let method = match &*self.0 {
+            Opener::Passphrase(_) => "a passphrase",
+            Opener::Key(_) => "a key",
+            Opener::Shares(_) => "shares",
+            Opener::Pin(..) => "a PIN",
+        };
+        format!("<zamok.Credential of {method}, redacted>")
+    }
+}
+
+/// What opens a slot.
 #[derive(Debug)]
 pub(crate) enum Opener {
     Passphrase(Passphrase),
     Key(SecretKey),
+    Shares(SecretKey),
+    Pin(Passphrase, SecretKey),
 }
 
 impl Opener {
-    /// A passphrase is `str`, or bytes-like data that the caller can wipe afterwards; a key is 32 bytes.
+    /// A passphrase is `str`, or bytes-like data that the caller can wipe afterwards, or a `Credential` in its place; a key is 32 bytes.
     pub(crate) fn of(
         passphrase: Option<&Bound<'_, PyAny>>,
         key: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
+    ) -> PyResult<Arc<Self>> {
         match (passphrase, key) {
-            (Some(passphrase), None) => Ok(Self::Passphrase(self::passphrase(passphrase)?)),
-            (None, Some(key)) => {
-                let bytes = Bytes::of(key)?;
-                Ok(Self::Key(SecretKey::from_slice(bytes.as_slice()).map_err(Fault::from)?))
-            }
+            (Some(passphrase), None) => match passphrase.cast::<Credential>() {
+                Ok(credential) => Ok(credential.get().0.clone()),
+                Err(_) => Ok(Arc::new(Self::Passphrase(self::passphrase(passphrase)?))),
+            },
+            (None, Some(key)) => Ok(Arc::new(Self::Key(key_of(key)?))),
             _ => Err(PyTypeError::new_err("give a passphrase or a key, and not both")),
         }
     }
 
-    pub(crate) const fn credential(&self) -> Credential<'_> {
+    pub(crate) const fn credential(&self) -> zamok::Credential<'_> {
         match self {
-            Self::Passphrase(passphrase) => Credential::Passphrase(passphrase),
-            Self::Key(key) => Credential::Key(key),
+            Self::Passphrase(passphrase) => zamok::Credential::Passphrase(passphrase),
+            Self::Key(key) => zamok::Credential::Key(key),
+            Self::Shares(key) => zamok::Credential::Shares(key),
+            Self::Pin(pin, device) => zamok::Credential::Pin { pin, device },
         }
     }
+}
+
+fn key_of(given: &Bound<'_, PyAny>) -> PyResult<SecretKey> {
+    Ok(SecretKey::from_slice(Bytes::of(given)?.as_slice()).map_err(Fault::from)?)
+}
+
+/// Texts in a list, or in one, or bytes-like: each ends its line.
+pub(crate) fn lines_of(given: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Vec<u8>>> {
+    if given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
+        let mut texts = Zeroizing::new(Vec::new());
+        for text in given.try_iter()? {
+            texts.extend_from_slice(text?.cast::<PyString>()?.to_str()?.as_bytes());
+            texts.push(b'\n');
+        }
+        return Ok(texts);
+    }
+    if let Ok(text) = given.cast::<PyString>() {
+        return Ok(Zeroizing::new(text.to_str()?.as_bytes().to_vec()));
+    }
+    Ok(Zeroizing::new(Bytes::of(given)?.as_slice().to_vec()))
 }
 
 /// A passphrase: `str`, or bytes-like data that the caller can wipe afterwards.
@@ -111,9 +186,10 @@ pub(crate) fn options(
     cost: Option<(u32, u32, u32)>,
     idle: Option<u64>,
     clock: Option<&Bound<'_, ManualClock>>,
+    slot: Option<u8>,
 ) -> Options {
     let (idle, cost) = (idle.map(Duration::from_secs), self::cost(cost));
-    let mut options = Options { idle, cost, ..Options::default() };
+    let mut options = Options { idle, cost, slot, ..Options::default() };
     if let Some(clock) = clock {
         options.clock = Arc::new(clock.get().0.clone());
     }

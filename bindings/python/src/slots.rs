@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use zamok::{CoreError, NewSlot, Options, Vault};
+use zamok::{Argon2Cost, CoreError, Credential, NewSlot, Options, Vault};
 
 use crate::fault::Fault;
 use crate::opening::{self, Opener};
@@ -65,8 +65,8 @@ impl Slots {
         Ok(found.into_iter().map(SlotInfo::from).collect())
     }
 
-    /// Adds a slot for a role, "officer", "user" or "auditor", and returns its number. It is opened with a `passphrase` or a `key`, as
-    /// in `Vault.open`; `label` is what people call it, at most 64 bytes, not secret; `cost` is that of `Vault.create`.
+    /// Adds a slot for a role, "officer", "user" or "auditor", and returns its number. It is opened with a `passphrase`, a `key` or a
+    /// `Credential`, as in `Vault.open`; `label` is what people call it, at most 64 bytes, not secret; `cost` is that of `Vault.create`.
     ///
     /// Raises `Role` unless an officer opened the vault; `SlotsFull`, `TooLong`; `ValueError` for another role.
     #[pyo3(signature = (role, passphrase=None, *, key=None, label="", cost=None))]
@@ -99,14 +99,43 @@ impl Slots {
         cost: Option<(u32, u32, u32)>,
     ) -> PyResult<()> {
         let (opener, cost) = (Opener::of(passphrase, key)?, opening::cost(cost));
-        let changed = py.detach(|| {
-            let slot = self.listed()?.into_iter().find(|slot| slot.number == number);
-            let slot = slot.ok_or(CoreError::NoSlot(number))?;
-            let label = label.unwrap_or(&slot.label);
-            let new = NewSlot { role: slot.role, label, secret: opener.credential(), cost };
-            self.0.change_slot(number, &new)
-        });
-        Ok(changed.map_err(Fault::from)?)
+        Ok(py.detach(|| self.put(number, label, opener.credential(), cost)).map_err(Fault::from)?)
+    }
+
+    /// Adds a slot that any `needed` of `made` shares open, at least two; returns its number, and the texts of the shares: give each to
+    /// another person. The key is drawn here and is nowhere else. Python cannot wipe the texts. `Credential.shares` takes them.
+    ///
+    /// Raises `ShareSplit` for numbers that make no shares; as `add`.
+    #[pyo3(signature = (role, *, needed, made, label=""))]
+    fn add_split(
+        &self,
+        py: Python<'_>,
+        role: &str,
+        needed: u8,
+        made: u8,
+        label: &str,
+    ) -> PyResult<(u8, Vec<String>)> {
+        let (role, cost) = (opening::role(role)?, opening::cost(None));
+        let add = |secret: Credential<'_>| self.0.add_slot(&NewSlot { role, label, secret, cost });
+        Ok(py.detach(|| self.split(needed, made, add)).map_err(Fault::from)?)
+    }
+
+    /// Gives a slot shares in the place of its secret, and another label where one is given; returns the texts of the shares. Shares
+    /// that it had before open it no more.
+    ///
+    /// Raises as `change` and `add_split`.
+    #[pyo3(signature = (number, *, needed, made, label=None))]
+    fn change_split(
+        &self,
+        py: Python<'_>,
+        number: u8,
+        needed: u8,
+        made: u8,
+        label: Option<&str>,
+    ) -> PyResult<Vec<String>> {
+        let change = |secret: Credential<'_>| self.put(number, label, secret, opening::cost(None));
+        let changed = py.detach(|| self.split(needed, made, change));
+        Ok(changed.map_err(Fault::from)?.1)
     }
 
     /// Takes a slot away. Old copies of the store still open with its secret.
@@ -131,6 +160,32 @@ impl Slots {
 }
 
 impl Slots {
+    /// Gives a slot another secret, and another label where one is given.
+    fn put(
+        &self,
+        number: u8,
+        label: Option<&str>,
+        secret: Credential<'_>,
+        cost: Argon2Cost,
+    ) -> Result<(), CoreError> {
+        let slot = self.listed()?.into_iter().find(|slot| slot.number == number);
+        let slot = slot.ok_or(CoreError::NoSlot(number))?;
+        let label = label.unwrap_or(&slot.label);
+        self.0.change_slot(number, &NewSlot { role: slot.role, label, secret, cost })
+    }
+
+    /// Draws a key, gives it to a slot, and tells the shares of it once the slot has it.
+    fn split<T>(
+        &self,
+        needed: u8,
+        made: u8,
+        put: impl FnOnce(Credential<'_>) -> Result<T, CoreError>,
+    ) -> Result<(T, Vec<String>), CoreError> {
+        let (key, shares) = self.0.new_shares(needed, made)?;
+        let done = put(Credential::Shares(&key))?;
+        Ok((done, shares.iter().map(|share| share.to_text().as_str().to_owned()).collect()))
+    }
+
     fn listed(&self) -> Result<Vec<zamok::SlotInfo>, CoreError> {
         Vault::slots(&**self.0.store(), &Options::default())
     }

@@ -1,24 +1,27 @@
 //! The vault: keys as handles.
 
+mod commit;
+mod secrets;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
-use zamok::hash::HashAlgorithm;
-use zamok::keys::{self, KeyKind, Mechanism, Purpose, RotationPolicy, Template};
-use zamok::otp::{Digits, HotpParameters, TotpParameters, TotpState, Verdict};
-use zamok::{CoreError, Policy};
+use zamok::Policy;
+use zamok::keys::{self, KeyKind, RotationPolicy, Template};
+use zamok::otp::{HotpParameters, TotpParameters, TotpState};
 
 use crate::backup::{self, Backup};
 use crate::buffer::Bytes;
 use crate::fault::Fault;
 use crate::journal::{Entry, Report};
-use crate::keys::{KeyInfo, key_id, kind_of, mechanism_of, purpose_of, state_of};
+use crate::keys::{KeyInfo, key_id, kind_of, purpose_of, state_of};
 use crate::opening::{self, ManualClock, Opener};
 use crate::slots::Slots;
 use crate::totp::typed;
+use crate::vault::commit::{accepted, read};
 use crate::{journal, moment, parameters, secret};
 
 /// An open vault: keys go in or are made inside, and only answers come out.
@@ -27,7 +30,7 @@ use crate::{journal, moment, parameters, secret};
 /// process that was forked from this one has no keys: its calls raise `Locked`, and it opens the vault for itself.
 ///
 /// `url` is `sqlite:PATH`, `postgres://…` or `memory:`. It is opened with a `passphrase` (`str`, or bytes-like data that the caller
-/// can wipe) or a `key` of 32 bytes. `idle` is the number of seconds without use after which it locks itself (900 unless it is given), or None for never.
+/// can wipe), a `key` of 32 bytes, or a `Credential` in the place of the passphrase. `idle` is the number of seconds without use after which it locks itself (900 unless it is given), or None for never.
 /// `policy` is the name of a profile or a TOML text: windows and throttles of one-time codes are taken from it. `clock` replaces the
 /// system's clock in tests.
 #[pyclass(frozen, module = "zamok")]
@@ -57,17 +60,18 @@ impl Vault {
         clock: Option<&Bound<'_, ManualClock>>,
     ) -> PyResult<Self> {
         let (opener, policy) = (Opener::of(passphrase, key)?, opening::policy(policy)?);
-        let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock));
+        let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock, None));
         let made = py.detach(|| zamok::Vault::create(place.create()?, opener.credential(), options));
         Ok(Self { vault: Arc::new(made.map_err(Fault::from)?), policy })
     }
 
-    /// Opens the vault that is there, in a role: "user" works with keys, "officer" keeps the doors, "auditor" reads the journal.
+    /// Opens the vault that is there, in a role: "user" works with keys, "officer" keeps the doors, "auditor" reads the journal. `slot`
+    /// is the number of the slot to open; without it, the first that is for the role and for the sort of secret.
     ///
     /// Raises `Rejected` for a wrong passphrase; `UnlockNotBefore` while failures delay further attempts (its `until` is a time);
-    /// `SlotDisabled`; `NoVault`; an error of the family `StoreError`, `StoreMissing` where there is none.
+    /// `SlotDisabled`, `NoSlot`, `SlotMethod`; `NoVault`; an error of the family `StoreError`, `StoreMissing` where there is none.
     #[staticmethod]
-    #[pyo3(signature = (url, passphrase=None, *, key=None, role="user", policy=None, idle=Some(900), clock=None))]
+    #[pyo3(signature = (url, passphrase=None, *, key=None, role="user", slot=None, policy=None, idle=Some(900), clock=None))]
     #[allow(clippy::too_many_arguments)]
     fn open(
         py: Python<'_>,
@@ -75,13 +79,14 @@ impl Vault {
         passphrase: Option<&Bound<'_, PyAny>>,
         key: Option<&Bound<'_, PyAny>>,
         role: &str,
+        slot: Option<u8>,
         policy: Option<&str>,
         idle: Option<u64>,
         clock: Option<&Bound<'_, ManualClock>>,
     ) -> PyResult<Self> {
         let (opener, role, policy) =
             (Opener::of(passphrase, key)?, opening::role(role)?, opening::policy(policy)?);
-        let (place, options) = (opening::place(url)?, opening::options(None, idle, clock));
+        let (place, options) = (opening::place(url)?, opening::options(None, idle, clock, slot));
         let opened = py.detach(|| zamok::Vault::unlock_as(role, place.open()?, opener.credential(), options));
         Ok(Self { vault: Arc::new(opened.map_err(Fault::from)?), policy })
     }
@@ -340,9 +345,7 @@ impl Vault {
         data: &Bound<'py, PyAny>,
         mechanism: &str,
     ) -> PyResult<(u32, Bound<'py, PyBytes>)> {
-        let (id, mechanism, data) = (key_id(key)?, mechanism_of(mechanism)?, Bytes::of(data)?);
-        let tagged = self.commit(py, |tx| keys::macs::tag(tx, id, mechanism, data.as_slice()))?;
-        Ok((tagged.version, PyBytes::new(py, &tagged.tag)))
+        secrets::tagged(self, py, key, data, mechanism)
     }
 
     /// Checks an HMAC in constant time.
@@ -358,9 +361,7 @@ impl Vault {
         tag: &Bound<'_, PyAny>,
         mechanism: &str,
     ) -> PyResult<()> {
-        let (id, mechanism, data) = (key_id(key)?, mechanism_of(mechanism)?, Bytes::of(data)?);
-        let tagged = keys::macs::Tagged { version, tag: Bytes::of(tag)?.as_slice().to_vec() };
-        self.commit(py, |tx| keys::macs::check(tx, id, mechanism, data.as_slice(), &tagged))
+        secrets::checked(self, py, key, data, (version, tag), mechanism)
     }
 
     /// Seals bytes-like data under an "aes-256" key (XAES-256-GCM), bound to `associated` data, and returns it with the key's version
@@ -375,12 +376,7 @@ impl Vault {
         data: &Bound<'py, PyAny>,
         associated: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let (id, data) = (key_id(key)?, Bytes::of(data)?);
-        let associated = associated.map(Bytes::of).transpose()?;
-        let beside = associated.as_ref().map_or(&[][..], Bytes::as_slice);
-        let sealed =
-            self.commit(py, |tx| keys::ciphers::seal(tx, id, Mechanism::XaesGcm, beside, data.as_slice()))?;
-        Ok(PyBytes::new(py, &[&sealed.version.to_be_bytes()[..], &sealed.bytes].concat()))
+        secrets::sealed(self, py, key, data, associated)
     }
 
     /// Opens what `seal` made, as `bytes` that Python cannot wipe.
@@ -394,14 +390,7 @@ impl Vault {
         sealed: &Bound<'py, PyAny>,
         associated: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let (id, given) = (key_id(key)?, Bytes::of(sealed)?);
-        let associated = associated.map(Bytes::of).transpose()?;
-        let beside = associated.as_ref().map_or(&[][..], Bytes::as_slice);
-        let (version, bytes) =
-            given.as_slice().split_first_chunk().ok_or(Fault::from(CoreError::Rejected))?;
-        let sealed = keys::ciphers::Sealed { version: u32::from_be_bytes(*version), bytes: bytes.to_vec() };
-        let plain = self.commit(py, |tx| keys::ciphers::open(tx, id, Mechanism::XaesGcm, beside, &sealed))?;
-        Ok(PyBytes::new(py, &plain))
+        secrets::opened(self, py, key, sealed, associated)
     }
 
     /// What is known of a key.
@@ -494,45 +483,4 @@ impl Vault {
         let state = if self.vault.is_locked() { "locked" } else { "open" };
         format!("<zamok.Vault {}, {state}>", self.vault.origin())
     }
-}
-
-impl Vault {
-    pub(crate) const fn of(vault: Arc<zamok::Vault>, policy: Policy) -> Self {
-        Self { vault, policy }
-    }
-
-    /// The one beneath a cabinet.
-    pub(crate) fn beneath(cabinet: &zamok::Zamok) -> Self {
-        Self::of(cabinet.vault().clone(), cabinet.policy().clone())
-    }
-
-    fn create_one_time(&self, py: Python<'_>, kind: KeyKind, label: &str, first: u64) -> PyResult<String> {
-        let template = Template::new(kind, Purpose::OneTimeCode).named(label, None);
-        self.commit(py, |tx| keys::one_time::generate_from(tx, &template, first)).map(|id| id.to_string())
-    }
-
-    /// Runs a transaction while other Python threads run.
-    fn commit<T: Send>(
-        &self,
-        py: Python<'_>,
-        f: impl FnMut(&mut keys::Transaction<'_>) -> Result<T, CoreError> + Send,
-    ) -> PyResult<T> {
-        Ok(py.detach(|| self.vault.transact(f)).map_err(Fault::from)?)
-    }
-
-    /// Windows and throttles for a key of this kind.
-    fn spending(&self, info: &keys::KeyInfo) -> zamok::guessing::SpendPolicy {
-        match info.kind {
-            KeyKind::Hotp { .. } => self.policy.token.spend(),
-            _ => self.policy.generator.spend(),
-        }
-    }
-}
-
-fn read(algorithm: &str, digits: u64) -> PyResult<(HashAlgorithm, Digits)> {
-    Ok((parameters::algorithm(algorithm)?, parameters::digits(digits)?))
-}
-
-fn accepted(verdict: Verdict) -> PyResult<u64> {
-    Ok(verdict.accepted().map_err(Fault::from)?.step)
 }

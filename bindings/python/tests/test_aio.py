@@ -61,6 +61,8 @@ FACADES: list[tuple[type[Any], type[Any]]] = [
     (aio.Cabinet, zamok.Cabinet),
     (aio.Slots, zamok.Slots),
     (aio.Operations, zamok.Operations),
+    (aio.Factors, zamok.Factors),
+    (aio.Outbox, zamok.Outbox),
 ]
 
 

@@ -6,9 +6,9 @@ import stat
 from pathlib import Path
 
 import pytest
-from conftest import CHEAP, PASSPHRASE, PASSWORD, House
+from conftest import CHEAP, PASSPHRASE, PASSWORD, POLICY, House
 
-from zamok import Cabinet, Rejected, Vault, backup, errors
+from zamok import Cabinet, Credential, Rejected, Vault, backup, errors
 
 AWAY = "a passphrase that is kept away"
 
@@ -152,3 +152,82 @@ def test_slots_let_in_whom_they_say(tmp_path: Path) -> None:
             officer.slots.remove(0)
     with Vault.open(url, key=bytes(32)) as user:
         assert user.role == "user"
+
+
+def test_slots_that_shares_keys_and_pins_open(tmp_path: Path) -> None:
+    url, key, secret = f"sqlite:{tmp_path / 'v.db'}", bytes(range(32)), bytes(range(32, 64))
+    with Vault.create(url, Credential.key(bytearray(key))) as vault:
+        with pytest.raises(errors.Role):
+            vault.slots.add_split("user", needed=2, made=3)
+    with Vault.open(url, key=key, role="officer") as officer:
+        for needed, made in ((1, 3), (3, 2)):
+            with pytest.raises(errors.ShareSplit):
+                officer.slots.add_split("user", needed=needed, made=made)
+        assert len(officer.slots.all()) == 2
+        number, shares = officer.slots.add_split("user", needed=2, made=3, label="the board")
+        pin = officer.slots.add("user", Credential.pin("135790", secret), label="the till", cost=CHEAP)
+        word = officer.slots.add("user", "the first", cost=CHEAP)
+        other = officer.slots.add("user", "the second", cost=CHEAP)
+        assert [(slot.number, slot.method, slot.label) for slot in officer.slots.all()[2:]] == [
+            (number, "shares", "the board"),
+            (pin, "PIN and device secret", "the till"),
+            (word, "passphrase", ""),
+            (other, "passphrase", ""),
+        ]
+        assert len(shares) == 3
+    for credential in (
+        Credential.shares(shares[1:]),
+        Credential.shares("\n".join(["# of anna", shares[2], shares[0]])),
+        Credential.pin(bytearray(b"135790"), secret),
+        "the first",
+    ):
+        with Vault.open(url, credential) as vault:
+            assert vault.role == "user"
+        assert "redacted" in repr(credential) or credential == "the first"
+    # Of two passphrases the first slot is tried, unless the other is named.
+    with pytest.raises(Rejected):
+        Vault.open(url, "the second")
+    Vault.open(url, "the second", slot=other).lock()
+    with pytest.raises(errors.SlotMethod):
+        Vault.open(url, "the second", slot=pin)
+    with pytest.raises(errors.NoSlot):
+        Vault.open(url, "the second", slot=200)
+    for wrong in (Credential.pin("135791", secret), Credential.pin("135790", key)):
+        with pytest.raises(Rejected):
+            Vault.open(url, wrong)
+    with pytest.raises(errors.ShareFew):
+        Credential.shares(shares[:1])
+    with pytest.raises(errors.ShareTwice):
+        Credential.shares([shares[0], shares[0]])
+    with pytest.raises(errors.ShareError):
+        Credential.shares(["no share"])
+    for misuse in (1, b"\xff", [b"a share"]):
+        with pytest.raises(TypeError):
+            Credential.shares(misuse)  # type: ignore[arg-type]
+    for short in (Credential.key, lambda key: Credential.pin("135790", key)):
+        with pytest.raises(errors.TooLong):
+            short(b"short")
+    with Vault.open(url, key=key, role="officer") as officer:
+        renewed = officer.slots.change_split(number, needed=3, made=4)
+        assert officer.slots.all()[2].label == "the board"
+    with pytest.raises(Rejected):
+        Vault.open(url, Credential.shares(shares))
+    Vault.open(url, Credential.shares(renewed[1:])).lock()
+
+
+def test_a_cabinet_opens_with_shares(tmp_path: Path) -> None:
+    url = f"sqlite:{tmp_path / 'bank.db'}"
+    with Cabinet.create(url, Credential.key(bytes(32)), issuer="Bank", policy=POLICY):
+        pass
+    with Vault.open(url, key=bytes(32), role="officer") as officer:
+        number, shares = officer.slots.add_split("user", needed=2, made=2)
+    with Cabinet.open(url, Credential.shares(tuple(shares)), slot=number) as bank:
+        assert bank.issuer == "Bank"
+    with backup.restore(backed_up(tmp_path, url), AWAY, "memory:", Credential.pin("1", bytes(32)), cost=CHEAP).vault as vault:
+        assert [slot.method for slot in vault.slots.all()] == ["PIN and device secret"] * 2
+
+
+def backed_up(folder: Path, url: str) -> Path:
+    with Vault.open(url, key=bytes(32)) as vault:
+        vault.backup(folder / "b", AWAY, cost=CHEAP)
+    return folder / "b"

@@ -14,7 +14,7 @@ import pytest
 from conftest import CHEAP, PASSPHRASE, PASSWORD, ROOT, House
 
 import zamok
-from zamok import OtpUri, Secret, Vault, errors
+from zamok import Credential, OtpUri, Outbox, Secret, Vault, errors
 from zamok.hotp import Hotp
 from zamok.ocra import Ocra
 from zamok.totp import Steam, Totp
@@ -34,6 +34,15 @@ def holders(house: House) -> Iterator[tuple[str, Any]]:
     yield "operations", house.cabinet.operations
     yield "beneath", house.cabinet.vault
     yield "slots", house.cabinet.vault.slots
+    yield "factors", house.cabinet.factors
+    yield "credential", Credential.pin("135790", RAW.ljust(32))
+    outbox = Outbox(house.cabinet)
+    yield "outbox", outbox
+    session = house.cabinet.log_in("ivan", PASSWORD, house.code())
+    house.cabinet.factors.offer_channel(house.cabinet.factors.begin(session), "+79161234567")
+    message = outbox.take()
+    assert message is not None
+    yield "message", message
     house.cabinet.register("anna", PASSWORD)
     enrolment = house.cabinet.begin_enrolment("anna", PASSWORD)
     yield "enrolment", enrolment
@@ -60,7 +69,7 @@ def test_what_holds_a_secret_is_neither_copied_nor_pickled_nor_shown(house: Hous
         with pytest.raises(TypeError):
             pickle.Pickler(io.BytesIO()).dump([holder])
         assert not hasattr(holder, "__dict__"), name
-    assert seen == 14
+    assert seen == 18
 
 
 def test_classes_cannot_be_made_past_their_constructors() -> None:
@@ -75,6 +84,11 @@ def test_classes_cannot_be_made_past_their_constructors() -> None:
         zamok.Operation,
         zamok.Operations,
         zamok.Slots,
+        zamok.Credential,
+        zamok.Factors,
+        zamok.Factor,
+        zamok.Method,
+        zamok.Message,
         zamok.SlotInfo,
         zamok.backup.Restored,
     ):

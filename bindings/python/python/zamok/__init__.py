@@ -4,7 +4,8 @@
 - ``Vault``: keys as handles; codes are spent, failures counted and everything journalled in one commit.
 - ``Cabinet``: accounts, enrolment, logins, sessions, tokens and signed documents over a vault; ``Cabinet.operations``: what is confirmed
   as it was shown.
-- ``Vault.slots``: the ways into a vault. ``zamok.backup``: backups, checked and restored.
+- ``Cabinet.factors``: second factors, codes by SMS and by e-mail among them. ``Outbox``: the messages that are to be sent.
+- ``Vault.slots``: the ways into a vault; ``Credential``: keys, shares and PINs that open them. ``zamok.backup``: backups, checked and restored.
 - ``zamok.journal``: proofs that are checked offline. ``zamok.qr``: QR codes. ``zamok.aio``: the same for asyncio.
 - ``zamok.compat.pyotp``: pyotp's interface over the same engine.
 - ``zamok.errors``: a class for every number of ``docs/errors.md``.
@@ -25,13 +26,19 @@ from ._zamok import (
     Challenge,
     Confirmation,
     Content,
+    Credential,
     Enrolment,
+    Factor,
+    Factors,
     KeyInfo,
     ManualClock,
+    Message,
+    Method,
     Offer,
     Operation,
     Operations,
     OtpUri,
+    Outbox,
     Secret,
     Session,
     SignedDocument,
@@ -51,13 +58,19 @@ __all__ = [
     "Challenge",
     "Confirmation",
     "Content",
+    "Credential",
     "Enrolment",
+    "Factor",
+    "Factors",
     "KeyInfo",
     "ManualClock",
+    "Message",
+    "Method",
     "Offer",
     "Operation",
     "Operations",
     "OtpUri",
+    "Outbox",
     "Rejected",
     "Secret",
     "Session",

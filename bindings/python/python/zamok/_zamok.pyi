@@ -14,19 +14,25 @@ __all__ = [
     "Challenge",
     "Confirmation",
     "Content",
+    "Credential",
     "Enrolment",
     "Entry",
+    "Factor",
+    "Factors",
     "Hotp",
     "HotpChecked",
     "HotpState",
     "KeyInfo",
     "ManualClock",
+    "Message",
+    "Method",
     "Ocra",
     "OcraSuite",
     "Offer",
     "Operation",
     "Operations",
     "OtpUri",
+    "Outbox",
     "Proved",
     "Report",
     "Restored",
@@ -57,6 +63,8 @@ from typing_extensions import Buffer  # PEP 688; part of typeshed, needed by typ
 
 _Time: TypeAlias = SupportsIndex | datetime.datetime
 _Password: TypeAlias = str | Buffer
+_Opener: TypeAlias = _Password | Credential
+_Receipt: TypeAlias = Literal["on the way", "delivered", "rejected", "expired"]
 _Role: TypeAlias = Literal["user", "officer", "auditor"]
 _Kind: TypeAlias = Literal["p256", "p384", "ed25519", "rsa-2048", "rsa-3072", "rsa-4096", "hmac", "aes-256"]
 _Purpose: TypeAlias = Literal["document", "token", "request", "certificate", "data"]
@@ -351,7 +359,7 @@ class Vault:
     @staticmethod
     def create(
         url: str,
-        passphrase: _Password | None = None,
+        passphrase: _Opener | None = None,
         *,
         key: Buffer | None = None,
         policy: str | None = None,
@@ -362,10 +370,11 @@ class Vault:
     @staticmethod
     def open(
         url: str,
-        passphrase: _Password | None = None,
+        passphrase: _Opener | None = None,
         *,
         key: Buffer | None = None,
         role: _Role = "user",
+        slot: int | None = None,
         policy: str | None = None,
         idle: int | None = ...,
         clock: ManualClock | None = None,
@@ -427,6 +436,17 @@ class Vault:
     def __deepcopy__(self, memo: object, /) -> NoReturn: ...
 
 @final
+class Credential:
+    @staticmethod
+    def key(key: Buffer, /) -> Credential: ...
+    @staticmethod
+    def shares(texts: _Password | Sequence[str], /) -> Credential: ...
+    @staticmethod
+    def pin(pin: _Password, device_secret: Buffer, /) -> Credential: ...
+    def __copy__(self) -> NoReturn: ...
+    def __deepcopy__(self, memo: object, /) -> NoReturn: ...
+
+@final
 class SlotInfo:
     @property
     def number(self) -> int: ...
@@ -450,7 +470,7 @@ class Slots:
     def add(
         self,
         role: _Role,
-        passphrase: _Password | None = None,
+        passphrase: _Opener | None = None,
         *,
         key: Buffer | None = None,
         label: str = "",
@@ -459,12 +479,14 @@ class Slots:
     def change(
         self,
         number: int,
-        passphrase: _Password | None = None,
+        passphrase: _Opener | None = None,
         *,
         key: Buffer | None = None,
         label: str | None = None,
         cost: _Cost | None = None,
     ) -> None: ...
+    def add_split(self, role: _Role, *, needed: int, made: int, label: str = "") -> tuple[int, list[str]]: ...
+    def change_split(self, number: int, *, needed: int, made: int, label: str | None = None) -> list[str]: ...
     def remove(self, number: int, /) -> None: ...
     def reset(self, number: int, /) -> None: ...
     def __copy__(self) -> NoReturn: ...
@@ -595,6 +617,110 @@ class Operations:
     def __deepcopy__(self, memo: object, /) -> NoReturn: ...
 
 @final
+class Method:
+    @property
+    def factor(self) -> str: ...
+    @property
+    def by(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def hint(self) -> str | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class Factor:
+    @property
+    def id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def added(self) -> int: ...
+    @property
+    def last_used(self) -> int | None: ...
+    @property
+    def hint(self) -> str | None: ...
+    @property
+    def until(self) -> int | None: ...
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class Factors:
+    def begin(self, session: Session, /) -> Enrolment: ...
+    def offer_channel(self, enrolment: Enrolment, address: str, /) -> None: ...
+    def offer_contact(self, enrolment: Enrolment, address: str, /) -> None: ...
+    def confirm(self, enrolment: Enrolment, code: str, /) -> None: ...
+    def send_again(self, challenge: Challenge | Enrolment, /) -> None: ...
+    def methods(self, challenge: Challenge, /) -> list[Method]: ...
+    def switch(self, challenge: Challenge, factor: str, /) -> Challenge: ...
+    def all(self, session: Session, /) -> list[Factor]: ...
+    def prefer(self, session: Session, id: str, /) -> None: ...
+    def drop(self, session: Session, id: str, /) -> None: ...
+    def __copy__(self) -> NoReturn: ...
+    def __deepcopy__(self, memo: object, /) -> NoReturn: ...
+
+@final
+class Message:
+    @property
+    def id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def channel(self) -> Literal["SMS", "e-mail", "push"]: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def push_keys(self) -> tuple[str, str] | None: ...
+    @property
+    def created(self) -> int: ...
+    @property
+    def expires(self) -> int: ...
+    @property
+    def until(self) -> int: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def units(self) -> int: ...
+    @property
+    def urgent(self) -> bool: ...
+    def __copy__(self) -> NoReturn: ...
+    def __deepcopy__(self, memo: object, /) -> NoReturn: ...
+
+@final
+class Outbox:
+    def __new__(
+        cls,
+        cabinet: Cabinet,
+        /,
+        *,
+        language: str = "en",
+        domain: str = "",
+        templates: str | None = None,
+        most_segments: int = 8,
+    ) -> Self: ...
+    def take(self) -> Message | None: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Message: ...
+    def sent(self, message: Message, /, *, carrier: str, ids: Sequence[str] = ..., receipts: bool = False) -> None: ...
+    def put_off(self, message: Message, reason: str, /, *, carrier: str = "") -> None: ...
+    def refuse(self, message: Message, reason: str, /, *, carrier: str = "") -> None: ...
+    def receipt(
+        self, carrier: str, id: str, state: _Receipt, /, *, number: str | None = None, reason: str = ""
+    ) -> Literal["ended", "noted", "again", "nothing"]: ...
+    def __copy__(self) -> NoReturn: ...
+    def __deepcopy__(self, memo: object, /) -> NoReturn: ...
+
+@final
 class Challenge:
     def __new__(cls, id: str, /) -> Self: ...
     @property
@@ -672,7 +798,7 @@ class Cabinet:
     @staticmethod
     def create(
         url: str,
-        passphrase: _Password | None = None,
+        passphrase: _Opener | None = None,
         *,
         issuer: str,
         key: Buffer | None = None,
@@ -684,9 +810,10 @@ class Cabinet:
     @staticmethod
     def open(
         url: str,
-        passphrase: _Password | None = None,
+        passphrase: _Opener | None = None,
         *,
         key: Buffer | None = None,
+        slot: int | None = None,
         idle: int | None = ...,
         clock: ManualClock | None = None,
     ) -> Cabinet: ...
@@ -699,6 +826,8 @@ class Cabinet:
     def policy(self) -> str: ...
     @property
     def vault(self) -> Vault: ...
+    @property
+    def factors(self) -> Factors: ...
     @property
     def operations(self) -> Operations: ...
     def __enter__(self) -> Self: ...
@@ -829,7 +958,7 @@ def restore(
     file: _Path,
     secret: _Password | Sequence[str],
     url: str,
-    passphrase: _Password | None = None,
+    passphrase: _Opener | None = None,
     *,
     key: Buffer | None = None,
     policy: str | None = None,
@@ -837,7 +966,7 @@ def restore(
     idle: int | None = ...,
     clock: ManualClock | None = None,
     journal: str | None = None,
-    journal_passphrase: _Password | None = None,
+    journal_passphrase: _Opener | None = None,
     journal_key: Buffer | None = None,
 ) -> Restored: ...
 def terminal(text: str, /, *, colour: bool = False) -> str: ...

@@ -1,8 +1,8 @@
 """The vault and the cabinet for asyncio: the same calls, each in a thread of a pool, so that the event loop goes on.
 
 Stores flush and passwords are hashed for as long as a guess should take: such calls must not run in the loop's own thread. Every
-method has the arguments, the answer and the errors of the one with its name in ``zamok.Vault``, ``zamok.Cabinet``, ``zamok.Slots`` or
-``zamok.Operations``.
+method has the arguments, the answer and the errors of the one with its name in ``zamok.Vault``, ``zamok.Cabinet``, ``zamok.Slots``,
+``zamok.Operations``, ``zamok.Factors`` or ``zamok.Outbox``.
 
 A cancelled ``await`` stops waiting; a call that has begun runs to its end, and what it commits stays committed. Whoever may be cancelled
 while a code is answered draws a ``request_id`` first and asks again under it.
@@ -20,15 +20,17 @@ while a code is answered draws a ``request_id`` first and asks again under it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from types import TracebackType
-from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, ParamSpec, Self, TypeVar
 
-from . import Account, Challenge, Content, Enrolment, KeyInfo, ManualClock, Offer, Operation, Secret, Session
+from . import Account, Challenge, Content, Enrolment, Factor, KeyInfo, ManualClock, Message, Method, Offer, Operation
 from . import Cabinet as _Cabinet
+from . import Factors as _Factors
 from . import Operations as _Operations
-from . import SignedDocument, SlotInfo
+from . import Outbox as _Outbox
+from . import Secret, Session, SignedDocument, SlotInfo
 from . import Slots as _Slots
 from . import Vault as _Vault
 from .backup import Backup
@@ -37,9 +39,9 @@ from .journal import Entry, Report
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from ._zamok import _Cost, _Kind, _Mac, _Password, _Path, _Purpose, _Role, _State, _Time
+    from ._zamok import _Cost, _Kind, _Mac, _Opener, _Password, _Path, _Purpose, _Receipt, _Role, _State, _Time
 
-__all__ = ["Cabinet", "Operations", "Slots", "Vault"]
+__all__ = ["Cabinet", "Factors", "Operations", "Outbox", "Slots", "Vault"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,7 +62,7 @@ class Slots:
     async def add(
         self,
         role: _Role,
-        passphrase: _Password | None = None,
+        passphrase: _Opener | None = None,
         *,
         key: Buffer | None = None,
         label: str = "",
@@ -71,13 +73,19 @@ class Slots:
     async def change(
         self,
         number: int,
-        passphrase: _Password | None = None,
+        passphrase: _Opener | None = None,
         *,
         key: Buffer | None = None,
         label: str | None = None,
         cost: _Cost | None = None,
     ) -> None:
         return await _run(self._pool, self.beneath.change, number, passphrase, key=key, label=label, cost=cost)
+
+    async def add_split(self, role: _Role, *, needed: int, made: int, label: str = "") -> tuple[int, list[str]]:
+        return await _run(self._pool, self.beneath.add_split, role, needed=needed, made=made, label=label)
+
+    async def change_split(self, number: int, *, needed: int, made: int, label: str | None = None) -> list[str]:
+        return await _run(self._pool, self.beneath.change_split, number, needed=needed, made=made, label=label)
 
     async def remove(self, number: int, /) -> None:
         return await _run(self._pool, self.beneath.remove, number)
@@ -87,6 +95,75 @@ class Slots:
 
     async def all(self) -> list[SlotInfo]:
         return await _run(self._pool, self.beneath.all)
+
+
+class Factors:
+    """The ``zamok.Factors`` of a cabinet for asyncio: ``Cabinet.factors``."""
+
+    def __init__(self, factors: _Factors, *, pool: Executor | None = None) -> None:
+        self.beneath = factors
+        self._pool = pool
+
+    async def begin(self, session: Session, /) -> Enrolment:
+        return await _run(self._pool, self.beneath.begin, session)
+
+    async def offer_channel(self, enrolment: Enrolment, address: str, /) -> None:
+        return await _run(self._pool, self.beneath.offer_channel, enrolment, address)
+
+    async def offer_contact(self, enrolment: Enrolment, address: str, /) -> None:
+        return await _run(self._pool, self.beneath.offer_contact, enrolment, address)
+
+    async def confirm(self, enrolment: Enrolment, code: str, /) -> None:
+        return await _run(self._pool, self.beneath.confirm, enrolment, code)
+
+    async def send_again(self, challenge: Challenge | Enrolment, /) -> None:
+        return await _run(self._pool, self.beneath.send_again, challenge)
+
+    async def methods(self, challenge: Challenge, /) -> list[Method]:
+        return await _run(self._pool, self.beneath.methods, challenge)
+
+    async def switch(self, challenge: Challenge, factor: str, /) -> Challenge:
+        return await _run(self._pool, self.beneath.switch, challenge, factor)
+
+    async def all(self, session: Session, /) -> list[Factor]:
+        return await _run(self._pool, self.beneath.all, session)
+
+    async def prefer(self, session: Session, id: str, /) -> None:
+        return await _run(self._pool, self.beneath.prefer, session, id)
+
+    async def drop(self, session: Session, id: str, /) -> None:
+        return await _run(self._pool, self.beneath.drop, session, id)
+
+
+class Outbox:
+    """A ``zamok.Outbox`` for asyncio, over that one: ``aio.Outbox(zamok.Outbox(bank.cabinet))``."""
+
+    def __init__(self, outbox: _Outbox, *, pool: Executor | None = None) -> None:
+        self.beneath = outbox
+        self._pool = pool
+
+    async def take(self) -> Message | None:
+        return await _run(self._pool, self.beneath.take)
+
+    async def __aiter__(self) -> AsyncIterator[Message]:
+        while (message := await self.take()) is not None:
+            yield message
+
+    async def sent(
+        self, message: Message, /, *, carrier: str, ids: Sequence[str] = (), receipts: bool = False
+    ) -> None:
+        return await _run(self._pool, self.beneath.sent, message, carrier=carrier, ids=ids, receipts=receipts)
+
+    async def put_off(self, message: Message, reason: str, /, *, carrier: str = "") -> None:
+        return await _run(self._pool, self.beneath.put_off, message, reason, carrier=carrier)
+
+    async def refuse(self, message: Message, reason: str, /, *, carrier: str = "") -> None:
+        return await _run(self._pool, self.beneath.refuse, message, reason, carrier=carrier)
+
+    async def receipt(
+        self, carrier: str, id: str, state: _Receipt, /, *, number: str | None = None, reason: str = ""
+    ) -> Literal["ended", "noted", "again", "nothing"]:
+        return await _run(self._pool, self.beneath.receipt, carrier, id, state, number=number, reason=reason)
 
 
 class Operations:
@@ -134,7 +211,7 @@ class Vault:
     async def create(
         cls,
         url: str,
-        passphrase: _Password | None = None,
+        passphrase: _Opener | None = None,
         *,
         key: Buffer | None = None,
         policy: str | None = None,
@@ -152,17 +229,29 @@ class Vault:
     async def open(
         cls,
         url: str,
-        passphrase: _Password | None = None,
+        passphrase: _Opener | None = None,
         *,
         key: Buffer | None = None,
         role: _Role = "user",
+        slot: int | None = None,
         policy: str | None = None,
         idle: int | None = 900,
         clock: ManualClock | None = None,
         pool: Executor | None = None,
     ) -> Self:
         return cls(
-            await _run(pool, _Vault.open, url, passphrase, key=key, role=role, policy=policy, idle=idle, clock=clock),
+            await _run(
+                pool,
+                _Vault.open,
+                url,
+                passphrase,
+                key=key,
+                role=role,
+                slot=slot,
+                policy=policy,
+                idle=idle,
+                clock=clock,
+            ),
             pool=pool,
         )
 
@@ -311,7 +400,7 @@ class Cabinet:
     async def create(
         cls,
         url: str,
-        passphrase: _Password | None = None,
+        passphrase: _Opener | None = None,
         *,
         issuer: str,
         key: Buffer | None = None,
@@ -341,14 +430,17 @@ class Cabinet:
     async def open(
         cls,
         url: str,
-        passphrase: _Password | None = None,
+        passphrase: _Opener | None = None,
         *,
         key: Buffer | None = None,
+        slot: int | None = None,
         idle: int | None = 900,
         clock: ManualClock | None = None,
         pool: Executor | None = None,
     ) -> Self:
-        return cls(await _run(pool, _Cabinet.open, url, passphrase, key=key, idle=idle, clock=clock), pool=pool)
+        return cls(
+            await _run(pool, _Cabinet.open, url, passphrase, key=key, slot=slot, idle=idle, clock=clock), pool=pool
+        )
 
     async def lock(self) -> None:
         return await _run(self._pool, self.cabinet.lock)
@@ -368,6 +460,10 @@ class Cabinet:
     @property
     def vault(self) -> Vault:
         return Vault(self.cabinet.vault, pool=self._pool)
+
+    @property
+    def factors(self) -> Factors:
+        return Factors(self.cabinet.factors, pool=self._pool)
 
     @property
     def operations(self) -> Operations:
