@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 
 const TABLE: &str = "docs/errors.md";
 const CODES: &str = "bindings/c/abi/src/codes.rs";
+const MESSAGES: &str = "bindings/c/abi/src/messages.rs";
 const HEADER: &str = "bindings/c/include/zamok.h";
 
 /// Rows whose message shows example values, or says too much: what stands for them where no values are known.
@@ -63,15 +64,18 @@ const PLAIN: &[(&str, &str)] = &[
 pub(crate) fn command(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
     only_switches(arguments, &[])?;
     setup::tools(place)?;
-    write(place, CODES, &codes(place)?)?;
+    let (codes, messages) = codes(place)?;
+    write(place, CODES, &codes)?;
+    write(place, MESSAGES, &messages)?;
     write(place, HEADER, &header(place)?)?;
-    println!("written: {CODES}, {HEADER}");
+    println!("written: {CODES}, {MESSAGES}, {HEADER}");
     Ok(ExitCode::SUCCESS)
 }
 
 /// Whether what is checked in is what the sources make.
 pub(crate) fn is_current(place: &Place) -> Result<(), Failure> {
-    for (file, made) in [(CODES, codes(place)?), (HEADER, header(place)?)] {
+    let (codes, messages) = codes(place)?;
+    for (file, made) in [(CODES, codes), (MESSAGES, messages), (HEADER, header(place)?)] {
         let found =
             std::fs::read_to_string(place.root.join(file)).map_err(|error| format!("{file}: {error}"))?;
         if found != made {
@@ -145,32 +149,33 @@ fn sentence(row: &Row) -> String {
     text.replace('`', "")
 }
 
-fn codes(place: &Place) -> Result<String, Failure> {
+/// The constants, and what each of them says.
+fn codes(place: &Place) -> Result<(String, String), Failure> {
     let page =
         std::fs::read_to_string(place.root.join(TABLE)).map_err(|error| format!("{TABLE}: {error}"))?;
     let rows = rows(&page);
     if rows.len() < 100 {
         return Err(format!("{TABLE} has {} rows: that cannot be all", rows.len()));
     }
-    let mut text = String::from(
+    let mut codes = String::from(
         "//! The status codes: made by `cargo xtask header` from `docs/errors.md`. Change that page, not this file.\n\n\
-         use core::ffi::CStr;\n\nuse crate::zamok_status;\n\n/// It was done.\npub const ZAMOK_OK: zamok_status = 0;\n",
+         use crate::zamok_status;\n\n/// It was done.\npub const ZAMOK_OK: zamok_status = 0;\n",
     );
-    let mut messages = String::new();
+    let mut messages = String::from(
+        "//! What the status codes say: made by `cargo xtask header` from `docs/errors.md`. Change that page, not this \
+         file.\n\nuse core::ffi::CStr;\n\nuse crate::codes::*;\nuse crate::zamok_status;\n\n/// What a status \
+         means.\n#[rustfmt::skip]\npub(crate) const fn message(status: zamok_status) -> &'static CStr {\n    match \
+         status {\n        ZAMOK_OK => c\"it was done\",\n",
+    );
     for row in &rows {
         let (name, sentence, number) = (constant(&row.name), sentence(row), row.number);
         // Writing to a `String` cannot fail.
-        let _ = writeln!(text, "/// {}.", capital(&sentence));
-        let _ = writeln!(text, "pub const ZAMOK_E_{name}: zamok_status = {number};");
+        let _ = writeln!(codes, "/// {}.", capital(&sentence));
+        let _ = writeln!(codes, "pub const ZAMOK_E_{name}: zamok_status = {number};");
         let _ = writeln!(messages, "        ZAMOK_E_{name} => c\"{}\",", sentence.replace('"', "'"));
     }
-    let _ = write!(
-        text,
-        "\n/// What a status means.\n#[rustfmt::skip]\npub(crate) const fn message(status: zamok_status) -> &'static CStr {{\n    \
-         match status {{\n        ZAMOK_OK => c\"it was done\",\n{messages}        _ => c\"an error that this version \
-         of the library does not know\",\n    }}\n}}\n"
-    );
-    Ok(text)
+    messages += "        _ => c\"an error that this version of the library does not know\",\n    }\n}\n";
+    Ok((codes, messages))
 }
 
 fn capital(text: &str) -> String {
@@ -245,10 +250,13 @@ mod tests {
     #[test]
     fn what_is_checked_in_is_what_the_table_makes() {
         let place = Place::find();
-        assert_eq!(
-            std::fs::read_to_string(place.root.join(CODES)).unwrap(),
-            codes(&place).unwrap(),
-            "cargo xtask header"
-        );
+        let (codes, messages) = codes(&place).unwrap();
+        for (file, made) in [(CODES, codes), (MESSAGES, messages)] {
+            assert_eq!(
+                std::fs::read_to_string(place.root.join(file)).unwrap(),
+                made,
+                "{file}: cargo xtask header"
+            );
+        }
     }
 }

@@ -13,6 +13,7 @@ mod border;
 #[allow(rustdoc::broken_intra_doc_links)]
 mod codes;
 mod engine;
+mod messages;
 mod pointer;
 #[cfg(feature = "vault")]
 mod vault;

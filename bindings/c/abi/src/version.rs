@@ -2,7 +2,7 @@
 
 use core::ffi::{CStr, c_char};
 
-use crate::codes::message;
+use crate::messages::message;
 use crate::{pointer, zamok_status};
 
 /// The version of the interface in this header. It grows when something is changed or taken away, and is the number

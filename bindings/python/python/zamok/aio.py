@@ -19,185 +19,23 @@ while a code is answered draws a ``request_id`` first and asks again under it.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
-from . import Account, Challenge, Content, Enrolment, Factor, KeyInfo, ManualClock, Message, Method, Offer, Operation
+from . import Account, Challenge, Enrolment, KeyInfo, ManualClock, Offer, Secret, Session, SignedDocument
 from . import Cabinet as _Cabinet
-from . import Factors as _Factors
-from . import Operations as _Operations
-from . import Outbox as _Outbox
-from . import Secret, Session, SignedDocument, SlotInfo
-from . import Slots as _Slots
 from . import Vault as _Vault
+from ._nouns import Factors, Operations, Outbox, Slots, run
 from .backup import Backup
 from .journal import Entry, Report
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from ._zamok import _Cost, _Kind, _Mac, _Opener, _Password, _Path, _Purpose, _Receipt, _Role, _State, _Time
+    from ._zamok import _Cost, _Kind, _Mac, _Opener, _Password, _Path, _Purpose, _Role, _State, _Time
 
 __all__ = ["Cabinet", "Factors", "Operations", "Outbox", "Slots", "Vault"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-async def _run(pool: Executor | None, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Runs a call in the pool, or where none was given in the loop's own."""
-    return await asyncio.get_running_loop().run_in_executor(pool, lambda: call(*args, **kwargs))
-
-
-class Slots:
-    """The ``zamok.Slots`` of a vault for asyncio: ``Vault.slots``."""
-
-    def __init__(self, slots: _Slots, *, pool: Executor | None = None) -> None:
-        self.beneath = slots
-        self._pool = pool
-
-    async def add(
-        self,
-        role: _Role,
-        passphrase: _Opener | None = None,
-        *,
-        key: Buffer | None = None,
-        label: str = "",
-        cost: _Cost | None = None,
-    ) -> int:
-        return await _run(self._pool, self.beneath.add, role, passphrase, key=key, label=label, cost=cost)
-
-    async def change(
-        self,
-        number: int,
-        passphrase: _Opener | None = None,
-        *,
-        key: Buffer | None = None,
-        label: str | None = None,
-        cost: _Cost | None = None,
-    ) -> None:
-        return await _run(self._pool, self.beneath.change, number, passphrase, key=key, label=label, cost=cost)
-
-    async def add_split(self, role: _Role, *, needed: int, made: int, label: str = "") -> tuple[int, list[str]]:
-        return await _run(self._pool, self.beneath.add_split, role, needed=needed, made=made, label=label)
-
-    async def change_split(self, number: int, *, needed: int, made: int, label: str | None = None) -> list[str]:
-        return await _run(self._pool, self.beneath.change_split, number, needed=needed, made=made, label=label)
-
-    async def remove(self, number: int, /) -> None:
-        return await _run(self._pool, self.beneath.remove, number)
-
-    async def reset(self, number: int, /) -> None:
-        return await _run(self._pool, self.beneath.reset, number)
-
-    async def all(self) -> list[SlotInfo]:
-        return await _run(self._pool, self.beneath.all)
-
-
-class Factors:
-    """The ``zamok.Factors`` of a cabinet for asyncio: ``Cabinet.factors``."""
-
-    def __init__(self, factors: _Factors, *, pool: Executor | None = None) -> None:
-        self.beneath = factors
-        self._pool = pool
-
-    async def begin(self, session: Session, /) -> Enrolment:
-        return await _run(self._pool, self.beneath.begin, session)
-
-    async def offer_channel(self, enrolment: Enrolment, address: str, /) -> None:
-        return await _run(self._pool, self.beneath.offer_channel, enrolment, address)
-
-    async def offer_contact(self, enrolment: Enrolment, address: str, /) -> None:
-        return await _run(self._pool, self.beneath.offer_contact, enrolment, address)
-
-    async def confirm(self, enrolment: Enrolment, code: str, /) -> None:
-        return await _run(self._pool, self.beneath.confirm, enrolment, code)
-
-    async def send_again(self, challenge: Challenge | Enrolment, /) -> None:
-        return await _run(self._pool, self.beneath.send_again, challenge)
-
-    async def methods(self, challenge: Challenge, /) -> list[Method]:
-        return await _run(self._pool, self.beneath.methods, challenge)
-
-    async def switch(self, challenge: Challenge, factor: str, /) -> Challenge:
-        return await _run(self._pool, self.beneath.switch, challenge, factor)
-
-    async def all(self, session: Session, /) -> list[Factor]:
-        return await _run(self._pool, self.beneath.all, session)
-
-    async def prefer(self, session: Session, id: str, /) -> None:
-        return await _run(self._pool, self.beneath.prefer, session, id)
-
-    async def drop(self, session: Session, id: str, /) -> None:
-        return await _run(self._pool, self.beneath.drop, session, id)
-
-
-class Outbox:
-    """A ``zamok.Outbox`` for asyncio, over that one: ``aio.Outbox(zamok.Outbox(bank.cabinet))``."""
-
-    def __init__(self, outbox: _Outbox, *, pool: Executor | None = None) -> None:
-        self.beneath = outbox
-        self._pool = pool
-
-    async def take(self) -> Message | None:
-        return await _run(self._pool, self.beneath.take)
-
-    async def __aiter__(self) -> AsyncIterator[Message]:
-        while (message := await self.take()) is not None:
-            yield message
-
-    async def sent(
-        self, message: Message, /, *, carrier: str, ids: Sequence[str] = (), receipts: bool = False
-    ) -> None:
-        return await _run(self._pool, self.beneath.sent, message, carrier=carrier, ids=ids, receipts=receipts)
-
-    async def put_off(self, message: Message, reason: str, /, *, carrier: str = "") -> None:
-        return await _run(self._pool, self.beneath.put_off, message, reason, carrier=carrier)
-
-    async def refuse(self, message: Message, reason: str, /, *, carrier: str = "") -> None:
-        return await _run(self._pool, self.beneath.refuse, message, reason, carrier=carrier)
-
-    async def receipt(
-        self, carrier: str, id: str, state: _Receipt, /, *, number: str | None = None, reason: str = ""
-    ) -> Literal["ended", "noted", "again", "nothing"]:
-        return await _run(self._pool, self.beneath.receipt, carrier, id, state, number=number, reason=reason)
-
-
-class Operations:
-    """The ``zamok.Operations`` of a cabinet for asyncio: ``Cabinet.operations``."""
-
-    def __init__(self, operations: _Operations, *, pool: Executor | None = None) -> None:
-        self.beneath = operations
-        self._pool = pool
-
-    async def propose(self, session: Session, content: Content, /, *, id: str | None = None) -> Operation:
-        return await _run(self._pool, self.beneath.propose, session, content, id=id)
-
-    async def change(self, session: Session, id: str, content: Content, /) -> Operation:
-        return await _run(self._pool, self.beneath.change, session, id, content)
-
-    async def cancel(self, session: Session, id: str, /) -> None:
-        return await _run(self._pool, self.beneath.cancel, session, id)
-
-    async def get(self, session: Session, id: str, /) -> Operation:
-        return await _run(self._pool, self.beneath.get, session, id)
-
-    async def to_execute(self, id: str, /) -> Operation:
-        return await _run(self._pool, self.beneath.to_execute, id)
-
-    async def challenge(self, session: Session, id: str, /, *, by: str | None = None) -> Challenge:
-        return await _run(self._pool, self.beneath.challenge, session, id, by=by)
-
-    async def confirm(
-        self, session: Session, challenge: Challenge, code: str, /, *, request: str | None = None
-    ) -> Operation:
-        return await _run(self._pool, self.beneath.confirm, session, challenge, code, request=request)
-
-    async def execute(self, id: str, receipt: Buffer, /) -> bytes:
-        return await _run(self._pool, self.beneath.execute, id, receipt)
 
 
 class Vault:
@@ -221,7 +59,7 @@ class Vault:
         pool: Executor | None = None,
     ) -> Self:
         return cls(
-            await _run(pool, _Vault.create, url, passphrase, key=key, policy=policy, cost=cost, idle=idle, clock=clock),
+            await run(pool, _Vault.create, url, passphrase, key=key, policy=policy, cost=cost, idle=idle, clock=clock),
             pool=pool,
         )
 
@@ -240,7 +78,7 @@ class Vault:
         pool: Executor | None = None,
     ) -> Self:
         return cls(
-            await _run(
+            await run(
                 pool,
                 _Vault.open,
                 url,
@@ -256,7 +94,7 @@ class Vault:
         )
 
     async def lock(self) -> None:
-        return await _run(self._pool, self.vault.lock)
+        return await run(self._pool, self.vault.lock)
 
     @property
     def locked(self) -> bool:
@@ -275,19 +113,19 @@ class Vault:
         return Slots(self.vault.slots, pool=self._pool)
 
     async def backup(self, file: _Path, passphrase: _Password, /, *, cost: _Cost | None = None) -> Backup:
-        return await _run(self._pool, self.vault.backup, file, passphrase, cost=cost)
+        return await run(self._pool, self.vault.backup, file, passphrase, cost=cost)
 
     async def backup_split(self, file: _Path, /, *, needed: int, made: int) -> tuple[Backup, list[str]]:
-        return await _run(self._pool, self.vault.backup_split, file, needed=needed, made=made)
+        return await run(self._pool, self.vault.backup_split, file, needed=needed, made=made)
 
     async def create_key(self, kind: _Kind, label: str, *, purpose: _Purpose = "data") -> str:
-        return await _run(self._pool, self.vault.create_key, kind, label, purpose=purpose)
+        return await run(self._pool, self.vault.create_key, kind, label, purpose=purpose)
 
     async def create_totp(self, label: str, *, algorithm: str = "SHA1", digits: int = 6, period: int = 30) -> str:
-        return await _run(self._pool, self.vault.create_totp, label, algorithm=algorithm, digits=digits, period=period)
+        return await run(self._pool, self.vault.create_totp, label, algorithm=algorithm, digits=digits, period=period)
 
     async def create_hotp(self, label: str, *, algorithm: str = "SHA1", digits: int = 6, counter: int = 0) -> str:
-        return await _run(
+        return await run(
             self._pool, self.vault.create_hotp, label, algorithm=algorithm, digits=digits, counter=counter
         )
 
@@ -302,7 +140,7 @@ class Vault:
         t0: _Time | None = None,
         last_step: int | None = None,
     ) -> str:
-        return await _run(
+        return await run(
             self._pool,
             self.vault.import_totp,
             secret,
@@ -317,68 +155,68 @@ class Vault:
     async def import_hotp(
         self, secret: Secret | Buffer, label: str, *, counter: int, algorithm: str = "SHA1", digits: int = 6
     ) -> str:
-        return await _run(
+        return await run(
             self._pool, self.vault.import_hotp, secret, label, counter=counter, algorithm=algorithm, digits=digits
         )
 
     async def provision(self, key: str, *, issuer: str, account: str) -> str:
-        return await _run(self._pool, self.vault.provision, key, issuer=issuer, account=account)
+        return await run(self._pool, self.vault.provision, key, issuer=issuer, account=account)
 
     async def activate(self, key: str, code: str, /) -> int:
-        return await _run(self._pool, self.vault.activate, key, code)
+        return await run(self._pool, self.vault.activate, key, code)
 
     async def verify(self, key: str, code: str, /) -> int:
-        return await _run(self._pool, self.vault.verify, key, code)
+        return await run(self._pool, self.vault.verify, key, code)
 
     async def resume(self, key: str, reason: str, /) -> None:
-        return await _run(self._pool, self.vault.resume, key, reason)
+        return await run(self._pool, self.vault.resume, key, reason)
 
     async def sign(self, key: str, data: Buffer, *, name: str = "") -> bytes:
-        return await _run(self._pool, self.vault.sign, key, data, name=name)
+        return await run(self._pool, self.vault.sign, key, data, name=name)
 
     async def public_key(self, key: str, /) -> str:
-        return await _run(self._pool, self.vault.public_key, key)
+        return await run(self._pool, self.vault.public_key, key)
 
     async def mac(self, key: str, data: Buffer, *, mechanism: _Mac = "hmac-sha256") -> tuple[int, bytes]:
-        return await _run(self._pool, self.vault.mac, key, data, mechanism=mechanism)
+        return await run(self._pool, self.vault.mac, key, data, mechanism=mechanism)
 
     async def check_mac(
         self, key: str, data: Buffer, version: int, tag: Buffer, *, mechanism: _Mac = "hmac-sha256"
     ) -> None:
-        return await _run(self._pool, self.vault.check_mac, key, data, version, tag, mechanism=mechanism)
+        return await run(self._pool, self.vault.check_mac, key, data, version, tag, mechanism=mechanism)
 
     async def seal(self, key: str, data: Buffer, *, associated: Buffer | None = None) -> bytes:
-        return await _run(self._pool, self.vault.seal, key, data, associated=associated)
+        return await run(self._pool, self.vault.seal, key, data, associated=associated)
 
     async def open_sealed(self, key: str, sealed: Buffer, *, associated: Buffer | None = None) -> bytes:
-        return await _run(self._pool, self.vault.open_sealed, key, sealed, associated=associated)
+        return await run(self._pool, self.vault.open_sealed, key, sealed, associated=associated)
 
     async def key(self, key: str, /) -> KeyInfo:
-        return await _run(self._pool, self.vault.key, key)
+        return await run(self._pool, self.vault.key, key)
 
     async def keys(self, label: str | None = None, *, limit: int = 100, after: str | None = None) -> list[KeyInfo]:
-        return await _run(self._pool, self.vault.keys, label, limit=limit, after=after)
+        return await run(self._pool, self.vault.keys, label, limit=limit, after=after)
 
     async def rotate_key(self, key: str, reason: str, *, accept: int | None = None) -> int:
-        return await _run(self._pool, self.vault.rotate_key, key, reason, accept=accept)
+        return await run(self._pool, self.vault.rotate_key, key, reason, accept=accept)
 
     async def change_key_state(self, key: str, state: _State, reason: str, /) -> None:
-        return await _run(self._pool, self.vault.change_key_state, key, state, reason)
+        return await run(self._pool, self.vault.change_key_state, key, state, reason)
 
     async def integrate(self) -> int:
-        return await _run(self._pool, self.vault.integrate)
+        return await run(self._pool, self.vault.integrate)
 
     async def checkpoint(self) -> str:
-        return await _run(self._pool, self.vault.checkpoint)
+        return await run(self._pool, self.vault.checkpoint)
 
     async def log_key(self) -> str:
-        return await _run(self._pool, self.vault.log_key)
+        return await run(self._pool, self.vault.log_key)
 
     async def journal(self, first: int = 0, *, limit: int = 100) -> list[Entry]:
-        return await _run(self._pool, self.vault.journal, first, limit=limit)
+        return await run(self._pool, self.vault.journal, first, limit=limit)
 
     async def audit(self) -> Report:
-        return await _run(self._pool, self.vault.audit)
+        return await run(self._pool, self.vault.audit)
 
     async def __aenter__(self) -> Self:
         return self
@@ -411,7 +249,7 @@ class Cabinet:
         pool: Executor | None = None,
     ) -> Self:
         return cls(
-            await _run(
+            await run(
                 pool,
                 _Cabinet.create,
                 url,
@@ -439,11 +277,11 @@ class Cabinet:
         pool: Executor | None = None,
     ) -> Self:
         return cls(
-            await _run(pool, _Cabinet.open, url, passphrase, key=key, slot=slot, idle=idle, clock=clock), pool=pool
+            await run(pool, _Cabinet.open, url, passphrase, key=key, slot=slot, idle=idle, clock=clock), pool=pool
         )
 
     async def lock(self) -> None:
-        return await _run(self._pool, self.cabinet.lock)
+        return await run(self._pool, self.cabinet.lock)
 
     @property
     def locked(self) -> bool:
@@ -470,101 +308,101 @@ class Cabinet:
         return Operations(self.cabinet.operations, pool=self._pool)
 
     async def register(self, login: str, password: _Password, /) -> Account:
-        return await _run(self._pool, self.cabinet.register, login, password)
+        return await run(self._pool, self.cabinet.register, login, password)
 
     async def begin_login(
         self, login: str, password: _Password, /, *, client: str = "", device: str | None = None
     ) -> Challenge | Enrolment:
-        return await _run(self._pool, self.cabinet.begin_login, login, password, client=client, device=device)
+        return await run(self._pool, self.cabinet.begin_login, login, password, client=client, device=device)
 
     async def begin_enrolment(self, login: str, password: _Password, /) -> Enrolment:
-        return await _run(self._pool, self.cabinet.begin_enrolment, login, password)
+        return await run(self._pool, self.cabinet.begin_enrolment, login, password)
 
     async def offer_generator(self, enrolment: Enrolment, /) -> Offer:
-        return await _run(self._pool, self.cabinet.offer_generator, enrolment)
+        return await run(self._pool, self.cabinet.offer_generator, enrolment)
 
     async def confirm_generator(self, enrolment: Enrolment, code: str, /) -> None:
-        return await _run(self._pool, self.cabinet.confirm_generator, enrolment, code)
+        return await run(self._pool, self.cabinet.confirm_generator, enrolment, code)
 
     async def log_in(self, login: str, password: _Password, code: str, /) -> Session:
-        return await _run(self._pool, self.cabinet.log_in, login, password, code)
+        return await run(self._pool, self.cabinet.log_in, login, password, code)
 
     async def request_id(self) -> str:
-        return await _run(self._pool, self.cabinet.request_id)
+        return await run(self._pool, self.cabinet.request_id)
 
     async def answer(self, challenge: Challenge, code: str, /, *, request: str | None = None) -> Session:
-        return await _run(self._pool, self.cabinet.answer, challenge, code, request=request)
+        return await run(self._pool, self.cabinet.answer, challenge, code, request=request)
 
     async def begin_again(self, session: Session, /) -> Challenge:
-        return await _run(self._pool, self.cabinet.begin_again, session)
+        return await run(self._pool, self.cabinet.begin_again, session)
 
     async def answer_again(
         self, session: Session, challenge: Challenge, code: str, /, *, request: str | None = None
     ) -> Session:
-        return await _run(self._pool, self.cabinet.answer_again, session, challenge, code, request=request)
+        return await run(self._pool, self.cabinet.answer_again, session, challenge, code, request=request)
 
     async def session(self, id: str, /) -> Session:
-        return await _run(self._pool, self.cabinet.session, id)
+        return await run(self._pool, self.cabinet.session, id)
 
     async def sessions(self, session: Session, /) -> list[Session]:
-        return await _run(self._pool, self.cabinet.sessions, session)
+        return await run(self._pool, self.cabinet.sessions, session)
 
     async def log_out(self, session: Session, reason: str = "logged out", /) -> None:
-        return await _run(self._pool, self.cabinet.log_out, session, reason)
+        return await run(self._pool, self.cabinet.log_out, session, reason)
 
     async def end_sessions(self, session: Session, /, *, all: bool = False) -> None:
-        return await _run(self._pool, self.cabinet.end_sessions, session, all=all)
+        return await run(self._pool, self.cabinet.end_sessions, session, all=all)
 
     async def trust_device(self, session: Session, label: str, /) -> str:
-        return await _run(self._pool, self.cabinet.trust_device, session, label)
+        return await run(self._pool, self.cabinet.trust_device, session, label)
 
     async def account(self, session: Session, /) -> Account:
-        return await _run(self._pool, self.cabinet.account, session)
+        return await run(self._pool, self.cabinet.account, session)
 
     async def change_password(self, session: Session, old: _Password, new: _Password, /) -> None:
-        return await _run(self._pool, self.cabinet.change_password, session, old, new)
+        return await run(self._pool, self.cabinet.change_password, session, old, new)
 
     async def new_recovery_codes(self, session: Session, /) -> list[str]:
-        return await _run(self._pool, self.cabinet.new_recovery_codes, session)
+        return await run(self._pool, self.cabinet.new_recovery_codes, session)
 
     async def recover(self, login: str, password: _Password, code: str, /) -> Enrolment:
-        return await _run(self._pool, self.cabinet.recover, login, password, code)
+        return await run(self._pool, self.cabinet.recover, login, password, code)
 
     async def resume_generator(self, login: str, reason: str, /) -> None:
-        return await _run(self._pool, self.cabinet.resume_generator, login, reason)
+        return await run(self._pool, self.cabinet.resume_generator, login, reason)
 
     async def issue_token(self, session: Session, *, audience: str) -> str:
-        return await _run(self._pool, self.cabinet.issue_token, session, audience=audience)
+        return await run(self._pool, self.cabinet.issue_token, session, audience=audience)
 
     async def verify_token(self, token: str, *, audience: str) -> Session:
-        return await _run(self._pool, self.cabinet.verify_token, token, audience=audience)
+        return await run(self._pool, self.cabinet.verify_token, token, audience=audience)
 
     async def jwks(self) -> str:
-        return await _run(self._pool, self.cabinet.jwks)
+        return await run(self._pool, self.cabinet.jwks)
 
     async def sign(self, session: Session, document: Buffer, name: str, /) -> SignedDocument:
-        return await _run(self._pool, self.cabinet.sign, session, document, name)
+        return await run(self._pool, self.cabinet.sign, session, document, name)
 
     async def history(self, session: Session, /, *, limit: int = 50) -> list[Entry]:
-        return await _run(self._pool, self.cabinet.history, session, limit=limit)
+        return await run(self._pool, self.cabinet.history, session, limit=limit)
 
     async def prove(self, session: Session, entry: str, /) -> str:
-        return await _run(self._pool, self.cabinet.prove, session, entry)
+        return await run(self._pool, self.cabinet.prove, session, entry)
 
     async def integrate(self) -> int:
-        return await _run(self._pool, self.cabinet.integrate)
+        return await run(self._pool, self.cabinet.integrate)
 
     async def checkpoint(self) -> str:
-        return await _run(self._pool, self.cabinet.checkpoint)
+        return await run(self._pool, self.cabinet.checkpoint)
 
     async def log_key(self) -> str:
-        return await _run(self._pool, self.cabinet.log_key)
+        return await run(self._pool, self.cabinet.log_key)
 
     async def journal(self, first: int = 0, *, limit: int = 100) -> list[Entry]:
-        return await _run(self._pool, self.cabinet.journal, first, limit=limit)
+        return await run(self._pool, self.cabinet.journal, first, limit=limit)
 
     async def audit(self) -> Report:
-        return await _run(self._pool, self.cabinet.audit)
+        return await run(self._pool, self.cabinet.audit)
 
     async def __aenter__(self) -> Self:
         return self

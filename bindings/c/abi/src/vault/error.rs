@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::ffi::c_char;
 
 use crate::border::{Fault, caught, guarded};
-use crate::codes::{ZAMOK_E_PANIC, ZAMOK_OK, message};
+use crate::codes::{ZAMOK_E_PANIC, ZAMOK_OK};
+use crate::messages::message;
 use crate::pointer::Buffer;
 use crate::zamok_status;
 

@@ -1,0 +1,175 @@
+"""The nouns of a vault and of a cabinet for asyncio: what ``zamok.aio`` has besides the two."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
+
+from . import Challenge, Content, Enrolment, Factor, Message, Method, Operation, Session, SlotInfo
+from . import Factors as _Factors
+from . import Operations as _Operations
+from . import Outbox as _Outbox
+from . import Slots as _Slots
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from ._zamok import _Cost, _Opener, _Receipt, _Role
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def run(pool: Executor | None, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Runs a call in the pool, or where none was given in the loop's own."""
+    return await asyncio.get_running_loop().run_in_executor(pool, lambda: call(*args, **kwargs))
+
+
+class Slots:
+    """The ``zamok.Slots`` of a vault for asyncio: ``Vault.slots``."""
+
+    def __init__(self, slots: _Slots, *, pool: Executor | None = None) -> None:
+        self.beneath = slots
+        self._pool = pool
+
+    async def add(
+        self,
+        role: _Role,
+        passphrase: _Opener | None = None,
+        *,
+        key: Buffer | None = None,
+        label: str = "",
+        cost: _Cost | None = None,
+    ) -> int:
+        return await run(self._pool, self.beneath.add, role, passphrase, key=key, label=label, cost=cost)
+
+    async def change(
+        self,
+        number: int,
+        passphrase: _Opener | None = None,
+        *,
+        key: Buffer | None = None,
+        label: str | None = None,
+        cost: _Cost | None = None,
+    ) -> None:
+        return await run(self._pool, self.beneath.change, number, passphrase, key=key, label=label, cost=cost)
+
+    async def add_split(self, role: _Role, *, needed: int, made: int, label: str = "") -> tuple[int, list[str]]:
+        return await run(self._pool, self.beneath.add_split, role, needed=needed, made=made, label=label)
+
+    async def change_split(self, number: int, *, needed: int, made: int, label: str | None = None) -> list[str]:
+        return await run(self._pool, self.beneath.change_split, number, needed=needed, made=made, label=label)
+
+    async def remove(self, number: int, /) -> None:
+        return await run(self._pool, self.beneath.remove, number)
+
+    async def reset(self, number: int, /) -> None:
+        return await run(self._pool, self.beneath.reset, number)
+
+    async def all(self) -> list[SlotInfo]:
+        return await run(self._pool, self.beneath.all)
+
+
+class Factors:
+    """The ``zamok.Factors`` of a cabinet for asyncio: ``Cabinet.factors``."""
+
+    def __init__(self, factors: _Factors, *, pool: Executor | None = None) -> None:
+        self.beneath = factors
+        self._pool = pool
+
+    async def begin(self, session: Session, /) -> Enrolment:
+        return await run(self._pool, self.beneath.begin, session)
+
+    async def offer_channel(self, enrolment: Enrolment, address: str, /) -> None:
+        return await run(self._pool, self.beneath.offer_channel, enrolment, address)
+
+    async def offer_contact(self, enrolment: Enrolment, address: str, /) -> None:
+        return await run(self._pool, self.beneath.offer_contact, enrolment, address)
+
+    async def confirm(self, enrolment: Enrolment, code: str, /) -> None:
+        return await run(self._pool, self.beneath.confirm, enrolment, code)
+
+    async def send_again(self, challenge: Challenge | Enrolment, /) -> None:
+        return await run(self._pool, self.beneath.send_again, challenge)
+
+    async def methods(self, challenge: Challenge, /) -> list[Method]:
+        return await run(self._pool, self.beneath.methods, challenge)
+
+    async def switch(self, challenge: Challenge, factor: str, /) -> Challenge:
+        return await run(self._pool, self.beneath.switch, challenge, factor)
+
+    async def all(self, session: Session, /) -> list[Factor]:
+        return await run(self._pool, self.beneath.all, session)
+
+    async def prefer(self, session: Session, id: str, /) -> None:
+        return await run(self._pool, self.beneath.prefer, session, id)
+
+    async def drop(self, session: Session, id: str, /) -> None:
+        return await run(self._pool, self.beneath.drop, session, id)
+
+
+class Outbox:
+    """A ``zamok.Outbox`` for asyncio, over that one: ``aio.Outbox(zamok.Outbox(bank.cabinet))``."""
+
+    def __init__(self, outbox: _Outbox, *, pool: Executor | None = None) -> None:
+        self.beneath = outbox
+        self._pool = pool
+
+    async def take(self) -> Message | None:
+        return await run(self._pool, self.beneath.take)
+
+    async def __aiter__(self) -> AsyncIterator[Message]:
+        while (message := await self.take()) is not None:
+            yield message
+
+    async def sent(
+        self, message: Message, /, *, carrier: str, ids: Sequence[str] = (), receipts: bool = False
+    ) -> None:
+        return await run(self._pool, self.beneath.sent, message, carrier=carrier, ids=ids, receipts=receipts)
+
+    async def put_off(self, message: Message, reason: str, /, *, carrier: str = "") -> None:
+        return await run(self._pool, self.beneath.put_off, message, reason, carrier=carrier)
+
+    async def refuse(self, message: Message, reason: str, /, *, carrier: str = "") -> None:
+        return await run(self._pool, self.beneath.refuse, message, reason, carrier=carrier)
+
+    async def receipt(
+        self, carrier: str, id: str, state: _Receipt, /, *, number: str | None = None, reason: str = ""
+    ) -> Literal["ended", "noted", "again", "nothing"]:
+        return await run(self._pool, self.beneath.receipt, carrier, id, state, number=number, reason=reason)
+
+
+class Operations:
+    """The ``zamok.Operations`` of a cabinet for asyncio: ``Cabinet.operations``."""
+
+    def __init__(self, operations: _Operations, *, pool: Executor | None = None) -> None:
+        self.beneath = operations
+        self._pool = pool
+
+    async def propose(self, session: Session, content: Content, /, *, id: str | None = None) -> Operation:
+        return await run(self._pool, self.beneath.propose, session, content, id=id)
+
+    async def change(self, session: Session, id: str, content: Content, /) -> Operation:
+        return await run(self._pool, self.beneath.change, session, id, content)
+
+    async def cancel(self, session: Session, id: str, /) -> None:
+        return await run(self._pool, self.beneath.cancel, session, id)
+
+    async def get(self, session: Session, id: str, /) -> Operation:
+        return await run(self._pool, self.beneath.get, session, id)
+
+    async def to_execute(self, id: str, /) -> Operation:
+        return await run(self._pool, self.beneath.to_execute, id)
+
+    async def challenge(self, session: Session, id: str, /, *, by: str | None = None) -> Challenge:
+        return await run(self._pool, self.beneath.challenge, session, id, by=by)
+
+    async def confirm(
+        self, session: Session, challenge: Challenge, code: str, /, *, request: str | None = None
+    ) -> Operation:
+        return await run(self._pool, self.beneath.confirm, session, challenge, code, request=request)
+
+    async def execute(self, id: str, receipt: Buffer, /) -> bytes:
+        return await run(self._pool, self.beneath.execute, id, receipt)
