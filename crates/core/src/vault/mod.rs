@@ -38,6 +38,7 @@ mod keyring;
 pub mod keys;
 #[cfg(feature = "alloc")]
 mod kinds;
+#[cfg(feature = "alloc")]
 mod known;
 #[cfg(feature = "alloc")]
 mod life;
@@ -71,6 +72,7 @@ pub mod signing;
 pub mod slot;
 #[cfg(feature = "alloc")]
 pub mod spend;
+#[cfg(feature = "alloc")]
 mod transaction;
 #[cfg(feature = "alloc")]
 pub mod versions;
