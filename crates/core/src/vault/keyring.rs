@@ -4,14 +4,16 @@
 //! the journal's rows, index keys for blind indexes. Which family a row belongs to follows from its table. The vault's
 //! own rows stand under keys that come from the root key, or from the journal's.
 
+mod held;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use hkdf::Hkdf;
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
+pub(super) use self::held::derived;
+use self::held::{Branch, Held, KEY, above, blind, first, hold, mac_key};
 use super::place::{Head, Place, SEALED, STATE};
 use super::record;
 use super::roles::{Operation, Role};
@@ -20,7 +22,7 @@ use super::slot::Key32;
 use crate::env::{Env, UnixTime};
 use crate::error::Error;
 use crate::mac::{self, ReadyKey};
-use crate::secret::{SecretMemory, SecretRegion, Wiped};
+use crate::secret::{SecretMemory, SecretRegion};
 use crate::store::{Row, RowKey, Table};
 use crate::wire::Reader;
 
@@ -110,11 +112,6 @@ pub struct Keyring {
     stale: AtomicBool,
 }
 
-struct Held {
-    id: DataKeyId,
-    material: Box<dyn SecretRegion>,
-}
-
 /// A state row in parts.
 struct Stated<'a> {
     header: &'a [u8],
@@ -122,16 +119,7 @@ struct Stated<'a> {
     body: &'a [u8],
 }
 
-/// Which key of HMAC within the material of a family.
-#[derive(Clone, Copy)]
-enum Branch {
-    State = 0,
-    Entry = 1,
-}
-
-const KEY: usize = 32;
 const RECORD_LABEL: &[u8] = b"zamok/record/v1";
-const INDEX_LABEL: &[u8] = b"zamok/index/v1";
 
 /// A sealed record after it was opened.
 pub struct Opened {
@@ -442,72 +430,4 @@ impl Keyring {
     pub(crate) fn journal_key(&self) -> DataKeyId {
         self.journal.last().expect("a family is never empty").id
     }
-}
-
-impl Held {
-    /// The key itself.
-    fn key(&self) -> Result<&[u8], Error> {
-        self.material.expose()?.get(..KEY).ok_or(Error::Locked)
-    }
-
-    fn mac_key(&self, branch: Branch) -> Result<ReadyKey<'_>, Error> {
-        mac_key(self.material.expose()?, KEY + branch as usize * mac::MIDSTATES)
-    }
-}
-
-fn mac_key(material: &[u8], start: usize) -> Result<ReadyKey<'_>, Error> {
-    material.get(start..).and_then(|rest| rest.first_chunk()).map(ReadyKey).ok_or(Error::Locked)
-}
-
-fn blind(held: &Held, field: &str, normal_form: &[u8]) -> Result<[u8; 32], Error> {
-    let index_key = mac::midstates(held.key()?.first_chunk().ok_or(Error::Locked)?);
-    let mut key = Wiped([0; KEY]);
-    ReadyKey(&index_key.0).write(&[INDEX_LABEL, field.as_bytes()], &mut key.0);
-    Ok(ReadyKey(&mac::midstates(&key.0).0).tag(&[normal_form]))
-}
-
-/// Each key with those that come from it by HKDF, in one region.
-fn hold(
-    vault: VaultId,
-    keys: &[(DataKeyId, &[u8; 32])],
-    labels: &[&[u8]],
-    memory: &dyn SecretMemory,
-) -> Result<Vec<Held>, Error> {
-    let mut held = Vec::with_capacity(keys.len());
-    for (id, key) in keys {
-        let mut material = Zeroizing::new([0; KEY + 2 * mac::MIDSTATES]);
-        let material = &mut material[..KEY + labels.len() * mac::MIDSTATES];
-        material[..KEY].copy_from_slice(*key);
-        for (label, branch) in labels.iter().zip(material[KEY..].chunks_exact_mut(mac::MIDSTATES)) {
-            branch.copy_from_slice(&mac::midstates(&derived(vault, key, label)).0);
-        }
-        held.push(Held { id: *id, material: memory.hold(material)? });
-    }
-    held.sort_by_key(|held| held.id);
-    Ok(held)
-}
-
-fn above(
-    vault: VaultId,
-    key: &[u8; 32],
-    label: &[u8],
-    memory: &dyn SecretMemory,
-) -> Result<Box<dyn SecretRegion>, Error> {
-    let mut material = Zeroizing::new([0; KEY + mac::MIDSTATES]);
-    material[..KEY].copy_from_slice(key);
-    material[KEY..].copy_from_slice(&mac::midstates(&derived(vault, key, label)).0);
-    memory.hold(material.as_slice())
-}
-
-/// A key that comes from another: HKDF-SHA-256 with the vault's id as salt.
-pub(super) fn derived(vault: VaultId, key: &[u8; 32], label: &[u8]) -> Zeroizing<[u8; 32]> {
-    let mut out = Zeroizing::new([0; KEY]);
-    Hkdf::<Sha256>::new(Some(&vault.0), key)
-        .expand(label, out.as_mut_slice())
-        .expect("32 bytes are one block of HKDF");
-    out
-}
-
-fn first(region: Option<&dyn SecretRegion>) -> Result<&[u8; 32], Error> {
-    region.ok_or(Error::Locked)?.expose()?.first_chunk().ok_or(Error::Locked)
 }

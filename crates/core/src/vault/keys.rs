@@ -4,14 +4,18 @@
 //! Attributes stand in the record's header, authenticated; label, owner and key material are sealed. Nothing here hands
 //! out key material: the modules beside it compute with a `KeyRecord` and drop it.
 
+mod change;
+mod template;
+
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
+pub use self::change::{Narrowing, copy, narrow, rename, trust};
+pub use self::template::Template;
 pub use super::attributes::{Dates, Flag, Flags, KeyInfo, Purpose, Usage, Usages};
 use super::cache::CachedKey;
 use super::finding;
@@ -24,7 +28,7 @@ use crate::env::UnixTime;
 use crate::error::Error;
 use crate::event::{Detail, EventKind, Subject};
 use crate::hash;
-use crate::mechanism::{Mechanism, Mechanisms};
+use crate::mechanism::Mechanism;
 use crate::signature::Signer;
 use crate::store::{RowKey, Table};
 use crate::wire::{Reader, Writer, hex};
@@ -51,89 +55,6 @@ impl KeyId {
 impl core::fmt::Display for KeyId {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(&hex(&self.0))
-    }
-}
-
-/// What a new key shall be. [`Template::new`] has what is usual; the fields say otherwise.
-#[derive(Clone, Debug)]
-pub struct Template<'a> {
-    /// What it is.
-    pub kind: KeyKind,
-    /// What it serves.
-    pub purpose: Purpose,
-    /// What it may be used for. Usual: all that its kind can do for the purpose; of codes, verifying them alone.
-    pub usages: Usages,
-    /// How it may be used. Usual: [`KeyKind::usual_mechanisms`].
-    pub mechanisms: Mechanisms,
-    /// What may be done with it. Usual: changed, copied and destroyed, and never taken out.
-    pub flags: Flags,
-    /// Its label, at most 256 bytes.
-    pub label: &'a str,
-    /// Whose it is.
-    pub owner: Option<Subject>,
-    /// What another system calls it, at most 64 bytes; stored in the clear.
-    pub external_id: &'a [u8],
-    /// Bytes of the secret, for kinds whose length is free: 16 to 4096, usually 32.
-    pub length: Option<usize>,
-    /// Before this time it does nothing.
-    pub valid_from: Option<UnixTime>,
-    /// From this time on it protects nothing new.
-    pub valid_to: Option<UnixTime>,
-}
-
-impl<'a> Template<'a> {
-    /// What is usual for this kind and purpose.
-    #[must_use]
-    pub const fn new(kind: KeyKind, purpose: Purpose) -> Self {
-        let mut usages = kind.usages(purpose);
-        if usages.contains(Usage::VerifyCode) {
-            // Whoever verifies codes must not be able to make them.
-            usages = Usages::of(&[Usage::VerifyCode]);
-        }
-        let audited = match purpose {
-            Purpose::Document | Purpose::Certificate => Flags::of(&[Flag::Audited]),
-            _ => Flags::NONE,
-        };
-        Self {
-            kind,
-            purpose,
-            usages,
-            mechanisms: kind.usual_mechanisms(purpose),
-            flags: Flags::OPEN.or(audited),
-            label: "",
-            owner: None,
-            external_id: &[],
-            length: None,
-            valid_from: None,
-            valid_to: None,
-        }
-    }
-
-    /// The same with a label and an owner.
-    #[must_use]
-    pub const fn named(self, label: &'a str, owner: Option<Subject>) -> Self {
-        Self { label, owner, ..self }
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        let usages = self.kind.usages(self.purpose);
-        if usages.is_empty() {
-            return Err(Error::KeyPurpose);
-        }
-        if self.usages.is_empty() || !self.usages.is_within(usages) {
-            return Err(Error::KeyUsage);
-        }
-        if !self.mechanisms.is_within(self.kind.mechanisms(self.purpose)) {
-            return Err(Error::KeyMechanism);
-        }
-        // The past is the vault's to write, and trust is the officer's to give.
-        let own = Flags::MADE_HERE.or(Flags::of(&[Flag::Trusted, Flag::Provisioned]));
-        if !self.flags.and(own).is_empty() {
-            return Err(Error::KeyWidened);
-        }
-        checked_label(self.label)?;
-        let (given, limit) = (self.external_id.len(), KeyInfo::EXTERNAL_ID);
-        if given > limit { Err(Error::TooLong { what: "an external id", given, limit }) } else { Ok(()) }
     }
 }
 
@@ -464,172 +385,7 @@ fn change(
     tx.event(kind, record.info.owner, record.row(), &Detail::new().with("reason", reason)).map(|_| ())
 }
 
-/// What is taken away from a key. What is `None` stays as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Narrowing {
-    /// The usages that remain.
-    pub usages: Option<Usages>,
-    /// The mechanisms that remain.
-    pub mechanisms: Option<Mechanisms>,
-    /// The flags from now on: those that allow only fewer, those that forbid only more.
-    pub flags: Option<Flags>,
-    /// A later beginning.
-    pub valid_from: Option<UnixTime>,
-    /// An earlier end.
-    pub valid_to: Option<UnixTime>,
-    /// An earlier end of verifying and opening.
-    pub accept_until: Option<UnixTime>,
-}
-
-/// Takes something away from a key, for good; journalled.
-///
-/// # Errors
-/// [`Error::KeyWidened`] for anything that would allow more than before; [`Error::KeyFixed`] when the key was made not
-/// to be changed; [`Error::KeyState`] when it was destroyed; [`Error::UnknownKey`]; a store's fault.
-pub fn narrow(tx: &mut Transaction<'_>, id: KeyId, narrowing: &Narrowing) -> Result<(), Error> {
-    let mut record = modifiable(tx, id)?;
-    narrow_info(&mut record.info, narrowing)?;
-    record.put(tx)?;
-    let info = &record.info;
-    let detail = Detail::new()
-        .with("usages", format!("{:?}", info.usages))
-        .with("mechanisms", format!("{:?}", info.mechanisms))
-        .with("flags", format!("{:?}", info.flags));
-    tx.event(EventKind::KeyNarrowed, info.owner, record.row(), &detail).map(|_| ())
-}
-
-pub(super) fn narrow_info(info: &mut KeyInfo, narrowing: &Narrowing) -> Result<(), Error> {
-    let Narrowing { usages, mechanisms, flags, valid_from, valid_to, accept_until } = *narrowing;
-    let usages = usages.unwrap_or(info.usages);
-    let mechanisms = mechanisms.unwrap_or(info.mechanisms);
-    let flags = flags.unwrap_or(info.flags);
-    // What was lost of the past is lost; the past itself is not changed by hand.
-    let past = Flags::MADE_HERE.or(Flags::of(&[Flag::Provisioned]));
-    let earlier = |new: Option<UnixTime>, old: Option<UnixTime>| match (new, old) {
-        (Some(new), Some(old)) if new > old => Err(Error::KeyWidened),
-        (new, old) => Ok(new.or(old)),
-    };
-    let later = |new: Option<UnixTime>, old: Option<UnixTime>| match (new, old) {
-        (Some(new), Some(old)) if new < old => Err(Error::KeyWidened),
-        (new, old) => Ok(new.or(old)),
-    };
-    let narrower = usages.is_within(info.usages)
-        && mechanisms.is_within(info.mechanisms)
-        && flags.narrows(info.flags)
-        && flags.and(past) == info.flags.and(past);
-    if !narrower {
-        return Err(Error::KeyWidened);
-    }
-    let dates = Dates {
-        valid_from: later(valid_from, info.dates.valid_from)?,
-        valid_to: earlier(valid_to, info.dates.valid_to)?,
-        accept_until: earlier(accept_until, info.dates.accept_until)?,
-        ..info.dates
-    };
-    (info.usages, info.mechanisms, info.flags, info.dates) = (usages, mechanisms, flags, dates);
-    Ok(())
-}
-
-/// Copies an active key under a new handle, label and owner, so that the copy can do what `narrowing` leaves of it and
-/// nothing more; answers its id. Journalled. The copy has a life of its own: what ends the original does not end it.
-///
-/// Its past comes along (made here, never extracted), an officer's trust does not. Older versions stay behind: what they
-/// protected, the original opens.
-///
-/// # Errors
-/// [`Error::KeyFixed`] for a key that may not be copied; [`Error::KeyKind`] for a one-time-password key, whose codes
-/// would each be accepted once by either; [`Error::KeyPurpose`] for the journal's key of checkpoints;
-/// [`Error::KeyState`] when it is not active; [`Error::KeyWidened`] for anything that would allow more;
-/// [`Error::Role`]; [`Error::TooLong`]; [`Error::UnknownKey`]; a store's fault.
-pub fn copy(
-    tx: &mut Transaction<'_>,
-    id: KeyId,
-    narrowing: &Narrowing,
-    label: &str,
-    owner: Option<Subject>,
-) -> Result<KeyId, Error> {
-    tx.keyring().permit(Operation::MakeKeys)?;
-    checked_label(label)?;
-    let mut record = KeyRecord::load(tx, id)?;
-    if matches!(record.info.purpose, Purpose::OneTimeCode) {
-        return Err(Error::KeyKind);
-    }
-    if record.info.purpose == Purpose::Checkpoint {
-        return Err(Error::KeyPurpose);
-    }
-    if record.info.state != KeyState::Active {
-        return Err(Error::KeyState(record.info.state));
-    }
-    if !record.info.flags.contains(Flag::Copyable) {
-        return Err(Error::KeyFixed);
-    }
-    record.info.flags = record.info.flags.without(Flags::of(&[Flag::Trusted]));
-    narrow_info(&mut record.info, narrowing)?;
-    let new = KeyId(tx.env().random());
-    record.row = new.row();
-    record.info.id = new;
-    record.info.version = 1;
-    record.info.label = label.into();
-    record.info.owner = owner;
-    record.info.dates.created = tx.now();
-    record.introduce(
-        tx,
-        EventKind::KeyCopied,
-        &Detail::new().with("of", format!("{id}")).with("label", label),
-    )?;
-    Ok(new)
-}
-
-/// Gives a key another label and owner; journalled.
-///
-/// # Errors
-/// [`Error::TooLong`]; [`Error::KeyFixed`] when the key was made not to be changed; [`Error::KeyState`] when it was
-/// destroyed; [`Error::UnknownKey`]; a store's fault.
-pub fn rename(tx: &mut Transaction<'_>, id: KeyId, label: &str, owner: Option<Subject>) -> Result<(), Error> {
-    checked_label(label)?;
-    let mut record = modifiable(tx, id)?;
-    finding::forget(tx, &record.info)?;
-    record.info.label = label.into();
-    record.info.owner = owner;
-    record.put(tx)?;
-    finding::note(tx, &record.info)?;
-    let detail = Detail::new().with("label", label);
-    tx.event(EventKind::KeyRenamed, owner, record.row(), &detail).map(|_| ())
-}
-
 fn checked_label(label: &str) -> Result<(), Error> {
     let (given, limit) = (label.len(), KeyInfo::LABEL);
     if given > limit { Err(Error::TooLong { what: "a key's label", given, limit }) } else { Ok(()) }
-}
-
-fn modifiable(tx: &mut Transaction<'_>, id: KeyId) -> Result<KeyRecord, Error> {
-    let record = KeyRecord::load(tx, id)?;
-    if record.info.state == KeyState::Destroyed {
-        return Err(Error::KeyState(KeyState::Destroyed));
-    }
-    if record.info.flags.contains(Flag::Modifiable) { Ok(record) } else { Err(Error::KeyFixed) }
-}
-
-/// Marks a wrapping key as trusted: keys may leave under it from now on. For the security officer; journalled.
-///
-/// # Errors
-/// [`Error::Role`] unless an officer opened the vault; [`Error::KeyKind`] for a key that wraps nothing;
-/// [`Error::KeyState`] when it is not active; [`Error::KeyWidened`] for a symmetric one that was not made here; [`Error::UnknownKey`]; a store's fault.
-pub fn trust(tx: &mut Transaction<'_>, id: KeyId, reason: &str) -> Result<(), Error> {
-    tx.keyring().permit(Operation::MarkKeys)?;
-    let mut record = KeyRecord::load(tx, id)?;
-    if !record.info.usages.contains(Usage::Wrap) {
-        return Err(Error::KeyKind);
-    }
-    if record.info.state != KeyState::Active {
-        return Err(Error::KeyState(record.info.state));
-    }
-    // Whoever brought a secret key along may have kept a copy. A public key opens nothing, whoever brought it.
-    if record.info.kind.is_secret() && !record.info.is_local() {
-        return Err(Error::KeyWidened);
-    }
-    record.info.flags = record.info.flags.or(Flags::of(&[Flag::Trusted]));
-    record.put(tx)?;
-    let detail = Detail::new().with("reason", reason);
-    tx.event(EventKind::KeyTrusted, record.info.owner, record.row(), &detail).map(|_| ())
 }
