@@ -11,10 +11,12 @@ use zamok::{Argon2Cost, Options};
 
 use crate::commands::{
     accounts::Accounts,
+    answer::Answer,
     audit::Audit,
     backup::Backup,
     check_proof::CheckProof,
     clients::Clients,
+    contacts::Contacts,
     convert::Convert,
     delivery::Delivery,
     devices::Devices,
@@ -62,6 +64,7 @@ machine can see:
   an account's password    --password-file, ZAMOK_PASSWORD_FILE, ZAMOK_PASSWORD; a new one --new-password-file, ZAMOK_NEW_PASSWORD
   an access token          --token-file, ZAMOK_TOKEN_FILE, ZAMOK_TOKEN
   the PIN of a token       --pkcs11-pin-file, ZAMOK_PKCS11_PIN_FILE, ZAMOK_PKCS11_PIN
+  the PIN of a known device  --pin-file, ZAMOK_PIN_FILE, ZAMOK_PIN; a new one --new-pin-file, ZAMOK_NEW_PIN
   a device holder's PIN    --pin-file, ZAMOK_OCRA_PIN (zamok ocra)
 
 Other variables:
@@ -112,6 +115,14 @@ pub(crate) struct PasswordSource {
     /// A file with the account's password; otherwise ZAMOK_PASSWORD, or a prompt.
     #[arg(long, value_name = "FILE", env = "ZAMOK_PASSWORD_FILE", hide_env_values = true)]
     pub(crate) password_file: Option<PathBuf>,
+}
+
+/// The PIN of a known device, for commands that need it.
+#[derive(Args, Debug)]
+pub(crate) struct PinSource {
+    /// A file with the PIN; otherwise ZAMOK_PIN, or a prompt.
+    #[arg(long, value_name = "FILE", env = "ZAMOK_PIN_FILE", hide_env_values = true)]
+    pub(crate) pin_file: Option<PathBuf>,
 }
 
 /// The password that an account gets.
@@ -181,7 +192,9 @@ impl Yes {
         if self.yes {
             return Ok(());
         }
-        let typed = secrets::code(&format!("type `{word}` to go on"), output)?;
+        let typed = secrets::code(&format!("type `{word}` to go on"), output).map_err(|_| {
+            Failure::usage("nothing was done: this asks for a confirmation").hint("give --yes")
+        })?;
         if typed == word {
             Ok(())
         } else {
@@ -196,6 +209,7 @@ pub(crate) enum Command {
     Register(Register),
     Enrol(Enrol),
     Login(Login),
+    Answer(Answer),
     Logout(Logout),
     Resume(Resume),
     Sessions(Sessions),
@@ -218,6 +232,7 @@ pub(crate) enum Command {
     Ocra(Ocra),
     Password(Password),
     Recovery(Recovery),
+    Contacts(Contacts),
     Devices(Devices),
     Powers(Powers),
     Policy(Policy),
@@ -239,6 +254,7 @@ impl Command {
             Self::Register(_) => "register",
             Self::Enrol(_) => "enrol",
             Self::Login(_) => "login",
+            Self::Answer(_) => "answer",
             Self::Logout(_) => "logout",
             Self::Resume(_) => "resume",
             Self::Sessions(_) => "sessions",
@@ -261,6 +277,7 @@ impl Command {
             Self::Ocra(_) => "ocra",
             Self::Password(_) => "password",
             Self::Recovery(_) => "recovery",
+            Self::Contacts(_) => "contacts",
             Self::Devices(_) => "devices",
             Self::Powers(_) => "powers",
             Self::Policy(_) => "policy",
@@ -318,7 +335,7 @@ impl Arguments {
             }
             if names_a_secret() {
                 return Ended::Misused(
-                    Failure::usage("a passphrase, a password or a token is never an argument")
+                    Failure::usage("a passphrase, a password, a PIN or a token is never an argument")
                         .hint("every user of this machine can read arguments: use the prompt, a file or a variable (`zamok --help`), and change the secret that was just shown"),
                 );
             }
@@ -336,7 +353,7 @@ fn names_a_secret() -> bool {
     env::args_os().any(|argument| {
         let argument = argument.to_string_lossy();
         let name = argument.split('=').next().unwrap_or_default();
-        matches!(name, "--passphrase" | "--password" | "--token" | "--pkcs11-pin")
+        matches!(name, "--passphrase" | "--password" | "--token" | "--pin" | "--new-pin" | "--pkcs11-pin")
     })
 }
 

@@ -3,6 +3,7 @@
 //! What it prints for programs, and its exit codes, are in `README.md` beside this crate.
 
 mod arguments;
+mod challenges;
 mod commands;
 mod credentials;
 mod events;

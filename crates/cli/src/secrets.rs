@@ -7,7 +7,7 @@ use std::path::Path;
 use zamok::{Passphrase, Password, Policy};
 use zeroize::Zeroizing;
 
-use crate::arguments::{BackupSource, PasswordSource, Shared, TokenSource};
+use crate::arguments::{BackupSource, PasswordSource, PinSource, Shared, TokenSource};
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
@@ -108,6 +108,30 @@ pub(crate) fn recovery_code(file: Option<&Path>, output: &Output) -> Result<Zero
     let text = str::from_utf8(&secret.content)
         .map_err(|_| Failure::usage(format!("{} is not text", path.display())))?;
     Ok(Zeroizing::new(text.trim().into()))
+}
+
+/// The PIN of a known device.
+pub(crate) fn pin(source: &PinSource, output: &Output) -> Result<Zeroizing<String>, Failure> {
+    let source = Source {
+        what: "the PIN of the device",
+        prompt: "PIN of this device",
+        file: source.pin_file.as_deref(),
+        variable: "ZAMOK_PIN",
+        option: "--pin-file",
+    };
+    source.read_text(output)
+}
+
+/// The PIN that a known device gets. Its test is to type it once more.
+pub(crate) fn new_pin(file: Option<&Path>, output: &Output) -> Result<Zeroizing<String>, Failure> {
+    let source = Source {
+        what: "the new PIN",
+        prompt: "New PIN of this device",
+        file,
+        variable: "ZAMOK_NEW_PIN",
+        option: "--new-pin-file",
+    };
+    source.read_text(output)
 }
 
 /// The PIN that goes into a response of the holder's device.
@@ -215,6 +239,14 @@ impl Source<'_> {
         } else {
             Ok(secret)
         }
+    }
+
+    /// The same of a secret that is text, asked for once.
+    fn read_text(&self, output: &Output) -> Result<Zeroizing<String>, Failure> {
+        let secret = self.read(Asked::Once, output)?;
+        let text = str::from_utf8(&secret);
+        let text = text.map_err(|_| Failure::usage(format!("{} is not UTF-8 text", self.what)))?;
+        Ok(Zeroizing::new(text.into()))
     }
 
     /// The secret in the file or the variable, where one is named.

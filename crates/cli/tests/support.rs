@@ -4,56 +4,12 @@
 
 mod harness;
 
-use std::cell::Cell;
-
-use harness::{Desk, PASSWORD, Phone, Run, heard, peer, run};
+use harness::{Desk, Ivan, PASSWORD, Phone, SEED, login, run, token_code};
 use serde_json::{Value, json};
 
 const NEW_PASSWORD: &str = "a garden behind the station";
-/// The secret of RFC 4226 appendix D.
-const SEED: &str = "3132333435363738393031323334353637383930";
-
-/// The code of a hardware token, as oathtool computes it.
-fn token_code(counter: u64) -> String {
-    heard(peer("oathtool").args(["--hotp", &format!("--counter={counter}"), SEED]))
-}
-
-/// A desk with the account `ivan`, whose one factor is a hardware token.
-struct Ivan {
-    desk: Desk,
-    /// The counter of its next code.
-    next: Cell<u64>,
-}
-
-impl Ivan {
-    fn new() -> Self {
-        let desk = Desk::new();
-        desk.zamok(["register", "ivan"]).done();
-        desk.write("seed", SEED);
-        let told = desk.zamok(["factors", "assign", "ivan", "--secret-file", "seed", "--json"]).done().json();
-        let id = told["id"].as_str().unwrap();
-        desk.zamok(["factors", "confirm", "ivan", id, "--code", &token_code(0)]).done();
-        Self { desk, next: Cell::new(1) }
-    }
-
-    /// Logs in with the next code, which is spent where it is looked at.
-    fn login(&self, password: &str, more: &[&str]) -> Run {
-        let code = token_code(self.next.get());
-        let told = login(&self.desk, password, &[more, &["--code", &code]].concat());
-        if told.exit == 0 {
-            self.next.set(self.next.get() + 1);
-        }
-        told
-    }
-}
-
 fn strings(value: &Value, name: &str) -> Vec<String> {
     value.as_array().unwrap().iter().map(|item| item[name].as_str().unwrap().to_owned()).collect()
-}
-
-fn login(desk: &Desk, password: &str, more: &[&str]) -> Run {
-    let mut command = desk.command([&["login", "ivan", "--token-file", "token", "--json"], more].concat());
-    run(command.env("ZAMOK_PASSWORD", password))
 }
 
 fn session_ended(desk: &Desk) {
@@ -170,7 +126,7 @@ fn a_recovery_code_leads_back_once_and_to_a_new_enrolment() {
     let desk = &ivan.desk;
     ivan.login(PASSWORD, &[]).done();
     let recover =
-        |code: &str| desk.zamok_reading(&format!("{code}\n"), ["recovery", "use", "ivan", "--json"]);
+        |code: &str| desk.zamok_reading(&format!("{code}\n"), ["recovery", "use", "ivan", "--yes", "--json"]);
     recover("01-AAAA-AAAA-AAAA-AAAA").failed(1, 100, "rejected");
     let first = desk.zamok(["recovery", "codes", "--token-file", "token", "--json"]).done().json();
     assert_eq!(first["count"], first["codes"].as_array().unwrap().len());
@@ -183,10 +139,17 @@ fn a_recovery_code_leads_back_once_and_to_a_new_enrolment() {
     let codes = String::from_utf8(desk.read("codes")).unwrap();
     let codes: Vec<&str> = codes.lines().collect();
     assert_eq!(first["count"], codes.len());
-    let mut wrong = desk.command(["recovery", "use", "ivan", "--code-file", "second", "--json"]);
+    let mut wrong = desk.command(["recovery", "use", "ivan", "--yes", "--code-file", "second", "--json"]);
     desk.write("second", codes[1]);
     run(wrong.env("ZAMOK_PASSWORD", NEW_PASSWORD)).failed(1, 100, "rejected");
-    assert_eq!(recover(codes[1]).done().json(), json!({"login": "ivan", "recovered": true}));
+    // What cannot be undone asks first, whatever the code.
+    let doubtful = ["recovery", "use", "ivan", "--code-file", "second", "--json"];
+    desk.zamok(doubtful).failed(2, 900, "usage");
+    desk.zamok_reading("yes\n", doubtful).failed(2, 900, "usage");
+    ivan.login(PASSWORD, &[]).done();
+    let sure = ["recovery", "use", "ivan", "--json"];
+    let told = desk.zamok_reading(&format!("recover\n{}\n", codes[1]), sure).done().json();
+    assert_eq!(told, json!({"login": "ivan", "recovered": true}));
     recover(codes[1]).failed(1, 100, "rejected");
     recover(codes[2]).failed(1, 100, "rejected");
     session_ended(desk);

@@ -57,6 +57,18 @@ impl ContactKind {
             Self::Email => "e-mail",
         }
     }
+
+    /// What a text is an address of, and its normal form: what has an `@` is an e-mail address.
+    ///
+    /// # Errors
+    /// [`Error::ContactUnusable`].
+    pub fn parse(text: &str) -> Result<(Self, String), Error> {
+        if text.contains('@') {
+            Ok((Self::Email, name::email(text)?))
+        } else {
+            Ok((Self::Phone, name::phone(text)?))
+        }
+    }
 }
 
 impl Contact {
@@ -108,7 +120,7 @@ impl Cabinet {
     /// [`Error::TooMany`]; the vault's and the store's.
     pub fn vouch_contact(&self, login: &str, address: &str, reason: &str) -> Result<Contact, Error> {
         let login = Login::parse(login)?;
-        let (kind, address) = parse(address)?;
+        let (kind, address) = ContactKind::parse(address)?;
         self.vault.transact(|tx| {
             let mut record = find(tx, &login)?.ok_or(CoreError::Rejected)?;
             self.verified(tx, &mut record, kind, &address, reason)
@@ -227,15 +239,6 @@ pub(crate) fn drop_contact(
     Ok(())
 }
 
-/// A phone or an address in its normal form: what has an `@` is an address.
-pub(crate) fn parse(text: &str) -> Result<(ContactKind, String), Error> {
-    if text.contains('@') {
-        Ok((ContactKind::Email, name::email(text)?))
-    } else {
-        Ok((ContactKind::Phone, name::phone(text)?))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,7 +246,7 @@ mod tests {
     #[test]
     fn a_mask_shows_enough_to_its_owner_and_little_to_others() {
         let contact = |text: &str| {
-            let (kind, address) = parse(text).unwrap();
+            let (kind, address) = ContactKind::parse(text).unwrap();
             Contact { id: ContactId([0; 16]), kind, address, verified: true, until: None }.masked()
         };
         assert_eq!(contact("+7 916 123-45-67"), "+7···4567");

@@ -27,8 +27,8 @@ use crate::password::{Password, PasswordHash};
 use crate::throttle::Budget;
 
 pub use access::Authority;
+pub(crate) use contact::drop_contact;
 pub use contact::{Contact, ContactId, ContactKind};
-pub(crate) use contact::{drop_contact, parse};
 pub(crate) use erasure::erase;
 pub(crate) use index::{BY_LOGIN, BY_NAME, decoy, find, find_contact, find_or_decoy};
 pub use power::{Power, PowerId, PowerKind, PowerState, Terms};
@@ -158,7 +158,7 @@ impl Cabinet {
     /// # Errors
     /// [`Error::ContactUnusable`]; [`CoreError::Rejected`] when there is none; the vault's and the store's.
     pub fn account_by_contact(&self, address: &str) -> Result<Account, Error> {
-        let (kind, address) = parse(address)?;
+        let (kind, address) = ContactKind::parse(address)?;
         self.vault.transact(|tx| {
             find_contact(tx, kind, &address)?
                 .map(|record| record.account)

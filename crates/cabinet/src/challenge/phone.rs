@@ -26,7 +26,7 @@ impl Cabinet {
         if !self.policy.contact.login {
             return Err(Error::NotAllowed);
         }
-        let (kind, address) = account::parse(phone)?;
+        let (kind, address) = ContactKind::parse(phone)?;
         if kind != ContactKind::Phone {
             return Err(Error::ContactUnusable);
         }

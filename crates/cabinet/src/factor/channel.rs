@@ -6,7 +6,7 @@ use zamok_core::vault::Transaction;
 
 use super::{Holding, kind_of};
 use crate::Cabinet;
-use crate::account::{self, AccountRecord, Contact, ContactId, ContactKind};
+use crate::account::{AccountRecord, Contact, ContactId, ContactKind};
 use crate::challenge::{Enrolment, Means};
 use crate::error::Error;
 use crate::evidence::Evidence;
@@ -20,7 +20,7 @@ impl Cabinet {
     /// [`Error::ContactUnusable`]; [`Error::MethodTooWeak`] where policy takes no such codes; [`Error::ResendTooSoon`] and
     /// [`Error::TooManyMessages`]; otherwise as [`Cabinet::offer_generator`].
     pub fn offer_channel(&self, enrolment: &Enrolment, address: &str) -> Result<(), Error> {
-        let (kind, address) = account::parse(address)?;
+        let (kind, address) = ContactKind::parse(address)?;
         self.vault.transact(|tx| {
             let mut contact = None;
             let (mut challenge, record) =
@@ -40,7 +40,7 @@ impl Cabinet {
     /// # Errors
     /// As [`Cabinet::offer_channel`].
     pub fn offer_contact(&self, enrolment: &Enrolment, address: &str) -> Result<(), Error> {
-        let (kind, address) = account::parse(address)?;
+        let (kind, address) = ContactKind::parse(address)?;
         self.vault.transact(|tx| {
             let (mut challenge, mut record) = self.open_enrolment(tx, enrolment)?;
             // The first thing that an account has must be something that it is entered by.

@@ -1,5 +1,7 @@
 //! `zamok devices`: the devices that an account is known by (R21).
 
+mod approval;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -14,7 +16,7 @@ use crate::moment;
 use crate::opening;
 use crate::output::Output;
 
-/// List the known devices of an account, and block one that was lost.
+/// List the known devices of an account, block one that was lost, and answer as one.
 #[derive(Args, Debug)]
 pub(crate) struct Devices {
     #[command(subcommand)]
@@ -23,6 +25,15 @@ pub(crate) struct Devices {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// Write what the key of a device has to sign to approve, or to decline, what it was asked. No vault is opened.
+    ToSign(approval::ToSign),
+    #[command(flatten)]
+    Opened(Opened),
+}
+
+/// What is done in an open vault.
+#[derive(Debug, Subcommand)]
+enum Opened {
     /// The known devices of an account, those that were blocked among them.
     List {
         /// Its login.
@@ -50,6 +61,12 @@ enum What {
         #[arg(long, value_name = "FILE")]
         device_file: PathBuf,
     },
+    /// Have messages pushed to the device of your session, as its browser subscribed.
+    Subscribe(approval::Subscribe),
+    /// As a device: approve what it was asked, with the number that whoever waits is shown.
+    Approve(approval::Approve),
+    /// As a device: decline what it was asked; what it was asked for is over, and its owner is told.
+    Decline(approval::Decline),
     /// Forget a device of your account, blocked or not; its sessions end.
     Forget {
         /// The device's id, as `list` shows it.
@@ -61,22 +78,34 @@ enum What {
 }
 
 /// Reads the id of a device.
-fn device_id(text: &str) -> Result<DeviceId, String> {
+pub(crate) fn device_id(text: &str) -> Result<DeviceId, String> {
     let id = id_bytes(text).map(DeviceId);
     id.ok_or_else(|| "the id of a device has 32 hexadecimal digits; `zamok devices list` shows them".into())
 }
 
 impl Devices {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
-        opening::with_vault(shared, output, |zamok| match &self.what {
-            What::List { login } => list(zamok, login, output),
-            What::Block { login, device, reason } => {
+        match &self.what {
+            What::ToSign(to_sign) => to_sign.run(output),
+            What::Opened(opened) => opening::with_vault(shared, output, |zamok| opened.run(zamok, output)),
+        }
+    }
+}
+
+impl Opened {
+    fn run(&self, zamok: &Zamok, output: &Output) -> Result<Exit, Failure> {
+        match self {
+            Self::Subscribe(subscribe) => subscribe.run(zamok, output),
+            Self::Approve(approve) => approve.run(zamok, output),
+            Self::Decline(decline) => decline.run(zamok, output),
+            Self::List { login } => list(zamok, login, output),
+            Self::Block { login, device, reason } => {
                 zamok.block_device_of(login, *device, reason).map_err(|error| nobody(error.into()))?;
                 output.line("The device is blocked, and the sessions that it opened have ended.")?;
                 output.object(&json!({"login": login, "blocked": device.to_string()}))?;
                 Ok(Exit::Done)
             }
-            What::Trust { token, label, device_file } => {
+            Self::Trust { token, label, device_file } => {
                 let session = opening::session(zamok, token, output)?;
                 // Before the token is shown: it could not be shown again.
                 let file = Prepared::unless_there(device_file, Readable::ByOwner)?;
@@ -87,14 +116,14 @@ impl Devices {
                 output.object(&json!({"device": device, "device_file": path}))?;
                 Ok(Exit::Done)
             }
-            What::Forget { device, token } => {
+            Self::Forget { device, token } => {
                 let session = opening::session(zamok, token, output)?;
                 zamok.remove_device(&session, *device)?;
                 output.line("The device is forgotten, and the sessions that it opened have ended.")?;
                 output.object(&json!({"removed": device.to_string()}))?;
                 Ok(Exit::Done)
             }
-        })
+        }
     }
 }
 

@@ -1,42 +1,52 @@
-//! `zamok enrol`: a generator app, offered as a QR code and confirmed by its first code.
+//! `zamok enrol`: the first factor of an account: an app, offered as a QR code, or another kind, and its test.
 
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 use zamok::{Enrolment, Zamok};
 
+use super::factors::offering::{Kind, Offering};
 use crate::arguments::{PasswordSource, Shared};
+use crate::events::hex;
 use crate::failure::{Exit, Failure};
-use crate::files::{Prepared, Readable};
 use crate::opening;
 use crate::output::Output;
-use crate::qr::{Picture, Qr};
 use crate::secrets::{self, Asked};
 
-/// Enrol an authenticator app: show its QR code, then check its first code.
+/// Enrol the first factor: show the QR code of an authenticator app, then check its first code; or send a code, or take a
+/// device's key.
 ///
 /// In a terminal it asks for the first code at once. Elsewhere it takes two steps: the first prints the QR code, the
 /// second is the same command with --confirm CODE. A QR code is shown once; to show another, run the first step again.
+/// Another kind is tested by `zamok factors test`. Further factors are added in a session, with `zamok factors add`.
 #[derive(Args, Debug)]
 pub(crate) struct Enrol {
     /// The login of the account.
     login: String,
     #[command(flatten)]
     password: PasswordSource,
-    /// Write the QR code to FILE.svg or FILE.png, readable by you alone, instead of the terminal.
-    #[arg(long, value_name = "FILE", conflicts_with = "confirm")]
-    qr: Option<PathBuf>,
+    /// What is enrolled.
+    #[arg(long, value_enum, default_value_t = Kind::Generator)]
+    kind: Kind,
+    #[command(flatten)]
+    offering: Offering,
     /// The first code of the app: ends the enrolment that was begun before.
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["qr", "kind"])]
     confirm: Option<String>,
 }
 
 impl Enrol {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
-        let picture =
-            self.qr.as_deref().map(|path| Picture::of(path).map(|picture| (path, picture))).transpose()?;
+        if self.kind == Kind::Pin {
+            return Err(Failure::usage("a PIN is set in a session of its known device").hint(
+                "enrol another factor first, log in, make the device known with `zamok devices trust`, then `zamok factors add pin`",
+            ));
+        }
+        let offer = match &self.confirm {
+            Some(_) => None,
+            None => Some(self.offering.read(self.kind, output)?),
+        };
         opening::with_vault(shared, output, |zamok| {
             let password = secrets::password(&self.password, Asked::Once, output)?;
             let enrolment = zamok.begin_enrolment(&self.login, &password).map_err(|error| {
@@ -45,56 +55,33 @@ impl Enrol {
             if let Some(code) = &self.confirm {
                 return self.confirmed(zamok, &enrolment, code, output);
             }
-            self.offer(zamok, &enrolment, picture, output)?;
-            if output.is_for_programs() || !io::stdin().is_terminal() {
-                output.remark(format!(
-                    "next: scan it with an authenticator app, then: zamok enrol {} --confirm CODE",
-                    self.login
-                ));
+            if let Some(offer) = offer {
+                let mut object = offer.make(zamok, &enrolment, None, output)?;
+                object["login"] = self.login.as_str().into();
+                output.object(&object)?;
+            }
+            if output.is_for_programs() || !io::stdin().is_terminal() || !self.kind.is_typed() {
+                let next = match self.kind {
+                    Kind::Generator => {
+                        format!(
+                            "scan it with an authenticator app, then: zamok enrol {} --confirm CODE",
+                            self.login
+                        )
+                    }
+                    _ => format!("zamok factors test {}", hex(&enrolment.id)),
+                };
+                output.remark(format!("next: {next}"));
                 return Ok(Exit::Done);
             }
             self.ask(zamok, &enrolment, output)
         })
     }
 
-    /// Shows the secret, this once.
-    fn offer(
-        &self,
-        zamok: &Zamok,
-        enrolment: &Enrolment,
-        picture: Option<(&Path, Picture)>,
-        output: &Output,
-    ) -> Result<(), Failure> {
-        // Before the secret is shown: it could not be shown again.
-        let prepared = picture
-            .map(|(path, picture)| Prepared::new(path, Readable::ByOwner).map(|file| (file, picture)))
-            .transpose()?;
-        let offer = zamok.offer_generator(enrolment)?;
-        let uri = offer.uri.as_str();
-        let qr = Qr::new(uri)?;
-        let written = prepared
-            .map(|(file, picture)| file.write(&qr.to_picture(picture)?))
-            .transpose()?
-            .map(|path| path.display().to_string());
-        match &written {
-            Some(path) => {
-                output
-                    .line(format!("The QR code is in {path}. It holds the secret: remove it afterwards."))?;
-            }
-            None if !output.is_for_programs() => {
-                output.text(&qr.to_text(output.is_terminal()))?;
-                output.line(uri)?;
-            }
-            None => {}
-        }
-        output.object(&json!({"login": self.login, "state": "offered", "uri": uri, "qr": written}))
-    }
-
     /// Asks for the first code until it is right, as often as a login would.
     fn ask(&self, zamok: &Zamok, enrolment: &Enrolment, output: &Output) -> Result<Exit, Failure> {
         let mut tries = zamok.policy().challenge.tries;
         loop {
-            let code = secrets::code("The code that the app shows now", output)?;
+            let code = secrets::code(self.kind.prompt(), output)?;
             tries = tries.saturating_sub(1);
             match self.confirmed(zamok, enrolment, &code, output) {
                 Err(failure) if failure.name == "rejected" && tries > 0 => {
@@ -114,12 +101,12 @@ impl Enrol {
     ) -> Result<Exit, Failure> {
         zamok.confirm_generator(enrolment, code.trim()).map_err(|error| {
             Failure::from(error).when_rejected(
-                "the code was not accepted: the app does not count yet",
+                "the code was not accepted: the factor does not count yet",
                 "is the clock of the phone right? Wait for its next code, or begin again with `zamok enrol`",
             )
         })?;
         output.line(format!(
-            "The app of {} counts from now on. This code is spent: log in with the next one.",
+            "The factor of {} counts from now on. This code is spent: log in with the next one.",
             self.login
         ))?;
         output.remark(format!("next: zamok login {}", self.login));

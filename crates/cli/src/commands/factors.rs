@@ -1,5 +1,7 @@
 //! `zamok factors`: the factors of an account.
 
+pub(crate) mod adding;
+pub(crate) mod offering;
 mod own;
 mod token;
 
@@ -14,7 +16,7 @@ use crate::moment;
 use crate::opening;
 use crate::output::Output;
 
-/// List the factors of an account, hand out hardware tokens, take factors back into use or away.
+/// List the factors of an account, add and change them, hand out hardware tokens, take factors back into use or away.
 #[derive(Args, Debug)]
 pub(crate) struct Factors {
     #[command(subcommand)]
@@ -45,6 +47,13 @@ enum What {
         #[arg(long)]
         reason: String,
     },
+    /// As the owner of an account: add a factor, or put it in the place of another; it counts once `test` was right.
+    Add(adding::Add),
+    /// As the owner of an account: answer as the factor, or the contact, that is to be replaced.
+    Agree(adding::Agree),
+    /// End an enrolment with its test: the code that was sent or that the app shows, the PIN once more, a signature, or the approval
+    /// of the device. What answers it is spent.
+    Test(adding::Test),
     /// As the owner of an account: ask for this factor first at a login.
     Prefer(own::Prefer),
     /// As the owner of an account: give a factor another label.
@@ -111,6 +120,9 @@ impl Factors {
                     )?;
                     output.object(&json!({"login": login, "resumed": id.to_string()}))?;
                 }
+                What::Add(add) => add.run(zamok, output)?,
+                What::Agree(agree) => agree.run(zamok, output)?,
+                What::Test(test) => test.run(zamok, output)?,
                 What::Prefer(prefer) => prefer.run(zamok, output)?,
                 What::Rename(rename) => rename.run(zamok, output)?,
                 What::Drop(drop) => drop.run(zamok, output)?,

@@ -1,10 +1,12 @@
 //! The commands, one file each.
 
 pub(crate) mod accounts;
+pub(crate) mod answer;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod check_proof;
 pub(crate) mod clients;
+pub(crate) mod contacts;
 pub(crate) mod convert;
 pub(crate) mod delivery;
 pub(crate) mod devices;
@@ -50,6 +52,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         Command::Register(register) => register.run(shared, output),
         Command::Enrol(enrol) => enrol.run(shared, output),
         Command::Login(login) => login.run(shared, output),
+        Command::Answer(answer) => answer.run(shared, output),
         Command::Logout(logout) => logout.run(shared, output),
         Command::Resume(resume) => resume.run(shared, output),
         Command::Sessions(sessions) => sessions.run(shared, output),
@@ -70,6 +73,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         Command::Ocra(ocra) => ocra.run(shared, output),
         Command::Password(password) => password.run(shared, output),
         Command::Recovery(recovery) => recovery.run(shared, output),
+        Command::Contacts(contacts) => contacts.run(shared, output),
         Command::Devices(devices) => devices.run(shared, output),
         Command::Powers(powers) => powers.run(shared, output),
         Command::Policy(policy) => policy.run(shared, output),

@@ -7,7 +7,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::enrol::AFTER_FAILURES;
-use crate::arguments::{PasswordSource, Shared, TokenSource};
+use crate::arguments::{PasswordSource, Shared, TokenSource, Yes};
 use crate::failure::{Exit, Failure};
 use crate::files::{Prepared, Readable};
 use crate::opening;
@@ -40,11 +40,19 @@ enum What {
         /// A file with the code; otherwise it is asked for, or read from standard input.
         #[arg(long, value_name = "FILE")]
         code_file: Option<PathBuf>,
+        #[command(flatten)]
+        yes: Yes,
     },
 }
 
 impl Recovery {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        if let What::Use { login, yes, .. } = &self.what {
+            output.remark(format!(
+                "every factor of {login} will be gone, with the other recovery codes and every session"
+            ));
+            yes.confirm("recover", output)?;
+        }
         opening::with_vault(shared, output, |zamok| match &self.what {
             What::Codes { token, out } => {
                 let session = opening::session(zamok, token, output)?;
@@ -70,7 +78,7 @@ impl Recovery {
                 }))?;
                 Ok(Exit::Done)
             }
-            What::Use { login, password, code_file } => {
+            What::Use { login, password, code_file, .. } => {
                 let password = secrets::password(password, Asked::Once, output)?;
                 let code = secrets::recovery_code(code_file.as_deref(), output)?;
                 // An enrolment begins with the password alone once no factor is left: this one is not needed.

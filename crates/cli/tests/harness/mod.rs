@@ -2,6 +2,7 @@
 //! A peer that is missing fails the test.
 #![allow(dead_code, unreachable_pub)]
 
+use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write;
@@ -210,6 +211,53 @@ impl Phone {
             .expect("five are not four")
             .into()
     }
+}
+
+/// The secret of RFC 4226 appendix D.
+pub const SEED: &str = "3132333435363738393031323334353637383930";
+
+/// The code of a hardware token, as oathtool computes it.
+pub fn token_code(counter: u64) -> String {
+    heard(peer("oathtool").args(["--hotp", &format!("--counter={counter}"), SEED]))
+}
+
+/// A desk with the account `ivan`, whose one factor is a hardware token.
+pub struct Ivan {
+    pub desk: Desk,
+    /// The counter of its next code.
+    next: Cell<u64>,
+}
+
+impl Ivan {
+    pub fn new() -> Self {
+        Self::at(Desk::new())
+    }
+
+    /// The same at a desk that is there.
+    pub fn at(desk: Desk) -> Self {
+        desk.zamok(["register", "ivan"]).done();
+        desk.write("seed", SEED);
+        let told = desk.zamok(["factors", "assign", "ivan", "--secret-file", "seed", "--json"]).done().json();
+        let id = told["id"].as_str().unwrap();
+        desk.zamok(["factors", "confirm", "ivan", id, "--code", &token_code(0)]).done();
+        Self { desk, next: Cell::new(1) }
+    }
+
+    /// Logs in with the next code, which is spent where it is looked at.
+    pub fn login(&self, password: &str, more: &[&str]) -> Run {
+        let code = token_code(self.next.get());
+        let told = login(&self.desk, password, &[more, &["--code", &code]].concat());
+        if told.exit == 0 {
+            self.next.set(self.next.get() + 1);
+        }
+        told
+    }
+}
+
+/// Logs `ivan` in, with a token in `token`.
+pub fn login(desk: &Desk, password: &str, more: &[&str]) -> Run {
+    let mut command = desk.command([&["login", "ivan", "--token-file", "token", "--json"], more].concat());
+    run(command.env("ZAMOK_PASSWORD", password))
 }
 
 /// The text of the QR code in a picture, as zbarimg reads it.
