@@ -1,9 +1,12 @@
-//! The names of `crates/store-sqlite/src/primitives.rs` over loom.
+//! The names of `crates/store-sqlite/src/primitives.rs` and `crates/host/src/primitives.rs` over loom.
+
+use std::cell::Cell;
+use std::time::Duration;
 
 use loom::cell::UnsafeCell;
 use loom::sync::Condvar;
 pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
-pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
+pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 /// The token of `std::thread::park`. Loom 0.7 has one of its own, which is lost when its thread waits for a mutex.
 #[derive(Clone, Debug)]
@@ -69,5 +72,29 @@ impl<T> OnceLock<T> {
         self.written.with_mut(|_| self.value.set(value))?;
         self.is_set.store(true, Ordering::Release);
         Ok(())
+    }
+}
+
+/// `std::time::Instant`, of a clock that a model moves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Instant(Duration);
+
+thread_local! {
+    /// All threads of a model run on one thread of the system.
+    static SINCE_BEGIN: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+impl Instant {
+    pub(crate) fn now() -> Self {
+        Self(SINCE_BEGIN.get())
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        SINCE_BEGIN.get().saturating_sub(self.0)
+    }
+
+    /// Moves the clock on.
+    pub(crate) fn pass(time: Duration) {
+        SINCE_BEGIN.set(SINCE_BEGIN.get() + time);
     }
 }

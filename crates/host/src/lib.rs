@@ -35,6 +35,7 @@ mod memory;
 mod passphrase;
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
+mod primitives;
 mod random;
 mod secret_key;
 mod vault;

@@ -1,17 +1,14 @@
 //! The idle lock: a thread that takes the keys away when nobody has used them for a while.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use std::{process, thread};
 
 use zamok_core::vault::Keyring;
 
+use super::held::Held;
 use super::kept::KeptKeys;
-
-/// The keys of a handle, in a place that can be emptied.
-pub(super) type Keys = RwLock<Option<Arc<Keyring>>>;
 
 thread_local! {
     static ATTENDS: Cell<bool> = const { Cell::new(false) };
@@ -22,10 +19,14 @@ pub(crate) fn attend() {
     ATTENDS.set(true);
 }
 
+/// Whether what this thread does is no use of a vault.
+pub(super) fn attends() -> bool {
+    ATTENDS.get()
+}
+
 /// Watches over the keys of one handle until it is dropped.
 #[derive(Debug)]
 pub(super) struct IdleLock {
-    used: Arc<AtomicBool>,
     ended: Arc<(Mutex<bool>, Condvar)>,
     /// The process that the thread belongs to.
     pid: u32,
@@ -36,19 +37,11 @@ impl IdleLock {
     const LOOKS: u32 = 8;
 
     /// Locks once the keys were not used for `after`. Without threads to be had the vault is not given to anyone.
-    pub(super) fn begin(keys: &Arc<Keys>, kept: &Arc<KeptKeys>, after: Duration) -> std::io::Result<Self> {
-        let (used, ended) = (Arc::new(AtomicBool::new(true)), Arc::new((Mutex::new(false), Condvar::new())));
-        let (keys, kept) = (Arc::downgrade(keys), Arc::downgrade(kept));
-        let watch = Watch { keys, kept, used: used.clone(), ended: ended.clone(), after };
+    pub(super) fn begin(held: &Arc<Held<Keyring, KeptKeys>>, after: Duration) -> std::io::Result<Self> {
+        let ended = Arc::new((Mutex::new(false), Condvar::new()));
+        let watch = Watch { held: Arc::downgrade(held), ended: ended.clone(), after };
         thread::Builder::new().name("zamok-idle".into()).spawn(move || watch.run())?;
-        Ok(Self { used, ended, pid: process::id() })
-    }
-
-    /// Notes that the keys are used.
-    pub(super) fn touch(&self) {
-        if !ATTENDS.get() {
-            self.used.store(true, Ordering::Relaxed);
-        }
+        Ok(Self { ended, pid: process::id() })
     }
 }
 
@@ -64,9 +57,7 @@ impl Drop for IdleLock {
 }
 
 struct Watch {
-    keys: Weak<Keys>,
-    kept: Weak<KeptKeys>,
-    used: Arc<AtomicBool>,
+    held: Weak<Held<Keyring, KeptKeys>>,
     ended: Arc<(Mutex<bool>, Condvar)>,
     after: Duration,
 }
@@ -78,19 +69,8 @@ impl Watch {
         let mut ended = self.ended.0.lock().unwrap_or_else(PoisonError::into_inner);
         while !*ended {
             ended = self.ended.1.wait_timeout(ended, look).unwrap_or_else(PoisonError::into_inner).0;
-            let Some(keys) = self.keys.upgrade() else { return };
-            // A call under way holds the keys, however long it takes.
-            let in_use = |keys: &Keys| {
-                let keyring = keys.read().unwrap_or_else(PoisonError::into_inner);
-                keyring.as_ref().is_none_or(|keyring| Arc::strong_count(keyring) > 1)
-            };
-            if self.used.swap(false, Ordering::Relaxed) || in_use(&keys) {
-                quiet_since = Instant::now();
-            } else if quiet_since.elapsed() >= self.after {
-                *keys.write().unwrap_or_else(PoisonError::into_inner) = None;
-                if let Some(kept) = self.kept.upgrade() {
-                    kept.clear();
-                }
+            let Some(held) = self.held.upgrade() else { return };
+            if held.empty_unused(&mut quiet_since, self.after) {
                 tracing::info!("the vault was not used, and is locked");
             }
         }

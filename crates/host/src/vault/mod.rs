@@ -1,8 +1,10 @@
 //! An unlocked vault: the handle through which everything above reads and commits.
 
 mod authorization;
+mod bounded;
 mod care;
 mod freshness;
+mod held;
 pub(crate) mod idle;
 mod journal;
 mod kept;
@@ -15,7 +17,7 @@ mod turns;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 use std::{fmt, mem};
@@ -34,7 +36,8 @@ use zamok_journal::Anchor;
 pub use self::authorization::Authorization;
 pub use self::care::{NewSlot, RetiredKeys, Rewrapped, SlotInfo};
 use self::freshness::Newest;
-use self::idle::{IdleLock, Keys};
+use self::held::Held;
+use self::idle::IdleLock;
 use self::kept::KeptKeys;
 pub use self::options::{Freshness, Options};
 use self::refusals::Refusals;
@@ -63,7 +66,7 @@ pub struct Vault {
     /// The latest time that was seen, in seconds since 1970.
     floor: AtomicU64,
     origin: String,
-    keyring: Arc<Keys>,
+    held: Arc<Held<Keyring, KeptKeys>>,
     memory: Arc<dyn SecretMemory>,
     /// When attempts at the slot of this handle are slowed down.
     policy: UnlockPolicy,
@@ -74,13 +77,13 @@ pub struct Vault {
     /// What remembers the journal's checkpoints elsewhere.
     anchor: Option<Arc<dyn Anchor>>,
     newest: Newest,
-    idle: Option<IdleLock>,
+    /// Ends with the handle.
+    _idle: Option<IdleLock>,
     /// Journal chains that serve no commit now. One serves one commit at a time.
     writers: Mutex<Vec<Resting>>,
     refusals: Refusals,
     turns: Turns,
     backend: Arc<dyn Backend>,
-    kept: Arc<KeptKeys>,
     self_tests: SelfTests,
     /// The process that unlocked it.
     birthplace: Birthplace,
@@ -93,9 +96,8 @@ impl Vault {
     fn new(store: Arc<dyn Store>, options: &Options, keyring: Keyring) -> Result<Self, Error> {
         let origin = doors::origin(&*store, &keyring)?;
         let policy = *options.policy(keyring.role());
-        let keyring: Arc<Keys> = Arc::new(RwLock::new(Some(Arc::new(keyring))));
-        let kept = Arc::new(KeptKeys::new(options.memory.clone()));
-        let idle = options.idle.map(|after| IdleLock::begin(&keyring, &kept, after)).transpose();
+        let held = Arc::new(Held::new(keyring, KeptKeys::new(options.memory.clone())));
+        let idle = options.idle.map(|after| IdleLock::begin(&held, after)).transpose();
         let now = options.clock.now();
         let anchor = match &options.freshness {
             Freshness::Anchored(anchor) => Some(anchor.clone()),
@@ -105,18 +107,17 @@ impl Vault {
             store,
             clock: options.clock.clone(),
             backend: options.backend.clone(),
-            kept,
             self_tests: SelfTests::new(),
             floor: AtomicU64::new(0),
             origin,
-            keyring,
+            held,
             memory: options.memory.clone(),
             policy,
             learned: AtomicU64::new(now.0),
             anchor,
             fence: matches!(options.freshness, Freshness::Fenced).then_some(now),
             newest: Newest::default(),
-            idle: idle.map_err(|error| {
+            _idle: idle.map_err(|error| {
                 tracing::error!(%error, "no thread for the idle lock");
                 Error::Locked
             })?,
@@ -193,7 +194,7 @@ impl Vault {
                 .with_tally(&self.refusals)
                 .with_freshness(&self.newest)
                 .with_backend(&*self.backend)
-                .with_cache(&*self.kept)
+                .with_cache(self.held.opened())
                 .with_self_tests(&self.self_tests);
             if let Some(opened) = self.fence {
                 tx = tx.with_fence(opened);
@@ -343,10 +344,9 @@ impl Vault {
         if self.inherited() {
             return;
         }
-        let keyring = self.keyring.write().unwrap_or_else(PoisonError::into_inner).take();
+        let was_open = self.held.empty();
         self.idle_writers().clear();
-        self.kept.clear();
-        if keyring.is_some() {
+        if was_open {
             tracing::info!("the vault was locked");
         }
     }
@@ -366,15 +366,20 @@ impl Vault {
         if self.inherited() {
             return Err(Error::Locked);
         }
-        self.keyring.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Error::Locked)
+        self.held.keys().ok_or(Error::Locked)
+    }
+
+    /// The keys, for a use of the vault.
+    fn lent(&self) -> Result<Arc<Keyring>, Error> {
+        if self.inherited() || idle::attends() {
+            return self.keyring();
+        }
+        self.held.lend().ok_or(Error::Locked)
     }
 
     /// The keys, compared with the store when they were not for a while.
     fn current(&self, now: UnixTime) -> Result<Arc<Keyring>, Error> {
-        let keyring = self.keyring()?;
-        if let Some(idle) = &self.idle {
-            idle.touch();
-        }
+        let keyring = self.lent()?;
         if now.since(UnixTime(self.learned.load(Ordering::Relaxed))) < rotation::LEARNED_WITHIN {
             return Ok(keyring);
         }
@@ -401,12 +406,10 @@ impl Vault {
                 Ok(false)
             }
             Ok(Some(fresh)) => {
-                let mut keys = self.keyring.write().unwrap_or_else(PoisonError::into_inner);
                 // A handle that was locked meanwhile stays locked.
-                if keys.is_none() {
+                if !self.held.replace(fresh) {
                     return Err(Error::Locked);
                 }
-                *keys = Some(Arc::new(fresh));
                 self.learned.fetch_max(now.0, Ordering::Relaxed);
                 tracing::info!("the vault's keys or slots were changed, and learned again");
                 Ok(true)
