@@ -74,7 +74,8 @@ fuzz_target!(|input: Input| {
         let text = (input.text.as_ptr().cast::<c_char>(), input.text.len());
         let other = (input.other.as_ptr().cast::<c_char>(), input.other.len());
 
-        let size = |usual: usize| if input.size % 4 == 0 { input.size } else { u32::try_from(usual).unwrap_or(0) };
+        let size =
+            |usual: usize| if input.size % 4 == 0 { input.size } else { u32::try_from(usual).unwrap_or(0) };
         // As much memory as a struct may say that it has.
         let mut wide = vec![0u64; 1024];
         let parameters = zamok_totp_parameters {
@@ -89,8 +90,15 @@ fuzz_target!(|input: Input| {
         let mut key: zamok_totp = zeroed();
         let made = zamok_totp_init(&raw mut key, secret.0, secret.1, wide.as_ptr().cast());
         let mut step = 0;
-        let verified =
-            zamok_totp_verify(&raw const key, text.0, text.1, input.now, input.past, input.future, &raw mut step);
+        let verified = zamok_totp_verify(
+            &raw const key,
+            text.0,
+            text.1,
+            input.now,
+            input.past,
+            input.future,
+            &raw mut step,
+        );
         assert!(made == ZAMOK_OK || verified == ZAMOK_E_HANDLE);
         let mut room = Room::new(input.capacity);
         let status =

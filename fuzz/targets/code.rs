@@ -12,7 +12,8 @@ fuzz_target!(|input: (u8, u64, &str)| {
     let _ = Code::parse_lenient(text, digits);
     let parsed = Code::parse(text, digits);
     let secret = Secret::new(&[choice; 20]).expect("20 bytes");
-    let totp = Totp::new(&secret, TotpParameters { digits, ..TotpParameters::default() }).expect("30 seconds");
+    let totp =
+        Totp::new(&secret, TotpParameters { digits, ..TotpParameters::default() }).expect("30 seconds");
     let window = Window::steps(u32::from(choice % 8), u32::from(choice / 8 % 8)).expect("at most 15 steps");
     let checked = totp.check(text, UnixTime(now), window, &TotpState::default(), 2);
     if let Ok(matched) = checked.verdict.accepted() {

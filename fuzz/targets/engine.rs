@@ -9,7 +9,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use libfuzzer_sys::fuzz_target;
 use zamok_core::UnixTime;
 use zamok_core::hash::HashAlgorithm;
-use zamok_core::otp::{Digits, Hotp, HotpParameters, HotpState, Totp, TotpParameters, TotpState, Verdict, Window};
+use zamok_core::otp::{
+    Digits, Hotp, HotpParameters, HotpState, Totp, TotpParameters, TotpState, Verdict, Window,
+};
 use zamok_core::secret::Secret;
 
 #[derive(Arbitrary, Debug)]
@@ -64,8 +66,9 @@ fuzz_target!(|input: Input| {
     // HOTP: the lowest counter that is neither spent nor burned; what else has the digits is burned.
     let hotp = Hotp::new(&secret, HotpParameters { algorithm: HashAlgorithm::Sha1, digits: shown });
     let state = HotpState { next: input.centre, burned: input.burned };
-    let matching: BTreeSet<u64> =
-        steps(input.centre.into(), past, future).filter(|step| code(&input.key, digits, *step) == text).collect();
+    let matching: BTreeSet<u64> = steps(input.centre.into(), past, future)
+        .filter(|step| code(&input.key, digits, *step) == text)
+        .collect();
     let is_burned = |step: u64| step - input.centre < 128 && input.burned >> (step - input.centre) & 1 == 1;
     let is_exhausted = input.centre == u64::MAX && input.burned & 1 == 1;
     let free = matching.iter().copied().find(|step| *step >= input.centre && !is_burned(*step));
@@ -97,7 +100,8 @@ fuzz_target!(|input: Input| {
     let totp = Totp::new(&secret, parameters).expect("a period");
     let present = input.centre / 30;
     let limit = u32::from(input.drift_limit % 8);
-    let drift = i32::from(input.drift).clamp(-i32::try_from(limit).unwrap_or(0), i32::try_from(limit).unwrap_or(0));
+    let drift =
+        i32::from(input.drift).clamp(-i32::try_from(limit).unwrap_or(0), i32::try_from(limit).unwrap_or(0));
     let state = TotpState { last_step: input.last, drift: input.drift.into() };
     let centre = i128::from(present) + i128::from(drift);
     let text = match &input.typed {

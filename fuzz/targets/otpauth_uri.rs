@@ -12,5 +12,8 @@ fuzz_target!(|text: &str| {
     let again = OtpUri::parse_accepting_weak(written.as_str()).expect("what was written is read");
     assert_eq!(again.secret().expose(), read.secret().expose());
     assert_eq!((again.issuer(), again.account()), (read.issuer(), read.account()));
-    assert_eq!((again.digits(), again.algorithm(), again.kind()), (read.digits(), read.algorithm(), read.kind()));
+    assert_eq!(
+        (again.digits(), again.algorithm(), again.kind()),
+        (read.digits(), read.algorithm(), read.kind())
+    );
 });

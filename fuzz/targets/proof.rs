@@ -18,7 +18,8 @@ static CABINET: LazyLock<Cabinet> = LazyLock::new(|| {
     let clock = Arc::new(ManualClock::new(UnixTime(1_800_000_000)));
     let options = Options { clock, cost, ..Options::default() };
     let store = Arc::new(MemoryStore::new());
-    let vault = Vault::create(store, &Passphrase::from("a long passphrase"), options).expect("a vault in memory");
+    let vault =
+        Vault::create(store, &Passphrase::from("a long passphrase"), options).expect("a vault in memory");
     Cabinet::create(Arc::new(vault), "Bank", Policy::strict()).expect("a cabinet in memory")
 });
 

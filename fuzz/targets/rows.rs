@@ -10,7 +10,13 @@ use zamok_core::vault::{DataKeyId, Entry, Keyring, VaultId, VaultKeys};
 
 static KEYRING: LazyLock<Keyring> = LazyLock::new(|| {
     // Known to the fuzzer's author alone: no input can carry a tag under it but by chance.
-    Keyring::new(VaultId([0xa0; 16]), zamok_core::vault::Role::User, VaultKeys::alike(&[(DataKeyId(1), &[0x5c; 32])]), &HeapMemory).expect("one key")
+    Keyring::new(
+        VaultId([0xa0; 16]),
+        zamok_core::vault::Role::User,
+        VaultKeys::alike(&[(DataKeyId(1), &[0x5c; 32])]),
+        &HeapMemory,
+    )
+    .expect("one key")
 });
 
 fuzz_target!(|input: (u16, &[u8], u64, &[u8])| {

@@ -6,7 +6,9 @@ use zamok_core::vault::shares::{Share, ShareSet};
 
 fuzz_target!(|input: &[u8]| {
     let _ = ShareSet::from_bytes(input);
-    if let Ok(share) = core::str::from_utf8(input).map_err(drop).and_then(|text| Share::parse(text).map_err(drop)) {
+    if let Ok(share) =
+        core::str::from_utf8(input).map_err(drop).and_then(|text| Share::parse(text).map_err(drop))
+    {
         let again = Share::parse(&share.to_text()).expect("what was written is read");
         assert_eq!(again.to_text(), share.to_text());
         assert!(share.set().combine(&[share.clone()]).is_err(), "one share never opens");

@@ -13,7 +13,8 @@ fuzz_target!(|input: (&str, &str, &str, &[u8])| {
         let _ = target_uri(uri);
         return;
     };
-    let target = Message::request("POST", uri).or_else(|_| Message::request("POST", "https://bank.example/a?b=c"));
+    let target =
+        Message::request("POST", uri).or_else(|_| Message::request("POST", "https://bank.example/a?b=c"));
     let Ok(message) = target.and_then(|message| message.field("content-digest", value)) else { return };
     let Ok(message) = message.field("x", value) else { return };
     if let Ok(base) = signature_base(&message, &covered) {
@@ -21,7 +22,8 @@ fuzz_target!(|input: (&str, &str, &str, &[u8])| {
         assert!(base.is_ascii());
         let last = base.lines().last().expect("there is a last line");
         assert!(last.starts_with("\"@signature-params\": ("));
-        let read = Covered::parse(last.split_once(": ").expect("a line has a value").1).expect("what was written");
+        let read =
+            Covered::parse(last.split_once(": ").expect("a line has a value").1).expect("what was written");
         assert_eq!(signature_base(&message, &read).expect("as before"), base.as_bytes());
     }
     let _ = check_content_digest(&message, body);

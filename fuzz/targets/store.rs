@@ -107,7 +107,9 @@ fuzz_target!(|steps: Vec<Step>| {
                             version.map_or(Expect::Absent, |version| Expect::Version(version.into())),
                         ),
                         Part::Insert { row, value } => change.insert(row.row(), value),
-                        Part::Update { row, version, value } => change.update(row.row(), version.into(), value),
+                        Part::Update { row, version, value } => {
+                            change.update(row.row(), version.into(), value)
+                        }
                         Part::Delete { row, version } => change.delete(row.row(), version.into()),
                         Part::Add { counter: number, delta, ceiling } => {
                             change.add(counter(number), delta.into(), ceiling.into())
