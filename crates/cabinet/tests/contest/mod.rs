@@ -89,6 +89,16 @@ pub(crate) fn report(what: &str, told: &Told, leaves: u64, since: Instant) {
     ));
 }
 
+/// Begins a login. All children do at once: who is told that the rows keep changing asks again.
+fn begin(cabinet: &Cabinet, login: &str) -> Challenge {
+    loop {
+        match challenge(cabinet, login) {
+            Err(Error::Core(CoreError::Busy)) => {}
+            begun => return begun.unwrap(),
+        }
+    }
+}
+
 /// A child: on `round TIME` each of its threads begins a login, on `go CODE` each answers.
 pub(crate) fn rival(own_store: impl Fn() -> Arc<dyn Store>) {
     let _deadline = Deadline::within(LIMIT);
@@ -99,7 +109,7 @@ pub(crate) fn rival(own_store: impl Fn() -> Arc<dyn Store>) {
         match line.split_once(' ') {
             Some(("round", time)) => {
                 clock.set(UnixTime(time.parse().unwrap()));
-                begun = cabinets.iter().map(|cabinet| challenge(cabinet, "ivan").unwrap()).collect();
+                begun = cabinets.iter().map(|cabinet| begin(cabinet, "ivan")).collect();
                 tell("ready");
             }
             Some(("go", code)) => {
