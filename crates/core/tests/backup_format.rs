@@ -5,7 +5,7 @@ mod harness;
 use harness::{Chance, page, python, repository, tell, vector};
 use zamok_core::error::BackupFault;
 use zamok_core::store::{EntryId, RowKey, Table};
-use zamok_core::vault::backup::frame::{CHUNK, Chunks, Place};
+use zamok_core::vault::backup::frame::{CHUNK, Chunks, Place, SEALED};
 use zamok_core::vault::backup::{Begin, Digest, Header, Item, Items, Lock};
 use zamok_core::vault::slot::{Argon2Cost, Key32};
 use zamok_core::vault::{DataKeyId, VaultId};
@@ -159,6 +159,9 @@ fn chunks_open_in_their_place_alone() {
     assert_eq!(open(&header(), Key32::new([9; 32]), &[(&first, within)]), Err(Error::Rejected));
     let too_long = out.seal(&vec![0; CHUNK + 1], within, &mut env);
     assert!(matches!(too_long, Err(Error::TooLong { .. })));
+    // Readers take no longer chunk than the longest that is written.
+    let longest = out.seal(&vec![7; CHUNK], within, &mut env).unwrap();
+    assert_eq!(longest.len(), SEALED);
 }
 
 #[test]
