@@ -86,6 +86,7 @@ macro_rules! __every_case {
             processes MultiProcess {
                 another_process_reads_what_was_committed
                 of_many_processes_one_wins_each_round
+                what_another_handle_has_changed_is_expected_in_vain
             }
         }
     };

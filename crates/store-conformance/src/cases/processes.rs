@@ -1,8 +1,8 @@
 //! Several processes on one store.
 
-use zamok_core::store::Store;
+use zamok_core::store::{Change, Expect, Outcome, Store};
 
-use super::{get, hex, insert, must, row, update};
+use super::{change, commit, get, hex, insert, must, row, update};
 use crate::helper::Helper;
 use crate::{Factory, Fresh, Tier};
 
@@ -49,4 +49,28 @@ pub fn of_many_processes_one_wins_each_round<F: Factory>(factory: &F) {
         );
     }
     assert!(store.capabilities().multi_process);
+}
+
+pub fn what_another_handle_has_changed_is_expected_in_vain<F: Factory>(factory: &F) {
+    let Fresh { store, place } = factory.fresh();
+    let other = factory.open(&place);
+    // A row that is looked at and not written: what this handle has learned of it may have become old.
+    let guarded = |expect: Expect, key: &[u8]| -> Change {
+        change(|change, _| {
+            change.expect(row(b"key record"), expect)?;
+            change.insert(row(key), Vec::new())
+        })
+    };
+    let conflict = Outcome::Conflict(row(b"key record"));
+    insert(&store, b"key record", b"active");
+    assert_eq!(commit(&store, &guarded(Expect::Version(1), b"1")), Outcome::Committed);
+    update(&other, b"key record", 1, b"suspended");
+    assert_eq!(commit(&store, &guarded(Expect::Version(1), b"2")), conflict, "it was changed elsewhere");
+    assert_eq!(commit(&store, &guarded(Expect::Version(2), b"2")), Outcome::Committed);
+    must(&other, |change, _| change.delete(row(b"key record"), 2));
+    assert_eq!(commit(&store, &guarded(Expect::Version(2), b"3")), conflict, "it was deleted elsewhere");
+    assert_eq!(commit(&store, &guarded(Expect::Absent, b"3")), Outcome::Committed);
+    insert(&other, b"key record", b"another");
+    assert_eq!(commit(&store, &guarded(Expect::Absent, b"4")), conflict, "it was made elsewhere");
+    assert_eq!(commit(&store, &guarded(Expect::Version(1), b"4")), Outcome::Committed);
 }
