@@ -2,6 +2,7 @@
 //!
 //! Without names every crate of `crates/` is measured, by its own tests and those of the crates above it.
 
+use crate::cargo_output::counts;
 use crate::report::{Outcome, Report};
 use crate::{Failure, Place, manifests, process, setup};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +45,8 @@ pub(crate) fn measure(place: &Place, named: &[String]) -> Result<Outcome, Failur
     let mut cargo = process::cargo(place, &["llvm-cov", "--lcov", "--output-path"]);
     cargo.arg(&lcov).args(rooms.iter().flat_map(|(name, _)| ["--package", name]));
     cargo.env("ZAMOK_PYTHON", setup::venv_python(place)).env("ZAMOK_NPM", setup::npm_folder(place));
-    if !process::shown(&mut cargo)?.succeeded {
+    let finished = process::shown(&mut cargo)?;
+    if !finished.succeeded {
         return Err("a test fails under coverage".to_owned());
     }
     let text = fs::read_to_string(&lcov).map_err(|error| format!("{}: {error}", lcov.display()))?;
@@ -52,7 +54,7 @@ pub(crate) fn measure(place: &Place, named: &[String]) -> Result<Outcome, Failur
     print!("{written}");
     fs::write(&page, written).map_err(|error| format!("{}: {error}", page.display()))?;
     println!("written to {}", page.display());
-    Ok(Outcome::Holds)
+    Ok(Outcome::Tests { counts: counts(&finished.output), complaint: None })
 }
 
 /// The files of an lcov tracefile (geninfo(1)).

@@ -99,6 +99,11 @@ const COMMANDS: &[Command] = &[
         run: ct::command,
     },
     Command {
+        name: "minimal",
+        about: "build with the oldest versions of dependencies that the manifests allow",
+        run: minimal::command,
+    },
+    Command {
         name: "coverage",
         about: "which lines of each crate its tests run, and which errors none has seen (names of packages)",
         run: coverage::command,

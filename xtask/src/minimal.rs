@@ -3,7 +3,15 @@
 
 use crate::copied::Copied;
 use crate::report::Outcome;
-use crate::{Failure, Place, process};
+use crate::{Failure, Place, only_switches, process};
+use std::process::ExitCode;
+
+pub(crate) fn command(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
+    only_switches(arguments, &[])?;
+    check(place)?;
+    println!("everything builds with the oldest versions that the manifests allow");
+    Ok(ExitCode::SUCCESS)
+}
 
 /// Every library and program builds with them.
 pub(crate) fn check(place: &Place) -> Result<Outcome, Failure> {
