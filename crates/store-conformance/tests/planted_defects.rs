@@ -392,6 +392,6 @@ caught! {
 fn the_same_store_without_a_defect_passes() {
     let report = run(&Defective(Defect::Nothing));
     assert_eq!(report.failed, Vec::<&str>::new());
-    assert_eq!(report.inapplicable.len(), 6, "durable and multi-process cases: {:?}", report.inapplicable);
+    assert_eq!(report.inapplicable.len(), 7, "durable and multi-process cases: {:?}", report.inapplicable);
     assert_eq!(report.passed.len() + report.inapplicable.len(), cases::<Defective>().len());
 }
