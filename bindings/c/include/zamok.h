@@ -157,6 +157,26 @@
 #endif
 
 #if defined(ZAMOK_VAULT)
+// It is there: the answer of a certificate.
+#define ZAMOK_DEVICE_ANSWER_SIGN 1
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Its owner approves.
+#define ZAMOK_DEVICE_ANSWER_APPROVE 2
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Its owner does not.
+#define ZAMOK_DEVICE_ANSWER_DECLINE 3
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Bytes of what a device is asked (docs/formats/device.md).
+#define ZAMOK_DEVICE_QUESTION_LENGTH 85
+#endif
+
+#if defined(ZAMOK_VAULT)
 // Room for the text of one share, in bytes.
 #define ZAMOK_SHARE_MAX 256
 #endif
@@ -179,6 +199,36 @@
 #if defined(ZAMOK_VAULT)
 // Most bytes of what an operation says.
 #define ZAMOK_CONTENT_MAX 8192
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Characters of a device's token.
+#define ZAMOK_DEVICE_TOKEN_LENGTH 109
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Bytes of the key that a push subscription comes with: an uncompressed point of P-256 (RFC 8291 §2).
+#define ZAMOK_PUSH_KEY_LENGTH 65
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Bytes of its authentication secret.
+#define ZAMOK_PUSH_SECRET_LENGTH 16
+#endif
+
+#if defined(ZAMOK_VAULT)
+// It is recognised.
+#define ZAMOK_DEVICE_TRUSTED 1
+#endif
+
+#if defined(ZAMOK_VAULT)
+// It was blocked.
+#define ZAMOK_DEVICE_BLOCKED 2
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Its time is over: it is a stranger again.
+#define ZAMOK_DEVICE_EXPIRED 3
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -299,6 +349,31 @@
 #if defined(ZAMOK_VAULT)
 // The account has no second factor yet: zamok_enrolment_offer().
 #define ZAMOK_WANTS_ENROLMENT 2
+#endif
+
+#if defined(ZAMOK_VAULT)
+// It can wait until the quiet hours are over.
+#define ZAMOK_PRIORITY_NORMAL 0
+#endif
+
+#if defined(ZAMOK_VAULT)
+// It knows no quiet hours, and goes by SMS as well.
+#define ZAMOK_PRIORITY_HIGH 1
+#endif
+
+#if defined(ZAMOK_VAULT)
+// As the service has it.
+#define ZAMOK_CHANNEL_DEFAULT 0
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The owner wants none.
+#define ZAMOK_CHANNEL_OFF 1
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The owner wants them.
+#define ZAMOK_CHANNEL_ON 2
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -450,6 +525,11 @@
 // A short PIN with the secret of a device, `ZAMOK_SECRET_KEY_LENGTH` random bytes, which lies elsewhere than the store: whoever
 // copies the store tries every PIN.
 #define ZAMOK_SECRET_PIN 4
+#endif
+
+#if defined(ZAMOK_VAULT)
+// A secret key in a PKCS#11 token, which computes one HMAC with it (CKM_SHA256_HMAC); the key does not leave the token.
+#define ZAMOK_SECRET_TOKEN 5
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -770,11 +850,12 @@ typedef struct zamok_secret {
     uint32_t size;
     // One of `ZAMOK_SECRET_…`.
     uint32_t kind;
-    // The passphrase; the texts of shares, one after the other; the PIN. Nothing with a key.
+    // The passphrase; the texts of shares, one after the other; the PIN, of a slot or of a token (nothing where the token asks for it
+    // by itself, on a reader with keys of its own). Nothing with a key.
     const char *text;
     // Its length.
     size_t text_length;
-    // The key; the secret of the device, with a PIN. Nothing with a passphrase and with shares.
+    // The key; the secret of the device, with the PIN of a slot. Nothing with the others.
     const uint8_t *key;
     // Its length: `ZAMOK_SECRET_KEY_LENGTH`.
     size_t key_length;
@@ -783,7 +864,43 @@ typedef struct zamok_secret {
     uint32_t names_slot;
     // The number of a slot.
     uint32_t slot;
+    // Which key in which token, as a PKCS#11 URI (RFC 7512) with the module:
+    // "pkcs11:token=vault;object=zamok?module-path=/usr/lib/softhsm/libsofthsm2.so". Nothing with the others.
+    const char *uri;
+    // Its length.
+    size_t uri_length;
 } zamok_secret;
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What a service knows of whoever knocks. With `size` set and the rest 0: nothing.
+typedef struct zamok_approach {
+    // `sizeof(zamok_approach)`.
+    uint32_t size;
+    // 0.
+    uint32_t reserved;
+    // What the service calls the program at the other end, such as "Firefox on Linux"; 128 bytes are kept.
+    const char *client;
+    // Its length.
+    size_t client_length;
+    // The token of a known device, as zamok_device_trust() gave it. One that is none is that of a stranger, and no error.
+    const char *device;
+    // Its length.
+    size_t device_length;
+    // The factor to answer with, by its name, such as "SMS"; empty for the one that the account prefers.
+    const char *method;
+    // Its length.
+    size_t method_length;
+    // The network address from which it comes, as the service sees it ("192.0.2.7", "2001:db8::7"): limits of the account are held
+    // against it. Empty: not known.
+    const char *address;
+    // Its length.
+    size_t address_length;
+    // The language of messages (BCP 47); empty for the account's own.
+    const char *language;
+    // Its length.
+    size_t language_length;
+} zamok_approach;
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -863,6 +980,26 @@ typedef struct zamok_restored {
     // From when on nobody knows what happened, in seconds since 1970.
     uint64_t unknown_since;
 } zamok_restored;
+#endif
+
+#if defined(ZAMOK_VAULT)
+// A device that an account is known by. Set `size` before the call.
+typedef struct zamok_device_info {
+    // `sizeof(zamok_device_info)`.
+    uint32_t size;
+    // How it stands: one of `ZAMOK_DEVICE_…`.
+    uint32_t state;
+    // Its id. Not a secret.
+    struct zamok_id id;
+    // When it became known, in seconds since 1970.
+    uint64_t trusted;
+    // When it last logged in.
+    uint64_t last_login;
+    // When it is a stranger again.
+    uint64_t expires;
+    // What it is called; ended by a zero byte.
+    char label[136];
+} zamok_device_info;
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -979,6 +1116,57 @@ typedef struct zamok_challenge_info {
     // What the code comes from, such as "generator"; ended by a zero byte.
     char method[32];
 } zamok_challenge_info;
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What a service has to say. With `size` set and the rest 0 first.
+typedef struct zamok_notice {
+    // `sizeof(zamok_notice)`.
+    uint32_t size;
+    // One of `ZAMOK_PRIORITY_…`.
+    uint32_t priority;
+    // What sort of news it is: "service" (applications, documents), "payment", "reminder", "news", or "security", which nobody turns
+    // off.
+    const char *category;
+    // Its length.
+    size_t category_length;
+    // What it is about, in a few words of at most 256 bytes: the subject of an e-mail.
+    const char *title;
+    // Its length.
+    size_t title_length;
+    // What is to be said, at most 4096 bytes.
+    const char *text;
+    // Its length.
+    size_t text_length;
+    // Where more is to be found: an https URL of at most 1024 bytes, or null.
+    const char *link;
+    // Its length.
+    size_t link_length;
+    // The language that it is written in (BCP 47).
+    const char *language;
+    // Its length.
+    size_t language_length;
+} zamok_notice;
+#endif
+
+#if defined(ZAMOK_VAULT)
+// How an account wants to be told. Set `size` before the call.
+typedef struct zamok_preferences {
+    // `sizeof(zamok_preferences)`.
+    uint32_t size;
+    // 1 when there are quiet hours.
+    uint32_t quiet;
+    // The minute of the day from which it is to be quiet, 0 to 1439.
+    uint32_t quiet_from;
+    // The minute of the day until which it is, on the same day or the next.
+    uint32_t quiet_until;
+    // Minutes by which the owner's clock is ahead of UTC.
+    int32_t quiet_offset;
+    // 0.
+    uint32_t reserved;
+    // The language (BCP 47), ended by a zero byte; empty for the service's own.
+    char language[40];
+} zamok_preferences;
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -2032,6 +2220,162 @@ zamok_status zamok_recover(const struct zamok_cabinet *cabinet,
 #endif
 
 #if defined(ZAMOK_VAULT)
+// As zamok_login_begin(), with all that the service knows of whoever knocks. `approach` may be null.
+//
+// Errors: `ZAMOK_E_METHOD_UNAVAILABLE` for a method that the account has not, after a right password; `ZAMOK_E_ARGUMENT` for an address
+// that is none; as zamok_login_begin().
+ZAMOK_MUST_USE
+zamok_status zamok_login_begin_from(const struct zamok_cabinet *cabinet,
+                                    const char *login,
+                                    size_t login_length,
+                                    const char *password,
+                                    size_t password_length,
+                                    const struct zamok_approach *approach,
+                                    struct zamok_challenge **challenge);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Begins a login without a password, from the known device of `approach`, whose owner has a PIN for it
+// (zamok_enrolment_offer_pin()): the PIN answers the challenge.
+//
+// Errors: `ZAMOK_E_REJECTED` for a token that is no known device's any more, or has no PIN; `ZAMOK_E_METHOD_TOO_WEAK` where more than a
+// PIN is wanted now: log in with the password.
+ZAMOK_MUST_USE
+zamok_status zamok_login_begin_by_device(const struct zamok_cabinet *cabinet,
+                                         const struct zamok_approach *approach,
+                                         struct zamok_challenge **challenge);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Begins a login without a password, by a phone alone ("+79161234567"), for an account that has no stronger factor: a code is sent
+// to it. Whether a phone is known is told to nobody: there is a challenge for every one. `approach` may be null.
+//
+// Errors: `ZAMOK_E_NOT_ALLOWED` where policy has no such logins (`contact.login`); `ZAMOK_E_CONTACT_UNUSABLE` for what is no phone.
+ZAMOK_MUST_USE
+zamok_status zamok_login_begin_by_phone(const struct zamok_cabinet *cabinet,
+                                        const char *phone,
+                                        size_t phone_length,
+                                        const struct zamok_approach *approach,
+                                        struct zamok_challenge **challenge);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Offers a P-256 key that a device holds as a factor, by its public key (SubjectPublicKeyInfo in DER). The test is its signature over
+// zamok_device_message() of what zamok_challenge_question() tells, as `ZAMOK_DEVICE_ANSWER_SIGN`, in base64url, to
+// zamok_enrolment_confirm().
+//
+// Errors: `ZAMOK_E_PUBLIC_KEY_UNUSABLE`; `ZAMOK_E_TOO_LONG` for a label; as zamok_enrolment_offer().
+ZAMOK_MUST_USE
+zamok_status zamok_enrolment_offer_certificate(const struct zamok_cabinet *cabinet,
+                                               const struct zamok_challenge *challenge,
+                                               const uint8_t *public_key,
+                                               size_t public_key_length,
+                                               const char *label,
+                                               size_t label_length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Offers approval on a known device of the account as a factor, by the public key that the device made for it
+// (SubjectPublicKeyInfo in DER, P-256), and asks the device: zamok_device_approve() with the number that zamok_challenge_number() tells,
+// then zamok_enrolment_confirm() without a code.
+//
+// Errors: `ZAMOK_E_PUBLIC_KEY_UNUSABLE`; `ZAMOK_E_DEVICE_UNKNOWN`; `ZAMOK_E_RESEND_TOO_SOON`, `ZAMOK_E_TOO_MANY_MESSAGES`;
+// `ZAMOK_E_TOO_LONG` for a label; as zamok_enrolment_offer().
+ZAMOK_MUST_USE
+zamok_status zamok_enrolment_offer_push(const struct zamok_cabinet *cabinet,
+                                        const struct zamok_challenge *challenge,
+                                        const struct zamok_id *device,
+                                        const uint8_t *public_key,
+                                        size_t public_key_length,
+                                        const char *label,
+                                        size_t label_length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Sets a PIN for the known device of a session; the test is to type it once more (zamok_enrolment_confirm()). From then on
+// zamok_login_begin_by_device() asks for it.
+//
+// Errors: `ZAMOK_E_PIN_UNUSABLE` for one that is too short or that everybody tries first; `ZAMOK_E_DEVICE_UNKNOWN` for a session of no
+// known device; as zamok_enrolment_offer().
+ZAMOK_MUST_USE
+zamok_status zamok_enrolment_offer_pin(const struct zamok_cabinet *cabinet,
+                                       const struct zamok_session *session,
+                                       const struct zamok_challenge *challenge,
+                                       const char *pin,
+                                       size_t pin_length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// What a device signs for a challenge, or to test an enrolment, that is answered by its certificate:
+// `ZAMOK_DEVICE_QUESTION_LENGTH` bytes, for zamok_device_message(). Not a secret.
+//
+// Errors: `ZAMOK_E_REJECTED` for one that is over, was made up, or is answered otherwise.
+ZAMOK_MUST_USE
+zamok_status zamok_challenge_question(const struct zamok_cabinet *cabinet,
+                                      const struct zamok_challenge *challenge,
+                                      uint8_t *question,
+                                      size_t capacity,
+                                      size_t *length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The number to show to whoever waits for the approval of a device, who types it there; after zamok_challenge_send_again() it is
+// another one. Then ask with zamok_login_answer() without a code until it says something else than `ZAMOK_E_APPROVAL_PENDING`.
+//
+// Errors: as zamok_challenge_question().
+ZAMOK_MUST_USE
+zamok_status zamok_challenge_number(const struct zamok_cabinet *cabinet,
+                                    const struct zamok_challenge *challenge,
+                                    char *number,
+                                    size_t capacity,
+                                    size_t *length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The bytes that a device signs (ECDSA on P-256 with SHA-256): `answer` is one of `ZAMOK_DEVICE_ANSWER_…`, `question` what it was asked,
+// `number` what its owner typed where he approves, and null elsewhere. For the program on the device; no vault is needed.
+//
+// Errors: `ZAMOK_E_ARGUMENT` for another answer.
+ZAMOK_MUST_USE
+zamok_status zamok_device_message(uint32_t answer,
+                                  const uint8_t *question,
+                                  size_t question_length,
+                                  const char *number,
+                                  size_t number_length,
+                                  uint8_t *message,
+                                  size_t capacity,
+                                  size_t *length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// A device approves what it was asked: `request` is what the pushed message says, `number` what its owner typed, `signature` that of the
+// device's key over zamok_device_message() of both, in DER or as 64 bytes. Whoever waits goes on. A wrong number ends the
+// request and the challenge: two digits bear no second guess.
+//
+// Errors: `ZAMOK_E_REJECTED` for everything that approves nothing.
+ZAMOK_MUST_USE
+zamok_status zamok_device_approve(const struct zamok_cabinet *cabinet,
+                                  const uint8_t *request,
+                                  size_t request_length,
+                                  const char *number,
+                                  size_t number_length,
+                                  const uint8_t *signature,
+                                  size_t signature_length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// A device declines what it was asked. The challenge is over, and the owner is told: somebody has the password.
+//
+// Errors: as zamok_device_approve().
+ZAMOK_MUST_USE
+zamok_status zamok_device_decline(const struct zamok_cabinet *cabinet,
+                                  const uint8_t *request,
+                                  size_t request_length,
+                                  const uint8_t *signature,
+                                  size_t signature_length);
+#endif
+
+#if defined(ZAMOK_VAULT)
 // Writes everything that a vault holds into a file that is not there yet, sealed under a passphrase of its own, for the eyes of
 // its owner alone. It has its name only once it is whole and flushed. What one attempt at the passphrase costs is in
 // `options`, of which nothing else counts; they may be null, and so may `info`.
@@ -2282,6 +2626,82 @@ void zamok_content_free(struct zamok_content *content);
 #endif
 
 #if defined(ZAMOK_VAULT)
+// Makes the device of a session known, under a label of at most 128 bytes, and tells the token that it keeps, this once: a secret.
+// From then on, strangers who guess at the account do not lock it out.
+//
+// It cannot be asked for twice: where there is no room for `ZAMOK_DEVICE_TOKEN_LENGTH` bytes and a zero byte, nothing happens.
+//
+// Errors: `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED` (zamok_again_begin()); `ZAMOK_E_TOO_MANY_DEVICES`; `ZAMOK_E_SESSION_ENDED`;
+// `ZAMOK_E_TOO_LONG`.
+ZAMOK_MUST_USE
+zamok_status zamok_device_trust(const struct zamok_cabinet *cabinet,
+                                const struct zamok_session *session,
+                                const char *label,
+                                size_t label_length,
+                                char *token,
+                                size_t capacity,
+                                size_t *length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The device of a session's account at a place, from 0: those that were blocked among them.
+//
+// Errors: `ZAMOK_E_ARGUMENT` beyond the last; `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_device_get(const struct zamok_cabinet *cabinet,
+                              const struct zamok_session *session,
+                              size_t index,
+                              struct zamok_device_info *info);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Blocks a device at once, lost or stolen: it is not recognised any more, approves nothing, and the sessions that it opened are
+// over. No fresh session is needed, since nothing is given away.
+//
+// Errors: `ZAMOK_E_DEVICE_UNKNOWN` when the account has no such device, or it is blocked already; `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_device_block(const struct zamok_cabinet *cabinet,
+                                const struct zamok_session *session,
+                                const struct zamok_id *id);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Forgets a device, blocked or not, in a session that is fresh.
+//
+// Errors: `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED`; as zamok_device_block().
+ZAMOK_MUST_USE
+zamok_status zamok_device_remove(const struct zamok_cabinet *cabinet,
+                                 const struct zamok_session *session,
+                                 const struct zamok_id *id);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Has messages pushed to the known device of a session from now on (RFC 8030), sealed for it (RFC 8291): `endpoint` is an https URL,
+// `key` the device's public key, `secret` its authentication secret, as a browser's PushSubscription holds them. Another
+// subscription of the device is replaced.
+//
+// Errors: `ZAMOK_E_SUBSCRIPTION_UNUSABLE`; `ZAMOK_E_DEVICE_UNKNOWN` for a session of no known device; `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_device_subscribe(const struct zamok_cabinet *cabinet,
+                                    const struct zamok_session *session,
+                                    const char *endpoint,
+                                    size_t endpoint_length,
+                                    const uint8_t *key,
+                                    size_t key_length,
+                                    const uint8_t *secret,
+                                    size_t secret_length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Has nothing pushed to the device of a session any more. Twice is no error.
+//
+// Errors: as zamok_device_subscribe().
+ZAMOK_MUST_USE
+zamok_status zamok_device_unsubscribe(const struct zamok_cabinet *cabinet,
+                                      const struct zamok_session *session);
+#endif
+
+#if defined(ZAMOK_VAULT)
 // Signs a document with the account's own key, in a live session: a detached signature, ECDSA over its SHA-256, in DER. It
 // leaves only with the journal entry that records it; `name` is what that calls the document. `signed` may be null.
 //
@@ -2382,7 +2802,8 @@ zamok_status zamok_enrolment_offer_contact(const struct zamok_cabinet *cabinet,
 
 #if defined(ZAMOK_VAULT)
 // Ends an enrolment with the test code, which the app shows or which was sent: when it is right, the factor, or the contact, counts
-// from now on, and the code is spent. Every other session of the account ends, and its owner is told.
+// from now on, and the code is spent. Every other session of the account ends, and its owner is told. Other factors have other
+// tests: zamok_enrolment_offer_certificate(), zamok_enrolment_offer_push(), zamok_enrolment_offer_pin().
 //
 // Errors: `ZAMOK_E_REJECTED` for a wrong code or an enrolment that has ended; `ZAMOK_E_NOTHING_OFFERED`;
 // `ZAMOK_E_CONTACT_TAKEN` when another account has the phone or address; `ZAMOK_E_SESSION_ENDED`.
@@ -2835,6 +3256,69 @@ zamok_status zamok_login_answer(const struct zamok_cabinet *cabinet,
 // Ends the handle; the challenge itself ends by being answered or by time. Null is nothing, and so is a handle that was
 // freed.
 void zamok_challenge_free(struct zamok_challenge *challenge);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Tells an account something: by every contact that it wants to be told by, and in its feed. It waits in the outbox; `id` is that
+// of the message.
+//
+// Errors: `ZAMOK_E_NOTICE_UNUSABLE` for control characters, a text that is empty, a link that is no https URL; `ZAMOK_E_TOO_LONG`;
+// `ZAMOK_E_ARGUMENT` for a category or a priority that there is not; `ZAMOK_E_REJECTED` when no account has this login;
+// `ZAMOK_E_ACCOUNT_STATE` for one that is not open.
+ZAMOK_MUST_USE
+zamok_status zamok_notify(const struct zamok_cabinet *cabinet,
+                          const char *login,
+                          size_t login_length,
+                          const struct zamok_notice *notice,
+                          struct zamok_id *id);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// How the owner of a session wants to be told.
+//
+// Errors: `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_preferences_get(const struct zamok_cabinet *cabinet,
+                                   const struct zamok_session *session,
+                                   struct zamok_preferences *preferences);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Changes the language and the quiet hours of the owner of a session; journalled.
+//
+// Errors: `ZAMOK_E_PREFERENCES_UNUSABLE` for a language that is no tag; `ZAMOK_E_ARGUMENT` for minutes that no day has, an empty span,
+// or an offset beyond 14 hours; `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_preferences_set(const struct zamok_cabinet *cabinet,
+                                   const struct zamok_session *session,
+                                   const struct zamok_preferences *preferences);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Whether the owner of a session wants to be told of a category by a channel: one of `ZAMOK_CHANNEL_DEFAULT`, `…_OFF`, `…_ON`.
+// `channel` is one of `ZAMOK_CHANNEL_SMS`, `…_EMAIL`, `…_PUSH`.
+//
+// Errors: `ZAMOK_E_ARGUMENT` for a category or a channel that there is not; `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_preferences_channel(const struct zamok_cabinet *cabinet,
+                                       const struct zamok_session *session,
+                                       const char *category,
+                                       size_t category_length,
+                                       uint32_t channel,
+                                       uint32_t *wanted);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Changes it; journalled.
+//
+// Errors: `ZAMOK_E_PREFERENCES_UNUSABLE` when security is turned off; as zamok_preferences_channel().
+ZAMOK_MUST_USE
+zamok_status zamok_preferences_set_channel(const struct zamok_cabinet *cabinet,
+                                           const struct zamok_session *session,
+                                           const char *category,
+                                           size_t category_length,
+                                           uint32_t channel,
+                                           uint32_t wanted);
 #endif
 
 #if defined(ZAMOK_VAULT)

@@ -60,6 +60,9 @@ static const struct function functions[] = {
     F(zamok_register, "Ctltl"),
     F(zamok_login, "Ctltltlp"),
     F(zamok_login_begin, "Ctltltlp"),
+    F(zamok_login_begin_from, "Ctltlnp"),
+    F(zamok_login_begin_by_device, "Cnp"),
+    F(zamok_login_begin_by_phone, "Ctlnp"),
     F(zamok_challenge_describe, "Hs"),
     F(zamok_challenge_by_id, "pp"),
     F(zamok_request_id, "Cp"),
@@ -68,10 +71,24 @@ static const struct function functions[] = {
     F(zamok_enrolment_offer, "CHbcp"),
     F(zamok_enrolment_offer_channel, "CHtl"),
     F(zamok_enrolment_offer_contact, "CHtl"),
+    F(zamok_enrolment_offer_certificate, "CHtltl"),
+    F(zamok_enrolment_offer_push, "CHptltl"),
+    F(zamok_enrolment_offer_pin, "CSHtl"),
     F(zamok_enrolment_confirm, "CHtl"),
     F(zamok_challenge_send_again, "CH"),
     F(zamok_challenge_method, "CHvs"),
     F(zamok_challenge_switch, "CHpp"),
+    F(zamok_challenge_question, "CHbcp"),
+    F(zamok_challenge_number, "CHbcp"),
+    F(zamok_device_trust, "CStlbcp"),
+    F(zamok_device_get, "CSvs"),
+    F(zamok_device_block, "CSp"),
+    F(zamok_device_remove, "CSp"),
+    F(zamok_device_subscribe, "CStltltl"),
+    F(zamok_device_unsubscribe, "CS"),
+    F(zamok_device_message, "vtltlbcp"),
+    F(zamok_device_approve, "Ctltltl"),
+    F(zamok_device_decline, "Ctltl"),
     F(zamok_again_begin, "CStlp"),
     F(zamok_again_answer, "CSHtlpp"),
     F(zamok_factor_get, "CSvs"),
@@ -85,6 +102,11 @@ static const struct function functions[] = {
     F(zamok_message_put_off, "Mtltl"),
     F(zamok_message_refuse, "Mtltl"),
     F(zamok_message_receipt, "Ctltlvtltlp"),
+    F(zamok_notify, "Ctlsp"),
+    F(zamok_preferences_get, "CSs"),
+    F(zamok_preferences_set, "CSs"),
+    F(zamok_preferences_channel, "CStlvp"),
+    F(zamok_preferences_set_channel, "CStlvv"),
     F(zamok_session_describe, "Ss"),
     F(zamok_session_by_id, "Cpp"),
     F(zamok_session_end, "CStl"),
@@ -246,6 +268,9 @@ static void fill(const struct function *f, word a[MOST])
                    : strstr(f->name, "slot") ? sizeof(zamok_slot_info)
                    : strstr(f->name, "factor_get") ? sizeof(zamok_factor_info)
                    : strstr(f->name, "challenge_method") ? sizeof(zamok_method_info)
+                   : strstr(f->name, "device_get") ? sizeof(zamok_device_info)
+                   : strstr(f->name, "notify") ? sizeof(zamok_notice)
+                   : strstr(f->name, "preferences") ? sizeof(zamok_preferences)
                    : strstr(f->name, "message") ? sizeof(zamok_message_info)
                    : strstr(f->name, "restore") ? sizeof(zamok_backup_source)
                    : strstr(f->name, "challenge") ? sizeof(zamok_challenge_info)

@@ -47,7 +47,7 @@ static void what_is_no_secret_is_refused(void)
     zamok_options options = cheap();
     zamok_vault *vault;
     zamok_secret secret = by_key(key);
-    static const uint32_t kinds[] = { 0, 5, UINT32_MAX };
+    static const uint32_t kinds[] = { 0, 5, 6, UINT32_MAX };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         secret.kind = kinds[i];
         IS(ZAMOK_E_ARGUMENT, zamok_vault_create_with(TEXT("memory:"), &secret, &options, &vault));

@@ -8,10 +8,12 @@ use pyo3::types::{PyString, PyTuple};
 use zamok::{Approach, Begun, DeviceToken, RequestId, Settings, Which, Zamok};
 
 use crate::buffer::Bytes;
+use crate::devices::Devices;
 use crate::factor::Factors;
 use crate::fault::Fault;
 use crate::journal::{self, Entry, Report};
 use crate::login::{Challenge, Enrolment, Offer, password_of, request_of};
+use crate::notices::Notices;
 use crate::opening::{self, ManualClock, Opener};
 use crate::operation::Operations;
 use crate::session::{Account, Session, SignedDocument, session_id};
@@ -112,6 +114,18 @@ impl Cabinet {
         Factors(self.0.clone())
     }
 
+    /// Known devices, and what they answer.
+    #[getter]
+    fn devices(&self) -> Devices {
+        Devices(self.0.clone())
+    }
+
+    /// What accounts are told.
+    #[getter]
+    fn notices(&self) -> Notices {
+        Notices(self.0.clone())
+    }
+
     /// Operations that are confirmed as they were shown, and executed once.
     #[getter]
     fn operations(&self) -> Operations {
@@ -149,16 +163,29 @@ impl Cabinet {
         client: &str,
         device: Option<&str>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (login, password) = (typed(login), password_of(password)?);
-        // A token that is none is that of a stranger, as one of another vault is.
-        let device = device.and_then(DeviceToken::parse);
-        let approach = Approach { client: client.to_owned(), device, ..Approach::default() };
+        let (login, password, approach) = (typed(login), password_of(password)?, approach(client, device));
         let begun =
             py.detach(|| self.0.begin_login_from(login, &password, &approach)).map_err(Fault::from)?;
         Ok(match begun {
             Begun::Code(challenge) => Bound::new(py, Challenge(challenge))?.into_any(),
             Begun::Enrol(enrolment) => Bound::new(py, Enrolment(enrolment))?.into_any(),
         })
+    }
+
+    /// Begins a login without a password, by a phone alone ("+79161234567"), for an account that has no stronger factor: a code is sent to
+    /// it. Whether a phone is known is told to nobody: there is a challenge for every one.
+    ///
+    /// Raises `NotAllowed` where policy has no such logins (`contact.login`); `ContactUnusable` for what is no phone; `Locked`, `Busy`.
+    #[pyo3(signature = (phone, /, *, client="", device=None))]
+    fn begin_login_by_phone(
+        &self,
+        py: Python<'_>,
+        phone: &Bound<'_, PyString>,
+        client: &str,
+        device: Option<&str>,
+    ) -> PyResult<Challenge> {
+        let (phone, approach) = (typed(phone), approach(client, device));
+        Ok(Challenge(py.detach(|| self.0.begin_login_by_phone(phone, &approach)).map_err(Fault::from)?))
     }
 
     /// A right to enrol the account's first generator, for its password.
@@ -306,17 +333,6 @@ impl Cabinet {
     fn end_sessions(&self, py: Python<'_>, session: &Bound<'_, Session>, all: bool) -> PyResult<()> {
         let (session, which) = (&session.get().0, if all { Which::All } else { Which::Others });
         Ok(py.detach(|| self.0.end_sessions(session, which)).map_err(Fault::from)?)
-    }
-
-    /// Makes the device of a session known, and returns the token that it keeps (a secret): from then on, strangers who guess at the
-    /// account do not lock it out.
-    ///
-    /// Raises `SessionEnded`, `FreshAuthenticationNeeded`, `TooManyDevices`.
-    #[pyo3(signature = (session, label, /))]
-    fn trust_device(&self, py: Python<'_>, session: &Bound<'_, Session>, label: &str) -> PyResult<String> {
-        let session = &session.get().0;
-        let token = py.detach(|| self.0.trust_device(session, label)).map_err(Fault::from)?;
-        Ok(token.to_text().as_str().to_owned())
     }
 
     /// The account of a live session.
@@ -477,4 +493,10 @@ impl Cabinet {
         let state = if self.0.vault().is_locked() { "locked" } else { "open" };
         format!("<zamok.Cabinet of {:?}, {state}>", self.0.issuer())
     }
+}
+
+/// A token that is none is that of a stranger, as one of another vault is.
+fn approach(client: &str, device: Option<&str>) -> Approach {
+    let device = device.and_then(DeviceToken::parse);
+    Approach { client: client.to_owned(), device, ..Approach::default() }
 }

@@ -9,6 +9,7 @@ mod batch;
 mod buffer;
 mod cabinet;
 mod content;
+mod devices;
 mod factor;
 mod fault;
 mod hotp;
@@ -16,6 +17,7 @@ mod journal;
 mod keys;
 mod login;
 mod moment;
+mod notices;
 mod ocra;
 mod opening;
 mod operation;
@@ -70,6 +72,8 @@ fn _zamok(module: &Bound<'_, PyModule>) -> PyResult<()> {
     guarded::<opening::Credential>(module, &refuse)?;
     guarded::<operation::Operations>(module, &refuse)?;
     guarded::<factor::Factors>(module, &refuse)?;
+    guarded::<devices::Devices>(module, &refuse)?;
+    guarded::<notices::Notices>(module, &refuse)?;
     guarded::<outbox::Outbox>(module, &refuse)?;
     guarded::<outbox::Message>(module, &refuse)?;
     guarded::<slots::Slots>(module, &refuse)?;
@@ -90,6 +94,9 @@ fn _zamok(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<operation::Confirmation>()?;
     module.add_class::<factor::Method>()?;
     module.add_class::<factor::Factor>()?;
+    module.add_class::<devices::Device>()?;
+    module.add_class::<notices::News>()?;
+    module.add_class::<notices::Preferences>()?;
     module.add_class::<slots::SlotInfo>()?;
     module.add_class::<backup::Backup>()?;
     module.add_class::<journal::Entry>()?;
@@ -104,5 +111,6 @@ fn _zamok(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(qr::terminal, module)?)?;
     module.add_function(wrap_pyfunction!(qr::svg, module)?)?;
     module.add_function(wrap_pyfunction!(keys::verify_signature, module)?)?;
+    module.add_function(wrap_pyfunction!(devices::device_message, module)?)?;
     module.add_function(wrap_pyfunction!(opening::policy_text, module)?)
 }

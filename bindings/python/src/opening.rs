@@ -10,7 +10,8 @@ use pyo3::types::{PyList, PyString, PyTuple};
 use zamok::backup::shares_in;
 use zamok::policy::{PolicyFault, Profile};
 use zamok::{
-    Argon2Cost, Clock as _, ManualClock as Inner, Options, Passphrase, Policy, Role, SecretKey, StoreUrl,
+    Argon2Cost, Clock as _, ManualClock as Inner, Options, Passphrase, Pkcs11Key, Pkcs11Uri, Policy, Role,
+    SecretKey, StoreUrl,
 };
 use zeroize::Zeroizing;
 
@@ -94,12 +95,26 @@ impl Credential {
         Ok(Self(Arc::new(Opener::Pin(passphrase(pin)?, key_of(device_secret)?))))
     }
 
+    /// A secret key in a PKCS#11 token, by its URI (RFC 7512) with the module, such as
+    /// "pkcs11:token=vault;object=zamok?module-path=/usr/lib/softhsm/libsofthsm2.so"; the key computes one HMAC and does not leave. Without
+    /// a `pin` (`str` or bytes-like) the token asks for it by itself. Nothing is asked before it is used.
+    ///
+    /// Raises an error of the family `TokenError` for a URI that is none, or that names no key or no module.
+    #[staticmethod]
+    #[pyo3(signature = (uri, pin=None, /))]
+    fn token(uri: &str, pin: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let (uri, pin) = (Pkcs11Uri::parse(uri), pin.map(passphrase).transpose()?);
+        let key = uri.and_then(|uri| Pkcs11Key::new(uri, pin)).map_err(Fault::from)?;
+        Ok(Self(Arc::new(Opener::Token(key))))
+    }
+
     fn __repr__(&self) -> String {
         let method = match &*self.0 {
             Opener::Passphrase(_) => "a passphrase",
             Opener::Key(_) => "a key",
             Opener::Shares(_) => "shares",
             Opener::Pin(..) => "a PIN",
+            Opener::Token(_) => "a token",
         };
         format!("<zamok.Credential of {method}, redacted>")
     }
@@ -112,6 +127,7 @@ pub(crate) enum Opener {
     Key(SecretKey),
     Shares(SecretKey),
     Pin(Passphrase, SecretKey),
+    Token(Pkcs11Key),
 }
 
 impl Opener {
@@ -136,6 +152,7 @@ impl Opener {
             Self::Key(key) => zamok::Credential::Key(key),
             Self::Shares(key) => zamok::Credential::Shares(key),
             Self::Pin(pin, device) => zamok::Credential::Pin { pin, device },
+            Self::Token(key) => zamok::Credential::Token(key),
         }
     }
 }

@@ -104,7 +104,7 @@ def test_an_account_without_a_factor_is_led_to_enrolment(house: House) -> None:
 def test_passwords_devices_and_recovery(house: House) -> None:
     session = house.cabinet.log_in("ivan", PASSWORD, house.code())
     assert house.cabinet.account(session).login == "ivan"
-    device = house.cabinet.trust_device(session, "Ivan's laptop")
+    device = house.cabinet.devices.trust(session, "Ivan's laptop")
     assert device.startswith("zamok-device-")
     other = house.cabinet.begin_login("ivan", PASSWORD, device=device)
     assert isinstance(other, Challenge)

@@ -35,6 +35,8 @@ def holders(house: House) -> Iterator[tuple[str, Any]]:
     yield "beneath", house.cabinet.vault
     yield "slots", house.cabinet.vault.slots
     yield "factors", house.cabinet.factors
+    yield "devices", house.cabinet.devices
+    yield "notices", house.cabinet.notices
     yield "credential", Credential.pin("135790", RAW.ljust(32))
     outbox = Outbox(house.cabinet)
     yield "outbox", outbox
@@ -69,7 +71,7 @@ def test_what_holds_a_secret_is_neither_copied_nor_pickled_nor_shown(house: Hous
         with pytest.raises(TypeError):
             pickle.Pickler(io.BytesIO()).dump([holder])
         assert not hasattr(holder, "__dict__"), name
-    assert seen == 18
+    assert seen == 20
 
 
 def test_classes_cannot_be_made_past_their_constructors() -> None:

@@ -200,6 +200,44 @@ fn a_phone_is_the_first_factor_and_its_test_code_opens_nothing() {
 }
 
 #[test]
+fn a_phone_alone_lets_in_where_policy_says_so_and_tells_nobody_whether_it_is_known() {
+    let desk = desk();
+    let post = Post::at(&desk);
+    desk.zamok(["register", "ivan"]).done();
+    let offered = desk.zamok(["enrol", "ivan", "--json", "--kind", "sms", "--address", OLD]).done().json();
+    test(&desk, text(&offered, "enrolment"), &["--code", &post.code(OLD)]).done();
+    let by_phone =
+        |phone: &str, more: &[&str]| desk.zamok([&["login", phone, "--by-phone", "--json"], more].concat());
+    by_phone(OLD, &["--begin"]).failed(1, 616, "not-allowed");
+    desk.write("seeds.toml", "profile = \"seeds\"\n[issued]\nresend = 30\n");
+    desk.zamok(["policy", "set", "seeds.toml"]).done();
+    by_phone(OLD, &["--by", "sms"]).failed(2, 900, "usage");
+    by_phone(OLD, &["--take-back"]).failed(2, 900, "usage");
+    for unfit in ["12", "ivan", "ivan@example.org", &"7".repeat(5000)] {
+        by_phone(unfit, &["--begin"]).failed(2, 614, "contact-unusable");
+    }
+    // So soon after the last one no code is sent, which is not told either.
+    let early = by_phone(OLD, &["--begin"]).done().json();
+    thread::sleep(Duration::from_secs(31));
+    let begun = by_phone("+7 916 123-45-67", &["--begin"]).done().json();
+    let nobody = by_phone(NEW, &["--begin"]).done().json();
+    for told in [&early, &begun, &nobody] {
+        assert_eq!(
+            told.as_object().unwrap().keys().collect::<Vec<_>>(),
+            ["by", "challenge", "expires", "phone"]
+        );
+        assert_eq!(told["by"], "SMS");
+    }
+    let code = post.code(OLD);
+    answer(&desk, text(&nobody, "challenge"), &["--code", &code]).failed(1, 100, "rejected");
+    answer(&desk, text(&early, "challenge"), &["--code", &code]).failed(1, 100, "rejected");
+    answer(&desk, text(&begun, "challenge"), &["--code", &foreign(&code)]).failed(1, 100, "rejected");
+    let told = answer(&desk, text(&begun, "challenge"), &["--code", &code]).done().json();
+    assert_eq!((&told["login"], shown(&desk)), (&json!("ivan"), json!(["SMS"])));
+    answer(&desk, text(&begun, "challenge"), &["--code", &code]).failed(1, 100, "rejected");
+}
+
+#[test]
 fn a_key_of_a_device_signs_its_test_and_each_login_and_no_signature_serves_twice() {
     let ivan = Ivan::new();
     let desk = &ivan.desk;

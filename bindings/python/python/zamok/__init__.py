@@ -5,7 +5,8 @@
 - ``Cabinet``: accounts, enrolment, logins, sessions, tokens and signed documents over a vault; ``Cabinet.operations``: what is confirmed
   as it was shown.
 - ``Cabinet.factors``: second factors, codes by SMS and by e-mail among them. ``Outbox``: the messages that are to be sent.
-- ``Vault.slots``: the ways into a vault; ``Credential``: keys, shares and PINs that open them. ``zamok.backup``: backups, checked and restored.
+- ``Cabinet.devices``: known devices, their PINs, keys and approvals. ``Cabinet.notices``: what a service tells its accounts.
+- ``Vault.slots``: the ways into a vault; ``Credential``: keys, shares, PINs and tokens that open them. ``zamok.backup``: backups, checked and restored.
 - ``zamok.journal``: proofs that are checked offline. ``zamok.qr``: QR codes. ``zamok.aio``: the same for asyncio.
 - ``zamok.compat.pyotp``: pyotp's interface over the same engine.
 - ``zamok.errors``: a class for every number of ``docs/errors.md``.
@@ -27,6 +28,8 @@ from ._zamok import (
     Confirmation,
     Content,
     Credential,
+    Device,
+    Devices,
     Enrolment,
     Factor,
     Factors,
@@ -34,11 +37,14 @@ from ._zamok import (
     ManualClock,
     Message,
     Method,
+    News,
+    Notices,
     Offer,
     Operation,
     Operations,
     OtpUri,
     Outbox,
+    Preferences,
     Secret,
     Session,
     SignedDocument,
@@ -46,6 +52,7 @@ from ._zamok import (
     Slots,
     Vault,
     __version__,
+    device_message,
     policy_text,
     verify_signature,
 )
@@ -59,6 +66,8 @@ __all__ = [
     "Confirmation",
     "Content",
     "Credential",
+    "Device",
+    "Devices",
     "Enrolment",
     "Factor",
     "Factors",
@@ -66,11 +75,14 @@ __all__ = [
     "ManualClock",
     "Message",
     "Method",
+    "News",
+    "Notices",
     "Offer",
     "Operation",
     "Operations",
     "OtpUri",
     "Outbox",
+    "Preferences",
     "Rejected",
     "Secret",
     "Session",
@@ -81,6 +93,7 @@ __all__ = [
     "ZamokError",
     "__version__",
     "backup",
+    "device_message",
     "errors",
     "hotp",
     "journal",

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
-from . import Challenge, Content, Enrolment, Factor, Message, Method, Operation, Session, SlotInfo
+from . import Challenge, Content, Device, Enrolment, Factor, Message, Method, News, Operation, Preferences, Session, SlotInfo
+from . import Devices as _Devices
 from . import Factors as _Factors
+from . import Notices as _Notices
 from . import Operations as _Operations
 from . import Outbox as _Outbox
 from . import Slots as _Slots
@@ -16,7 +18,7 @@ from . import Slots as _Slots
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from ._zamok import _Cost, _Opener, _Receipt, _Role
+    from ._zamok import _Category, _Cost, _Opener, _Receipt, _Role
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -108,6 +110,100 @@ class Factors:
 
     async def drop(self, session: Session, id: str, /) -> None:
         return await run(self._pool, self.beneath.drop, session, id)
+
+
+class Devices:
+    """The ``zamok.Devices`` of a cabinet for asyncio: ``Cabinet.devices``."""
+
+    def __init__(self, devices: _Devices, *, pool: Executor | None = None) -> None:
+        self.beneath = devices
+        self._pool = pool
+
+    async def trust(self, session: Session, label: str, /) -> str:
+        return await run(self._pool, self.beneath.trust, session, label)
+
+    async def all(self, session: Session, /) -> list[Device]:
+        return await run(self._pool, self.beneath.all, session)
+
+    async def block(self, session: Session, id: str, /) -> None:
+        return await run(self._pool, self.beneath.block, session, id)
+
+    async def remove(self, session: Session, id: str, /) -> None:
+        return await run(self._pool, self.beneath.remove, session, id)
+
+    async def subscribe(self, session: Session, endpoint: str, key: Buffer, secret: Buffer, /) -> None:
+        return await run(self._pool, self.beneath.subscribe, session, endpoint, key, secret)
+
+    async def unsubscribe(self, session: Session, /) -> None:
+        return await run(self._pool, self.beneath.unsubscribe, session)
+
+    async def begin_login(self, token: str, /, *, client: str = "") -> Challenge:
+        return await run(self._pool, self.beneath.begin_login, token, client=client)
+
+    async def offer_pin(self, session: Session, enrolment: Enrolment, pin: str, /) -> None:
+        return await run(self._pool, self.beneath.offer_pin, session, enrolment, pin)
+
+    async def offer_certificate(self, enrolment: Enrolment, public_key: Buffer, label: str, /) -> None:
+        return await run(self._pool, self.beneath.offer_certificate, enrolment, public_key, label)
+
+    async def offer_push(self, enrolment: Enrolment, device: str, public_key: Buffer, label: str, /) -> None:
+        return await run(self._pool, self.beneath.offer_push, enrolment, device, public_key, label)
+
+    async def question(self, asked: Challenge | Enrolment, /) -> bytes:
+        return await run(self._pool, self.beneath.question, asked)
+
+    async def number(self, asked: Challenge | Enrolment, /) -> str:
+        return await run(self._pool, self.beneath.number, asked)
+
+    async def approve(self, request: Buffer, number: str, signature: Buffer, /) -> None:
+        return await run(self._pool, self.beneath.approve, request, number, signature)
+
+    async def decline(self, request: Buffer, signature: Buffer, /) -> None:
+        return await run(self._pool, self.beneath.decline, request, signature)
+
+
+class Notices:
+    """The ``zamok.Notices`` of a cabinet for asyncio: ``Cabinet.notices``."""
+
+    def __init__(self, notices: _Notices, *, pool: Executor | None = None) -> None:
+        self.beneath = notices
+        self._pool = pool
+
+    async def send(
+        self,
+        login: str,
+        text: str,
+        /,
+        *,
+        title: str = "",
+        category: _Category = "service",
+        urgent: bool = False,
+        link: str = "",
+        language: str = "",
+    ) -> str:
+        send = self.beneath.send
+        return await run(
+            self._pool, send, login, text, title=title, category=category, urgent=urgent, link=link, language=language
+        )
+
+    async def feed(
+        self,
+        session: Session,
+        /,
+        *,
+        categories: Sequence[_Category] = (),
+        urgent: bool = False,
+        since: int | None = None,
+        limit: int = 50,
+    ) -> list[News]:
+        feed = self.beneath.feed
+        return await run(self._pool, feed, session, categories=categories, urgent=urgent, since=since, limit=limit)
+
+    async def preferences(self, session: Session, /) -> Preferences:
+        return await run(self._pool, self.beneath.preferences, session)
+
+    async def set_preferences(self, session: Session, preferences: Preferences, /) -> None:
+        return await run(self._pool, self.beneath.set_preferences, session, preferences)
 
 
 class Outbox:

@@ -2,7 +2,7 @@
 
 Stores flush and passwords are hashed for as long as a guess should take: such calls must not run in the loop's own thread. Every
 method has the arguments, the answer and the errors of the one with its name in ``zamok.Vault``, ``zamok.Cabinet``, ``zamok.Slots``,
-``zamok.Operations``, ``zamok.Factors`` or ``zamok.Outbox``.
+``zamok.Operations``, ``zamok.Factors``, ``zamok.Devices``, ``zamok.Notices`` or ``zamok.Outbox``.
 
 A cancelled ``await`` stops waiting; a call that has begun runs to its end, and what it commits stays committed. Whoever may be cancelled
 while a code is answered draws a ``request_id`` first and asks again under it.
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Self
 from . import Account, Challenge, Enrolment, KeyInfo, ManualClock, Offer, Secret, Session, SignedDocument
 from . import Cabinet as _Cabinet
 from . import Vault as _Vault
-from ._nouns import Factors, Operations, Outbox, Slots, run
+from ._nouns import Devices, Factors, Notices, Operations, Outbox, Slots, run
 from .backup import Backup
 from .journal import Entry, Report
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from ._zamok import _Cost, _Kind, _Mac, _Opener, _Password, _Path, _Purpose, _Role, _State, _Time
 
-__all__ = ["Cabinet", "Factors", "Operations", "Outbox", "Slots", "Vault"]
+__all__ = ["Cabinet", "Devices", "Factors", "Notices", "Operations", "Outbox", "Slots", "Vault"]
 
 
 class Vault:
@@ -304,6 +304,14 @@ class Cabinet:
         return Factors(self.cabinet.factors, pool=self._pool)
 
     @property
+    def devices(self) -> Devices:
+        return Devices(self.cabinet.devices, pool=self._pool)
+
+    @property
+    def notices(self) -> Notices:
+        return Notices(self.cabinet.notices, pool=self._pool)
+
+    @property
     def operations(self) -> Operations:
         return Operations(self.cabinet.operations, pool=self._pool)
 
@@ -314,6 +322,9 @@ class Cabinet:
         self, login: str, password: _Password, /, *, client: str = "", device: str | None = None
     ) -> Challenge | Enrolment:
         return await run(self._pool, self.cabinet.begin_login, login, password, client=client, device=device)
+
+    async def begin_login_by_phone(self, phone: str, /, *, client: str = "", device: str | None = None) -> Challenge:
+        return await run(self._pool, self.cabinet.begin_login_by_phone, phone, client=client, device=device)
 
     async def begin_enrolment(self, login: str, password: _Password, /) -> Enrolment:
         return await run(self._pool, self.cabinet.begin_enrolment, login, password)
@@ -352,9 +363,6 @@ class Cabinet:
 
     async def end_sessions(self, session: Session, /, *, all: bool = False) -> None:
         return await run(self._pool, self.cabinet.end_sessions, session, all=all)
-
-    async def trust_device(self, session: Session, label: str, /) -> str:
-        return await run(self._pool, self.cabinet.trust_device, session, label)
 
     async def account(self, session: Session, /) -> Account:
         return await run(self._pool, self.cabinet.account, session)

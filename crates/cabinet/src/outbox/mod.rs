@@ -274,6 +274,11 @@ impl Message {
         self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
+    /// Every field by its name: what a template fills in.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Puts it into the outbox, and what is no code into the feed of its account (R59): both in this commit.
     pub(crate) fn post(&self, tx: &mut Transaction<'_>) -> Result<MessageId, Error> {
         let mut row = Row::queued(self.clone());

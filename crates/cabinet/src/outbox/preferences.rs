@@ -48,6 +48,12 @@ impl Quiet {
         if fits { Some(Self { from, until, offset }) } else { None }
     }
 
+    /// The minutes of the day from and until which it is quiet, and by how many the clock is ahead of UTC: what [`Quiet::new`] took.
+    #[must_use]
+    pub const fn minutes(self) -> (u16, u16, i16) {
+        (self.from, self.until, self.offset)
+    }
+
     /// When the quiet hours end that this time is in; `None` outside of them.
     pub(super) fn over(self, now: UnixTime) -> Option<UnixTime> {
         let day = u64::from(MINUTES) * 60;

@@ -1,4 +1,4 @@
-//! `zamok login`: password and second factor, or PIN and known device, for a session and its access token.
+//! `zamok login`: password and second factor, PIN and known device, or a phone alone, for a session and its access token.
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -22,10 +22,11 @@ use crate::secrets::{self, Asked};
 /// Log in with a password and a second factor; prints an access token.
 ///
 /// A code is asked for at once, and the approval of a device waited for. In two steps: --begin shows the challenge, and `zamok
-/// answer` ends the login. A signature takes two steps. A PIN takes the place of the password, on its known device alone.
+/// answer` ends the login. A signature takes two steps. A PIN takes the place of the password, on its known device alone; so does a
+/// phone, with --by-phone, where policy and the account allow it.
 #[derive(Args, Debug)]
 pub(crate) struct Login {
-    /// The login of the account.
+    /// The login of the account; its phone, with --by-phone.
     login: String,
     #[command(flatten)]
     password: PasswordSource,
@@ -35,6 +36,9 @@ pub(crate) struct Login {
     /// Answer with this kind of factor, where the account has several; otherwise the one that it prefers.
     #[arg(long, value_name = "KIND", value_enum)]
     by: Option<By>,
+    /// Log in with a phone alone, and no password: a code is sent to it. Whether somebody has it is not told.
+    #[arg(long, conflicts_with_all = ["by", "take_back"])]
+    by_phone: bool,
     #[command(flatten)]
     pin: PinSource,
     /// The token of a known device, as `zamok devices trust` wrote it.
@@ -103,20 +107,24 @@ impl Login {
             let challenge = self.challenge(zamok, &knock, &approach)?;
             if self.begin {
                 let mut object = challenges::show(zamok, &challenge, question, output)?;
-                object["login"] = self.login.as_str().into();
+                object[if self.by_phone { "phone" } else { "login" }] = self.login.as_str().into();
                 let take_back = if self.take_back { " --take-back" } else { "" };
                 output.remark(format!("next: zamok answer {}{take_back}", crate::events::hex(&challenge.id)));
                 output.object(&object)?;
                 return Ok(Exit::Done);
             }
             let session = self.answer(zamok, &challenge, &knock, output)?;
-            self.destination.give(zamok, &session, &self.login, prepared, output)?;
+            let login = zamok.account(&session)?.login;
+            self.destination.give(zamok, &session, &login, prepared, output)?;
             Ok(Exit::Done)
         })
     }
 
     /// Reads what the login begins with.
     fn knock(&self, zamok: &Zamok, approach: &Approach, output: &Output) -> Result<Knock, Failure> {
+        if self.by_phone {
+            return Ok(Knock::Phone);
+        }
         if self.by != Some(By::Pin) {
             return secrets::password(&self.password, Asked::Once, output).map(Knock::Password);
         }
@@ -142,6 +150,16 @@ impl Login {
     fn challenge(&self, zamok: &Zamok, knock: &Knock, approach: &Approach) -> Result<Challenge, Failure> {
         let password = match knock {
             Knock::Password(password) => password,
+            Knock::Phone => {
+                return zamok.begin_login_by_phone(&self.login, approach).map_err(|error| match error {
+                    Error::NotAllowed => {
+                        let message = "policy lets nobody in by a phone alone".into();
+                        Failure { message, ..Failure::from(error) }
+                            .hint("its number `contact.login` is false: `zamok policy show`; log in with the password")
+                    }
+                    error => error.into(),
+                });
+            }
             Knock::Device(device, _) => {
                 return zamok.begin_login_by_device(device, approach).map_err(|error| {
                     Failure::from(error).when_rejected(
@@ -254,6 +272,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// What a login begins with.
 enum Knock {
     Password(zamok::Password),
+    /// A phone, which a code is sent to.
+    Phone,
     /// A known device, and the PIN that answers.
     Device(DeviceToken, Zeroizing<String>),
 }

@@ -1,4 +1,4 @@
-//! Enrolling second factors: a generator app, codes by SMS or by e-mail.
+//! Enrolling second factors: a generator app, codes by SMS or by e-mail. Those of devices are in `approval.rs`.
 
 use std::ffi::c_char;
 use std::sync::Arc;
@@ -102,7 +102,8 @@ pub unsafe extern "C" fn zamok_enrolment_offer_contact(
 }
 
 /// Ends an enrolment with the test code, which the app shows or which was sent: when it is right, the factor, or the contact, counts
-/// from now on, and the code is spent. Every other session of the account ends, and its owner is told.
+/// from now on, and the code is spent. Every other session of the account ends, and its owner is told. Other factors have other
+/// tests: zamok_enrolment_offer_certificate(), zamok_enrolment_offer_push(), zamok_enrolment_offer_pin().
 ///
 /// Errors: `ZAMOK_E_REJECTED` for a wrong code or an enrolment that has ended; `ZAMOK_E_NOTHING_OFFERED`;
 /// `ZAMOK_E_CONTACT_TAKEN` when another account has the phone or address; `ZAMOK_E_SESSION_ENDED`.
@@ -122,7 +123,7 @@ pub unsafe extern "C" fn zamok_enrolment_confirm(
     })
 }
 
-fn enrolment(challenge: *const zamok_challenge) -> Result<Enrolment, Trouble> {
+pub(crate) fn enrolment(challenge: *const zamok_challenge) -> Result<Enrolment, Trouble> {
     match &*handles::take::<Begun>(challenge)? {
         Begun::Enrol(enrolment) => Ok(*enrolment),
         Begun::Code(_) => Err(Fault(ZAMOK_E_FACTOR_EXISTS).into()),

@@ -1,10 +1,10 @@
-//! What opens a vault: a passphrase, a key, shares, a PIN with the secret of a device.
+//! What opens a vault: a passphrase, a key, shares, a PIN with the secret of a device, a key in a PKCS#11 token.
 
 use std::ffi::c_char;
 
 use zamok::backup::shares_in;
 use zamok::shares::Share;
-use zamok::{CoreError, Credential, Passphrase, SecretKey};
+use zamok::{CoreError, Credential, Passphrase, Pkcs11Key, Pkcs11Uri, SecretKey};
 use zeroize::Zeroizing;
 
 use super::backup::ZAMOK_SHARE_MAX;
@@ -22,6 +22,8 @@ pub const ZAMOK_SECRET_SHARES: u32 = 3;
 /// A short PIN with the secret of a device, `ZAMOK_SECRET_KEY_LENGTH` random bytes, which lies elsewhere than the store: whoever
 /// copies the store tries every PIN.
 pub const ZAMOK_SECRET_PIN: u32 = 4;
+/// A secret key in a PKCS#11 token, which computes one HMAC with it (CKM_SHA256_HMAC); the key does not leave the token.
+pub const ZAMOK_SECRET_TOKEN: u32 = 5;
 
 /// Bytes of a key, and of the secret of a device.
 pub const ZAMOK_SECRET_KEY_LENGTH: usize = 32;
@@ -34,11 +36,12 @@ pub struct zamok_secret {
     pub size: u32,
     /// One of `ZAMOK_SECRET_…`.
     pub kind: u32,
-    /// The passphrase; the texts of shares, one after the other; the PIN. Nothing with a key.
+    /// The passphrase; the texts of shares, one after the other; the PIN, of a slot or of a token (nothing where the token asks for it
+    /// by itself, on a reader with keys of its own). Nothing with a key.
     pub text: *const c_char,
     /// Its length.
     pub text_length: usize,
-    /// The key; the secret of the device, with a PIN. Nothing with a passphrase and with shares.
+    /// The key; the secret of the device, with the PIN of a slot. Nothing with the others.
     pub key: *const u8,
     /// Its length: `ZAMOK_SECRET_KEY_LENGTH`.
     pub key_length: usize,
@@ -47,6 +50,11 @@ pub struct zamok_secret {
     pub names_slot: u32,
     /// The number of a slot.
     pub slot: u32,
+    /// Which key in which token, as a PKCS#11 URI (RFC 7512) with the module:
+    /// "pkcs11:token=vault;object=zamok?module-path=/usr/lib/softhsm/libsofthsm2.so". Nothing with the others.
+    pub uri: *const c_char,
+    /// Its length.
+    pub uri_length: usize,
 }
 
 // SAFETY: numbers and pointers without padding.
@@ -60,6 +68,7 @@ enum Held {
     Key(SecretKey),
     Shares(SecretKey),
     Pin(Passphrase, SecretKey),
+    Token(Pkcs11Key),
 }
 
 /// A secret as it was given, and the slot that it is for.
@@ -83,12 +92,16 @@ impl Given {
         // SAFETY: promised.
         let given = unsafe { pointer::required(secret)? };
         // SAFETY: the same, of what the struct points to.
-        let (text, key) = unsafe {
+        let (text, key, uri) = unsafe {
             (
                 pointer::bytes(given.text.cast(), given.text_length)?,
                 pointer::bytes(given.key, given.key_length)?,
+                pointer::text(given.uri, given.uri_length)?,
             )
         };
+        if uri.is_empty() == (given.kind == ZAMOK_SECRET_TOKEN) {
+            return Err(Fault(ZAMOK_E_ARGUMENT).into());
+        }
         let held = match given.kind {
             ZAMOK_SECRET_PASSPHRASE if key.is_empty() => Held::Passphrase(Passphrase::from(text)),
             ZAMOK_SECRET_KEY if text.is_empty() => Held::Key(SecretKey::from_slice(key)?),
@@ -98,6 +111,10 @@ impl Given {
                 Held::Shares(SecretKey::from_shares(&shares_in(text)?)?)
             }
             ZAMOK_SECRET_PIN => Held::Pin(Passphrase::from(text), SecretKey::from_slice(key)?),
+            ZAMOK_SECRET_TOKEN if key.is_empty() => {
+                let pin = (!text.is_empty()).then(|| Passphrase::from(text));
+                Held::Token(Pkcs11Key::new(Pkcs11Uri::parse(uri)?, pin)?)
+            }
             _ => return Err(Fault(ZAMOK_E_ARGUMENT).into()),
         };
         let slot = match given.names_slot {
@@ -115,6 +132,7 @@ impl Given {
             Held::Key(key) => Credential::Key(key),
             Held::Shares(key) => Credential::Shares(key),
             Held::Pin(pin, device) => Credential::Pin { pin, device },
+            Held::Token(key) => Credential::Token(key),
         }
     }
 }
