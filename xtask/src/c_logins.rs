@@ -14,15 +14,23 @@ const PASSWORD: &str = "a garden behind the station";
 
 /// What an excerpt on a page leaves out: where its names come from, of which it needs some.
 const BEFORE_AN_EXCERPT: &str = "#include <string.h>\n#include <zamok.h>\n#define TEXT(t) (t), strlen(t)\n\
-    struct given {\nconst char *code, *url, *carriers_id, *two_of_them;\nconst uint8_t *receipt;\nsize_t receipt_length;\n\
+    struct given {\nconst char *code, *url, *carriers_id, *two_of_them, *password, *endpoint, *typed;\n\
+    const uint8_t *receipt, *key, *secret, *public_key, *request, *signature;\n\
+    size_t receipt_length, public_key_length, signature_length;\n\
     const zamok_cabinet *bank;\nconst zamok_session *session;\nconst zamok_vault *officer;\n};\n\
     void excerpt(const struct given *given);\nvoid excerpt(const struct given *given)\n{\n\
     const char *code = given->code, *url = given->url, *carriers_id = given->carriers_id;\n\
-    const char *two_of_them = given->two_of_them;\nconst uint8_t *receipt = given->receipt;\n\
+    const char *two_of_them = given->two_of_them, *password = given->password, *endpoint = given->endpoint;\n\
+    const char *typed = given->typed;\nconst uint8_t *receipt = given->receipt, *key = given->key;\n\
+    const uint8_t *secret = given->secret, *public_key = given->public_key, *request = given->request;\n\
+    const uint8_t *signature = given->signature;\nsize_t public_key_length = given->public_key_length;\n\
+    size_t signature_length = given->signature_length;\n\
     size_t receipt_length = given->receipt_length;\nconst zamok_cabinet *bank = given->bank;\n\
     const zamok_session *session = given->session;\nconst zamok_vault *officer = given->officer;\n\
     zamok_content *content;\nzamok_operation *operation, *confirmed;\nzamok_challenge *challenge = NULL;\n\
-    zamok_vault *vault;\nzamok_outbox *outbox;\nzamok_message *message;\n\
+    zamok_session *let_in;\nzamok_device_info device = { .size = sizeof device };\n\
+    zamok_approach approach = { .size = sizeof approach };\nchar token[ZAMOK_DEVICE_TOKEN_LENGTH + 1], shown[16];\n\
+    uint8_t to_sign[256];\nzamok_vault *vault;\nzamok_outbox *outbox;\nzamok_message *message;\n\
     zamok_message_info info = { .size = sizeof info };\nstruct zamok_id id, attempt;\n\
     char text[1000], address[300], texts[3 * ZAMOK_SHARE_MAX + 1];\nuint8_t kept[100];\nsize_t length;\n\
     uint32_t matched, number;\nzamok_request_id(bank, &attempt);\n";

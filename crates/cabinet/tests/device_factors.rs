@@ -12,7 +12,7 @@ use harness::{House, Phone, password, request};
 use tempfile::TempDir;
 use zamok_cabinet::{
     Approach, Assurance, Begun, Challenge, Content, DeviceAnswer, DeviceToken, Error, Evidence, MessageKind,
-    OperationId, Pin, Session, Template, Value,
+    OperationId, Pin, Session, Subscription, Template, Value,
 };
 use zamok_core::Error as CoreError;
 use zamok_core::event::EventKind;
@@ -243,6 +243,25 @@ fn a_request_that_is_sent_again_has_another_number_and_the_first_is_dead() {
     let number = house.cabinet.number_to_show(&challenge).unwrap();
     house.cabinet.approve(&second, &number, &device.approval(&second, &number)).unwrap();
     assert!(house.cabinet.answer(&challenge, "", request()).is_ok());
+}
+
+#[test]
+fn a_device_unsubscribes_in_its_session_as_it_stands_now_and_no_other_device() {
+    let house = House::new();
+    let (_, session) = at_home(&house);
+    let mut point = [7; 65];
+    point[0] = 4;
+    let place = Subscription::new("https://push.example/1", &point, &[1; 16]).unwrap();
+    assert_eq!(house.cabinet.unsubscribe(&session), Err(Error::DeviceUnknown));
+    // It became known after its owner's program looked at the session.
+    let token = house.cabinet.trust_device(&session, "phone").unwrap();
+    house.cabinet.subscribe(&session, &place).unwrap();
+    house.cabinet.unsubscribe(&session).unwrap();
+    house.cabinet.unsubscribe(&session).unwrap();
+    let anna = house.citizen("anna");
+    let hers = house.login("anna", &anna).unwrap();
+    let altered = Session { device: Some(token.device()), ..hers };
+    assert_eq!(house.cabinet.unsubscribe(&altered), Err(Error::DeviceUnknown));
 }
 
 #[test]

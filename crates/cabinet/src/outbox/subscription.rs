@@ -142,15 +142,16 @@ impl Cabinet {
         })
     }
 
-    /// Pushes nothing more to the device of this session.
+    /// Pushes nothing more to the device of this session. Twice is no error.
     ///
     /// # Errors
     /// As [`Cabinet::subscribe`].
     pub fn unsubscribe(&self, session: &Session) -> Result<(), Error> {
-        let device = session.device.ok_or(Error::DeviceUnknown)?;
         self.vault.transact(|tx| {
+            let live = session::live(tx, session.seen(), &self.policy.session)?;
             self.owner(tx, session)?;
-            forget(tx, device)
+            // As it stands now: it may have become known after the caller last looked at the session.
+            forget(tx, live.device.ok_or(Error::DeviceUnknown)?)
         })
     }
 

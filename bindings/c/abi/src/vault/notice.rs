@@ -119,6 +119,7 @@ pub unsafe extern "C" fn zamok_notify(
                 pointer::text(given.language, given.language_length)?,
             )
         };
+        let cabinet = handles::take::<Zamok>(cabinet)?;
         let category = self::category(category)?;
         let priority = match given.priority {
             ZAMOK_PRIORITY_NORMAL => Priority::Normal,
@@ -126,7 +127,7 @@ pub unsafe extern "C" fn zamok_notify(
             _ => return Err(Fault(ZAMOK_E_ARGUMENT).into()),
         };
         let notice = Notice { category, priority, title, text, link, language };
-        let posted = handles::take::<Zamok>(cabinet)?.notify(login, &notice)?;
+        let posted = cabinet.notify(login, &notice)?;
         place.put(zamok_id { bytes: posted.0 });
         Ok(())
     })
@@ -190,6 +191,7 @@ pub unsafe extern "C" fn zamok_preferences_set(
     told(|| {
         // SAFETY: what the header asks of the caller.
         let given = unsafe { pointer::required(preferences)? };
+        let (cabinet, session) = within(cabinet, session)?;
         let quiet = match given.quiet {
             0 => None,
             1 => Some(quiet(&given)?),
@@ -197,7 +199,6 @@ pub unsafe extern "C" fn zamok_preferences_set(
         };
         let language: Vec<u8> =
             given.language.iter().map(|unit| unit.to_ne_bytes()[0]).take_while(|byte| *byte != 0).collect();
-        let (cabinet, session) = within(cabinet, session)?;
         let mut wanted = cabinet.preferences(&session)?;
         wanted.language = String::from_utf8(language).map_err(|_| Error::PreferencesUnusable)?;
         wanted.quiet = quiet;
@@ -228,10 +229,9 @@ pub unsafe extern "C" fn zamok_preferences_channel(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (category, place) =
-            unsafe { (self::category(pointer::text(category, category_length)?)?, Place::new(wanted)?) };
-        let channel = self::channel(channel)?;
+        let (category, place) = unsafe { (pointer::text(category, category_length)?, Place::new(wanted)?) };
         let (cabinet, session) = within(cabinet, session)?;
+        let (category, channel) = (self::category(category)?, self::channel(channel)?);
         let found = cabinet.preferences(&session)?;
         place.put(match found.channels.get(&(category, channel)) {
             None => ZAMOK_CHANNEL_DEFAULT,
@@ -257,9 +257,9 @@ pub unsafe extern "C" fn zamok_preferences_set_channel(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let category = unsafe { self::category(pointer::text(category, category_length)?)? };
-        let place = (category, self::channel(channel)?);
+        let category = unsafe { pointer::text(category, category_length)? };
         let (cabinet, session) = within(cabinet, session)?;
+        let place = (self::category(category)?, self::channel(channel)?);
         let mut preferences = cabinet.preferences(&session)?;
         match wanted {
             ZAMOK_CHANNEL_DEFAULT => {
