@@ -360,8 +360,8 @@ static void text_due(const zamok_outbox *outbox, const char *kind, char *text, s
 
 static void a_phone_alone_and_what_its_owner_is_told(void)
 {
-    static const char lax[] = "profile = \"seeds\"\n[password.cost]\nmemory_kib = 64\npasses = 1\n"
-                              "[recovery.cost]\nmemory_kib = 64\npasses = 1\n";
+    static const char lax[] = "profile = \"strict\"\n[password.cost]\nmemory_kib = 64\npasses = 1\n"
+                              "[recovery.cost]\nmemory_kib = 64\npasses = 1\n[contact]\nlogin = true\n";
     zamok_options options = cheap();
     zamok_words words = { .size = sizeof words, .domain = "bank.example", .domain_length = 12 };
     zamok_cabinet *bank;

@@ -69,13 +69,13 @@ pub(crate) struct Preferences {
 #[pymethods]
 impl Preferences {
     #[new]
-    #[pyo3(signature = (*, language=String::new(), channels=BTreeMap::new(), quiet=None))]
-    const fn new(
-        language: String,
+    #[pyo3(signature = (*, language="", channels=BTreeMap::new(), quiet=None))]
+    fn new(
+        language: &str,
         channels: BTreeMap<(String, String), bool>,
         quiet: Option<(u16, u16, i16)>,
     ) -> Self {
-        Self { language, channels, quiet }
+        Self { language: language.to_owned(), channels, quiet }
     }
 
     fn __repr__(&self) -> String {

@@ -239,7 +239,7 @@ def test_a_pin_counts_on_its_device_alone(house: House) -> None:
 
 def test_a_phone_alone_lets_in_where_policy_says_so(tmp_path: Path) -> None:
     clock = ManualClock(NOW)
-    policy = POLICY.replace('"strict"', '"seeds"')
+    policy = POLICY + "[contact]\nlogin = true\n"
     with Cabinet.create("memory:", PASSPHRASE, issuer="Bank", policy=policy, cost=CHEAP, clock=clock) as bank:
         outbox = Outbox(bank, domain="bank.example")
         bank.register("ivan", PASSWORD)
@@ -289,6 +289,7 @@ def test_what_an_account_is_told(house: House) -> None:
     told = bank.notices.send(
         "ivan", "Pay 5", title="A bill", category="payment", urgent=True, link="https://bank.example/5", language="en"
     )
+    house.clock.advance(1)
     bank.notices.send("ivan", "Good morning", category="news")
     (payment,) = bank.notices.feed(session, categories=["payment"])
     assert (payment.id, payment.kind, payment.category, payment.urgent) == (told, "notice", "payment", True)
