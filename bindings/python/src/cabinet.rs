@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
-use zamok::{Approach, Begun, DeviceToken, RequestId, Settings, Which, Zamok};
+use zamok::{Approach, Begun, Error, Evidence, RequestId, Settings, Which, Zamok};
 
 use crate::buffer::Bytes;
 use crate::devices::Devices;
 use crate::factor::Factors;
 use crate::fault::Fault;
 use crate::journal::{self, Entry, Report};
-use crate::login::{Challenge, Enrolment, Offer, password_of, request_of};
+use crate::login::{Challenge, Enrolment, Offer, approach, password_of, request_of};
 use crate::notices::Notices;
 use crate::opening::{self, ManualClock, Opener};
 use crate::operation::Operations;
@@ -151,10 +151,14 @@ impl Cabinet {
     }
 
     /// Checks a login and a password. What comes back is a `Challenge`, to be answered with a code, or an `Enrolment` when the account
-    /// has no second factor yet. `client` is what the service calls the client, `device` the token of a known device.
+    /// has no second factor yet. `client` is what the service calls the client, `device` the token of a known device, `by` the factor to
+    /// answer with, such as "SMS" (otherwise the one that the account prefers), `address` the network address that the service sees,
+    /// which limits of the account are held against, `language` that of messages (BCP 47).
     ///
-    /// Raises `Rejected`; `TooManyMessages`, `MethodUnavailable` after a right password; `Locked`, `Busy`.
-    #[pyo3(signature = (login, password, /, *, client="", device=None))]
+    /// Raises `Rejected`; `TooManyMessages`, `MethodUnavailable` after a right password; `ValueError` for an address that is none; `Locked`,
+    /// `Busy`.
+    #[pyo3(signature = (login, password, /, *, client="", device=None, by=None, address=None, language=""))]
+    #[allow(clippy::too_many_arguments)]
     fn begin_login<'py>(
         &self,
         py: Python<'py>,
@@ -162,8 +166,14 @@ impl Cabinet {
         password: &Bound<'py, PyAny>,
         client: &str,
         device: Option<&str>,
+        by: Option<&str>,
+        address: Option<&str>,
+        language: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (login, password, approach) = (typed(login), password_of(password)?, approach(client, device));
+        let (login, password) = (typed(login), password_of(password)?);
+        let by = by.map(|name| Evidence::named(name).ok_or(Error::MethodUnavailable)).transpose();
+        let by = by.map_err(Fault::from)?;
+        let approach = Approach { by, ..approach(client, device, address, language)? };
         let begun =
             py.detach(|| self.0.begin_login_from(login, &password, &approach)).map_err(Fault::from)?;
         Ok(match begun {
@@ -176,15 +186,18 @@ impl Cabinet {
     /// it. Whether a phone is known is told to nobody: there is a challenge for every one.
     ///
     /// Raises `NotAllowed` where policy has no such logins (`contact.login`); `ContactUnusable` for what is no phone; `Locked`, `Busy`.
-    #[pyo3(signature = (phone, /, *, client="", device=None))]
+    #[pyo3(signature = (phone, /, *, client="", device=None, address=None, language=""))]
+    #[allow(clippy::too_many_arguments)]
     fn begin_login_by_phone(
         &self,
         py: Python<'_>,
         phone: &Bound<'_, PyString>,
         client: &str,
         device: Option<&str>,
+        address: Option<&str>,
+        language: &str,
     ) -> PyResult<Challenge> {
-        let (phone, approach) = (typed(phone), approach(client, device));
+        let (phone, approach) = (typed(phone), approach(client, device, address, language)?);
         Ok(Challenge(py.detach(|| self.0.begin_login_by_phone(phone, &approach)).map_err(Fault::from)?))
     }
 
@@ -493,10 +506,4 @@ impl Cabinet {
         let state = if self.0.vault().is_locked() { "locked" } else { "open" };
         format!("<zamok.Cabinet of {:?}, {state}>", self.0.issuer())
     }
-}
-
-/// A token that is none is that of a stranger, as one of another vault is.
-fn approach(client: &str, device: Option<&str>) -> Approach {
-    let device = device.and_then(DeviceToken::parse);
-    Approach { client: client.to_owned(), device, ..Approach::default() }
 }

@@ -6,12 +6,12 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use zamok::delivery::Subscription;
-use zamok::{Approach, Cabinet, CoreError, DeviceAnswer, DeviceId, DeviceToken, Error, Pin, Zamok};
+use zamok::{Cabinet, CoreError, DeviceAnswer, DeviceId, DeviceToken, Error, Pin, Zamok};
 
 use crate::buffer::Bytes;
 use crate::fault::Fault;
 use crate::keys::bytes_of;
-use crate::login::{Challenge, Enrolment};
+use crate::login::{Challenge, Enrolment, approach};
 use crate::session::Session;
 use crate::totp::typed;
 
@@ -134,10 +134,17 @@ impl Devices {
     ///
     /// Raises `Rejected` for a token that is no known device's any more, or has no PIN; `MethodTooWeak` where more than a PIN is wanted now:
     /// log in with the password.
-    #[pyo3(signature = (token, /, *, client=""))]
-    fn begin_login(&self, py: Python<'_>, token: &Bound<'_, PyString>, client: &str) -> PyResult<Challenge> {
+    #[pyo3(signature = (token, /, *, client="", address=None, language=""))]
+    fn begin_login(
+        &self,
+        py: Python<'_>,
+        token: &Bound<'_, PyString>,
+        client: &str,
+        address: Option<&str>,
+        language: &str,
+    ) -> PyResult<Challenge> {
         let token = DeviceToken::parse(typed(token)).ok_or(CoreError::Rejected).map_err(Fault::from)?;
-        let approach = Approach { client: client.to_owned(), ..Approach::default() };
+        let approach = approach(client, None, address, language)?;
         let begun = py.detach(|| self.0.begin_login_by_device(&token, &approach));
         Ok(Challenge(begun.map_err(Fault::from)?))
     }

@@ -1,9 +1,11 @@
 //! What is in a person's hands on the way in: challenges, enrolments, offers; and what they type.
 
+use std::net::IpAddr;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use zamok::{Evidence, Password, RequestId, UnixTime};
+use zamok::{Approach, DeviceToken, Evidence, Password, RequestId, UnixTime};
 
 use crate::buffer::Bytes;
 use crate::keys::bytes_of;
@@ -99,6 +101,19 @@ pub(crate) fn password_of(given: &Bound<'_, PyAny>) -> PyResult<Password> {
     }
     let bytes = Bytes::of(given)?;
     Ok(Password::new(std::str::from_utf8(bytes.as_slice()).unwrap_or("")))
+}
+
+/// What a service knows of whoever knocks. A token that is none is that of a stranger, as one of another vault is.
+pub(crate) fn approach(
+    client: &str,
+    device: Option<&str>,
+    address: Option<&str>,
+    language: &str,
+) -> PyResult<Approach> {
+    let address = address.map(str::parse::<IpAddr>).transpose();
+    let address = address.map_err(|_| PyValueError::new_err("this is no network address"))?;
+    let device = device.and_then(DeviceToken::parse);
+    Ok(Approach { client: client.into(), device, address, language: language.into(), ..Approach::default() })
 }
 
 pub(crate) fn request_of(text: &str) -> PyResult<RequestId> {

@@ -142,10 +142,9 @@ class Pushed:
     def begin(self) -> Challenge:
         self.house.clock.advance(60)
         bank = self.house.cabinet
-        begun = bank.begin_login("ivan", PASSWORD, client="Firefox on Linux")
-        assert isinstance(begun, Challenge)
-        push = next(method for method in bank.factors.methods(begun) if method.by == "push")
-        return begun if begun.by == "push" else bank.factors.switch(begun, push.factor)
+        begun = bank.begin_login("ivan", PASSWORD, client="Firefox on Linux", by="push", address="2001:db8::7")
+        assert isinstance(begun, Challenge) and begun.by == "push"
+        return begun
 
 
 @pytest.fixture
@@ -259,6 +258,10 @@ def test_a_phone_alone_lets_in_where_policy_says_so(tmp_path: Path) -> None:
         assert (session.evidence, session.assurance) == (["SMS"], "low")
         with pytest.raises(errors.ContactUnusable):
             bank.begin_login_by_phone("ivan@example.org")
+        with pytest.raises(ValueError, match="no network address"):
+            bank.begin_login_by_phone(PHONE, address="nowhere")
+        with pytest.raises(errors.MethodUnavailable):
+            bank.begin_login("ivan", PASSWORD, by="pigeon")
 
 
 def test_no_phone_alone_lets_in_where_policy_does_not(house: House) -> None:
@@ -286,6 +289,7 @@ def test_what_an_account_is_told(house: House) -> None:
         bank.notices.send("ivan", "x" * 4097)
     with pytest.raises(ValueError, match="a category is"):
         bank.notices.send("ivan", "Pay 5", category="spam")  # type: ignore[arg-type]
+    house.clock.advance(1)
     told = bank.notices.send(
         "ivan", "Pay 5", title="A bill", category="payment", urgent=True, link="https://bank.example/5", language="en"
     )

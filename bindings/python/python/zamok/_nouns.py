@@ -137,8 +137,10 @@ class Devices:
     async def unsubscribe(self, session: Session, /) -> None:
         return await run(self._pool, self.beneath.unsubscribe, session)
 
-    async def begin_login(self, token: str, /, *, client: str = "") -> Challenge:
-        return await run(self._pool, self.beneath.begin_login, token, client=client)
+    async def begin_login(
+        self, token: str, /, *, client: str = "", address: str | None = None, language: str = ""
+    ) -> Challenge:
+        return await run(self._pool, self.beneath.begin_login, token, client=client, address=address, language=language)
 
     async def offer_pin(self, session: Session, enrolment: Enrolment, pin: str, /) -> None:
         return await run(self._pool, self.beneath.offer_pin, session, enrolment, pin)

@@ -319,12 +319,27 @@ class Cabinet:
         return await run(self._pool, self.cabinet.register, login, password)
 
     async def begin_login(
-        self, login: str, password: _Password, /, *, client: str = "", device: str | None = None
+        self,
+        login: str,
+        password: _Password,
+        /,
+        *,
+        client: str = "",
+        device: str | None = None,
+        by: str | None = None,
+        address: str | None = None,
+        language: str = "",
     ) -> Challenge | Enrolment:
-        return await run(self._pool, self.cabinet.begin_login, login, password, client=client, device=device)
+        begin = self.cabinet.begin_login
+        return await run(
+            self._pool, begin, login, password, client=client, device=device, by=by, address=address, language=language
+        )
 
-    async def begin_login_by_phone(self, phone: str, /, *, client: str = "", device: str | None = None) -> Challenge:
-        return await run(self._pool, self.cabinet.begin_login_by_phone, phone, client=client, device=device)
+    async def begin_login_by_phone(
+        self, phone: str, /, *, client: str = "", device: str | None = None, address: str | None = None, language: str = ""
+    ) -> Challenge:
+        begin = self.cabinet.begin_login_by_phone
+        return await run(self._pool, begin, phone, client=client, device=device, address=address, language=language)
 
     async def begin_enrolment(self, login: str, password: _Password, /) -> Enrolment:
         return await run(self._pool, self.cabinet.begin_enrolment, login, password)
