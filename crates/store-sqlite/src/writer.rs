@@ -282,6 +282,9 @@ fn hand_out_fault(group: &[Arc<Ticket>], fault: StoreFault) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use zamok_core::store::{RowKey, Store, Table};
 
     use super::*;
@@ -398,6 +401,15 @@ mod tests {
         assert_eq!(store.commit(&change(2)), Ok(Outcome::Committed));
     }
 
+    /// How many descriptors of this process are of the store and of the files beside it, as Linux tells.
+    fn descriptors(path: &Path) -> usize {
+        let is_of_it = |target: &Path| target.to_string_lossy().starts_with(&*path.to_string_lossy());
+        let Ok(all) = fs::read_dir("/proc/self/fd") else { return 0 };
+        all.filter_map(Result::ok)
+            .filter(|entry| fs::read_link(entry.path()).is_ok_and(|target| is_of_it(&target)))
+            .count()
+    }
+
     #[test]
     fn a_forked_child_is_refused_and_closes_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -417,7 +429,10 @@ mod tests {
         assert_eq!(store.check(), Err(StoreFault::Unavailable));
         assert_eq!(store.backup_to(folder.path().join("copy.db")), Err(StoreFault::Unavailable));
         drop((queue, desk));
+        let open = descriptors(&path);
+        assert!(open > 0 || cfg!(not(target_os = "linux")));
         drop(store);
+        assert_eq!(descriptors(&path), open, "a connection of the parent was closed");
         assert_eq!(parent.commit(&change(3)), Ok(Outcome::Committed));
         assert!(parent.get(&row).is_ok_and(|row| row.is_some()));
     }
