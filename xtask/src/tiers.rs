@@ -59,7 +59,7 @@ fn test_steps(report: &mut Report, place: &Place, tier: Tier) -> Result<(), Fail
     licence_steps(report, place);
     report.step("clippy", || clippy(place));
     report.step("rustdoc", || rustdoc(place));
-    report.step("fuzzers and timing build", || apart(place));
+    report.step("fuzzers, timing and comparison build", || apart(place));
     report.step("tests", || cargo_test(place, tier, &["--workspace"]));
     for (name, program) in test_programs(place)? {
         report.step(&name, || one_test(tier.hand_to(place, &mut Command::new(program)).arg(&name)));
@@ -125,7 +125,8 @@ fn clippy(place: &Place) -> Result<Outcome, Failure> {
     ))
 }
 
-/// Packages with a lock file of their own that only an audit runs: they build, so that it can.
+/// What no other step builds as it is run: packages with a lock file of their own, for an audit, and the comparison with peers, which has
+/// by itself other features than beside the rest of the workspace.
 fn apart(place: &Place) -> Result<Outcome, Failure> {
     for folder in ["audit/timing", "fuzz"] {
         let manifest = place.root.join(folder).join("Cargo.toml");
@@ -133,7 +134,7 @@ fn apart(place: &Place) -> Result<Outcome, Failure> {
         // What clippy has left there serves here too.
         run(cargo.arg(manifest).env("CARGO_TARGET_DIR", &place.target))?;
     }
-    Ok(Outcome::Holds)
+    run(&mut process::cargo(place, &["check", "--quiet", "--package", "zamok-benches"]))
 }
 
 /// Libraries only: the program `zamok` and the crate `zamok` would write the same page.
