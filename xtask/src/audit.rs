@@ -54,6 +54,7 @@ fn all(place: &Place, limit: Duration) -> Result<ExitCode, Failure> {
     tiers::audit_steps(&mut report, place)?;
     report.step("features", || features(place));
     report.step("minimal versions", || minimal::check(place));
+    report.step("semantic versions", || since_the_last_release(place));
     report.step("coverage", || coverage::measure(place, &[]));
     ct::steps(&mut report, place, false);
     report.step("timing", || ct::timing(place));
@@ -96,6 +97,22 @@ fn features(place: &Place) -> Result<Outcome, Failure> {
         "{checked} selections of features build (cargo-hack, where it is installed, tries pairs as well)"
     );
     Ok(Outcome::Holds)
+}
+
+/// Whether the interfaces of the libraries keep what the last release promised, by cargo-semver-checks.
+fn since_the_last_release(place: &Place) -> Result<Outcome, Failure> {
+    const TOOL: &str = "cargo-semver-checks";
+    let mut tags = Command::new("git");
+    tags.args(["tag", "--list", "v*", "--sort=-version:refname"]).current_dir(&place.root);
+    let tags = process::quiet(&mut tags)?;
+    let Some(last) = tags.lines().next() else {
+        return Ok(Outcome::NotRun("there is no release to compare with".to_owned()));
+    };
+    if process::program(TOOL).is_none() {
+        return Ok(Outcome::NotRun(format!("{TOOL} is not installed (`cargo install {TOOL}`)")));
+    }
+    let finished = process::shown(&mut process::cargo(place, &["semver-checks", "--baseline-rev", last]))?;
+    if finished.succeeded { Ok(Outcome::Holds) } else { Err(format!("since {last}: {}", finished.status)) }
 }
 
 /// What a reader of the report has to know to run it again.

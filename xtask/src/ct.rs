@@ -1,6 +1,7 @@
 //! `cargo xtask ct`: the subjects of `audit/constant-time` under valgrind's memcheck, in both profiles, on every kernel that
 //! valgrind can execute. Leaks that were planted have to be found, each where it was planted.
 
+use crate::disassembly;
 use crate::process::{self, Finished};
 use crate::report::{Outcome, Report};
 use crate::{Failure, Place, only_switches};
@@ -100,6 +101,9 @@ pub(crate) fn steps(report: &mut Report, place: &Place, quick: bool) {
     for (profile, flags) in PROFILES.iter().filter(|(name, _)| !quick || *name == "release") {
         report.step(&format!("constant time, {profile}"), || one_profile(place, profile, flags));
     }
+    report.step("constant time, SHA extensions", || {
+        disassembly::check(&build(place, "release", &["--release"])?)
+    });
 }
 
 fn one_profile(place: &Place, profile: &str, flags: &[&str]) -> Result<Outcome, Failure> {

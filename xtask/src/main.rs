@@ -12,6 +12,7 @@ mod copied;
 mod coverage;
 mod ct;
 mod dependencies;
+mod disassembly;
 mod freestanding;
 mod fuzz;
 mod gates;
