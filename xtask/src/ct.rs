@@ -63,16 +63,24 @@ pub(crate) fn timing(place: &Place) -> Result<Outcome, Failure> {
 const VARIANTS: [(&str, &str); 4] =
     [("portable", ""), ("SHA extensions", "sha_ni"), ("AVX2", "avx2"), ("AVX-512", "avx512f")];
 
+/// The program that dudect measures: optimised as what is shipped.
+fn as_shipped(place: &Place) -> Result<PathBuf, Failure> {
+    let (manifest, target) = (place.root.join("audit/timing/Cargo.toml"), place.target.join("timing"));
+    let mut cargo = process::cargo(place, &["build", "--release", "--quiet", "--locked", "--manifest-path"]);
+    let built = process::shown(cargo.arg(&manifest).env("CARGO_TARGET_DIR", &target))?;
+    let program = target.join("release/zamok-audit-timing");
+    if built.succeeded { Ok(program) } else { Err(format!("{}: {}", manifest.display(), built.status)) }
+}
+
 /// Every subject, on the kernels that the machine chooses; or verification alone, on these.
 fn measured(place: &Place, variant: Option<&str>) -> Result<Vec<(String, f64)>, Failure> {
-    let manifest = place.root.join("audit/timing/Cargo.toml");
-    let mut cargo = process::cargo(place, &["run", "--release", "--quiet", "--locked", "--manifest-path"]);
-    cargo.arg(&manifest).env("CARGO_TARGET_DIR", place.target.join("timing")).env_remove("ZAMOK_VARIANT");
+    let mut program = Command::new(as_shipped(place)?);
+    program.env_remove("ZAMOK_VARIANT");
     if let Some(variant) = variant {
         println!("== on {variant} alone");
-        cargo.env("ZAMOK_VARIANT", variant).args(["--", "--filter", "totp"]);
+        program.env("ZAMOK_VARIANT", variant).args(["--filter", "totp"]);
     }
-    let finished = process::shown(&mut cargo)?;
+    let finished = process::shown(&mut program)?;
     if !finished.succeeded {
         return Err(format!("dudect: {}", finished.status));
     }
@@ -101,9 +109,7 @@ pub(crate) fn steps(report: &mut Report, place: &Place, quick: bool) {
     for (profile, flags) in PROFILES.iter().filter(|(name, _)| !quick || *name == "release") {
         report.step(&format!("constant time, {profile}"), || one_profile(place, profile, flags));
     }
-    report.step("constant time, SHA extensions", || {
-        disassembly::check(&build(place, "release", &["--release"])?)
-    });
+    report.step("constant time, SHA extensions", || disassembly::check(&as_shipped(place)?));
 }
 
 fn one_profile(place: &Place, profile: &str, flags: &[&str]) -> Result<Outcome, Failure> {
