@@ -276,7 +276,7 @@ fn ids_of_changes_are_forgotten_in_bounded_steps() {
 fn a_change_that_no_message_holds_is_refused_before_it_is_sent() {
     let (url, _) = place();
     let store = create(&url);
-    let large = change(|change| (0..129_u8).try_for_each(|key| change.insert(row(&[key]), vec![7; 1 << 20])));
+    let large = change(|change| (0..129_u8).try_for_each(|key| change.insert(row([key]), vec![7; 1 << 20])));
     assert_eq!(store.commit(&large), Err(StoreFault::Full));
     assert_eq!(get(&store, &[0]), Ok(None));
     assert_eq!(store.commit(&large), Err(StoreFault::Full), "it stays so");
