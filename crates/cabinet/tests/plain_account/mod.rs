@@ -393,7 +393,15 @@ impl Model {
         let right = match self.factors[factor].kind {
             Kind::Push if self.challenges[id].state != State::Approved => return Pending,
             Kind::Push => true,
-            _ => right,
+            Kind::Sms => right,
+            // Wrong test codes count for the key, whichever enrolment they come by: another one is no way to go on guessing.
+            Kind::Generator => {
+                let found = &mut self.factors[factor];
+                let accepted = right && !found.disabled;
+                found.wrong = if accepted { 0 } else { found.wrong + 1 };
+                found.disabled = found.wrong >= 3;
+                accepted
+            }
         };
         if !right {
             self.charge(id, TRIES);
