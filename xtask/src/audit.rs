@@ -1,17 +1,18 @@
 //! `cargo xtask audit`: every check that the repository has, one after the other, and one report of it all: what ran, what came
-//! of it, what was not run and why. `--minutes N` is how long the whole may take: what the fixed checks leave goes to the
-//! fuzzers. `--planted [NAME]` runs the planted defects alone.
+//! of it, what was not run and why. `--minutes N` is how long the whole may take: no check begins later, and what the fixed ones
+//! leave goes to the fuzzers. `--planted [NAME]` runs the planted defects alone.
 
 use crate::report::{Outcome, Report};
 use crate::{
     Failure, Place, audit_page, bare, coverage, ct, fuzz, licences, minimal, planted, process, sbom, tiers,
 };
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-/// Minutes for everything, where nothing else is said.
-const MINUTES: u64 = 120;
+/// Minutes for everything, where nothing else is said: an afternoon.
+const MINUTES: u64 = 300;
 /// The fuzzers run at least this long, however long the rest took.
 const LEAST_FUZZING: Duration = Duration::from_secs(60);
 
@@ -49,29 +50,48 @@ pub(crate) fn command(place: &Place, arguments: &[String]) -> Result<ExitCode, F
 
 fn all(place: &Place, limit: Duration) -> Result<ExitCode, Failure> {
     let start = Instant::now();
-    let facts = facts(place);
-    let mut report = Report::default();
+    let folder = place.target.join("audit");
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    audit_page::forget_figures(place);
+    let pages = Pages { facts: facts(place), place: place.clone(), folder };
+    pages.write(&Report::default())?;
+    let mut report = Report::until(start + limit, move |report| {
+        if let Err(reason) = pages.write(report) {
+            println!("!! the report: {reason}");
+        }
+    });
     tiers::audit_steps(&mut report, place)?;
-    report.step("features", || features(place));
-    report.step("minimal versions", || minimal::check(place));
-    report.step("semantic versions", || since_the_last_release(place));
-    report.step("coverage", || coverage::measure(place, &[]));
     ct::steps(&mut report, place, false);
     report.step("timing", || ct::timing(place));
-    planted::steps(&mut report, place, "")?;
     report.step("bill of materials", || sbom::write(place).map(|()| Outcome::Holds));
+    report.step("semantic versions", || since_the_last_release(place));
+    report.step("features", || features(place));
+    report.step("minimal versions", || minimal::check(place));
+    planted::steps(&mut report, place, "")?;
+    report.step("coverage", || coverage::measure(place, &[]));
     report.step("fuzzing", || {
         let left = limit.saturating_sub(start.elapsed()).max(LEAST_FUZZING);
         fuzz::for_seconds(place, left.as_secs()).map(|()| Outcome::Holds)
     });
-    let folder = place.target.join("audit");
-    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
-    fs::create_dir_all(&folder).map_err(failed)?;
-    let page = audit_page::markdown(&facts, &report);
-    fs::write(folder.join("report.md"), &page).map_err(failed)?;
-    fs::write(folder.join("report.html"), audit_page::html(&facts, &report, &place.root)).map_err(failed)?;
-    println!("the report: {}", folder.join("report.md").display());
+    println!("the report: {}", place.target.join("audit/report.md").display());
     Ok(report.finish())
+}
+
+/// The two forms of the report, written anew after each step.
+struct Pages {
+    facts: Vec<(&'static str, String)>,
+    place: Place,
+    folder: PathBuf,
+}
+
+impl Pages {
+    fn write(&self, report: &Report) -> Result<(), Failure> {
+        let failed = |error: std::io::Error| format!("{}: {error}", self.folder.display());
+        let page = audit_page::markdown(&self.facts, report, &self.place);
+        fs::write(self.folder.join("report.md"), page).map_err(failed)?;
+        let page = audit_page::html(&self.facts, report, &self.place);
+        fs::write(self.folder.join("report.html"), page).map_err(failed)
+    }
 }
 
 /// Every feature of the crates alone, and all of them together: what nobody else builds.

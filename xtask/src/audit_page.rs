@@ -1,15 +1,35 @@
 //! The report of an audit, as Markdown and as one HTML page with everything in it.
 
+use crate::Place;
 use crate::report::Report;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::fs;
 
 type Facts = [(&'static str, String)];
 
 /// Plots that the page shows, as they lie in the repository.
 const PLOTS: &[&str] = &["docs/performance/window.svg", "docs/performance/scaling.svg"];
 
-pub(crate) fn markdown(facts: &Facts, report: &Report) -> String {
+/// What steps have measured, as they leave it in the build output.
+const FIGURES: &[(&str, &str)] =
+    &[("Time itself", "timing.md"), ("Fuzzing", "fuzzing.md"), ("Lines that tests run", "coverage.md")];
+
+/// Figures of an earlier run are none of this one.
+pub(crate) fn forget_figures(place: &Place) {
+    for (_, file) in FIGURES {
+        // One that is not there is what is wanted.
+        let _ = fs::remove_file(place.target.join(file));
+    }
+}
+
+/// Those that are there by now.
+fn figures(place: &Place) -> impl Iterator<Item = (&'static str, String)> + '_ {
+    FIGURES
+        .iter()
+        .filter_map(|(title, file)| Some((*title, fs::read_to_string(place.target.join(file)).ok()?)))
+}
+
+pub(crate) fn markdown(facts: &Facts, report: &Report, place: &Place) -> String {
     let mut page = String::from("# Audit\n\n| what | |\n|---|---|\n");
     for (name, value) in facts {
         let _ = writeln!(page, "| {name} | {} |", cell(value));
@@ -27,10 +47,13 @@ pub(crate) fn markdown(facts: &Facts, report: &Report) -> String {
         let _ = writeln!(page, "- {name}: {reason}");
     }
     let _ = writeln!(page, "\n{}", report.verdict());
+    for (title, figures) in figures(place) {
+        let _ = write!(page, "\n## {title}\n\n{figures}");
+    }
     page
 }
 
-pub(crate) fn html(facts: &Facts, report: &Report, root: &Path) -> String {
+pub(crate) fn html(facts: &Facts, report: &Report, place: &Place) -> String {
     let mut page = String::from(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Audit of Zamok</title>\n<style>\n\
          body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em }\n\
@@ -53,8 +76,11 @@ pub(crate) fn html(facts: &Facts, report: &Report, root: &Path) -> String {
         let _ = writeln!(page, "<tr{class}><td>{}<td>{seconds:.1}<td>{}", escaped(&name), escaped(&result));
     }
     let _ = writeln!(page, "</table>\n<p>{}</p>", escaped(&report.verdict()));
+    for (title, figures) in figures(place) {
+        let _ = writeln!(page, "<h2>{title}</h2>\n<pre>{}</pre>", escaped(&figures));
+    }
     for plot in PLOTS {
-        if let Ok(svg) = std::fs::read_to_string(root.join(plot)) {
+        if let Ok(svg) = fs::read_to_string(place.root.join(plot)) {
             let _ = writeln!(page, "<figure>\n{}\n<figcaption>{plot}</figcaption></figure>", picture(&svg));
         }
     }
@@ -86,11 +112,22 @@ mod tests {
         report.step("a peer", || Ok(Outcome::NotRun("it is not installed".to_owned())));
         report.step("a failure", || Err("it broke | badly".to_owned()));
         let facts = [("commit", "abc".to_owned())];
-        let page = markdown(&facts, &report);
-        for line in ["| commit | abc |", "- a peer: it is not installed", "FAILED: it broke \\| badly"] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place { root: folder.path().to_owned(), target: folder.path().to_owned() };
+        fs::write(folder.path().join("fuzzing.md"), "1,000 <inputs>\n").unwrap();
+        let page = markdown(&facts, &report, &place);
+        for line in [
+            "| commit | abc |",
+            "- a peer: it is not installed",
+            "FAILED: it broke \\| badly",
+            "1,000 <inputs>",
+        ] {
             assert!(page.contains(line), "{page}");
         }
-        let page = html(&facts, &report, Path::new("/nowhere"));
+        let page = html(&facts, &report, &place);
+        assert!(page.contains("1,000 &lt;inputs&gt;"));
+        forget_figures(&place);
+        assert!(!html(&facts, &report, &place).contains("inputs"));
         assert!(
             page.contains("a &lt;check&gt;")
                 && page.contains("class=failed")

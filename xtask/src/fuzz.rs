@@ -5,8 +5,9 @@
 //! `fuzz/artifacts/`; what was learned stays in the build output, until `--keep` makes the fewest inputs that reach as much
 //! of it the new corpus.
 
-use crate::process;
+use crate::process::{self, Finished};
 use crate::{Failure, Place};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -78,6 +79,7 @@ fn run(place: &Place, arguments: &Arguments) -> Result<Vec<String>, Failure> {
     }
     let share = (arguments.seconds / chosen.len() as u64).max(1);
     let mut crashed = Vec::new();
+    let mut page = "| target | seconds | inputs | edges | |\n|---|---|---|---|---|\n".to_owned();
     for name in &chosen {
         let target = Target {
             program: output.join(TRIPLE).join("release").join(name),
@@ -87,12 +89,18 @@ fn run(place: &Place, arguments: &Arguments) -> Result<Vec<String>, Failure> {
             dictionary: folder.join("dictionaries").join(format!("{name}.dict")),
         };
         println!("== {name}: {share} s");
-        if !target.run(share)? {
+        let finished = target.run(share)?;
+        let (inputs, edges) = told(&finished.output);
+        let result = if finished.succeeded { "no crash" } else { "**crashed**" };
+        let _ = writeln!(page, "| `{name}` | {share} | {inputs} | {edges} | {result} |");
+        if !finished.succeeded {
             crashed.push((*name).clone());
         } else if arguments.keep {
             target.keep()?;
         }
     }
+    let file = place.target.join("fuzzing.md");
+    fs::write(&file, page).map_err(|error| format!("{}: {error}", file.display()))?;
     println!("{} passed, {} failed", chosen.len() - crashed.len(), crashed.len());
     if !crashed.is_empty() {
         println!("crashed: {}; the inputs lie in fuzz/artifacts", crashed.join(" "));
@@ -111,8 +119,7 @@ struct Target {
 }
 
 impl Target {
-    /// Whether nothing crashed.
-    fn run(&self, seconds: u64) -> Result<bool, Failure> {
+    fn run(&self, seconds: u64) -> Result<Finished, Failure> {
         for needed in [&self.learned, &self.kept, &self.artifacts] {
             fs::create_dir_all(needed).map_err(|error| format!("{}: {error}", needed.display()))?;
         }
@@ -124,7 +131,7 @@ impl Target {
         if self.dictionary.exists() {
             run.arg(format!("-dict={}", self.dictionary.display()));
         }
-        Ok(process::shown(&mut run)?.succeeded)
+        process::shown(&mut run)
     }
 
     /// Makes the fewest inputs that reach what all of them reach the corpus.
@@ -141,6 +148,16 @@ impl Target {
         fs::remove_dir_all(&self.kept).map_err(failed)?;
         fs::rename(&fewest, &self.kept).map_err(failed)
     }
+}
+
+/// How many inputs libFuzzer says that it has run, and how many edges they reached.
+fn told(output: &str) -> (u64, u64) {
+    let after = |line: &str, mark: &str| {
+        let word = line.split_once(mark)?.1.split_whitespace().next()?;
+        word.parse::<u64>().ok()
+    };
+    let last = |mark: &str| output.lines().rev().find_map(|line| after(line, mark)).unwrap_or(0);
+    (last("stat::number_of_executed_units:"), last(" cov: "))
 }
 
 fn targets(place: &Place) -> Result<Vec<String>, Failure> {
@@ -167,6 +184,14 @@ mod tests {
         for wrong in [&["--seconds"][..], &["--seconds", "x"], &["--fast"], &["a", "b"]] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn what_libfuzzer_tells_is_read() {
+        let output = "#2 INITED cov: 10 ft: 11 corp: 1/1b exec/s: 0 rss: 40Mb\n\
+            #900 DONE   cov: 25 ft: 30 corp: 9/9b\nstat::number_of_executed_units: 900\nstat::slowest_unit_time_sec:    0\n";
+        assert_eq!(told(output), (900, 25));
+        assert_eq!(told("it did not start"), (0, 0));
     }
 
     #[test]

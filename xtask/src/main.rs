@@ -37,6 +37,7 @@ use std::process::ExitCode;
 type Failure = String;
 
 /// Where the repository and its build output lie.
+#[derive(Clone)]
 struct Place {
     root: PathBuf,
     target: PathBuf,

@@ -21,17 +21,32 @@ struct Step {
     outcome: Result<Outcome, Failure>,
 }
 
+/// What looks at a report after each of its steps.
+type After = Box<dyn Fn(&Report)>;
+
 /// Runs steps one after the other and remembers them; a failed one does not stop the rest.
 #[derive(Default)]
 pub(crate) struct Report {
     steps: Vec<Step>,
+    limit: Option<Instant>,
+    after: Option<After>,
 }
 
 impl Report {
+    /// No step begins at `limit` or later: it counts as not run. `after` sees the report at the end of each step, so that a
+    /// run that is broken off leaves what it has found.
+    pub(crate) fn until(limit: Instant, after: impl Fn(&Self) + 'static) -> Self {
+        Self { steps: Vec::new(), limit: Some(limit), after: Some(Box::new(after)) }
+    }
+
     pub(crate) fn step(&mut self, name: &str, run: impl FnOnce() -> Result<Outcome, Failure>) {
         println!("\n== {name}");
         let start = Instant::now();
-        let outcome = run();
+        let outcome = if self.limit.is_some_and(|limit| limit <= start) {
+            Ok(Outcome::NotRun("the time for the whole was over".to_owned()))
+        } else {
+            run()
+        };
         let duration = start.elapsed();
         match &outcome {
             Err(reason) => println!("!! {name}: {reason}"),
@@ -41,6 +56,9 @@ impl Report {
         }
         println!("== {name}: {:.1} s", duration.as_secs_f64());
         self.steps.push(Step { name: name.to_owned(), duration, outcome });
+        if let Some(after) = &self.after {
+            after(self);
+        }
     }
 
     /// Whether everything so far held.
@@ -178,6 +196,19 @@ mod tests {
     fn a_complaint_without_a_failed_test_is_one_failure() {
         assert_eq!(last_line(vec![tests(3, 0, Some("does not compile"))]).1, 1);
         assert_eq!(last_line(vec![tests(3, 2, Some("two failed"))]).1, 2);
+    }
+
+    #[test]
+    fn after_its_time_a_run_begins_nothing_and_says_so_step_by_step() {
+        let seen = std::rc::Rc::new(std::cell::Cell::new(0));
+        let counted = seen.clone();
+        let now = Instant::now();
+        let mut report = Report::until(now, move |report| counted.set(report.rows().count()));
+        report.step("late", || unreachable!("it begins"));
+        assert_eq!((seen.get(), report.not_run().count()), (1, 1));
+        let mut report = Report::until(now + Duration::from_secs(60), |_| {});
+        report.step("in time", || tests(2, 0, None));
+        assert_eq!((report.not_run().count(), report.verdict().as_str()), (0, "2 passed, 0 failed"));
     }
 
     #[test]
