@@ -62,7 +62,7 @@ impl Cabinet {
     /// The vault's and the store's.
     pub fn challenge_is_of(&self, challenge: &Challenge, account: AccountId) -> Result<bool, Error> {
         self.vault.transact(|tx| {
-            Ok(ChallengeRecord::load(tx, challenge.id)?.is_some_and(|found| found.account == account))
+            Ok(ChallengeRecord::held(tx, challenge.id)?.is_some_and(|found| found.account == account))
         })
     }
 

@@ -105,10 +105,11 @@ impl Device {
 }
 
 impl Cabinet {
-    /// Makes the device of a session known, under a label of at most 128 bytes; the token is shown this once.
+    /// Makes the device of a session known, under a label of at most 128 bytes; the token is shown this once, and the owner is told. A session that a known
+    /// device has opened stays with it: blocked, it takes the session along.
     ///
     /// # Errors
-    /// [`Error::FreshAuthenticationNeeded`]; [`Error::TooManyDevices`]; [`Error::SessionEnded`]; [`CoreError::TooLong`];
+    /// [`Error::FreshAuthenticationNeeded`]; [`Error::NotAllowed`] in a session of a device that is known; [`Error::TooManyDevices`]; [`Error::SessionEnded`]; [`CoreError::TooLong`];
     /// the vault's and the store's.
     pub fn trust_device(&self, session: &Session, label: &str) -> Result<DeviceToken, Error> {
         if label.len() > Self::LONGEST_LABEL {
@@ -118,6 +119,11 @@ impl Cabinet {
         self.vault.transact(|tx| {
             let mut session = session::fresh(tx, session.seen(), &self.policy.session)?;
             let account = account::load(tx, session.account)?.account;
+            if let Some(device) = session.device
+                && is_known(tx, device, account.id)?
+            {
+                return Err(Error::NotAllowed);
+            }
             let mut doors = Doors::load(tx, account.id)?;
             if doors.devices.len() >= usize::try_from(self.policy.device.most).unwrap_or(usize::MAX) {
                 return Err(Error::TooManyDevices);
@@ -136,6 +142,8 @@ impl Cabinet {
             session.device = Some(id);
             session::put(tx, &session)?;
             tell(tx, EventKind::DeviceTrusted, account.subject, &device)?;
+            let notice = Message::notice(tx, MessageKind::DeviceTrusted, account.id);
+            notice.with("device", &device.label).post(tx)?;
             let proof = issued::token(tx, self.challenge_key, &subject(account.id, id))?;
             Ok(DeviceToken { id, proof })
         })
@@ -272,6 +280,15 @@ pub(crate) fn sweep(tx: &mut Transaction<'_>, row: &RowKey, _: &Policy) -> Resul
     let Ok(record) = account::load(tx, device.account) else { return Ok(false) };
     remove(tx, &record.account, device, Step::Sweep)?;
     Ok(true)
+}
+
+/// Forgets every device of an account.
+pub(crate) fn remove_all(tx: &mut Transaction<'_>, account: &Account) -> Result<(), Error> {
+    for id in Doors::load(tx, account.id)?.devices {
+        let device = load_of(tx, id, account.id)?;
+        remove(tx, account, device, Step::Remove)?;
+    }
+    Ok(())
 }
 
 fn remove(tx: &mut Transaction<'_>, account: &Account, mut device: Device, step: Step) -> Result<(), Error> {

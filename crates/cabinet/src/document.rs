@@ -6,9 +6,8 @@ use zamok_core::vault::{KeyState, Purpose, signing};
 use zamok_core::{Error as CoreError, UnixTime};
 
 use crate::Cabinet;
-use crate::account;
 use crate::error::Error;
-use crate::session::{self, Session};
+use crate::session::Session;
 
 /// A detached signature over a document, with what is needed to check it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,16 +23,16 @@ pub struct SignedDocument {
 }
 
 impl Cabinet {
-    /// Signs a document with the account's own key. The signature leaves only with the journal entry that records it.
+    /// Signs a document with the account's own key, in a session that is fresh. The signature leaves only with the journal entry that
+    /// records it.
     ///
     /// `name` is what the journal calls the document.
     ///
     /// # Errors
-    /// [`Error::SessionEnded`]; the vault's and the store's.
+    /// [`Error::FreshAuthenticationNeeded`]; [`Error::SessionEnded`]; the vault's and the store's.
     pub fn sign(&self, session: &Session, document: &[u8], name: &str) -> Result<SignedDocument, Error> {
         self.vault.transact(|tx| {
-            let session = session::live(tx, session.seen(), &self.policy.session)?;
-            let account = account::load(tx, session.account)?.account;
+            let account = self.fresh_owner(tx, session)?;
             let (_, public_key) = signing::public_key(tx, account.document_key)?;
             let entry = tx.next_entry();
             let signature = signing::sign(tx, account.document_key, Purpose::Document, document, name)?;

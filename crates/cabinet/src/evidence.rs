@@ -95,7 +95,8 @@ impl Evidence {
         }
     }
 
-    const fn is_known(self) -> bool {
+    /// Whether it is something that its owner knows.
+    pub(crate) const fn is_known(self) -> bool {
         matches!(self, Self::Password | Self::Pin)
     }
 

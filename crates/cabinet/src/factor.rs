@@ -118,7 +118,7 @@ pub(crate) enum Holding {
     Public(VerifyingKey),
 }
 
-/// That a factor was replaced: until when that can be taken back, and by which.
+/// That a factor was replaced, or dropped: until when that can be taken back, and by which; by none, zeros.
 #[derive(Clone, Copy)]
 pub(crate) struct Aside {
     pub(crate) until: UnixTime,
@@ -134,6 +134,7 @@ pub(crate) struct Factor {
     pub(crate) state: FactorState,
     /// What its owner calls it.
     pub(crate) label: String,
+    /// When its test was right; before, when it was offered.
     pub(crate) added: UnixTime,
     /// When it was last answered with, as exactly as policy remembers it; 0 for never.
     pub(crate) last_used: UnixTime,
@@ -148,11 +149,14 @@ pub(crate) struct Found {
     pub(crate) usable: Vec<Means>,
     /// Whether it has any factor that counts, usable here or not.
     pub(crate) any_active: bool,
+    /// The strength of the strongest factor that counts, usable here or not: a phone that was stolen and blocked makes nothing weaker
+    /// enough for a payment.
+    pub(crate) best: u8,
 }
 
 /// The ways in which an account can answer a challenge from this caller.
 pub(crate) fn means(tx: &mut Transaction<'_>, account: &Account, caller: Caller) -> Result<Found, Error> {
-    let mut found = Found { usable: Vec::new(), any_active: false };
+    let mut found = Found { usable: Vec::new(), any_active: false, best: 0 };
     for id in &account.factors {
         // All of them are read: whichever row is gone, the account is locked.
         let factor = Factor::load(tx, *id, account.id)?;
@@ -160,6 +164,7 @@ pub(crate) fn means(tx: &mut Transaction<'_>, account: &Account, caller: Caller)
             continue;
         }
         found.any_active = true;
+        found.best = found.best.max(factor.kind.evidence().strength());
         let usable = match factor.holding {
             Holding::Key(_) | Holding::Public(_) => true,
             Holding::Contact(id) => {
@@ -181,20 +186,22 @@ fn is_known(tx: &mut Transaction<'_>, account: &Account, device: DeviceId) -> Re
     Ok(device::caller_of(tx, account.id, Some(device))? == Caller::Device(device))
 }
 
-/// The channel that was replaced last and can still take it back.
+/// The channel that can take back that it was replaced: of several the one that was replaced first, since what came in between may be
+/// a thief's.
 pub(crate) fn set_aside(tx: &mut Transaction<'_>, account: &Account) -> Result<Option<Means>, Error> {
     let now = tx.now();
-    let mut latest: Option<(UnixTime, Means)> = None;
-    for id in &account.factors {
+    let mut first: Option<(UnixTime, Means)> = None;
+    // In one second, the one that stands later: what replaces it stands before it.
+    for id in account.factors.iter().rev() {
         let factor = Factor::load(tx, *id, account.id)?;
         if let Some(aside) = factor.aside
             && now < aside.until
-            && latest.is_none_or(|(until, _)| until < aside.until)
+            && first.is_none_or(|(until, _)| aside.until < until)
         {
-            latest = Some((aside.until, factor.means()));
+            first = Some((aside.until, factor.means()));
         }
     }
-    Ok(latest.map(|(_, means)| means))
+    Ok(first.map(|(_, means)| means))
 }
 
 /// Where something is sent that this is answered by: a contact, or a device.

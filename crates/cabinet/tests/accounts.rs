@@ -110,6 +110,7 @@ fn a_key_of_a_person_that_was_taken_away_locks() {
 fn what_names_a_person_lies_in_no_row_in_the_clear_and_nowhere_after_erasure() {
     let house = House::new();
     let (_, session) = enter(&house, "ivan.the.sailor");
+    let _ = house.cabinet.trust_device(&session, "Ivan's telephone").unwrap();
     house.cabinet.vouch_contact("ivan.the.sailor", "+79161234567", "x").unwrap();
     house.cabinet.set_attribute("ivan.the.sailor", "tax number", Some("7707083893")).unwrap();
     let account = house.cabinet.account_by_login("ivan.the.sailor").unwrap();
@@ -136,6 +137,13 @@ fn what_names_a_person_lies_in_no_row_in_the_clear_and_nowhere_after_erasure() {
     assert_eq!(house.cabinet.account_by_contact("+79161234567"), Err(REJECTED));
     assert_eq!(house.cabinet.erase_account("ivan.the.sailor", "again"), Err(REJECTED));
     let _still_checks_documents = public_key;
+    // Retention has nothing left to tell of.
+    house.clock.advance(house.cabinet.policy().device.trusted + 1);
+    let mut next = Some(zamok_cabinet::SweepPlace::default());
+    while let Some(place) = next {
+        next = house.cabinet.sweep(&place).unwrap().next;
+    }
+    house.cabinet.vault().integrate().unwrap();
     // The rows that are left tell of nobody, and the journal still proves.
     for table in [Table(36), Table(39), Table(18)] {
         let rows = house.store.scan(table, &Range::prefix(&subject.0), 10, None).unwrap().rows;
@@ -350,6 +358,44 @@ fn terms_without_an_end_or_without_a_limit_are_none() {
     let ended = house.cabinet.powers(&ivan).unwrap()[0].id;
     house.cabinet.end_power(&ivan, ended).unwrap();
     assert!(house.cabinet.give_power(&ivan, "olga", &given).is_ok(), "what has ended makes room");
+}
+
+#[test]
+fn what_others_offer_keeps_nobody_from_giving_and_being_given() {
+    let house = House::new();
+    let (_, ivan) = enter(&house, "ivan");
+    let (_, eve) = enter(&house, "eve");
+    let (_, olga) = enter(&house, "olga");
+    let now = house.clock_now();
+    let own = terms(&[Right::View], &["tax"], now.plus(1000));
+    let kept = house.cabinet.give_power(&olga, "ivan", &own).unwrap();
+    let kept = house.cabinet.accept_power(&ivan, kept.id).unwrap();
+    // A list that others fill, and that looks empty a second later.
+    for _ in 0..63 {
+        house.cabinet.give_power(&eve, "ivan", &terms(&[Right::View], &["x"], now.plus(1))).unwrap();
+    }
+    house.clock.advance(1);
+    assert_eq!(house.cabinet.powers(&ivan).unwrap(), std::slice::from_ref(&kept));
+    assert!(house.cabinet.give_power(&ivan, "olga", &own).is_ok(), "what has run out makes room");
+    for _ in 0..64 {
+        house.cabinet.give_power(&eve, "ivan", &terms(&[Right::View], &["x"], now.plus(900))).unwrap();
+    }
+    let mine = house.cabinet.give_power(&olga, "ivan", &own).unwrap();
+    let powers = house.cabinet.powers(&ivan).unwrap();
+    assert!(powers.contains(&kept) && powers.contains(&mine), "the oldest offer gives way, and nothing else");
+}
+
+#[test]
+fn what_outlasts_a_session_is_given_in_a_fresh_one_alone() {
+    let house = House::new();
+    let (_, ivan) = enter(&house, "ivan");
+    let (_, _) = enter(&house, "olga");
+    house.clock.advance(house.cabinet.policy().session.fresh);
+    let given = terms(&[Right::View], &["tax"], house.clock_now().plus(1000));
+    let needed = Some(Error::FreshAuthenticationNeeded);
+    assert_eq!(house.cabinet.give_power(&ivan, "olga", &given).err(), needed);
+    assert_eq!(house.cabinet.new_recovery_codes(&ivan).err(), needed);
+    assert_eq!(house.cabinet.sign(&ivan, b"I owe.", "debt").err(), needed);
 }
 
 #[test]

@@ -142,6 +142,64 @@ fn the_old_channel_takes_a_change_back_and_whoever_made_it_is_out() {
 }
 
 #[test]
+fn a_channel_changed_twice_or_dropped_behind_the_back_of_the_old_one() {
+    const THIRD: &str = "+79160000003";
+    let (house, thief) = at_home();
+    let old = house.cabinet.factors(&thief).unwrap()[0].id;
+    let change = house.cabinet.begin_change(&thief, old).unwrap();
+    agreed(&house, &thief, &change);
+    let code = offered(&house, &change, NEW);
+    house.cabinet.confirm_factor(&change.enrolment, &code).unwrap();
+    // The witness is not dropped while it can speak.
+    assert_eq!(house.cabinet.drop_factor(&thief, old), Err(Error::NotAllowed));
+    house.clock.advance(60);
+    let second = house.cabinet.factors(&thief).unwrap()[0].id;
+    let change = house.cabinet.begin_change(&thief, second).unwrap();
+    agreed(&house, &thief, &change);
+    let code = offered(&house, &change, THIRD);
+    house.cabinet.confirm_factor(&change.enrolment, &code).unwrap();
+    house.clock.advance(60);
+    // A phone of the thief's that came besides is a change as well.
+    let approach = Approach::default();
+    let undo = house.cabinet.begin_undo("ivan", &password(), &approach).unwrap();
+    let code = house.arrived(MessageKind::UndoCode).remove(0);
+    let session = house.cabinet.undo_change(&undo, &code, request()).unwrap();
+    let factors = house.cabinet.factors(&session).unwrap();
+    assert_eq!((factors.len(), factors[0].id, factors[0].state), (1, old, FactorState::Active));
+    assert!(
+        house.cabinet.account_by_contact(NEW).is_err() && house.cabinet.account_by_contact(THIRD).is_err()
+    );
+    assert!(house.cabinet.account_by_contact(OLD).is_ok());
+}
+
+#[test]
+fn another_channel_added_and_the_old_one_dropped_is_taken_back_as_well() {
+    let (house, thief) = at_home();
+    let old = house.cabinet.factors(&thief).unwrap()[0].id;
+    let enrolment = house.cabinet.begin_factor(&thief).unwrap();
+    let app = Phone::scan(house.cabinet.offer_generator(&enrolment).unwrap().uri.as_str());
+    house.cabinet.confirm_factor(&enrolment, &app.code(house.clock_now())).unwrap();
+    house.clock.advance(60);
+    house.cabinet.drop_factor(&thief, old).unwrap();
+    let kinds: Vec<_> = house
+        .cabinet
+        .factors(&thief)
+        .unwrap()
+        .into_iter()
+        .map(|factor| (factor.id == old, factor.state))
+        .collect();
+    assert_eq!(kinds, [(true, FactorState::SetAside), (false, FactorState::Active)]);
+    assert_eq!(house.challenge("ivan").by, Evidence::Generator, "it opens nothing any more");
+    let undo = house.cabinet.begin_undo("ivan", &password(), &Approach::default()).unwrap();
+    let code = house.arrived(MessageKind::UndoCode).remove(0);
+    let session = house.cabinet.undo_change(&undo, &code, request()).unwrap();
+    let factors = house.cabinet.factors(&session).unwrap();
+    // What was there before the drop stays: its owner drops it himself.
+    assert_eq!(factors.len(), 2);
+    assert_eq!((factors[0].id, factors[0].state), (old, FactorState::Active));
+}
+
+#[test]
 fn a_change_stands_when_its_time_is_over_and_the_old_phone_is_free() {
     let (house, session) = at_home();
     let old = house.cabinet.factors(&session).unwrap()[0].id;

@@ -100,6 +100,12 @@ fn other_number(number: &str) -> String {
     format!("{next:02}")
 }
 
+fn payment() -> Content {
+    let text = "Pay {sum}.".into();
+    let template = Template { name: "payment".into(), version: 1, language: "en".into(), text };
+    Content::new(template, [("sum".into(), Value::Number(1))]).unwrap()
+}
+
 /// A citizen whose phone approves, with the device that it is known as.
 fn with_push(house: &House) -> (Phone, Session, Device, DeviceToken) {
     let (phone, session) = at_home(house);
@@ -113,6 +119,73 @@ fn with_push(house: &House) -> (Phone, Session, Device, DeviceToken) {
     house.cabinet.confirm_factor(&enrolment, "").unwrap();
     house.clock.advance(60);
     (phone, session, device, token)
+}
+
+#[test]
+fn who_reads_the_store_or_the_request_answers_nothing_that_a_device_approves() {
+    let house = House::new();
+    let (_, _, device, _) = with_push(&house);
+    let challenge = begin(&house, Evidence::Push).unwrap();
+    let request_bytes = requested(&house);
+    let number = house.cabinet.number_to_show(&challenge).unwrap();
+    house.cabinet.approve(&request_bytes, &number, &device.approval(&request_bytes, &number)).unwrap();
+    // What the device was sent, the journal and the keys of rows tell.
+    assert_eq!(request_bytes[..16], challenge.reference());
+    let read = Challenge { id: challenge.reference(), ..challenge };
+    assert_eq!(house.cabinet.answer(&read, "", request()), Err(REJECTED));
+    assert!(!format!("{challenge:?}").contains(&zamok_core::wire::hex(&challenge.id)));
+    assert!(house.cabinet.answer(&challenge, "", request()).is_ok());
+}
+
+#[test]
+fn blocking_a_device_that_approves_makes_nothing_weaker_enough() {
+    let mut house = House::new();
+    let (_, session, _, token) = with_push(&house);
+    let mut policy = house.cabinet.policy().clone();
+    policy.contact.login = true;
+    house.cabinet = house.cabinet.with_policy(policy);
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    house.cabinet.offer_channel(&enrolment, "+79160000001").unwrap();
+    let code = house.arrived(MessageKind::EnrolmentCode).remove(0);
+    house.cabinet.confirm_factor(&enrolment, &code).unwrap();
+    for factor in house.cabinet.factors(&session).unwrap() {
+        if factor.kind == zamok_cabinet::FactorKind::Generator {
+            house.cabinet.drop_factor(&session, factor.id).unwrap();
+        }
+    }
+    house.clock.advance(60);
+    // The thief has the phone, and its card; the owner blocks it from elsewhere.
+    let challenge = begin(&house, Evidence::Sms).unwrap();
+    let code = house.arrived(MessageKind::LoginCode).remove(0);
+    let owner = house.cabinet.answer(&challenge, &code, request()).unwrap();
+    house.cabinet.block_device(&owner, token.device()).unwrap();
+    house.clock.advance(60);
+    let challenge = house.cabinet.begin_login_by_phone("+79160000001", &Approach::default()).unwrap();
+    assert_eq!(house.arrived(MessageKind::LoginCode).len(), 0, "no shorter way in");
+    assert_eq!(house.cabinet.answer(&challenge, "", request()), Err(REJECTED));
+    // Nor is a payment confirmed by what is left, until the owner has dropped what was lost.
+    let confirm = || {
+        let operation = house.cabinet.propose(&owner, OperationId(request().0), &payment()).unwrap();
+        house.cabinet.begin_confirmation(&owner, operation.id, None)
+    };
+    assert_eq!(confirm().err(), Some(Error::MethodTooWeak));
+    let lost = house.cabinet.factors(&owner).unwrap();
+    let lost = lost.iter().find(|factor| factor.kind == zamok_cabinet::FactorKind::Push).unwrap();
+    house.cabinet.drop_factor(&owner, lost.id).unwrap();
+    assert_eq!(confirm().unwrap().by, Evidence::Sms);
+}
+
+#[test]
+fn a_session_of_a_known_device_stays_with_it() {
+    let house = House::new();
+    let (phone, _) = at_home(&house);
+    let session = house.login("ivan", &phone).unwrap();
+    let token = house.cabinet.trust_device(&session, "stolen").unwrap();
+    assert_eq!(house.cabinet.trust_device(&session, "the thief's").err(), Some(Error::NotAllowed));
+    house.clock.advance(30);
+    let owner = house.login("ivan", &phone).unwrap();
+    house.cabinet.block_device(&owner, token.device()).unwrap();
+    assert_eq!(house.cabinet.session(session.id).err(), Some(Error::SessionEnded));
 }
 
 #[test]
@@ -144,10 +217,7 @@ fn a_certificate_signs_each_challenge_and_no_signature_serves_twice() {
     assert_eq!(house.cabinet.answer(&again, &answer, request()), Err(REJECTED), "of another challenge");
 
     // It is the strongest that the account has, and so the only one for an operation.
-    let text = "Pay {sum}.".into();
-    let template = Template { name: "payment".into(), version: 1, language: "en".into(), text };
-    let content = Content::new(template, [("sum".into(), Value::Number(1))]).unwrap();
-    let operation = house.cabinet.propose(&session, OperationId(request().0), &content).unwrap();
+    let operation = house.cabinet.propose(&session, OperationId(request().0), &payment()).unwrap();
     let weaker = house.cabinet.begin_confirmation(&session, operation.id, Some(Evidence::Generator));
     assert_eq!(weaker, Err(Error::MethodTooWeak));
     let challenge = house.cabinet.begin_confirmation(&session, operation.id, None).unwrap();
@@ -227,6 +297,26 @@ fn an_owner_who_is_tired_out_with_requests_is_asked_a_few_times_an_hour_and_can_
     let approval = device.approval(&request_bytes, &number);
     assert_eq!(house.cabinet.approve(&request_bytes, &number, &approval), Err(REJECTED));
     assert_eq!(begin(&house, Evidence::Push), Err(Error::MethodUnavailable));
+}
+
+#[test]
+fn a_full_budget_keeps_no_request_open() {
+    let mut house = House::new();
+    let (_, _, device, _) = with_push(&house);
+    let mut policy = house.cabinet.policy().clone();
+    policy.budget.strangers = 1;
+    house.cabinet = house.cabinet.with_policy(policy);
+    let first = begin(&house, Evidence::Push).unwrap();
+    let (asked, number) = (requested(&house), house.cabinet.number_to_show(&first).unwrap());
+    house.clock.advance(60);
+    let _second = begin(&house, Evidence::Push).unwrap();
+    let also_asked = requested(&house);
+    let wrong = other_number(&number);
+    assert_eq!(house.cabinet.approve(&asked, &wrong, &device.approval(&asked, &wrong)), Err(REJECTED));
+    // Strangers have used up what they may get wrong: the owner, who declines, is heard all the same.
+    let declining = device.sign(&DeviceAnswer::Decline.message(&also_asked, ""));
+    assert_eq!(house.cabinet.decline(&also_asked, &declining), Ok(()));
+    assert_eq!(house.events(EventKind::ApprovalDeclined).len(), 1);
 }
 
 #[test]

@@ -56,6 +56,21 @@ fn a_token_counts_once_its_test_was_right_and_the_test_is_no_login() {
 }
 
 #[test]
+fn guesses_at_a_token_count_by_the_rule_for_tokens() {
+    let mut house = House::new();
+    let id = assigned(&house, "ivan");
+    house.cabinet.confirm_token("ivan", id, &code(0)).unwrap();
+    let mut policy = house.cabinet.policy().clone();
+    assert!(policy.generator.throttle.disable_after > 3);
+    (policy.token.throttle.free, policy.token.throttle.disable_after) = (u32::MAX, 3);
+    house.cabinet = house.cabinet.with_policy(policy);
+    for _ in 0..3 {
+        assert_eq!(answered(&house, "ivan", &code(500)), Err(REJECTED));
+    }
+    assert_eq!(house.cabinet.factors_of("ivan").unwrap()[0].state, FactorState::Disabled);
+}
+
+#[test]
 fn a_used_later_code_kills_earlier_ones() {
     let house = House::new();
     let id = assigned(&house, "ivan");

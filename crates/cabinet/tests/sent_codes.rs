@@ -378,6 +378,13 @@ fn a_phone_alone_logs_in_where_policy_and_account_allow_it_and_tells_nobody_whet
     );
     let (known, unknown) = (begin("+7 916 1234567"), begin("+79169999999"));
     assert_eq!((known.by, known.expires), (unknown.by, unknown.expires));
+    let own = house.cabinet.factors_of("ivan").unwrap()[0].id;
+    for challenge in [known, unknown] {
+        // Neither by what else could be answered with, nor by when a code was sent last; and nobody changes to another.
+        assert_eq!(house.cabinet.methods(&challenge).err(), Some(REJECTED));
+        assert_eq!(house.cabinet.switch_method(&challenge, own).err(), Some(REJECTED));
+        assert_eq!(house.cabinet.send_again(&challenge), Err(REJECTED));
+    }
     let code = login_code(&house);
     for challenge in [unknown, begin(PHONE)] {
         assert_eq!(
@@ -392,7 +399,14 @@ fn a_phone_alone_logs_in_where_policy_and_account_allow_it_and_tells_nobody_whet
         (session.evidence.as_slice(), session.assurance()),
         (&[Evidence::Sms][..], zamok_cabinet::Assurance::Low)
     );
+    // Whoever has a phone for a moment enrols nothing that stays.
+    house.clock.advance(60);
+    assert_eq!(house.cabinet.begin_factor(&session).err(), Some(Error::MethodTooWeak));
+    assert_eq!(house.cabinet.trust_device(&session, "mine").err(), Some(Error::MethodTooWeak));
+    assert_eq!(house.cabinet.sign(&session, b"I owe.", "debt").err(), Some(Error::MethodTooWeak));
     // An account that has something stronger is not entered by less.
+    let challenge = house.challenge("ivan");
+    let session = answer(&house, &challenge, &login_code(&house)).unwrap();
     house.clock.advance(60);
     let enrolment = house.cabinet.begin_factor(&session).unwrap();
     let app = harness::Phone::scan(house.cabinet.offer_generator(&enrolment).unwrap().uri.as_str());

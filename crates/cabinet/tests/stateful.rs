@@ -25,6 +25,7 @@ fn outcome<T>(found: Result<T, Error>) -> (Outcome, Option<T>) {
         Err(Error::Core(CoreError::Rejected)) => Outcome::Rejected,
         Err(Error::SessionEnded) => Outcome::SessionEnded,
         Err(Error::FreshAuthenticationNeeded) => Outcome::NotFresh,
+        Err(Error::NotAllowed) => Outcome::NotAllowed,
         Err(Error::TooManyDevices) => Outcome::TooManyDevices,
         Err(Error::DeviceUnknown) => Outcome::DeviceUnknown,
         Err(Error::OperationUnknown) => Outcome::OperationUnknown,

@@ -28,6 +28,7 @@ fn outcome<T>(found: Result<T, Error>) -> (Outcome, Option<T>) {
         Err(Error::SessionEnded) => Outcome::SessionEnded,
         Err(Error::FreshAuthenticationNeeded) => Outcome::NotFresh,
         Err(Error::MethodUnavailable) => Outcome::MethodUnavailable,
+        Err(Error::NotAllowed) => Outcome::NotAllowed,
         Err(Error::ResendTooSoon { .. }) => Outcome::TooSoon,
         Err(Error::SupportNeeded) => Outcome::Support,
         Err(Error::LastFactor) => Outcome::LastFactor,

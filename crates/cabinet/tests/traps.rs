@@ -421,7 +421,7 @@ fn a_login_from_a_device_that_is_not_known_is_announced() {
         house.cabinet.settle(&message, zamok_cabinet::Settled::HandedOver).unwrap();
     }
     assert_eq!(house.cabinet.outbox(100).unwrap(), []);
-    assert_eq!(told(&house, "ivan", EventKind::MessageHandedOver), 3, "a factor was added, too");
+    assert_eq!(told(&house, "ivan", EventKind::MessageHandedOver), 4, "of a factor and of a device, too");
 }
 
 #[test]

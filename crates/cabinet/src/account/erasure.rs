@@ -7,13 +7,14 @@ use zamok_core::vault::{KeyState, Transaction, keys, personal};
 use super::record::AccountRecord;
 use super::{AccountStep, find, index};
 use crate::Cabinet;
+use crate::device;
 use crate::error::Error;
 use crate::factor;
 use crate::name::Login;
 use crate::watch;
 
 impl Cabinet {
-    /// Erases an account: its names, contacts and attributes, its factors, what the journal tells of it in words. Documents that
+    /// Erases an account: its names, contacts and attributes, its factors and devices, what the journal tells of it in words. Documents that
     /// it signed can still be checked; nothing more is signed. It cannot be undone.
     ///
     /// An erasure that was interrupted is finished by [`Cabinet::finish_erasure`] with the pseudonym that this returns.
@@ -59,6 +60,8 @@ pub(crate) fn erase(
     record.take(AccountStep::Erase)?;
     index::release(tx, &record.account)?;
     factor::remove_all(tx, &mut record, reason)?;
+    // Here, and not by retention some day: what the journal tells of them is erased with the rest.
+    device::remove_all(tx, &record.account)?;
     let account = &mut record.account;
     let document_key = keys::info(tx, account.document_key)?.state;
     if matches!(document_key, KeyState::Active | KeyState::Suspended) {

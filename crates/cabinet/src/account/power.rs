@@ -13,6 +13,7 @@ use crate::Cabinet;
 use crate::error::Error;
 use crate::machine::Machine;
 use crate::name::Login;
+use crate::outbox::{Message, MessageKind};
 use crate::password::Password;
 use crate::session::Session;
 
@@ -197,19 +198,22 @@ pub(crate) fn end_again(tx: &mut Transaction<'_>, id: [u8; 16]) -> Result<bool, 
 }
 
 impl Cabinet {
-    /// Gives another account a power over the matters of one's own; it counts once the other accepts.
+    /// Gives another account a power over the matters of one's own, in a session that is fresh; it counts once the other accepts.
     ///
     /// # Errors
-    /// [`Error::SessionEnded`]; [`CoreError::Rejected`] when nobody has this login; [`Error::PowerUnusable`] for terms without
+    /// [`Error::FreshAuthenticationNeeded`]; [`Error::SessionEnded`]; [`CoreError::Rejected`] when nobody has this login; [`Error::PowerUnusable`] for terms without
     /// rights, matters or an end, or with one that policy forbids; [`Error::TooMany`]; the vault's and the store's.
     pub fn give_power(&self, session: &Session, agent: &str, terms: &Terms) -> Result<Power, Error> {
         let agent = Login::parse(agent)?;
         self.vault.transact(|tx| {
-            let principal = self.owner(tx, session)?;
+            let principal = self.fresh_owner(tx, session)?;
             let agent = find(tx, &agent)?.ok_or(CoreError::Rejected)?.account;
             let power = self.offer(tx, &principal, &agent, terms)?;
             power.put(tx)?;
             tell(tx, &power, EventKind::PowerOffered)?;
+            let notice = Message::notice(tx, MessageKind::PowerGiven, principal.id);
+            let until = crate::moment::text(terms.until);
+            notice.with("agent", agent.login.as_str()).with("until", &until).post(tx)?;
             Ok(power)
         })
     }
@@ -233,15 +237,23 @@ impl Cabinet {
         let id = PowerId(tx.env().random());
         for account in [principal.id, agent.id] {
             let mut record = load(tx, account)?;
-            // What has ended makes room.
-            let mut kept = Vec::new();
+            // What has ended, or run out, makes room.
+            let (mut kept, mut offered) = (Vec::new(), None);
             for id in core::mem::take(&mut record.account.powers) {
-                if Power::load(tx, id)?.state != PowerState::Ended {
+                let power = Power::load(tx, id)?;
+                if power.state != PowerState::Ended && now < power.terms.until {
+                    let waits = power.state == PowerState::Offered && power.agent == account;
+                    offered = offered.or(waits.then(|| power.clone()));
                     kept.push(id);
                 }
             }
             if kept.len() >= Power::MOST {
-                return Err(Error::TooMany { what: "powers", limit: Power::MOST });
+                // What others offer unasked keeps nobody from giving and being given: the oldest offer gives way.
+                let mut oldest = offered.ok_or(Error::TooMany { what: "powers", limit: Power::MOST })?;
+                oldest.state = oldest.state.after(PowerStep::End).ok_or(Error::PowerUnusable)?;
+                oldest.put(tx)?;
+                tell(tx, &oldest, EventKind::PowerEnded)?;
+                kept.retain(|id| *id != oldest.id);
             }
             kept.push(id);
             record.account.powers = kept;

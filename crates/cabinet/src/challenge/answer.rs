@@ -172,10 +172,9 @@ impl Cabinet {
         fields: &[(&str, String)],
     ) -> Result<ChallengeRecord, Error> {
         let caller = device::caller_of(tx, account.id, session.device)?;
-        let means = factor::means(tx, account, caller)?.usable;
-        // Whether the old channel agrees to a change is asked of it, however weak it is.
-        let weakest = if purpose == Purpose::Agreement { 0 } else { self.policy.factor.weakest };
-        let means = Means::pick(&means, wanted, purpose, weakest)?.ok_or(Error::MethodUnavailable)?;
+        let found = factor::means(tx, account, caller)?;
+        let weakest = Means::weakest(purpose, found.best, self.policy.factor.weakest);
+        let means = Means::pick(&found.usable, wanted, purpose, weakest)?.ok_or(Error::MethodUnavailable)?;
         let mut challenge = ChallengeRecord::begin(
             tx,
             NewChallenge {
@@ -202,13 +201,13 @@ impl Cabinet {
     pub(crate) fn rule(
         &self,
         tx: &mut Transaction<'_>,
-        id: [u8; 16],
+        ticket: [u8; 16],
         purpose: Purpose,
         session: Option<&Session>,
         attempt: Attempt<'_>,
     ) -> Result<Ruling, Error> {
         let request = attempt.request;
-        let Some(mut challenge) = ChallengeRecord::load(tx, id)? else { return self.dead(tx) };
+        let Some(mut challenge) = ChallengeRecord::held(tx, ticket)? else { return self.dead(tx) };
         let account = account::load(tx, challenge.account)?.account;
         let meant = challenge.purpose == purpose && challenge.session == session.map(|session| session.id);
         if !meant || !challenge.is_alive(tx.now(), &account) {

@@ -7,7 +7,7 @@ use zamok_core::event::{Detail, EventKind};
 use zamok_core::vault::{Known, Transaction};
 use zamok_core::wire::hex;
 
-use super::{Begun, Challenge, ChallengeRecord, Demand, Enrolment, Means, NewChallenge, Purpose, Wanted};
+use super::{Begun, Challenge, ChallengeRecord, Demand, Means, NewChallenge, Purpose, Wanted};
 use crate::Cabinet;
 use crate::account::{self, AccountRecord};
 use crate::device::DeviceToken;
@@ -314,7 +314,7 @@ impl Cabinet {
         challenge.demand = demand;
         self.started(tx, &mut challenge, record)?;
         Ok(match purpose {
-            Purpose::Enrolment => Begun::Enrol(Enrolment { id: challenge.id, expires: challenge.expires }),
+            Purpose::Enrolment => Begun::Enrol(challenge.enrolment()?),
             _ => Begun::Code(challenge.told()?),
         })
     }

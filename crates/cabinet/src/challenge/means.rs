@@ -60,14 +60,22 @@ impl Means {
         factor && self.contact.is_none_or(listed)
     }
 
-    /// Whether it is an answer to this sort of challenge, where the account's best is as given and policy takes nothing below
-    /// `weakest`: an operation is confirmed by the strongest that the account has (R19).
-    pub(crate) const fn serves(&self, purpose: Purpose, best: u8, weakest: u8) -> bool {
-        let strength = self.evidence.strength();
+    /// Whether it is an answer to this sort of challenge, where nothing below `weakest` is taken.
+    pub(crate) const fn serves(&self, purpose: Purpose, weakest: u8) -> bool {
+        // A PIN is taken on its own device alone, which is the other factor then; and confirms nothing.
+        let as_pin = matches!(self.evidence, Evidence::Pin) && !matches!(purpose, Purpose::Operation);
+        as_pin || self.evidence.strength() >= weakest
+    }
+
+    /// What is too weak for this sort of challenge begins below this strength, where policy takes nothing below `least`: an operation
+    /// is confirmed by the strongest that the account has (R19).
+    pub(crate) const fn weakest(purpose: Purpose, best: u8, least: u8) -> u8 {
         match purpose {
-            Purpose::Operation => strength >= best,
-            // A PIN is taken on its own device alone, which is the other factor then.
-            _ => strength >= weakest || matches!(self.evidence, Evidence::Pin),
+            // Whether the old channel agrees to a change is asked of it, however weak it is.
+            Purpose::Agreement => 0,
+            Purpose::Operation if best > least => best,
+            Purpose::Operation if least == 0 => 1,
+            _ => least,
         }
     }
 
@@ -82,8 +90,10 @@ impl Means {
         purpose: Purpose,
         weakest: u8,
     ) -> Result<Option<Self>, Error> {
-        let Some(best) = means.iter().map(|means| means.evidence.strength()).max() else { return Ok(None) };
-        let serves = |means: &&Self| means.serves(purpose, best, weakest);
+        if means.is_empty() {
+            return Ok(None);
+        }
+        let serves = |means: &&Self| means.serves(purpose, weakest);
         let asked = |means: &&Self| {
             wanted.evidence.is_none_or(|evidence| means.evidence == evidence)
                 && wanted.factor.is_none_or(|factor| means.factor == factor.0)
@@ -111,7 +121,8 @@ mod tests {
         let all = [means(Sms, 1), means(Generator, 2), means(Generator, 3), means(Email, 4)];
         let pick = |evidence, purpose| {
             let wanted = Wanted { evidence, factor: None };
-            Means::pick(&all, wanted, purpose, 2).map(|means| means.unwrap().factor[0])
+            let weakest = Means::weakest(purpose, Generator.strength(), 2);
+            Means::pick(&all, wanted, purpose, weakest).map(|means| means.unwrap().factor[0])
         };
         assert_eq!(pick(None, Purpose::Login), Ok(1));
         assert_eq!(pick(None, Purpose::Operation), Ok(2));
@@ -127,6 +138,19 @@ mod tests {
         assert_eq!(Means::pick(&all, first, Purpose::Login, 2), Err(Error::MethodUnavailable));
         let sms = Wanted { evidence: Some(Sms), factor: None };
         assert_eq!(Means::pick(&all[..1], sms, Purpose::Operation, 2).unwrap().unwrap().factor[0], 1);
+        // A token that is not at hand: nothing weaker confirms. A PIN confirms nothing at all.
+        let weakest = Means::weakest(Purpose::Operation, Token.strength(), 2);
+        assert_eq!(
+            Means::pick(&all, Wanted::default(), Purpose::Operation, weakest),
+            Err(Error::MethodTooWeak)
+        );
+        let pin = [means(Evidence::Pin, 5)];
+        let weakest = Means::weakest(Purpose::Operation, 0, 0);
+        assert_eq!(
+            Means::pick(&pin, Wanted::default(), Purpose::Operation, weakest),
+            Err(Error::MethodTooWeak)
+        );
+        assert!(Means::pick(&pin, Wanted::default(), Purpose::Again, 2).is_ok());
         assert_eq!(Means::pick(&[], Wanted::default(), Purpose::Login, 2), Ok(None));
     }
 }

@@ -83,19 +83,24 @@ impl Cabinet {
         challenge: &ChallengeRecord,
         account: &Account,
     ) -> Result<Vec<Means>, Error> {
+        // Who has shown nothing is told nothing: a phone that is known looks like one that is not.
+        if challenge.is_by_phone() {
+            return Err(CoreError::Rejected.into());
+        }
         // Whoever began by showing a device answers with what belongs to it.
         let by_device = challenge.shown == [Evidence::Device];
-        let mut means = factor::means(tx, account, challenge.caller)?.usable;
+        let found = factor::means(tx, account, challenge.caller)?;
+        let mut means = found.usable;
         means.retain(|means| matches!(means.evidence, Evidence::Pin) || !by_device);
-        let best = means.iter().map(|means| means.evidence.strength()).max().unwrap_or(0);
-        let weakest = challenge.demand.weakest(&means).max(self.policy.factor.weakest);
-        means.retain(|means| means.serves(challenge.purpose, best, weakest));
+        let weakest = Means::weakest(challenge.purpose, found.best, self.policy.factor.weakest);
+        let weakest = challenge.demand.weakest(&means).max(weakest);
+        means.retain(|means| means.serves(challenge.purpose, weakest));
         Ok(means)
     }
 }
 
 fn open(tx: &mut Transaction<'_>, challenge: &Challenge) -> Result<(ChallengeRecord, Account), Error> {
-    let challenge = ChallengeRecord::load(tx, challenge.id)?
+    let challenge = ChallengeRecord::held(tx, challenge.id)?
         .filter(|challenge| matches!(challenge.state, State::Open | State::Approved))
         .filter(|challenge| challenge.purpose != Purpose::Enrolment)
         .ok_or(CoreError::Rejected)?;

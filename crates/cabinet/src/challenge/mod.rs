@@ -13,7 +13,10 @@ mod phone;
 mod record;
 mod send;
 
+use core::fmt;
+
 use zamok_core::UnixTime;
+use zamok_core::wire::hex;
 
 pub(crate) use self::answer::{Look, Ruling};
 pub use self::login::Approach;
@@ -32,9 +35,10 @@ use crate::machine::Machine;
 pub struct RequestId(pub [u8; 16]);
 
 /// A challenge that waits for a code. The id may travel to the client and back, and one that was made up is rejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Challenge {
-    /// Its id: 128 random bits. Not a secret: the store and the journal name it.
+    /// Its id: 128 random bits, which only whoever began has. It is a secret of his, since what a device approves needs nothing else
+    /// from him: the store, the journal and the device know the challenge by [`Challenge::reference`] alone.
     pub id: [u8; 16],
     /// When it ends.
     pub expires: UnixTime,
@@ -46,12 +50,40 @@ pub struct Challenge {
 /// [`Cabinet::begin_login`](crate::Cabinet::begin_login) makes one for the first factor,
 /// [`Cabinet::begin_factor`](crate::Cabinet::begin_factor) and [`Cabinet::begin_change`](crate::Cabinet::begin_change)
 /// within a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Enrolment {
-    /// Its id: 128 random bits. Not a secret.
+    /// Its id: 128 random bits, a secret of whoever began, as that of a [`Challenge`] is.
     pub id: [u8; 16],
     /// When it ends.
     pub expires: UnixTime,
+}
+
+impl Challenge {
+    /// What the store, the journal and requests to devices call it; it answers nothing. For logs.
+    #[must_use]
+    pub fn reference(&self) -> [u8; 16] {
+        record::reference(self.id)
+    }
+}
+
+impl Enrolment {
+    /// What the store, the journal and requests to devices call it; it enrols nothing. For logs.
+    #[must_use]
+    pub fn reference(&self) -> [u8; 16] {
+        record::reference(self.id)
+    }
+}
+
+impl fmt::Debug for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Challenge({}, by {}, until {})", hex(&self.reference()), self.by.name(), self.expires.0)
+    }
+}
+
+impl fmt::Debug for Enrolment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Enrolment({}, until {})", hex(&self.reference()), self.expires.0)
+    }
 }
 
 /// What a right password leads to.

@@ -91,14 +91,16 @@ impl Cabinet {
     ) -> Result<Option<ChallengeRecord>, Error> {
         let account = &record.account;
         let caller = self.caller(tx, account, approach.device.as_ref())?;
-        let means = factor::means(tx, account, caller)?.usable;
+        let found = factor::means(tx, account, caller)?;
         let own = |means: &Means| {
             let contact = account.contacts.iter().find(|contact| Some(contact.id.0) == means.contact);
             contact.is_some_and(|contact| contact.kind == ContactKind::Phone && contact.address == address)
         };
         let weakest = self.policy.factor.weakest;
-        let stronger = means.iter().any(|means| means.evidence.strength() > Evidence::Sms.strength());
-        let picked = means.iter().find(|means| own(means) && means.evidence.strength() >= weakest).copied();
+        // One that cannot be used now is a stronger one still: blocking a lost device opens no shorter way in.
+        let stronger = found.best > Evidence::Sms.strength();
+        let picked =
+            found.usable.iter().find(|means| own(means) && means.evidence.strength() >= weakest).copied();
         let open = account.state == AccountState::Open && account.limits.allow(tx.now(), approach.address);
         let spent = throttle::is_spent(tx, &self.policy.budget, Some(account.id), caller)?;
         let Some(means) = picked.filter(|_| open && !stronger && !spent) else { return Ok(None) };

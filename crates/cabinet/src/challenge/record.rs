@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 
 use zamok_core::event::{Detail, EventKind};
+use zamok_core::hash;
 use zamok_core::store::{RowKey, Table};
 use zamok_core::vault::Transaction;
 use zamok_core::vault::issued::Binding;
 use zamok_core::wire::{Reader, Writer, hex};
 use zamok_core::{Error as CoreError, UnixTime};
 
-use super::{Challenge, Demand, Means, Purpose, RequestId, State, Step};
+use super::{Challenge, Demand, Enrolment, Means, Purpose, RequestId, State, Step};
 use crate::account::{Account, AccountId, ContactId};
 use crate::device::DeviceId;
 use crate::error::Error;
@@ -27,6 +28,8 @@ pub(crate) const CHALLENGES: Table = Table(35);
 pub(crate) struct ChallengeRecord {
     pub(crate) id: [u8; 16],
     pub(crate) purpose: Purpose,
+    /// What whoever begins is told, once; only its digest, the id, is kept.
+    ticket: Option<[u8; 16]>,
     pub(crate) account: AccountId,
     /// The account's epoch when it was opened: raised, it takes the challenge with it.
     pub(crate) epoch: u64,
@@ -97,9 +100,10 @@ impl ChallengeRecord {
 
     /// Opens a challenge. The caller puts it.
     pub(crate) fn begin(tx: &mut Transaction<'_>, new: NewChallenge<'_>) -> Result<Self, Error> {
-        let now = tx.now();
+        let (now, ticket) = (tx.now(), tx.env().random());
         let mut challenge = Self {
-            id: tx.env().random(),
+            id: reference(ticket),
+            ticket: Some(ticket),
             purpose: new.purpose,
             account: new.account.id,
             epoch: new.account.epoch,
@@ -128,14 +132,24 @@ impl ChallengeRecord {
         Ok(challenge)
     }
 
-    /// What its owner is told of it.
+    /// What its owner is told of it, when it begins.
     pub(crate) fn told(&self) -> Result<Challenge, Error> {
         let by = self.means.ok_or(CoreError::Refused)?.evidence;
-        Ok(Challenge { id: self.id, expires: self.expires, by })
+        Ok(Challenge { id: self.ticket.ok_or(CoreError::Refused)?, expires: self.expires, by })
+    }
+
+    /// The same for an enrolment.
+    pub(crate) fn enrolment(&self) -> Result<Enrolment, Error> {
+        Ok(Enrolment { id: self.ticket.ok_or(CoreError::Refused)?, expires: self.expires })
     }
 
     pub(crate) fn row(&self) -> RowKey {
         RowKey::new(CHALLENGES, self.id)
+    }
+
+    /// Whether it was begun with a phone alone (R11).
+    pub(crate) fn is_by_phone(&self) -> bool {
+        self.purpose == Purpose::Login && self.shown.is_empty()
     }
 
     pub(crate) fn step(&mut self, step: Step) -> Result<(), Error> {
@@ -229,6 +243,11 @@ impl ChallengeRecord {
         Ok(tx.put_record(&self.row(), &[], writer.as_slice())?)
     }
 
+    /// The challenge of whoever was told this.
+    pub(crate) fn held(tx: &mut Transaction<'_>, ticket: [u8; 16]) -> Result<Option<Self>, Error> {
+        Self::load(tx, reference(ticket))
+    }
+
     /// A challenge that is not there grants nothing.
     pub(crate) fn load(tx: &mut Transaction<'_>, id: [u8; 16]) -> Result<Option<Self>, Error> {
         let Some(opened) = tx.record(&RowKey::new(CHALLENGES, id))? else { return Ok(None) };
@@ -296,6 +315,7 @@ impl ChallengeRecord {
         let operation = operation.map(|id| (id, digest));
         Ok(Self {
             id,
+            ticket: None,
             purpose,
             account,
             epoch,
@@ -321,6 +341,12 @@ impl ChallengeRecord {
             state,
         })
     }
+}
+
+/// The id of a challenge whose owner was told this: whoever reads it, in the store or elsewhere, can answer nothing with it.
+pub(super) fn reference(ticket: [u8; 16]) -> [u8; 16] {
+    let digest = hash::sha256(&[b"zamok/challenge/v1", &ticket]);
+    core::array::from_fn(|at| digest[at])
 }
 
 /// Whether what was sent for a challenge can still answer it: nothing was sent since, and the challenge is open.

@@ -20,7 +20,8 @@ const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
 
 impl Cabinet {
-    /// Sends another code for a challenge, or asks its device again; the one before counts no more.
+    /// Sends another code for a challenge, or asks its device again; the one before counts no more. A login by a phone alone is begun
+    /// anew instead.
     ///
     /// # Errors
     /// [`Error::ResendTooSoon`] with the seconds to wait; [`Error::SupportNeeded`] when as many codes as policy says did not
@@ -38,12 +39,14 @@ impl Cabinet {
         self.resend(enrolment.id)
     }
 
-    fn resend(&self, id: [u8; 16]) -> Result<(), Error> {
+    fn resend(&self, ticket: [u8; 16]) -> Result<(), Error> {
         self.vault.transact(|tx| {
-            let mut challenge = ChallengeRecord::load(tx, id)?.ok_or(CoreError::Rejected)?;
+            let mut challenge = ChallengeRecord::held(tx, ticket)?.ok_or(CoreError::Rejected)?;
             let account = account::load(tx, challenge.account)?.account;
             let sends = challenge.means.is_some_and(|means| means.sends() && means.is_there(&account));
-            if challenge.state != State::Open || !sends || !challenge.is_alive(tx.now(), &account) {
+            let open = challenge.state == State::Open && challenge.is_alive(tx.now(), &account);
+            // Nobody is told whether a phone is known: who waits for a code to it begins anew.
+            if !open || !sends || challenge.is_by_phone() {
                 return Err(CoreError::Rejected.into());
             }
             let text = match (challenge.purpose, challenge.operation) {

@@ -46,7 +46,7 @@ impl Cabinet {
             {
                 return Err(CoreError::Rejected.into());
             }
-            let enrolment = Enrolment { id: challenge.id, expires: challenge.expires };
+            let enrolment = challenge.enrolment()?;
             let mut agreement = None;
             if self.policy.contact.old_channel_confirms {
                 let session = session::live(tx, session.seen(), &self.policy.session)?;
@@ -72,7 +72,7 @@ impl Cabinet {
             if factor_of(tx, &account, old)?.is_some() {
                 return Err(Error::NotAllowed);
             }
-            let enrolment = Enrolment { id: challenge.id, expires: challenge.expires };
+            let enrolment = challenge.enrolment()?;
             let mut agreement = None;
             if self.policy.contact.old_channel_confirms {
                 let evidence = super::channel::evidence_of(contact.kind);
@@ -150,8 +150,7 @@ impl Cabinet {
         replaced: Replaced,
         by: FactorId,
     ) -> Result<(), Error> {
-        let (account, subject) = (record.account.id, Some(record.account.subject));
-        let until = tx.now().plus(self.policy.contact.reversible);
+        let account = record.account.id;
         let old = match replaced {
             Replaced::Contact(id) => {
                 let masked =
@@ -171,21 +170,37 @@ impl Cabinet {
             }
             Replaced::Factor(id) => id,
         };
-        let mut factor = Factor::load(tx, old, account)?;
-        factor.step(FactorStep::Replace)?;
-        factor.aside = Some(Aside { until, by });
-        factor.put(tx)?;
         // The new one stands where the old one stood: an account prefers what comes first.
         let factors = &mut record.account.factors;
         factors.retain(|id| *id != by);
         let place = factors.iter().position(|id| *id == old).ok_or(CoreError::Refused)?;
         factors.insert(place, by);
-        let kind = Factor::load(tx, by, account)?.kind;
+        let mut factor = Factor::load(tx, old, account)?;
+        self.put_aside(tx, record, &mut factor, Some(by))
+    }
+
+    /// Sets a factor aside, which can take that back for a while, and tells it.
+    pub(super) fn put_aside(
+        &self,
+        tx: &mut Transaction<'_>,
+        record: &mut AccountRecord,
+        factor: &mut Factor,
+        by: Option<FactorId>,
+    ) -> Result<(), Error> {
+        let (account, subject) = (record.account.id, Some(record.account.subject));
+        let until = tx.now().plus(self.policy.contact.reversible);
+        factor.step(FactorStep::Replace)?;
+        factor.aside = Some(Aside { until, by: by.unwrap_or(FactorId([0; 16])) });
+        factor.put(tx)?;
+        let by = match by {
+            Some(by) => Factor::load(tx, by, account)?.kind.name(),
+            None => "nothing",
+        };
         let detail = Detail::new()
             .with("factor", factor.kind.name())
-            .with("by", kind.name())
+            .with("by", by)
             .with("until", until.0.to_string());
-        tx.event(EventKind::FactorReplaced, subject, &old.row(), &detail)?;
+        tx.event(EventKind::FactorReplaced, subject, &factor.id.row(), &detail)?;
         let to = match factor.holding {
             Holding::Contact(id) => {
                 self.let_go(tx, record, id)?;
@@ -198,12 +213,13 @@ impl Cabinet {
             MessageKind::ChannelReplaced,
             account,
             to,
-            &[("factor", factor.kind.name()), ("by", kind.name()), ("until", &moment::text(until))],
+            &[("factor", factor.kind.name()), ("by", by), ("until", &moment::text(until))],
         )
     }
 
-    /// Takes a change back (R9): the old channel answers a challenge of [`Cabinet::begin_undo`]. It stands where it stood, what had
-    /// replaced it is gone, every session has ended, and the owner has a new one.
+    /// Takes a change back (R9): the old channel answers a challenge of [`Cabinet::begin_undo`]. It stands where it stood, every session
+    /// has ended, and the owner has a new one. With it goes all that came after: factors that were added since are gone, the one that
+    /// had replaced it among them, and those that were replaced since are back.
     ///
     /// # Errors
     /// [`CoreError::Rejected`]; [`Error::ApprovalPending`]; the vault's and the store's.
@@ -243,30 +259,52 @@ impl Cabinet {
         record: &mut AccountRecord,
         id: FactorId,
     ) -> Result<(), Error> {
-        let (account, subject) = (record.account.id, Some(record.account.subject));
-        let mut factor = Factor::load(tx, id, account)?;
-        let aside = factor.aside.take().ok_or(CoreError::Refused)?;
-        factor.step(FactorStep::Restore)?;
-        if let Holding::Contact(contact) = factor.holding {
-            let contacts = &mut record.account.contacts;
-            let contact = contacts.iter_mut().find(|other| other.id == contact).ok_or(CoreError::Refused)?;
-            contact.until = None;
-        }
-        factor.put(tx)?;
-        if record.account.factors.contains(&aside.by) {
-            let by = Factor::load(tx, aside.by, account)?;
-            listing::remove(tx, record, aside.by, FactorStep::Remove, "the change was taken back")?;
-            // Whoever had the channel that came in keeps no contact of the account either.
-            if let Holding::Contact(contact) = by.holding
-                && factor_of(tx, &record.account, contact)?.is_none()
-            {
-                account::drop_contact(tx, record, contact, "the change was taken back")?;
+        let account = record.account.id;
+        let aside = Factor::load(tx, id, account)?.aside.ok_or(CoreError::Refused)?;
+        // What replaced it, and what replaced that.
+        let (mut came_in, mut next) = (Vec::new(), aside.by);
+        while record.account.factors.contains(&next) && !came_in.contains(&next) {
+            came_in.push(next);
+            match Factor::load(tx, next, account)?.aside {
+                Some(aside) => next = aside.by,
+                None => break,
             }
         }
-        let detail = Detail::new().with("factor", factor.kind.name());
-        tx.event(EventKind::FactorRestored, subject, &id.row(), &detail)?;
-        tell(tx, MessageKind::ChannelRestored, account, None, &[("factor", factor.kind.name())])
+        for other in record.account.factors.clone() {
+            let factor = Factor::load(tx, other, account)?;
+            let since = factor.added.plus(self.policy.contact.reversible) > aside.until;
+            let came_in = since || came_in.contains(&other);
+            let later = factor.aside.is_some_and(|other| other.until >= aside.until);
+            if other == id || (later && !came_in) {
+                back(tx, record, factor)?;
+            } else if came_in {
+                listing::remove(tx, record, other, FactorStep::Remove, "a change was taken back")?;
+                // Whoever had the channel that came in keeps no contact of the account either.
+                if let Holding::Contact(contact) = factor.holding
+                    && factor_of(tx, &record.account, contact)?.is_none()
+                {
+                    account::drop_contact(tx, record, contact, "a change was taken back")?;
+                }
+            }
+        }
+        let kind = Factor::load(tx, id, account)?.kind;
+        tell(tx, MessageKind::ChannelRestored, account, None, &[("factor", kind.name())])
     }
+}
+
+/// Puts a factor that was set aside back.
+fn back(tx: &mut Transaction<'_>, record: &mut AccountRecord, mut factor: Factor) -> Result<(), Error> {
+    factor.aside = None;
+    factor.step(FactorStep::Restore)?;
+    if let Holding::Contact(contact) = factor.holding {
+        let contacts = &mut record.account.contacts;
+        let contact = contacts.iter_mut().find(|other| other.id == contact).ok_or(CoreError::Refused)?;
+        contact.until = None;
+    }
+    factor.put(tx)?;
+    let detail = Detail::new().with("factor", factor.kind.name());
+    tx.event(EventKind::FactorRestored, Some(record.account.subject), &factor.id.row(), &detail)?;
+    Ok(())
 }
 
 /// The id of a change, for what the old channel answers: its code stands for this change alone.

@@ -5,7 +5,7 @@ use zamok_core::event::{Detail, EventKind};
 use zamok_core::otp::Verdict;
 use zamok_core::vault::{Transaction, spend};
 
-use super::{Factor, FactorState, FactorStep, Holding, PinRecipe};
+use super::{Factor, FactorKind, FactorState, FactorStep, Holding, PinRecipe};
 use crate::Cabinet;
 use crate::account::{Account, Contact};
 use crate::challenge::{ChallengeRecord, Means, Purpose, RequestId, State};
@@ -104,10 +104,12 @@ impl Cabinet {
         if challenge.purpose == Purpose::Operation {
             spend.window = self.policy.generator.spend_high_value().window;
         }
-        let throttle = match factor.holding {
-            Holding::Pin(..) => self.policy.pin.throttle,
+        spend.throttle = match (&factor.holding, factor.kind) {
+            (Holding::Pin(..), _) => self.policy.pin.throttle,
+            (_, FactorKind::Token) => self.policy.token.throttle,
             _ => spend.throttle,
         };
+        let throttle = spend.throttle;
         let mut budget = Budget::of(tx, factor.id.0, challenge.caller)?;
         if budget.is_delayed(tx.now()) {
             budget.refuse(tx, Some(account.subject), &throttle, None)?;

@@ -150,12 +150,12 @@ impl Cabinet {
 
     fn asked<T>(
         &self,
-        id: [u8; 16],
+        ticket: [u8; 16],
         by: Evidence,
         tell: impl Fn(&mut Transaction<'_>, &Binding) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.vault.transact(|tx| {
-            let challenge = ChallengeRecord::load(tx, id)?
+            let challenge = ChallengeRecord::held(tx, ticket)?
                 .filter(|challenge| challenge.state == State::Open)
                 .filter(|challenge| challenge.means.is_some_and(|means| means.evidence == by))
                 .ok_or(CoreError::Rejected)?;
@@ -193,7 +193,7 @@ impl Cabinet {
                 told(tx, EventKind::ApprovalGiven, &account, &challenge, &factor)?;
                 return Ok(true);
             }
-            throttle::count_wrong(tx, &self.policy.budget, Some(account.id), challenge.caller);
+            self.count_or_full(tx, &account, &challenge)?;
             challenge.charge(tx, &account, None, 1)?;
             Ok(false)
         })?;
@@ -211,13 +211,28 @@ impl Cabinet {
             let Some((mut challenge, account, factor)) = asked else { return Ok::<_, Error>(false) };
             challenge.step(Step::Decline)?;
             challenge.put(tx)?;
-            throttle::count_wrong(tx, &self.policy.budget, Some(account.id), challenge.caller);
+            self.count_or_full(tx, &account, &challenge)?;
             told(tx, EventKind::ApprovalDeclined, &account, &challenge, &factor)?;
             let notice = Message::notice(tx, MessageKind::ApprovalDeclined, account.id);
             notice.with("client", &challenge.client).post(tx)?;
             Ok(true)
         })?;
         if declined { Ok(()) } else { Err(CoreError::Rejected.into()) }
+    }
+
+    /// Counts a wrong answer where there is room for it. Where there is none, the request ends all the same: a full budget must not
+    /// keep it open.
+    fn count_or_full(
+        &self,
+        tx: &mut Transaction<'_>,
+        account: &Account,
+        challenge: &ChallengeRecord,
+    ) -> Result<(), Error> {
+        let (policy, caller) = (&self.policy.budget, challenge.caller);
+        if !throttle::is_spent(tx, policy, Some(account.id), caller)? {
+            throttle::count_wrong(tx, policy, Some(account.id), caller);
+        }
+        Ok(())
     }
 
     /// The open challenge that a request was sent for last, when the device that it was sent to has signed this answer.

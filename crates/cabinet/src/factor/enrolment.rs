@@ -23,10 +23,7 @@ impl Cabinet {
     /// # Errors
     /// [`Error::FreshAuthenticationNeeded`]; [`Error::SessionEnded`]; the vault's and the store's.
     pub fn begin_factor(&self, session: &Session) -> Result<Enrolment, Error> {
-        self.vault.transact(|tx| {
-            let challenge = self.open_in(tx, session, None)?;
-            Ok(Enrolment { id: challenge.id, expires: challenge.expires })
-        })
+        self.vault.transact(|tx| self.open_in(tx, session, None)?.enrolment())
     }
 
     /// Opens an enrolment in a session.
@@ -66,7 +63,7 @@ impl Cabinet {
         tx: &mut Transaction<'_>,
         enrolment: &Enrolment,
     ) -> Result<(ChallengeRecord, AccountRecord), Error> {
-        let challenge = ChallengeRecord::load(tx, enrolment.id)?
+        let challenge = ChallengeRecord::held(tx, enrolment.id)?
             .filter(|challenge| challenge.purpose == Purpose::Enrolment)
             .filter(|challenge| matches!(challenge.state, State::Open | State::Approved))
             .ok_or(CoreError::Rejected)?;
@@ -212,6 +209,7 @@ impl Cabinet {
             if means.factor != [0; 16] {
                 let mut factor = Factor::load(tx, FactorId(means.factor), record.account.id)?;
                 factor.step(FactorStep::Test)?;
+                factor.added = tx.now();
                 factor.put(tx)?;
                 tx.event(EventKind::FactorEnrolled, subject, &factor.id.row(), &detail)?;
                 if challenge.replaces.is_none() {

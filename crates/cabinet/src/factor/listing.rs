@@ -76,7 +76,7 @@ pub struct FactorInfo {
     pub label: String,
     /// Where it stands.
     pub state: FactorState,
-    /// When it was offered.
+    /// When its test was right; before, when it was offered.
     pub added: UnixTime,
     /// When it was last answered with, as exactly as `session.touch` says; `None` for never.
     pub last_used: Option<UnixTime>,
@@ -170,16 +170,21 @@ impl Cabinet {
         })
     }
 
-    /// Takes a factor of a session's account away, in a session that is fresh. Every other session ends, and the owner is told.
+    /// Takes a factor of a session's account away, in a session that is fresh. Every other session ends, and the owner is told. A phone
+    /// or an address can take that back for a while where policy wants the old channel to agree to changes: adding another one
+    /// and dropping it is a change as well.
     ///
     /// # Errors
-    /// [`Error::LastFactor`]; [`CoreError::Rejected`] when the account has no such factor; [`Error::FreshAuthenticationNeeded`];
-    /// [`Error::SessionEnded`]; the vault's and the store's.
+    /// [`Error::LastFactor`]; [`CoreError::Rejected`] when the account has no such factor; [`Error::NotAllowed`] for one that can still
+    /// take back that it was replaced; [`Error::FreshAuthenticationNeeded`]; [`Error::SessionEnded`]; the vault's and the store's.
     pub fn drop_factor(&self, session: &Session, id: FactorId) -> Result<(), Error> {
         self.vault.transact(|tx| {
             let session = session::fresh(tx, session.seen(), &self.policy.session)?;
             let mut record = account::load(tx, session.account)?;
-            let factor = own(tx, &record, id)?;
+            let mut factor = own(tx, &record, id)?;
+            if factor.aside.is_some_and(|aside| tx.now() < aside.until) {
+                return Err(Error::NotAllowed);
+            }
             let mut others = 0;
             for other in record.account.factors.iter().filter(|other| **other != id) {
                 let other = Factor::load(tx, *other, record.account.id)?;
@@ -189,11 +194,18 @@ impl Cabinet {
             if factor.state == FactorState::Active && others == 0 {
                 return Err(Error::LastFactor);
             }
-            remove(tx, &mut record, id, FactorStep::Remove, "by its owner")?;
-            Message::notice(tx, MessageKind::FactorRemoved, record.account.id)
+            let told = Message::notice(tx, MessageKind::FactorRemoved, record.account.id)
                 .with("factor", factor.kind.name())
-                .with("label", &factor.label)
-                .post(tx)?;
+                .with("label", &factor.label);
+            match factor.holding {
+                Holding::Contact(_)
+                    if factor.state == FactorState::Active && self.policy.contact.old_channel_confirms =>
+                {
+                    self.put_aside(tx, &mut record, &mut factor, None)?;
+                }
+                _ => remove(tx, &mut record, id, FactorStep::Remove, "by its owner")?,
+            }
+            told.post(tx)?;
             session::raise_epoch(tx, record, Some(session.id), "a factor was taken away")
         })
     }

@@ -18,6 +18,7 @@ use crate::account::{self, AccountId};
 use crate::challenge::{Approach, Begun, Demand};
 use crate::error::Error;
 use crate::name::Login;
+use crate::outbox::{Message, MessageKind};
 use crate::password::{Password, PasswordHash, Recipe};
 use crate::policy::RecoveryPolicy;
 use crate::session::Session;
@@ -153,14 +154,15 @@ fn hash(mac: &[u8; 32], salt: [u8; 16], cost: Argon2Cost) -> Result<[u8; 32], Er
 }
 
 impl Cabinet {
-    /// Makes a new set of recovery codes for the account of a live session; the old set counts no more. They are shown this once.
+    /// Makes a new set of recovery codes for the account of a session that is fresh; the old set counts no more. They are shown this
+    /// once, and the owner is told.
     ///
     /// # Errors
-    /// [`Error::SessionEnded`]; the vault's and the store's.
+    /// [`Error::FreshAuthenticationNeeded`]; [`Error::SessionEnded`]; the vault's and the store's.
     pub fn new_recovery_codes(&self, session: &Session) -> Result<Vec<RecoveryCode>, Error> {
         let policy = &self.policy.recovery;
         let (account, salt, pepper, drawn) = self.vault.transact(|tx| {
-            let account = self.owner(tx, session)?;
+            let account = self.fresh_owner(tx, session)?;
             let salt: [u8; 16] = tx.env().random();
             let pepper = Zeroizing::new(tx.env().random());
             let mut drawn = Vec::new();
@@ -183,6 +185,7 @@ impl Cabinet {
             set.put(tx, owner.id)?;
             let detail = Detail::new().with("codes", policy.codes.to_string());
             tx.event(EventKind::RecoveryCodesMade, Some(owner.subject), &Set::row(account.id), &detail)?;
+            Message::notice(tx, MessageKind::RecoveryCodesMade, owner.id).post(tx)?;
             Ok::<_, Error>(())
         })?;
         let text = |typed: &Typed| {

@@ -77,6 +77,7 @@ impl Cabinet {
             let detail = Detail::new().with("factor", FactorKind::Token.name());
             if let Verdict::Accepted { .. } = verdict {
                 factor.step(FactorStep::Test)?;
+                factor.added = tx.now();
                 factor.put(tx)?;
                 record.account.epoch += 1;
                 record.put(tx)?;

@@ -224,7 +224,8 @@ impl Cabinet {
 
     /// Opens the challenge whose answer confirms an operation as it stands. One that was open for it before is dead.
     ///
-    /// `by` asks for a factor; a weaker one than the account's strongest is refused.
+    /// `by` asks for a factor; a weaker one than the account's strongest is refused, also while that one cannot be used: on a device
+    /// that was blocked, for instance, until it is dropped.
     ///
     /// # Errors
     /// [`Error::MethodTooWeak`], [`Error::MethodUnavailable`]; [`Error::TooManyMessages`]; [`Error::NotAllowed`] and

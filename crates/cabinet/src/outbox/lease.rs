@@ -85,7 +85,7 @@ pub struct Lease {
     pub attempt: u16,
     /// Ids of the parts that a carrier took before; `None` for those that it has yet to take. Empty when there are none.
     pub taken: Vec<Option<String>>,
-    /// The carrier that took them; empty for none.
+    /// The carrier that took them, or may have taken all of it: no other is given it. Empty for none.
     pub carrier: String,
     /// From when on others may send it.
     pub until: UnixTime,

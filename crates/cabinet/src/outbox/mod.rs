@@ -90,6 +90,12 @@ pub enum MessageKind {
     ContactRemoved = 26,
     /// A device has declined to approve something that somebody began with the password. Fields: `client`.
     ApprovalDeclined = 27,
+    /// A device is known from now on. Fields: `device`.
+    DeviceTrusted = 28,
+    /// Somebody was given a power over this account's matters (R73). Fields: `agent`: the login of the other; `until`.
+    PowerGiven = 29,
+    /// New recovery codes were made, and the old ones count no more.
+    RecoveryCodesMade = 30,
     /// What a service has to say (R59, R60). Fields: `title`, `text`, `link`, `category`, `priority`.
     Notice = 32,
 }
@@ -164,7 +170,7 @@ impl core::fmt::Debug for Message {
 
 impl MessageKind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::LoginCode,
         Self::EnrolmentCode,
         Self::OperationCode,
@@ -184,6 +190,9 @@ impl MessageKind {
         Self::ContactAdded,
         Self::ContactRemoved,
         Self::ApprovalDeclined,
+        Self::DeviceTrusted,
+        Self::PowerGiven,
+        Self::RecoveryCodesMade,
         Self::Notice,
     ];
 
@@ -210,6 +219,9 @@ impl MessageKind {
             Self::ContactAdded => "contact added",
             Self::ContactRemoved => "contact removed",
             Self::ApprovalDeclined => "approval declined",
+            Self::DeviceTrusted => "device trusted",
+            Self::PowerGiven => "power given",
+            Self::RecoveryCodesMade => "recovery codes made",
             Self::Notice => "notice",
         }
     }

@@ -54,7 +54,8 @@ impl Cabinet {
     }
 
     /// It could not be sent now: it is tried again after a pause that doubles, varied by chance, and never after its time. Parts
-    /// that the carrier did take are remembered, and not sent again.
+    /// that the carrier did take are remembered, and not sent again. `carrier` is who has taken a part of it, or may have taken it,
+    /// since his answer was lost: nobody else is given it from then on. Empty for nobody.
     ///
     /// # Errors
     /// The vault's and the store's.
@@ -75,6 +76,8 @@ impl Cabinet {
             }
             if taken.iter().any(Option::is_some) {
                 row.note(tx, carrier, taken.iter().cloned())?;
+            } else if !carrier.is_empty() {
+                row.carrier = carrier.into();
             }
             let doubled = policy.retry.saturating_mul(1 << u32::from(row.attempts.saturating_sub(1).min(16)));
             let pause = doubled.min(policy.longest_retry).max(1);

@@ -61,7 +61,7 @@ pub struct Standing {
     pub attempts: u16,
     /// When it is looked at next.
     pub due: UnixTime,
-    /// The carrier that has it, or had a part of it; empty for none.
+    /// The carrier that has it, has a part of it, or may have it; empty for none.
     pub carrier: String,
     /// Why it waits: what the last attempt said. Empty before the first.
     pub reason: String,

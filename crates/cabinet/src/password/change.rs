@@ -113,6 +113,12 @@ impl Cabinet {
         let session = session::live(tx, session.seen(), &self.policy.session)?;
         Ok(account::load(tx, session.account)?.account)
     }
+
+    /// The same, where it has to be fresh: what is given here outlasts the session.
+    pub(crate) fn fresh_owner(&self, tx: &mut Transaction<'_>, session: &Session) -> Result<Account, Error> {
+        let session = session::fresh(tx, session.seen(), &self.policy.session)?;
+        Ok(account::load(tx, session.account)?.account)
+    }
 }
 
 fn replace(

@@ -297,9 +297,13 @@ pub(crate) fn live(tx: &mut Transaction<'_>, seen: Seen, policy: &SessionPolicy)
     Ok(session)
 }
 
-/// A live session whose owner has shown who he is recently enough for a critical change.
+/// A live session whose owner has shown who he is recently enough for a critical change. A phone alone opens none for that (R11):
+/// whoever has it for a moment would enrol what stays.
 pub(crate) fn fresh(tx: &mut Transaction<'_>, seen: Seen, policy: &SessionPolicy) -> Result<Session, Error> {
     let session = live(tx, seen, policy)?;
+    if !session.evidence.iter().any(|shown| shown.is_known()) {
+        return Err(Error::MethodTooWeak);
+    }
     let age = tx.now().since(session.authenticated);
     if age < policy.fresh { Ok(session) } else { Err(Error::FreshAuthenticationNeeded) }
 }

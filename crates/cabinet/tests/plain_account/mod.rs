@@ -11,6 +11,7 @@ pub(crate) enum Outcome {
     TooSoon,
     Support,
     LastFactor,
+    NotAllowed,
     NothingOffered,
     Pending,
     AccountState,
@@ -18,8 +19,8 @@ pub(crate) enum Outcome {
 }
 
 use Outcome::{
-    AccountState, Done, KeyState, LastFactor, MethodUnavailable, NotFresh, NothingOffered, Pending, Rejected,
-    SessionEnded, Support, TooSoon,
+    AccountState, Done, KeyState, LastFactor, MethodUnavailable, NotAllowed, NotFresh, NothingOffered,
+    Pending, Rejected, SessionEnded, Support, TooSoon,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,7 @@ pub(crate) struct Factor {
     pub(crate) disabled: bool,
     last_step: u64,
     last_sent: u64,
+    added: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,16 +183,16 @@ impl Model {
         if self.standing != Standing::Open {
             return Rejected;
         }
-        let mut latest: Option<(u64, usize)> = None;
-        for id in &self.listed {
+        let mut first: Option<(u64, usize)> = None;
+        for id in self.listed.iter().rev() {
             if let Place::Aside { until, .. } = self.factors[*id].place
                 && self.now < until
-                && latest.is_none_or(|(other, _)| other < until)
+                && first.is_none_or(|(other, _)| until < other)
             {
-                latest = Some((until, *id));
+                first = Some((until, *id));
             }
         }
-        match latest {
+        match first {
             Some((_, factor)) => self.open_by(For::Undo, factor),
             None => MethodUnavailable,
         }
@@ -245,13 +247,31 @@ impl Model {
         }
         self.challenges[id].state = State::Over;
         if what == For::Undo {
-            let Place::Aside { by, .. } = self.factors[factor].place else { unreachable!() };
-            self.factors[factor].place = Place::Active;
-            self.listed.retain(|other| *other != by);
+            self.undo(factor);
             self.epoch += 1;
         }
         self.sessions.push(Session { epoch: self.epoch, shown: self.now });
         Done
+    }
+
+    /// What was set aside is back, and what was set aside later; what came in since is gone.
+    fn undo(&mut self, factor: usize) {
+        let Place::Aside { until, mut by } = self.factors[factor].place else { unreachable!() };
+        let mut gone = Vec::new();
+        while self.listed.contains(&by) {
+            gone.push(by);
+            let Place::Aside { by: next, .. } = self.factors[by].place else { break };
+            by = next;
+        }
+        for other in self.listed.clone() {
+            let came_in = gone.contains(&other) || self.factors[other].added + WEEK > until;
+            let later = matches!(self.factors[other].place, Place::Aside { until: end, .. } if end >= until);
+            if other == factor || later && !came_in {
+                self.factors[other].place = Place::Active;
+            } else if came_in {
+                self.listed.retain(|listed| *listed != other);
+            }
+        }
     }
 
     pub(crate) fn resend(&mut self, id: usize) -> Outcome {
@@ -363,7 +383,15 @@ impl Model {
         let factors = &self.factors;
         self.listed.retain(|other| factors[*other].place != Place::Offered);
         let (place, factor) = (Place::Offered, self.factors.len());
-        self.factors.push(Factor { kind, place, wrong: 0, disabled: false, last_step: 0, last_sent: 0 });
+        self.factors.push(Factor {
+            kind,
+            place,
+            wrong: 0,
+            disabled: false,
+            last_step: 0,
+            last_sent: 0,
+            added: self.now,
+        });
         self.listed.push(factor);
         let challenge = &mut self.challenges[id];
         challenge.offers += 1;
@@ -411,6 +439,7 @@ impl Model {
         self.challenges[id].state = State::Over;
         self.factors[factor].place = Place::Active;
         self.factors[factor].last_step = self.now / 30;
+        self.factors[factor].added = self.now;
         if let Some(old) = replaces {
             self.factors[old].place = Place::Aside { until: self.now + WEEK, by: factor };
             self.listed.retain(|other| *other != factor);
@@ -428,6 +457,9 @@ impl Model {
         }
         if !self.listed.contains(&factor) {
             return Rejected;
+        }
+        if matches!(self.factors[factor].place, Place::Aside { until, .. } if self.now < until) {
+            return NotAllowed;
         }
         if self.active() == [factor] {
             return LastFactor;

@@ -7,6 +7,7 @@ pub(crate) enum Outcome {
     Rejected,
     SessionEnded,
     NotFresh,
+    NotAllowed,
     TooManyDevices,
     DeviceUnknown,
     OperationUnknown,
@@ -16,8 +17,8 @@ pub(crate) enum Outcome {
 }
 
 use Outcome::{
-    DeviceUnknown, Done, NotConfirmed, NotFresh, OperationOver, OperationTaken, OperationUnknown, Rejected,
-    SessionEnded, TooManyDevices,
+    DeviceUnknown, Done, NotAllowed, NotConfirmed, NotFresh, OperationOver, OperationTaken, OperationUnknown,
+    Rejected, SessionEnded, TooManyDevices,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -314,6 +315,10 @@ impl Model {
         let ready = self.ready(session, true);
         if ready != Done {
             return ready;
+        }
+        // A session of a device that is known stays with it.
+        if self.sessions[session].device.is_some_and(|device| self.known(device)) {
+            return NotAllowed;
         }
         if self.devices.iter().filter(|device| !device.gone).count() >= self.numbers.devices {
             return TooManyDevices;
