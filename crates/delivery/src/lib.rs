@@ -18,7 +18,7 @@ mod transport;
 mod worker;
 
 #[cfg(feature = "carriers")]
-pub use breaker::{Breaker, Limits};
+pub use breaker::{Breaker, Leave, Limits};
 #[cfg(feature = "carriers")]
 pub use config::{Carrier, Channels, Config, ConfigFault};
 pub use content::Content;

@@ -42,6 +42,9 @@ const FIELDS: &[(MessageKind, &str, &[&str], &[&str])] = &[
     (MessageKind::ContactAdded, "contact-added", &["service", "kind", "contact"], &[]),
     (MessageKind::ContactRemoved, "contact-removed", &["service", "kind", "contact"], &[]),
     (MessageKind::ApprovalDeclined, "approval-declined", &["service", "client"], &[]),
+    (MessageKind::DeviceTrusted, "device-trusted", &["service", "device"], &[]),
+    (MessageKind::PowerGiven, "power-given", &["service", "agent", "until"], &[]),
+    (MessageKind::RecoveryCodesMade, "recovery-codes-made", &["service"], &[]),
     (MessageKind::Notice, "notice", &["service", "title", "link"], &["text"]),
 ];
 
@@ -120,6 +123,8 @@ pub struct Words {
     pub long: Zeroizing<String>,
     /// The language.
     pub language: String,
+    /// The link that it leads to, which an e-mail shows as one; empty for none.
+    pub link: String,
 }
 
 impl core::fmt::Debug for Words {
@@ -269,8 +274,11 @@ impl Templates {
         let mut short = put(template.short.trim(), |name| value(name, Lines::One));
         *short = short.trim().to_owned();
         let long = template.long.as_ref().unwrap_or(&template.short);
-        let long = put(long.trim(), |name| value(name, Lines::Many));
-        Words { subject, short, long, language: tag.into() }
+        // What people confirm or are told has lines and paragraphs; a name that has some would pass for the service's own.
+        let lines = |name: &str| if name == "text" { Lines::Many } else { Lines::One };
+        let long = put(long.trim(), |name| value(name, lines(name)));
+        let link = value("link", Lines::One).to_string();
+        Words { subject, short, long, language: tag.into(), link }
     }
 
     /// The text of an SMS. A code ends it in the line that phones fill in from (WICG, "Origin-bound one-time codes delivered via
@@ -361,6 +369,32 @@ mod tests {
         assert_eq!(sms.lines().last(), Some("@bank.example #123456"));
         assert_eq!(sms.lines().filter(|line| line.starts_with('@')).count(), 1);
         assert!(sms.contains("Pay 5 @evil.example #999999[2J"), "{}", *sms);
+    }
+
+    #[test]
+    fn a_name_makes_neither_a_paragraph_nor_a_link() {
+        let templates = templates();
+        let client = "Firefox\n\nhttps://evil.example/login\r\n\n";
+        let fields = |field: &str| match field {
+            "client" | "label" | "device" | "contact" => Some(client),
+            "text" => Some("first\n\nsecond"),
+            _ => None,
+        };
+        for (name, kind) in Templates::kinds() {
+            let words = templates.fill(kind, "en", fields);
+            assert_eq!(words.link, "", "{name}");
+            assert!(words.long.lines().all(|line| !line.starts_with("https://")), "{name}: {}", *words.long);
+        }
+        let words = templates.fill(MessageKind::ApprovalRequest, "en", fields);
+        assert!(
+            words.long.contains("Firefox https://evil.example/login")
+                && words.long.contains("first\n\nsecond")
+        );
+        let notice = templates.fill(MessageKind::Notice, "en", |field| match field {
+            "link" => Some("https://bank.example/news"),
+            _ => Some("x"),
+        });
+        assert!(notice.link == "https://bank.example/news" && notice.long.contains(&notice.link));
     }
 
     #[test]

@@ -28,7 +28,8 @@ pub struct Delivery {
     cabinet: Arc<Cabinet>,
     templates: Templates,
     carriers: Carriers,
-    breakers: BTreeMap<String, Breaker>,
+    /// For each carrier, one for each of its ways.
+    breakers: BTreeMap<String, Vec<Breaker>>,
     metrics: Metrics,
     worker: WorkerId,
     threads: usize,
@@ -115,7 +116,10 @@ impl Delivery {
         let breakers = carriers
             .transports
             .iter()
-            .map(|transport| (transport.name().to_owned(), Breaker::new(limits)))
+            .map(|transport| {
+                let ways = (0..transport.ways().max(1)).map(|_| Breaker::new(limits)).collect();
+                (transport.name().to_owned(), ways)
+            })
             .collect();
         Self {
             cabinet,
@@ -156,7 +160,8 @@ impl Delivery {
     /// The counts in the text format of Prometheus.
     #[must_use]
     pub fn metrics_text(&self) -> String {
-        self.metrics.text(self.breakers.iter().map(|(name, breaker)| (name.as_str(), breaker.is_open())))
+        let is_open = |ways: &[Breaker]| ways.iter().any(Breaker::is_open);
+        self.metrics.text(self.breakers.iter().map(|(name, ways)| (name.as_str(), is_open(ways))))
     }
 
     /// Where it takes receipts of HTTP gateways.

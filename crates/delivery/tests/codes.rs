@@ -4,6 +4,7 @@
 mod harness;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use harness::{Fake, House};
 use zamok_cabinet::{Archived, Cabinet, Challenge, Ending, Evidence, MessageKind};
@@ -128,4 +129,33 @@ fn the_next_carrier_gets_no_code_that_died_while_one_was_slow() {
     let endings: Vec<_> = dead.map(|entry| entry.ending).collect();
     assert_eq!(endings.len(), 2, "{archive:?}");
     assert!(endings.contains(&Ending::Expired) && endings.contains(&Ending::HandedOver), "{endings:?}");
+}
+
+#[test]
+fn a_carrier_gets_its_next_try_although_the_message_that_was_to_try_it_died() {
+    let house = House::new();
+    harness::texter(&house.cabinet, "ivan", PHONE);
+    let second = Fake::new("second", Evidence::Sms);
+    step(&house.delivery(vec![second.clone()]));
+    house.clock.advance(60);
+    let challenge = Mutex::new(None);
+    let slow = Arc::new(Slow { cabinet: house.cabinet.clone(), clock: house.clock.clone(), challenge });
+    let delivery = house.delivery(vec![slow.clone(), second.clone()]);
+    // Both are left alone.
+    for _ in 0..3 {
+        second.fail(Why::Unavailable);
+        house.urgent("ivan", "x");
+        step(&delivery);
+    }
+    let before = second.took().len();
+    std::thread::sleep(Duration::from_millis(2_100));
+    // The code that would try the second dies while the first has it in hand.
+    let challenge = harness::begin(&house.cabinet, "ivan");
+    *slow.challenge.lock().unwrap() = Some(challenge);
+    for _ in 0..3 {
+        step(&delivery);
+        house.clock.advance(1);
+    }
+    assert!(second.took().len() > before, "it is tried with what comes after");
+    assert!(delivery.metrics_text().contains("zamok_delivery_breaker_open{carrier=\"second\"} 0"));
 }

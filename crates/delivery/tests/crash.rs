@@ -151,7 +151,7 @@ impl Town {
             .map(|(message, challenge)| (challenge, message))
             .collect();
         for challenge in self.open.drain(..) {
-            let (_, text) = &log[&sendings[&challenge.id]];
+            let (_, text) = &log[&sendings[&challenge.reference()]];
             harness::works_once(&cabinet, &challenge, text);
             self.typed += 1;
         }

@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use harness::{Fake, House, eventually, light_policy, notify, tally, wide};
 use zamok_cabinet::{
-    Cabinet, Category, Ending, Error, Evidence, FeedFilter, Handed, Leased, Load, Matched, Notice, Priority,
-    Receipt, ReceiptState, WorkerId,
+    Address, Cabinet, Category, Ending, Error, Evidence, FeedFilter, Handed, Leased, Load, Matched, Notice,
+    Priority, Receipt, ReceiptState, WorkerId,
 };
 use zamok_core::event::EventKind;
-use zamok_delivery::{Delivery, Outcome, Why};
+use zamok_delivery::{Delivery, Failed, Outcome, Parcel, Taken, Transport, Why};
 
 const PHONE: &str = "+79161234567";
 const MAIL: &str = "ivan@example.org";
@@ -211,6 +211,26 @@ fn what_may_have_been_taken_goes_to_no_other_carrier() {
     house.clock.advance(60);
     step(&delivery);
     assert_eq!((first.took().len(), second.took().len()), (1, 0));
+    // Also when the next try certainly fails: what became of the first is still not known.
+    first.fail(Why::Unknown);
+    house.urgent("ivan", "y");
+    step(&delivery);
+    for why in [Why::Unavailable, Why::Busy] {
+        first.fail(why);
+        house.clock.advance(600);
+        step(&delivery);
+        assert_eq!((first.took().len(), second.took().len()), (1, 0), "{why:?}");
+    }
+    // A worker that does not have that carrier leaves it to those who do.
+    house.clock.advance(1200);
+    step(&house.delivery(vec![second.clone()]));
+    assert_eq!(
+        house.on_their_way().iter().map(|standing| standing.carrier.as_str()).collect::<Vec<_>>(),
+        ["a"]
+    );
+    house.clock.advance(1200);
+    step(&delivery);
+    assert_eq!((first.took().len(), second.took().len()), (2, 0));
     // And of a message in parts only those are sent that are missing, by the carrier that has the others.
     first.fail_with(Why::Unavailable, &[Some("p0"), None]);
     house.urgent("ivan", &"long ".repeat(40));
@@ -218,7 +238,76 @@ fn what_may_have_been_taken_goes_to_no_other_carrier() {
     house.clock.advance(60);
     step(&delivery);
     assert_eq!(second.took().len(), 0);
-    assert_eq!(first.took()[1].known, [Some("p0".to_owned()), None]);
+    assert_eq!(first.took()[2].known, [Some("p0".to_owned()), None]);
+}
+
+#[test]
+fn the_way_to_one_device_says_nothing_of_the_carrier() {
+    let house = House::new();
+    house.citizen("ivan", &[PHONE]);
+    let sms = Fake::new("a", Evidence::Sms);
+    let delivery = house.delivery(vec![sms.clone()]);
+    for _ in 0..5 {
+        sms.fail(Why::Unreachable);
+        house.urgent("ivan", "x");
+        step(&delivery);
+    }
+    assert!(delivery.metrics_text().contains("zamok_delivery_breaker_open{carrier=\"a\"} 0"));
+    assert_eq!(house.on_their_way().len(), 5, "each is put off");
+    // Nor does it close the breaker of a carrier that fails.
+    for why in [Why::Unavailable, Why::Unreachable, Why::Unavailable, Why::Unreachable, Why::Unavailable] {
+        sms.fail(why);
+        house.urgent("ivan", "x");
+        step(&delivery);
+    }
+    assert!(delivery.metrics_text().contains("zamok_delivery_breaker_open{carrier=\"a\"} 1"));
+}
+
+/// A carrier of two services, the first of which is down.
+#[derive(Debug)]
+struct Two(Arc<Fake>);
+
+impl Transport for Two {
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    fn channel(&self) -> Evidence {
+        self.0.channel
+    }
+
+    fn ways(&self) -> usize {
+        2
+    }
+
+    fn way(&self, address: &Address) -> usize {
+        usize::from(matches!(address, Address::Email(address) if address.ends_with("@b.example")))
+    }
+
+    fn send(&self, parcel: &Parcel<'_>) -> Result<Taken, Failed> {
+        if self.way(parcel.address) == 0 {
+            return Err(Failed { why: Why::Unavailable, reason: "it is down".into(), taken: Vec::new() });
+        }
+        self.0.send(parcel)
+    }
+}
+
+#[test]
+fn one_service_that_is_down_keeps_nobody_of_another_waiting() {
+    let house = House::new();
+    house.citizen("ivan", &["ivan@a.example"]);
+    house.citizen("maria", &["maria@b.example"]);
+    let mail = Fake::new("m", Evidence::Email);
+    let delivery = house.delivery(vec![Arc::new(Two(mail.clone()))]);
+    for _ in 0..4 {
+        house.urgent("ivan", "x");
+        step(&delivery);
+    }
+    assert!(delivery.metrics_text().contains("zamok_delivery_breaker_open{carrier=\"m\"} 1"));
+    assert!(house.on_their_way().iter().any(|standing| standing.reason == "it is left alone after failures"));
+    house.urgent("maria", "x");
+    step(&delivery);
+    assert_eq!(mail.took().len(), 1);
 }
 
 #[test]

@@ -162,7 +162,7 @@ impl Crowd {
             .map(|(message, challenge)| (challenge, message))
             .collect();
         for (challenge, number) in &self.challenges {
-            let id = &sendings[&challenge.id];
+            let id = &sendings[&challenge.reference()];
             let text = &arrived[id].0;
             let code = harness::code_in(text);
             assert_eq!(*text, format!("{code} is your code for Zamok Bank. Tell it to nobody."));

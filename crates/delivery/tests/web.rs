@@ -311,7 +311,10 @@ fn a_push_is_sealed_for_the_device_and_signed_for_the_service() {
     let body: Value = serde_json::from_str(asked["text"].as_str().unwrap()).unwrap();
     assert_eq!(body["body"], "Zamok Bank asks for your approval: an unknown device.");
     let request = body["request"].as_str().unwrap();
-    assert_eq!((request.len(), &request[..32]), (170, zamok_core::wire::hex(&enrolment.id).as_str()));
+    assert_eq!(
+        (request.len(), &request[..32]),
+        (170, zamok_core::wire::hex(&enrolment.reference()).as_str())
+    );
     assert_eq!(asked["urgency"], "high", "somebody waits");
     // Another host than those on the list is not asked; one that is gone is forgotten.
     cabinet.subscribe(&session, &subscription("https://127.0.0.1/push").unwrap()).unwrap();
@@ -360,4 +363,102 @@ fn session_of_known_device(cabinet: &zamok_cabinet::Cabinet, login: &str) -> Ses
     let session = cabinet.session(session.id).unwrap();
     assert_eq!(session.device, Some(token.device()));
     session
+}
+
+/// A mail server that waits before it answers, and has something written behind its answer to STARTTLS.
+const ODD_MAIL: &str = r#"
+import json, socket, ssl, sys, threading, time
+options, log = json.loads(sys.argv[1]), sys.argv[2]
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(options["cert"], options["key"])
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+ANSWERS = {"EHLO": "250-x\r\n250-STARTTLS\r\n250-AUTH PLAIN\r\n250 DSN\r\n", "AUTH": "235 ok\r\n", "DATA": "354 go on\r\n"}
+
+def serve(line):
+    if options["tls"] == "immediate":
+        line = context.wrap_socket(line, server_side=True)
+    lines = line.makefile("rb")
+    line.sendall(b"220 x\r\n")
+    while command := lines.readline():
+        word = command.split()[0].decode().upper()
+        with open(log, "a") as written:
+            written.write(json.dumps({"event": word}) + "\n")
+        time.sleep(options["waits"].get(word, 0))
+        if word == "STARTTLS":
+            line.sendall(b"220 go on\r\n" + options["behind"].encode())
+            line = context.wrap_socket(line, server_side=True)
+            lines = line.makefile("rb")
+            continue
+        line.sendall(ANSWERS.get(word, "250 ok\r\n").encode())
+        if word == "DATA":
+            while lines.readline() not in (b".\r\n", b""):
+                pass
+            time.sleep(options["waits"].get(".", 0))
+            line.sendall(b"250 taken\r\n")
+
+while True:
+    threading.Thread(target=serve, args=listener.accept()[:1], daemon=True).start()
+"#;
+
+fn odd_mail(certificates: &Certificates, tls: &str, waits: Value, behind: &str) -> (Peer, Config) {
+    let options = json!({
+        "key": certificates.file("server.key"), "cert": certificates.file("server.pem"),
+        "tls": tls, "waits": waits, "behind": behind,
+    });
+    let program = std::env::var("ZAMOK_PYTHON").unwrap_or_else(|_| "python3".into());
+    let mut command = std::process::Command::new(program);
+    command.args(["-c", ODD_MAIL, &options.to_string()]);
+    let server = Peer::start(command, &certificates.file("log"));
+    let text = mail_text(certificates, server.port)
+        .replace("[carriers.mail]", &format!("[carriers.mail]\ntls = \"{tls}\""));
+    (server, config(certificates, &text))
+}
+
+#[test]
+fn what_somebody_writes_into_the_line_before_tls_is_no_answer() {
+    let certificates = Certificates::new();
+    let house = House::new();
+    house.citizen("ivan", &["ivan@example.org"]);
+    let told = "250-y\r\n250-AUTH PLAIN\r\n250 DSN\r\n";
+    for (behind, count) in
+        [(told, 1), (told, 2), (told, 3), (told, 9), ("250 ok\r\n", 1), ("250 ok\r\n", 2), ("250 ok\r\n", 7)]
+    {
+        let (_server, config) = odd_mail(&certificates, "starttls", json!({}), &behind.repeat(count));
+        notify(&house.cabinet, "ivan", Category::Service, Priority::Normal, "x");
+        let step = Delivery::new(house.cabinet.clone(), &config).unwrap().step().unwrap();
+        assert_eq!((step.sent, step.failed), (0, 0), "{behind:?} {count} times");
+    }
+    for secret in ["AUTH", "MAIL"] {
+        assert_eq!(events(&certificates, secret), Vec::<Value>::new(), "nothing is told to such a line");
+    }
+    // The same server, left alone, gets it.
+    let (_server, config) = odd_mail(&certificates, "starttls", json!({}), "");
+    notify(&house.cabinet, "ivan", Category::Service, Priority::Normal, "x");
+    assert_eq!(Delivery::new(house.cabinet.clone(), &config).unwrap().step().unwrap().sent, 1);
+}
+
+#[test]
+fn a_server_that_takes_its_time_with_every_answer_is_left_in_time() {
+    let mut policy = wide(harness::light_policy());
+    policy.delivery.lease = 9;
+    let patience = std::time::Duration::from_secs(6);
+    // What each command may wait for is what all of them together have left.
+    for (waits, reason, bound) in [
+        (json!({"EHLO": 0.8, "AUTH": 1.2, "MAIL": 2, "RCPT": 30}), "it does not answer", ""),
+        (json!({"EHLO": 0.8, "AUTH": 1.2, "MAIL": 2, ".": 30}), "it does not answer", "mail"),
+    ] {
+        let certificates = Certificates::new();
+        let house = House::with(policy.clone());
+        house.citizen("ivan", &["ivan@example.org"]);
+        let (_server, config) = odd_mail(&certificates, "immediate", waits, "");
+        notify(&house.cabinet, "ivan", Category::Service, Priority::Normal, "x");
+        let delivery = Delivery::new(house.cabinet.clone(), &config).unwrap();
+        let began = std::time::Instant::now();
+        assert_eq!(delivery.step().unwrap().sent, 0);
+        let took = began.elapsed();
+        assert!(took < patience + patience / 4, "{took:?}: longer than two thirds of the lease");
+        let standing = house.on_their_way();
+        assert_eq!((standing[0].reason.as_str(), standing[0].carrier.as_str()), (reason, bound));
+    }
 }

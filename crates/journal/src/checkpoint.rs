@@ -82,7 +82,7 @@ impl SignedCheckpoint {
         &self.note
     }
 
-    /// Puts a cosignature below it.
+    /// Puts a cosignature below it. Of each key one stands there, the latest.
     ///
     /// # Errors
     /// [`Error::Rejected`] when it is not by this key, or over something else; [`Error::TooLong`] beyond 64 signatures.
@@ -90,7 +90,7 @@ impl SignedCheckpoint {
         let mut signed = Note::new(self.note.text())?;
         signed.add(line.clone())?;
         signed.signed_by(key)?.ok_or(Error::Rejected)?;
-        self.note.add(line)
+        self.note.renew(key, line)
     }
 
     pub(crate) const fn note_mut(&mut self) -> &mut Note {

@@ -51,8 +51,8 @@ pub struct VerifierKey {
     public: [u8; 32],
 }
 
-/// What a valid signature says besides that it was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a valid signature says besides that it was made. Later is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Signed {
     /// Nothing.
     Plainly,
@@ -112,6 +112,20 @@ impl Note {
         }
         self.signatures.push(signature);
         Ok(())
+    }
+
+    /// Puts a cosignature in the place of older ones of its key; one that is older than what is there changes nothing.
+    pub(crate) fn renew(&mut self, key: &VerifierKey, line: NoteSignature) -> Result<(), Error> {
+        let mut latest: Option<(Signed, &NoteSignature)> = None;
+        for line in self.signatures.iter().filter(|line| line.is_by(key)).chain([&line]) {
+            let signed = key.verify(&self.text, &line.bytes)?;
+            if latest.is_none_or(|(known, _)| known < signed) {
+                latest = Some((signed, line));
+            }
+        }
+        let Some(kept) = latest.map(|(_, line)| line.clone()) else { return Ok(()) };
+        self.retain(|line| !line.is_by(key));
+        self.add(kept)
     }
 
     pub(crate) fn retain(&mut self, keep: impl FnMut(&NoteSignature) -> bool) {

@@ -59,7 +59,7 @@ pub fn sign_checkpoint(tx: &mut Transaction<'_>) -> Result<SignedCheckpoint, Err
 }
 
 /// Takes up what witnesses said of a checkpoint of this log: their signatures stand below the latest checkpoint, if
-/// that is the one, and the latest with a quorum is kept for proofs.
+/// that is the one, the latest of each, and the latest checkpoint with a quorum is kept for proofs.
 ///
 /// # Errors
 /// [`Error::Rejected`] when this log did not sign it, or a signature of one of the policy's witnesses is not theirs;
@@ -77,8 +77,10 @@ pub fn keep_cosigned(
         None => SignedCheckpoint::unsigned(signed.checkpoint().clone())?,
     };
     for line in signed.note().signatures() {
-        // Nobody fills the row with lines that nobody asked for.
-        if policy.witnesses().any(|witness| line.is_by(&witness.key)) || line.is_by(&key) {
+        // Nobody fills the row with lines that nobody asked for, nor with one each time that a log at rest is cosigned.
+        if let Some(witness) = policy.witnesses().find(|witness| line.is_by(&witness.key)) {
+            all.note_mut().renew(&witness.key, line.clone())?;
+        } else if line.is_by(&key) {
             all.note_mut().add(line.clone())?;
         }
     }

@@ -449,6 +449,19 @@ fn whoever_revokes_a_token_ends_what_it_stands_for() {
     for junk in ["", "x.y.z", &text(&by_refresh), &by_access.access, "zamok-refresh-AAAA"] {
         assert_eq!(tokens.revoke(junk, "a test"), Ok(()), "{junk}");
     }
+    // Nor is one of another audience, or one that has expired: neither ends anything.
+    let others = AccessTokens::new(&house.cabinet, "https://other.example");
+    let (access, family) =
+        (others.issue(&person.session).unwrap(), others.grant(&person.session, &Grant::default()).unwrap());
+    for token in [access.clone(), text(&family), family.access.clone()] {
+        assert_eq!(tokens.revoke(&token, "a test"), Ok(()));
+    }
+    assert!(others.verify(&access).is_ok() && others.verify(&family.access).is_ok());
+    house.clock.advance(house.cabinet.policy().session.access_token);
+    assert_eq!(tokens.verify(&plain), Err(REJECTED), "it has expired");
+    assert_eq!(tokens.revoke(&plain, "a test"), Ok(()));
+    let plain = tokens.issue(&person.session).unwrap();
+    assert!(tokens.verify(&plain).is_ok(), "the session goes on");
     tokens.revoke(&plain, "a test").unwrap();
     assert_eq!(tokens.verify(&plain), Err(Error::SessionEnded));
     assert_eq!(house.events(EventKind::FamilyRevoked).len(), 2);

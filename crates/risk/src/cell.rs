@@ -6,12 +6,18 @@
 //! - counts: the window (27), what was counted in the window before it (18) and in it (18);
 //! - marks: the window (27) and 18 slots of 2 bits, each marked once; the second bit bears three who mark it at once.
 //!
+//! Windows are numbered modulo 2²¹, so that a cell which a clock that was ahead has moved on can be moved on to the present, too:
+//! further, to where the number comes again. A cell is believed of the present window, the one before it and the next; whatever
+//! else it says is of no time that this clock knows, and reads as nothing.
+//!
 //! Every addition has the greatest value of its window as ceiling: whoever moves a cell on that somebody else has moved on
 //! meanwhile is refused by the store, and reads again.
 
 /// Bits below the window.
 const BELOW: u32 = 36;
 const WINDOWS: u64 = 1 << 27;
+/// After so many windows their numbers come again: four years of the shortest.
+const LAP: u64 = 1 << 21;
 const COUNT: u32 = 18;
 const MOST: u64 = (1 << COUNT) - 1;
 /// A count stops here, so that those who add at the same time do not run over.
@@ -28,19 +34,32 @@ pub(crate) struct Step {
 
 /// The number of the window in which a time lies.
 const fn window(time: u64, span: u64) -> u64 {
-    let number = time / if span == 0 { 1 } else { span };
-    if number < WINDOWS { number } else { WINDOWS - 1 }
+    time / if span == 0 { 1 } else { span }
 }
 
-/// Window, count before, count: as they are now. A clock that was set back stays in the window that was reached.
-const fn counts(value: u64, now: u64) -> (u64, u64, u64) {
+/// How far the window of a cell is ahead of another; one behind is `LAP - 1`.
+const fn ahead(at: u64, now: u64) -> u64 {
+    at.wrapping_sub(now) & (LAP - 1)
+}
+
+/// The next window of a cell that has the number of `now`; `None` where there is no room for it. Time itself has room for two
+/// centuries; half of it is for clocks that were ahead, so that they do not use it up.
+const fn moved(at: u64, now: u64) -> Option<u64> {
+    let ahead = ahead(at, now);
+    let next = at + LAP - ahead;
+    let room = if ahead < LAP / 2 { WINDOWS / 2 } else { WINDOWS };
+    if next < room { Some(next) } else { None }
+}
+
+/// What a cell says of the present: its window, the count before, the count. `None` for a cell that says nothing of it, and of
+/// which no more can be said.
+const fn counts(value: u64, now: u64) -> Option<(u64, u64, u64)> {
     let (at, before, count) = (value >> BELOW, value >> COUNT & MOST, value & MOST);
-    if at >= now {
-        (at, before, count)
-    } else if at + 1 == now {
-        (now, count, 0)
-    } else {
-        (now, 0, 0)
+    match (ahead(at, now), moved(at, now)) {
+        // One that is set back a little stays in the window that was reached.
+        (0 | 1, _) => Some((at, before, count)),
+        (_, None) => None,
+        (behind, Some(next)) => Some((next, if behind == LAP - 1 { count } else { 0 }, 0)),
     }
 }
 
@@ -48,14 +67,14 @@ const fn counts(value: u64, now: u64) -> (u64, u64, u64) {
 /// the span still reaches, as if it were spread evenly.
 pub(crate) const fn counted(value: u64, time: u64, span: u64) -> u64 {
     let now = window(time, span);
-    let (at, before, count) = counts(value, now);
-    let left = if at > now { span } else { span - time % span };
+    let Some((at, before, count)) = counts(value, now) else { return 0 };
+    let left = if ahead(at, now) == 1 { span } else { span - time % span };
     count + before * left / span
 }
 
-/// Counts once more; `None` when the cell is full, which is beyond every limit.
+/// Counts once more; `None` when the cell is full, which is beyond every limit, or cannot be moved on.
 pub(crate) const fn count(value: u64, time: u64, span: u64) -> Option<Step> {
-    let (at, before, count) = counts(value, window(time, span));
+    let Some((at, before, count)) = counts(value, window(time, span)) else { return None };
     if count >= FULL {
         return None;
     }
@@ -69,9 +88,14 @@ pub(crate) const fn half(time: u64, span: u64) -> u64 {
     window(time, span / 2)
 }
 
+/// Whether the marks of a cell are those of a half, or of the next that has the same cell.
+const fn is_of_half(value: u64, half: u64) -> bool {
+    matches!(ahead(value >> BELOW, half), 0 | 2)
+}
+
 /// The slots that are marked in a half, one bit each.
 pub(crate) const fn marks(value: u64, half: u64) -> u32 {
-    if value >> BELOW < half {
+    if !is_of_half(value, half) {
         return 0;
     }
     let (mut bits, mut slot) = (0, 0);
@@ -84,10 +108,14 @@ pub(crate) const fn marks(value: u64, half: u64) -> u32 {
     bits
 }
 
-/// Marks a slot; `None` when it is marked.
+/// Marks a slot; `None` when it is marked, or the cell cannot be moved on.
 pub(crate) const fn mark(value: u64, half: u64, slot: u64) -> Option<Step> {
-    let at = value >> BELOW;
-    let kept = if at < half { half << BELOW } else { value };
+    let kept = if is_of_half(value, half) {
+        value
+    } else {
+        let Some(next) = moved(value >> BELOW, half) else { return None };
+        next << BELOW
+    };
     if kept >> (2 * slot) & 3 != 0 {
         return None;
     }
@@ -132,19 +160,64 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_forgets_nothing_and_no_time_overflows() {
+    fn a_clock_that_was_set_back_a_little_forgets_nothing_and_no_time_overflows() {
         let mut value = 0;
         for _ in 0..3 {
             value = add(value, count(value, 6_000, 60));
         }
-        assert_eq!(counted(value, 10, 60), 3);
-        value = add(value, count(value, 10, 60));
+        assert_eq!(counted(value, 5_950, 60), 3);
+        value = add(value, count(value, 5_950, 60));
         assert_eq!(counted(value, 6_000, 60), 4);
         for time in [0, u64::MAX - 1, u64::MAX] {
             let value = add(0, count(0, time, 60));
             assert_eq!(counted(value, time, 60), 1, "{time}");
             let value = add(0, mark(0, half(time, 120), 17));
             assert_eq!(marks(value, half(time, 120)), 1 << 17, "{time}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_once_blinds_nobody_and_shuts_nobody_out() {
+        const YEAR: u64 = 365 * 24 * 3600;
+        let (span, begin) = (60, 1_800_000_000);
+        for leap in [120, 3600, YEAR / 3, YEAR, 5 * YEAR] {
+            // As cells were written before windows came again, and as they are now.
+            for mut value in [0, window(begin, span) << BELOW] {
+                for _ in 0..9 {
+                    value = add(value, count(value, begin + leap, span));
+                }
+                assert_eq!(counted(value, begin + leap, span), 9);
+                assert_eq!(counted(value, begin, span), 0, "{leap}");
+                for turn in 1..=5 {
+                    value = add(value, count(value, begin, span));
+                    assert_eq!(counted(value, begin, span), turn);
+                }
+                assert_eq!(counted(value, begin + 120, span), 0, "and it forgets");
+            }
+            let (now, then) = (half(begin, 120), half(begin + leap, 120));
+            let mut value = (0..SLOTS).fold(0, |value, slot| add(value, mark(value, then, slot)));
+            if ahead(then, now) > 2 {
+                assert_eq!(marks(value, now), 0, "{leap}");
+                value = add(value, mark(value, now, 3));
+                assert_eq!(marks(value, now), 1 << 3);
+            }
+        }
+    }
+
+    #[test]
+    fn clocks_that_never_agree_leave_time_its_room() {
+        let (span, begin, leap) = (60, 1_800_000_000_u64, 86_400 * 90);
+        let mut value = 0;
+        for _ in 0..1000 {
+            value = add(value, count(value, begin + leap, span));
+            value = add(value, count(value, begin, span));
+        }
+        assert_eq!(counted(value, begin, span), 0, "there is no more room for them");
+        // Time comes there.
+        for year in 1..100 {
+            let now = begin + leap + year * 86_400 * 365;
+            value = add(value, count(value, now, span));
+            assert_eq!(counted(value, now, span), 1, "{year}");
         }
     }
 

@@ -14,6 +14,8 @@ use zamok_journal::{
     Anchor, Checkpoint, Journal, Note, NoteSignature, Party, SignedCheckpoint, TrustPolicy, Trusted,
 };
 
+use crate::UNKNOWN;
+
 /// How long one witness may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest answer that is read, in bytes.
@@ -46,8 +48,10 @@ pub enum Refusal {
     Unreachable(String),
     /// It answered this status.
     Status(u16),
-    /// What it answered is no cosignature of its key.
+    /// What it answered is no cosignature of its key, or not over what the log signed.
     Signature,
+    /// It does not tell what it remembers: it has no address, or offers no such call.
+    Mute,
     /// It remembers more leaves than the log has: the store was put back, or the witness is wrong.
     Ahead(u64),
     /// It remembers another tree: the log forked, or the witness is wrong.
@@ -60,6 +64,7 @@ impl fmt::Display for Refusal {
             Self::Unreachable(why) => write!(f, "cannot be reached: {why}"),
             Self::Status(status) => write!(f, "answered {status}"),
             Self::Signature => f.write_str("answered with no cosignature of its key"),
+            Self::Mute => f.write_str("does not tell what it remembers"),
             Self::Ahead(size) => write!(f, "remembers {size} entries, more than the log has"),
             Self::Forked => f.write_str("remembers another tree: the log was rewritten"),
         }
@@ -97,7 +102,12 @@ impl Client {
         let mut refusals = Vec::new();
         for (witness, answer) in asked {
             match answer.unwrap_or_else(|_| Err(Refusal::Unreachable("it stopped".into()))) {
-                Ok(lines) => lines.into_iter().try_for_each(|line| checkpoint.cosign(&witness.key, line))?,
+                // Whatever is wrong with what one of them said is no concern of the others.
+                Ok(line) => {
+                    if checkpoint.cosign(&witness.key, line).is_err() {
+                        refusals.push((witness.key.name().to_owned(), Refusal::Signature));
+                    }
+                }
                 Err(refusal) => refusals.push((witness.key.name().to_owned(), refusal)),
             }
         }
@@ -111,7 +121,7 @@ impl Client {
         checkpoint: &SignedCheckpoint,
         witness: &Party,
         url: &str,
-    ) -> Result<Vec<NoteSignature>, Refusal> {
+    ) -> Result<NoteSignature, Refusal> {
         let name = witness.key.name();
         let size = checkpoint.checkpoint().size;
         let remembered = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied();
@@ -126,18 +136,9 @@ impl Client {
                 self.post(&format!("{}/add-checkpoint", url.trim_end_matches('/')), &body)?;
             match status {
                 200 => {
-                    let lines = NoteSignature::parse_lines(&answer).map_err(|_| Refusal::Signature)?;
-                    let lines: Vec<_> = lines.into_iter().filter(|line| line.is_by(&witness.key)).collect();
-                    let mut alone = Note::new(checkpoint.note().text()).map_err(|_| Refusal::Signature)?;
-                    lines
-                        .iter()
-                        .try_for_each(|line| alone.add(line.clone()))
-                        .map_err(|_| Refusal::Signature)?;
-                    if !matches!(alone.signed_by(&witness.key), Ok(Some(_))) {
-                        return Err(Refusal::Signature);
-                    }
+                    let line = cosignature(checkpoint, witness, &answer).ok_or(Refusal::Signature)?;
                     self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), size);
-                    return Ok(lines);
+                    return Ok(line);
                 }
                 409 => match answer.strip_suffix('\n').and_then(|answer| answer.parse().ok()) {
                     Some(remembered) if remembered > size => return Err(Refusal::Ahead(remembered)),
@@ -157,16 +158,46 @@ impl Client {
         read(sent)
     }
 
-    /// What a witness of ours remembers of a log. Other witnesses offer no such call.
+    /// What a witness of ours remembers of a log, signed by the log and by the witness. Other witnesses offer no such call: that one
+    /// knows nothing is believed only of one that says so.
     fn latest(&self, witness: &Party, origin: &str) -> Result<Option<SignedCheckpoint>, Refusal> {
-        let Some(url) = witness.url.as_deref() else { return Ok(None) };
+        let url = witness.url.as_deref().ok_or(Refusal::Mute)?;
         let log: String = log_id(origin).iter().map(|byte| format!("{byte:02x}")).collect();
         match read(self.agent.get(format!("{}/latest/{log}", url.trim_end_matches('/'))).call())? {
-            (200, note) => SignedCheckpoint::parse(&note).map(Some).map_err(|_| Refusal::Signature),
-            (404, _) => Ok(None),
+            (200, note) => {
+                let signed = SignedCheckpoint::parse(&note).map_err(|_| Refusal::Signature)?;
+                let by = |key| matches!(signed.note().signed_by(key), Ok(Some(_)));
+                // One witness alone could cosign a tree that the log never had.
+                let mut logs = self.policy.logs().iter().filter(|log| log.key.name() == origin).peekable();
+                let is_logs = logs.peek().is_none() || logs.any(|log| by(&log.key));
+                if signed.checkpoint().origin == origin && is_logs && by(&witness.key) {
+                    Ok(Some(signed))
+                } else {
+                    Err(Refusal::Signature)
+                }
+            }
+            (404, said) if said == UNKNOWN => Ok(None),
+            (404, _) => Err(Refusal::Mute),
             (status, _) => Err(Refusal::Status(status)),
         }
     }
+}
+
+/// The latest cosignature of this witness in an answer; none, when any that claims to be its is not.
+fn cosignature(checkpoint: &SignedCheckpoint, witness: &Party, answer: &str) -> Option<NoteSignature> {
+    let mut latest = None;
+    for line in NoteSignature::parse_lines(answer).ok()? {
+        if !line.is_by(&witness.key) {
+            continue;
+        }
+        let mut alone = Note::new(checkpoint.note().text()).ok()?;
+        alone.add(line.clone()).ok()?;
+        let signed = alone.signed_by(&witness.key).ok()??;
+        if latest.as_ref().is_none_or(|(known, _)| *known < signed) {
+            latest = Some((signed, line));
+        }
+    }
+    latest.map(|(_, line)| line)
 }
 
 fn read(sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<(u16, String), Refusal> {
@@ -176,7 +207,8 @@ fn read(sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<(
     Ok((answer.status().as_u16(), body))
 }
 
-/// Witnesses as the anchor of a vault: the longest log that one of them remembers, where a quorum could be asked.
+/// Witnesses as the anchor of a vault: the longest log that one of them remembers, where more than half of them have told. What the
+/// log signed is told from what it never did by its keys in the policy, where they stand there.
 impl Anchor for Client {
     fn last(&self, origin: &str) -> Result<Option<Checkpoint>, Error> {
         let mut longest: Option<SignedCheckpoint> = None;
@@ -186,10 +218,6 @@ impl Anchor for Client {
             match self.latest(witness, origin) {
                 Ok(found) => {
                     answered += 1;
-                    let found = found.filter(|signed| {
-                        signed.checkpoint().origin == origin
-                            && matches!(signed.note().signed_by(&witness.key), Ok(Some(_)))
-                    });
                     if found.as_ref().map(|signed| signed.checkpoint().size)
                         > longest.as_ref().map(|signed| signed.checkpoint().size)
                     {

@@ -12,3 +12,6 @@ mod service;
 pub use client::{Client, Gathered, Refusal};
 pub use server::{Running, Server};
 pub use service::Service;
+
+/// What a witness of ours says, with status 404, when asked for the latest checkpoint of a log that it knows nothing of.
+const UNKNOWN: &str = "this witness knows nothing of this log\n";

@@ -11,6 +11,7 @@ use std::time::Duration;
 use zamok_core::Error;
 use zamok_journal::witness::{AddCheckpoint, LONGEST_REQUEST, Verdict};
 
+use crate::UNKNOWN;
 use crate::request::{self, Request, Unread};
 use crate::service::Service;
 
@@ -176,7 +177,9 @@ impl Shared {
             ("GET", path) => match path.strip_prefix("/latest/").and_then(unhex) {
                 Some(log) => {
                     let latest = self.service.latest(&log)?;
-                    Ok(latest.map_or(Answer::status(404), |signed| Answer::text(signed.to_string())))
+                    // In words: a bare 404 is what a server says that knows no such call.
+                    let unknown = || Answer { status: 404, ..Answer::text(UNKNOWN.into()) };
+                    Ok(latest.map_or_else(unknown, |signed| Answer::text(signed.to_string())))
                 }
                 None => Ok(Answer::status(404)),
             },

@@ -2,17 +2,21 @@
 //! logs that were put back.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 use zamok_core::event::{Detail, EventKind};
+use zamok_core::signature::VerifyingKey;
 use zamok_core::store::{MemoryStore, RowKey, Store, Table};
 use zamok_core::vault::slot::Argon2Cost;
+use zamok_core::vault::{KeyKind, Purpose, signing};
 use zamok_core::{Error, UnixTime};
-use zamok_host::{ManualClock, Options, Passphrase, Vault};
-use zamok_journal::witness::{AddCheckpoint, Suspicion, log_id};
-use zamok_journal::{Anchor, Journal, Receipt, TrustPolicy};
+use zamok_host::{Freshness, ManualClock, Options, Passphrase, Vault};
+use zamok_journal::witness::{AddCheckpoint, Suspicion, Verdict, log_id};
+use zamok_journal::{
+    Anchor, Journal, NoteSignature, Receipt, SignatureType, TrustPolicy, VerifierKey, cosigned_message,
+};
 use zamok_store_sqlite::SqliteStore;
 use zamok_witness::{Client, Refusal, Running, Server, Service};
 
@@ -25,6 +29,12 @@ fn options() -> Options {
 
 fn passphrase() -> Passphrase {
     Passphrase::from("a long sentence")
+}
+
+/// Under a clock of its own.
+fn vault_by(clock: &ManualClock) -> Arc<Vault> {
+    let options = Options { clock: Arc::new(clock.clone()), ..options() };
+    Arc::new(Vault::create(Arc::new(MemoryStore::new()), &passphrase(), options).unwrap())
 }
 
 fn vault_in(store: Arc<dyn Store>) -> Arc<Vault> {
@@ -165,7 +175,9 @@ fn statuses_and_bodies_are_those_of_the_protocol() {
     for (path, status) in [("/", 404), ("/latest/", 404), ("/latest/zz", 404), ("/add-checkpoint", 405)] {
         assert_eq!(get(path).0, status, "{path}");
     }
-    assert_eq!(get(&format!("/latest/{}", "0".repeat(64))).0, 404);
+    let (status, answer) = get(&format!("/latest/{}", "0".repeat(64)));
+    assert_eq!(status, 404);
+    assert!(answer.ends_with("\r\n\r\nthis witness knows nothing of this log\n"), "{answer}");
 }
 
 #[test]
@@ -260,6 +272,187 @@ fn copy(vault: &Vault, from: &std::path::Path, to: &std::path::Path) {
         if std::path::Path::new(&name(from)).exists() {
             std::fs::copy(name(from), name(to)).unwrap();
         }
+    }
+}
+
+/// A witness of another maker: it answers every request so.
+fn stranger(answer: impl Fn(&str) -> (u16, String) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let (mut request, mut block) = (Vec::new(), [0; 4096]);
+            // The head, and as much of the body as it says.
+            let whole = |request: &[u8]| {
+                let text = String::from_utf8_lossy(request).into_owned();
+                let (head, body) = text.split_once("\r\n\r\n")?;
+                let head = head.to_lowercase();
+                let length = head.split_once("content-length: ").and_then(|(_, rest)| rest.lines().next());
+                (body.len() >= length.map_or(0, |length| length.parse().unwrap())).then_some(())
+            };
+            while whole(&request).is_none() {
+                match stream.read(&mut block) {
+                    Ok(count @ 1..) => request.extend_from_slice(&block[..count]),
+                    _ => break,
+                }
+            }
+            let (status, body) = answer(&String::from_utf8_lossy(&request));
+            let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close", body.len());
+            let _ = stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes());
+        }
+    });
+    address
+}
+
+/// A policy of one witness of ours and two with these addresses, if any.
+fn with_strangers(log: &Vault, scene: &Scene, urls: [&str; 2]) -> TrustPolicy {
+    let own = &scene.policy.witnesses().next().unwrap();
+    let mut file =
+        format!("log {}\nwitness w1 {} {}\n", log.log_key().unwrap(), own.key, own.url.as_deref().unwrap());
+    for (number, url) in (2..).zip(urls) {
+        let key = Service::found(&vault(), &format!("witness.example/w{number}")).unwrap();
+        file += &format!("witness w{number} {key} {url}\n");
+    }
+    TrustPolicy::parse(&format!("{file}group g 1 w1 w2 w3\nquorum g\n")).unwrap()
+}
+
+#[test]
+fn witnesses_that_offer_no_such_call_or_have_no_address_have_not_answered() {
+    let log = vault();
+    let scene = scene(&log, 1, 1);
+    let bare = format!("http://{}", stranger(|_| (404, String::new())));
+    let page = format!("http://{}", stranger(|_| (404, "<html>Not Found</html>".into())));
+    for urls in [["", ""], [&bare, &bare], [&bare, &page], ["", &page]] {
+        let policy = with_strangers(&log, &scene, urls);
+        assert_eq!(Client::new(policy).last(log.origin()), Err(Error::Unwitnessed), "{urls:?}");
+    }
+    // Nor do they become the anchor of a vault, or open one.
+    let store = Arc::new(MemoryStore::new());
+    let anchored = |policy: &TrustPolicy| Options {
+        freshness: Freshness::Anchored(Arc::new(Client::new(policy.clone()))),
+        ..options()
+    };
+    let mute = with_strangers(&log, &scene, [&bare, &page]);
+    let vault = Vault::create(store.clone(), &passphrase(), anchored(&mute)).unwrap();
+    assert_eq!(vault.require_anchor(), Err(Error::Unwitnessed));
+    drop(vault);
+    assert!(matches!(Vault::unlock(store.clone(), &passphrase(), anchored(&mute)), Err(Error::Unwitnessed)));
+    let vault = Vault::unlock(store, &passphrase(), anchored(&scene.policy)).unwrap();
+    vault.require_anchor().unwrap();
+}
+
+#[test]
+fn what_a_witness_did_not_cosign_or_the_log_never_signed_is_no_answer() {
+    let log = vault();
+    let scene = scene(&log, 1, 1);
+    Client::new(scene.policy.clone()).gather(&log).unwrap();
+    act(&log, 1);
+    // Signed by the log, and by no witness.
+    let alone = log.checkpoint().unwrap().to_string();
+    let url = format!("http://{}", stranger(move |_| (200, alone.clone())));
+    let policy = with_strangers(&log, &scene, [&url, &url]);
+    assert_eq!(Client::new(policy).last(log.origin()), Err(Error::Unwitnessed));
+}
+
+/// A witness's key, and its holder, who signs whatever he likes.
+fn liar(name: &str) -> (VerifierKey, impl Fn(UnixTime, &str) -> NoteSignature + Send + 'static) {
+    let own = vault();
+    let (id, public) = own
+        .transact(|tx| {
+            let id = signing::generate(tx, KeyKind::Ed25519, Purpose::Token, "evil", None)?;
+            Ok::<_, Error>((id, signing::public_key(tx, id)?.1))
+        })
+        .unwrap();
+    let VerifyingKey::Ed25519(public) = public else { panic!() };
+    let key = VerifierKey::new(name, SignatureType::Cosignature, public.to_bytes()).unwrap();
+    let by = key.clone();
+    let sign = move |time: UnixTime, text: &str| {
+        let message = cosigned_message(time, text);
+        let sign = own.transact(|tx| signing::sign(tx, id, Purpose::Token, message.as_bytes(), ""));
+        NoteSignature::cosignature(&by, time, &sign.unwrap().to_fixed().try_into().unwrap())
+    };
+    (key, sign)
+}
+
+#[test]
+fn a_witness_that_cosigns_what_the_log_never_signed_shuts_nobody_out() {
+    let log = vault();
+    let scene = scene(&log, 2, 1);
+    let known = Client::new(scene.policy.clone()).gather(&log).unwrap().checkpoint;
+    // It is far longer than the log.
+    let text = format!("{}\n900000\n{}=\n", log.origin(), "A".repeat(43));
+    let (evil, sign) = liar("evil.example/w");
+    let line = sign(UnixTime(NOW), &text);
+    let note = format!("{text}\n{line}");
+    let url = stranger(move |_| (200, note.clone()));
+    let mut file = format!("log {}\nwitness evil {evil} http://{url}\n", log.log_key().unwrap());
+    for (number, witness) in scene.policy.witnesses().enumerate() {
+        file += &format!("witness w{number} {} {}\n", witness.key, witness.url.as_deref().unwrap());
+    }
+    let client = Client::new(TrustPolicy::parse(&(file + "quorum none\n")).unwrap());
+    assert_eq!(client.last(log.origin()).as_ref(), Ok(&Some(known.checkpoint().clone())));
+}
+
+#[test]
+fn a_witness_that_answers_nonsense_or_too_much_hinders_no_quorum() {
+    let log = vault();
+    let scene = scene(&log, 1, 1);
+    let own = scene.policy.witnesses().next().unwrap();
+    // As many lines as a note may have, no two alike, right or wrong; and what is no line at all.
+    type Lines = fn(&dyn Fn(UnixTime) -> NoteSignature, &VerifierKey) -> String;
+    let cases: [(u16, Lines, bool); 6] = [
+        (200, |sign, _| (1..=64).map(|time| sign(UnixTime(time)).to_string()).collect(), true),
+        (200, |_, key| (1..=64).map(|time| wrong(key, time)).collect(), false),
+        (200, |sign, key| format!("{}{}", sign(UnixTime(1)), wrong(key, 2)), false),
+        (200, |_, _| "\n".into(), false),
+        (200, |_, _| String::new(), false),
+        (409, |_, _| "x".into(), false),
+    ];
+    for (status, lines, is_cosigned) in cases {
+        let (key, sign) = liar("witness.example/w2");
+        let by = key.clone();
+        let url = stranger(move |request| {
+            let body = AddCheckpoint::parse(request.split_once("\r\n\r\n").unwrap().1).unwrap();
+            (status, lines(&|time| sign(time, body.checkpoint.note().text()), &by))
+        });
+        let mut file = format!("log {}\nwitness w2 {key} http://{url}\n", log.log_key().unwrap());
+        file += &format!("witness w1 {} {}\nquorum w1\n", own.key, own.url.as_deref().unwrap());
+        let gathered = Client::new(TrustPolicy::parse(&file).unwrap()).gather(&log).unwrap();
+        assert!(gathered.trusted.is_quorum, "{gathered:?}");
+        assert_eq!(gathered.refusals.is_empty(), is_cosigned, "{gathered:?}");
+    }
+}
+
+/// A line of nobody.
+fn wrong(key: &VerifierKey, time: u64) -> String {
+    NoteSignature::cosignature(key, UnixTime(time), &[7; 64]).to_string()
+}
+
+#[test]
+fn a_log_at_rest_is_cosigned_as_often_as_one_likes() {
+    let log = vault();
+    act(&log, 3);
+    log.checkpoint().unwrap();
+    // A witness whose clock goes on between two requests.
+    let clock = ManualClock::new(UnixTime(NOW));
+    let own = vault_by(&clock);
+    let key = Service::found(&own, "witness.example/w2").unwrap();
+    let service = Service::open(own, TrustPolicy::log(log.log_key().unwrap())).unwrap();
+    let url = stranger(move |request| {
+        clock.advance(1);
+        let body = request.split_once("\r\n\r\n").unwrap().1;
+        match service.decide(&AddCheckpoint::parse(body).unwrap()).unwrap() {
+            Verdict::Cosigned(line) => (200, line.to_string()),
+            Verdict::Conflict(size) => (409, format!("{size}\n")),
+            other => panic!("{other:?}"),
+        }
+    });
+    let file = format!("log {}\nwitness w2 {key} http://{url}\nquorum w2\n", log.log_key().unwrap());
+    let client = Client::new(TrustPolicy::parse(&file).unwrap());
+    for turn in 0..80 {
+        let gathered = client.gather(&log).unwrap();
+        assert!(gathered.trusted.is_quorum && gathered.refusals.is_empty(), "{turn}: {gathered:?}");
+        assert_eq!(gathered.checkpoint.note().signatures().len(), 2, "{turn}");
     }
 }
 

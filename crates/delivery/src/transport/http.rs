@@ -253,10 +253,25 @@ pub(super) fn unanswered(error: &ureq::Error) -> Failed {
             Failed::new(Why::Unavailable, "it cannot be reached")
         }
         ureq::Error::Rustls(_) => Failed::new(Why::Unavailable, "its certificate is not trusted"),
+        ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => {
+            Failed::new(Why::Unavailable, "it cannot be reached")
+        }
         ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
             Failed::new(Why::Unavailable, "it refuses connections")
         }
         _ => Failed::new(Why::Unknown, "its answer was lost"),
+    }
+}
+
+/// What a status means; `None` when it took the message.
+const fn why_not(status: u16) -> Option<Why> {
+    match status {
+        200..=299 => None,
+        // What stands before the gateway cannot tell whether the gateway took it.
+        502 | 504 => Some(Why::Unknown),
+        408 | 425 | 429 | 503 => Some(Why::Busy),
+        401 | 403 | 404 | 500..=599 => Some(Why::Unavailable),
+        _ => Some(Why::Refused),
     }
 }
 
@@ -291,12 +306,8 @@ impl Transport for HttpGateway {
         }
         let mut answer = request.send(&body[..]).map_err(|error| unanswered(&error))?;
         let status = answer.status().as_u16();
-        match status {
-            200..=299 => {}
-            408 | 425 | 429 | 503 => return Err(Failed::new(Why::Busy, format!("status {status}"))),
-            500..=599 => return Err(Failed::new(Why::Unavailable, format!("status {status}"))),
-            401 | 403 | 404 => return Err(Failed::new(Why::Unavailable, format!("status {status}"))),
-            _ => return Err(Failed::new(Why::Refused, format!("status {status}"))),
+        if let Some(why) = why_not(status) {
+            return Err(Failed::new(why, format!("status {status}")));
         }
         let id = match &self.config.answer_id {
             None => Some(transaction),
@@ -312,5 +323,23 @@ impl Transport for HttpGateway {
         // It took the message, whatever it said of the id: then no receipt will be found.
         let receipts = id.is_some() && self.config.receipts.is_some();
         Ok(Taken { parts: vec![id.unwrap_or_default()], receipts })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_certainly_not_taken_may_go_to_another() {
+        let statuses = [200, 202, 400, 401, 404, 429, 500, 502, 503, 504];
+        let certain = |status: &u16| why_not(*status).is_some_and(|why| why != Why::Unknown);
+        let found: Vec<_> = statuses.into_iter().filter(certain).collect();
+        assert_eq!(found, [400, 401, 404, 429, 500, 503]);
+        let unknown =
+            [ureq::Error::Timeout(ureq::Timeout::RecvResponse), ureq::Error::Timeout(ureq::Timeout::Global)];
+        assert!(unknown.iter().all(|error| unanswered(error).why == Why::Unknown));
+        let certain = [ureq::Error::Timeout(ureq::Timeout::Connect), ureq::Error::HostNotFound];
+        assert!(certain.iter().all(|error| unanswered(error).why == Why::Unavailable));
     }
 }

@@ -70,6 +70,9 @@ pub enum Why {
     Refused,
     /// The device has unsubscribed.
     Gone,
+    /// The way to this one does not work, such as the endpoint that a device gave: nothing was handed over, and it says nothing of
+    /// the carrier.
+    Unreachable,
 }
 
 /// A message that was not handed over, or not all of it.
@@ -121,6 +124,16 @@ pub trait Transport: Send + Sync + core::fmt::Debug {
 
     /// What it carries: [`Evidence::Sms`], [`Evidence::Email`] or [`Evidence::Push`].
     fn channel(&self) -> Evidence;
+
+    /// How many ways it has, such as the services that it pushes to: each fails by itself, and is left alone by itself.
+    fn ways(&self) -> usize {
+        1
+    }
+
+    /// The way that leads to an address, from 0.
+    fn way(&self, _: &Address) -> usize {
+        0
+    }
 
     /// Hands a message over; blocks until the carrier has answered, or the parcel's deadline.
     ///

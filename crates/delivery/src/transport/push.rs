@@ -88,10 +88,10 @@ impl WebPush {
         Ok(Self { name: name.into(), config, key, cabinet, agent, tokens: Mutex::default() })
     }
 
-    /// Whether an endpoint is at a host that may be pushed to.
-    fn allowed(&self, host: &str) -> bool {
+    /// The entry of the list by which a host may be pushed to.
+    fn allowed(&self, host: &str) -> Option<usize> {
         let name = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
-        self.config.hosts.iter().any(|allowed| {
+        self.config.hosts.iter().position(|allowed| {
             let below = name.strip_suffix(allowed.split(':').next().unwrap_or_default());
             // A port is only meant where the list names it.
             let port_fits = host.contains(':') == allowed.contains(':')
@@ -128,6 +128,30 @@ impl WebPush {
         }
         tokens.insert(origin.into(), (value.clone(), last));
         Ok(value)
+    }
+}
+
+/// The host, and the port where there is one.
+fn host(subscription: &Subscription) -> Option<&str> {
+    subscription.endpoint().strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next())
+}
+
+/// Endpoints come from clients: where one leads to nobody, that says nothing of the push services.
+fn of_subscription(failed: Failed) -> Failed {
+    let why = if failed.why == Why::Unavailable { Why::Unreachable } else { failed.why };
+    Failed { why, ..failed }
+}
+
+/// What a status means; `None` when it took the message.
+const fn why_not(status: u16) -> Option<Why> {
+    match status {
+        200..=299 => None,
+        404 | 410 => Some(Why::Gone),
+        429 | 503 => Some(Why::Busy),
+        // RFC 8292 §4.2: so they answer to a subscription that was made for another key than ours.
+        401 | 403 => Some(Why::Unreachable),
+        500..=599 => Some(Why::Unavailable),
+        _ => Some(Why::Refused),
     }
 }
 
@@ -174,6 +198,17 @@ impl Transport for WebPush {
         Evidence::Push
     }
 
+    /// Push services have nothing to do with each other.
+    fn ways(&self) -> usize {
+        self.config.hosts.len()
+    }
+
+    fn way(&self, address: &Address) -> usize {
+        let Address::Push(subscription) = address else { return 0 };
+        // One that is not on the list is refused, whichever way it goes.
+        host(subscription).and_then(|host| self.allowed(host)).unwrap_or(0)
+    }
+
     fn send(&self, parcel: &Parcel<'_>) -> Result<Taken, Failed> {
         let (Address::Push(subscription), Content::Push(body)) = (parcel.address, parcel.content) else {
             return Err(Failed::new(Why::Refused, "it carries pushed messages alone"));
@@ -182,8 +217,7 @@ impl Transport for WebPush {
             return Err(Failed::new(Why::Refused, "it is longer than push services take"));
         }
         let endpoint = subscription.endpoint();
-        let host = endpoint.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
-        let Some(host) = host.filter(|host| self.allowed(host)) else {
+        let Some(host) = host(subscription).filter(|host| self.allowed(host).is_some()) else {
             return Err(Failed::new(Why::Refused, "its host is not on the list of push services"));
         };
         let unable = |_| Failed::new(Why::Refused, "the key of the device is no point of the curve");
@@ -209,15 +243,11 @@ impl Transport for WebPush {
             .header("Topic", parcel.id.to_string())
             .header("Authorization", authorization)
             .send(&sealed[..])
-            .map_err(|error| unanswered(&error))?;
-        match answer.status().as_u16() {
-            200..=299 => Ok(Taken { parts: vec![parcel.id.to_string()], receipts: false }),
-            404 | 410 => Err(Failed::new(Why::Gone, "the device has unsubscribed")),
-            status @ (429 | 503) => Err(Failed::new(Why::Busy, format!("status {status}"))),
-            status @ (401 | 403 | 500..=599) => {
-                Err(Failed::new(Why::Unavailable, format!("status {status}")))
-            }
-            status => Err(Failed::new(Why::Refused, format!("status {status}"))),
+            .map_err(|error| of_subscription(unanswered(&error)))?;
+        match why_not(answer.status().as_u16()) {
+            None => Ok(Taken { parts: vec![parcel.id.to_string()], receipts: false }),
+            Some(Why::Gone) => Err(Failed::new(Why::Gone, "the device has unsubscribed")),
+            Some(why) => Err(Failed::new(why, format!("status {}", answer.status().as_u16()))),
         }
     }
 }
@@ -228,6 +258,15 @@ mod tests {
 
     fn decoded(text: &str) -> Vec<u8> {
         Base64UrlUnpadded::decode_vec(text).unwrap()
+    }
+
+    #[test]
+    fn what_is_wrong_with_one_subscription_says_nothing_of_the_push_services() {
+        assert_eq!([401, 403].map(why_not), [Some(Why::Unreachable); 2]);
+        assert_eq!(of_subscription(unanswered(&ureq::Error::HostNotFound)).why, Why::Unreachable);
+        let lost = ureq::Error::Timeout(ureq::Timeout::RecvResponse);
+        assert_eq!(of_subscription(unanswered(&lost)).why, Why::Unknown);
+        assert_eq!([201, 410, 429, 500].map(why_not).map(|why| why == Some(Why::Unreachable)), [false; 4]);
     }
 
     /// RFC 8291 §5 and appendix A.

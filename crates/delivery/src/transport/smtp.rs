@@ -1,10 +1,11 @@
 //! E-mail over SMTP, by `lettre`: TLS or nothing (R32, R58), plain text beside HTML, and delivery status notifications where the
 //! server has them (RFC 3461), under our transaction id.
 
+use std::io::ErrorKind;
 use std::net::ToSocketAddrs as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use lettre::address::Address as Mailbox;
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -12,7 +13,7 @@ use lettre::message::{Mailbox as Named, Message, MultiPart};
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{Certificate, CertificateStore, SmtpConnection, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Rcpt, Rset};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Noop, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter, RcptParameter};
 use serde::Deserialize;
 use zamok_cabinet::{Address, Evidence};
@@ -109,7 +110,7 @@ impl Smtp {
         Ok(Self { name: name.into(), config, from, bounces_to, tls, credentials, idle })
     }
 
-    fn connect(&self, patience: Duration) -> Result<(SmtpConnection, bool), Failed> {
+    fn connect(&self, deadline: Instant) -> Result<(SmtpConnection, bool), Failed> {
         let unreachable = |error: SmtpError| Failed::new(Why::Unavailable, word(&error));
         let hello = ClientId::Domain(self.config.hello.clone());
         let place = (self.config.host.as_str(), self.config.port);
@@ -119,17 +120,34 @@ impl Smtp {
             .map_err(|_| Failed::new(Why::Unavailable, "its name is not known"))?
             .collect();
         let immediate = (self.config.tls == "immediate").then_some(&self.tls);
-        let mut connection = SmtpConnection::connect(&addresses[..], Some(patience), &hello, immediate, None)
-            .map_err(unreachable)?;
+        // It waits up to four times: for the line, for TLS, to be greeted, to greet.
+        let mut reached = Err(Failed::new(Why::Unavailable, "its name is not known"));
+        for address in addresses {
+            let patience = Some(left(deadline) / 4);
+            reached =
+                SmtpConnection::connect(address, patience, &hello, immediate, None).map_err(unreachable);
+            if reached.is_ok() {
+                break;
+            }
+        }
+        let mut connection = reached?;
         if immediate.is_none() {
+            in_time(&mut connection, deadline)?;
             connection.starttls(&self.tls, &hello).map_err(unreachable)?;
+            nothing_before_tls(&mut connection)?;
         }
         if !connection.is_encrypted() {
             connection.abort();
             return Err(Failed::new(Why::Unavailable, "it has no TLS"));
         }
         // The library does not tell whether the server reports, so it is asked once more, now that nobody listens.
+        in_time(&mut connection, deadline)?;
         let answer = connection.command(Ehlo::new(hello)).map_err(unreachable)?;
+        in_time(&mut connection, deadline)?;
+        if connection.command(Noop).map_err(unreachable)?.message().count() != 1 {
+            return Err(Failed::new(Why::Unavailable, INJECTED));
+        }
+        in_time(&mut connection, deadline)?;
         let reports = answer.message().any(|line| line.eq_ignore_ascii_case("DSN"));
         if let Some((user, password)) = &self.credentials {
             let credentials = Credentials::new(user.clone(), password.to_string());
@@ -164,13 +182,45 @@ impl Smtp {
     }
 }
 
-/// The text as HTML: escaped, paragraphs, links that are links.
+/// What is left is the wait for the next answer: anew for each, since each would wait for as long again.
+fn in_time(connection: &mut SmtpConnection, deadline: Instant) -> Result<(), Failed> {
+    let is_set = Instant::now() < deadline && connection.set_timeout(Some(left(deadline))).is_ok();
+    if is_set { Ok(()) } else { Err(Failed::new(Why::Unavailable, "it does not answer")) }
+}
+
+const INJECTED: &str = "somebody has written into its line before TLS";
+
+/// What was written into the line behind the answer to STARTTLS, before TLS, the library takes for answers that came under TLS
+/// (CVE-2021-38371 and its like). One of them it has read by now; of two or more the next lies there, and is refused here. After one,
+/// all answers come one too late: then the one to NOOP has the lines of the one to EHLO.
+fn nothing_before_tls(connection: &mut SmtpConnection) -> Result<(), Failed> {
+    let _ = connection.set_timeout(Some(Duration::from_millis(1)));
+    match connection.read_response() {
+        Err(error) if is_silence(&error) => Ok(()),
+        _ => Err(Failed::new(Why::Unavailable, INJECTED)),
+    }
+}
+
+/// Whether nothing came in time.
+fn is_silence(error: &SmtpError) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(found) = source {
+        if let Some(error) = found.downcast_ref::<std::io::Error>() {
+            return matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        }
+        source = found.source();
+    }
+    false
+}
+
+/// The text as HTML: escaped, paragraphs, the message's own link as one.
 fn html(words: &Words) -> String {
     let mut page = format!("<!DOCTYPE html><html lang=\"{}\"><body>", escaped(&words.language));
     for paragraph in words.long.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty()) {
         let text = escaped(paragraph).replace('\n', "<br>");
         let is_link = paragraph.starts_with("https://") && !paragraph.contains(char::is_whitespace);
-        if is_link {
+        // Whatever else looks like a link was written by who knows whom.
+        if is_link && paragraph == words.link {
             page.push_str(&format!("<p><a href=\"{text}\">{text}</a></p>"));
         } else {
             page.push_str(&format!("<p>{text}</p>"));
@@ -188,7 +238,7 @@ fn escaped(text: &str) -> String {
 fn word(error: &SmtpError) -> String {
     match error.status() {
         Some(code) => format!("it answered {code}"),
-        None if error.is_timeout() => "it does not answer".into(),
+        None if is_silence(error) => "it does not answer".into(),
         None if error.is_tls() => "its certificate is not trusted".into(),
         None => "it cannot be reached".into(),
     }
@@ -223,14 +273,13 @@ impl Transport for Smtp {
         let known = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         // A connection that was left alone for long may be dead: that is no failure of the server.
         let usable = known.and_then(|(mut connection, reports)| {
-            let _ = connection.set_timeout(Some(left(parcel.deadline)));
+            let _ = connection.set_timeout(Some(left(parcel.deadline) / 4));
             connection.command(Rset).is_ok().then_some((connection, reports))
         });
         let (mut connection, reports) = match usable {
             Some(usable) => usable,
-            None => self.connect(left(parcel.deadline))?,
+            None => self.connect(parcel.deadline)?,
         };
-        let _ = connection.set_timeout(Some(left(parcel.deadline)));
         let id = parcel.id.to_string();
         let other = |keyword: &str, value: &str| (keyword.to_owned(), Some(value.to_owned()));
         let (mut mail, mut rcpt) = (Vec::new(), Vec::new());
@@ -249,9 +298,14 @@ impl Transport for Smtp {
             rcpt.push(RcptParameter::Other { keyword, value });
         }
         let envelope = Mail::new(Some(self.bounces_to.clone()), mail);
+        in_time(&mut connection, parcel.deadline)?;
         connection.command(envelope).map_err(|error| before(&error))?;
+        in_time(&mut connection, parcel.deadline)?;
         connection.command(Rcpt::new(to, rcpt)).map_err(|error| before(&error))?;
+        in_time(&mut connection, parcel.deadline)?;
         connection.command(Data).map_err(|error| before(&error))?;
+        // From here on it may take it, whatever becomes of us.
+        in_time(&mut connection, parcel.deadline).map_err(|failed| Failed { why: Why::Unknown, ..failed })?;
         match connection.message(&email) {
             Ok(_) => {}
             Err(error) if error.is_permanent() || error.is_transient() => return Err(before(&error)),
@@ -271,13 +325,14 @@ mod tests {
 
     #[test]
     fn html_shows_what_people_write_and_obeys_nothing_of_it() {
-        let words = Words {
+        let mut words = Words {
             subject: String::new(),
             short: Zeroizing::default(),
             long: Zeroizing::new(
                 "Pay <b>5</b> & \"more\"\nnow\n\nhttps://bank.example/?a=1&b=2\n\nhttps://x y".into(),
             ),
             language: "en".into(),
+            link: "https://bank.example/?a=1&b=2".into(),
         };
         assert_eq!(
             html(&words),
@@ -285,5 +340,9 @@ mod tests {
              <p><a href=\"https://bank.example/?a=1&amp;b=2\">https://bank.example/?a=1&amp;b=2</a></p>\
              <p>https://x y</p></body></html>"
         );
+        for other in ["", "https://x y", "https://bank.example/"] {
+            words.link = other.into();
+            assert!(!html(&words).contains("href"), "{other}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use zamok_cabinet::{DeviceId, Error, Evidence, Handed, Lease, Load};
 
 use super::{Delivery, Done};
+use crate::breaker::Leave;
 use crate::content::{Content, channel_to};
 use crate::metrics::Outcome;
 use crate::transport::{Failed, Parcel, Taken, Transport, Why};
@@ -43,8 +44,8 @@ impl Delivery {
         let whole = self.cabinet.policy().delivery.lease;
         let deadline = began + Duration::from_millis(whole.saturating_mul(1000) / 3 * 2);
         let errand = Errand { lease, content, load, channel, deadline };
-        // Who has a part of it gets the rest, and nobody else.
-        let bound = lease.taken.iter().any(Option::is_some).then_some(lease.carrier.as_str());
+        // Who has a part of it, or may have taken it, gets it again, and nobody else.
+        let bound = Some(lease.carrier.as_str()).filter(|carrier| !carrier.is_empty());
         let fits = |carrier: &dyn Transport| {
             carrier.channel() == channel && bound.is_none_or(|bound| bound == carrier.name())
         };
@@ -65,16 +66,11 @@ impl Delivery {
         answers: &mut Answers<'a>,
     ) -> Option<Done> {
         let (name, lease) = (carrier.name(), errand.lease);
-        let breaker = &self.breakers[name];
-        if Instant::now() >= errand.deadline || !breaker.lets(Instant::now()) {
-            answers.later = Some((name, "it is left alone after failures".into()));
-            return None;
-        }
         // The first is asked right after the lease, which saw that it counts; a carrier that fails takes its time.
         if answers.refused.is_some() || answers.later.is_some() {
             match self.cabinet.still_counts(lease) {
                 Ok(true) => {}
-                Ok(false) => return Some(self.put_off(lease, "", &[], "it does not count any more")),
+                Ok(false) => return Some(self.put_off(lease, "", "it does not count any more")),
                 Err(error) => return Some(self.settled(Err(error), Done::Failed)),
             }
         }
@@ -89,14 +85,21 @@ impl Delivery {
             deadline: errand.deadline,
         };
         if parcel.now >= parcel.expires {
-            return Some(self.put_off(lease, "", &[], "its time was over"));
+            return Some(self.put_off(lease, "", "its time was over"));
         }
+        // Last, since whoever has leave to try tries.
+        let breaker = self.breakers[name].get(carrier.way(&lease.address));
+        let leave = breaker.and_then(|breaker| breaker.lets(Instant::now()));
+        let Some(leave) = leave.filter(|_| Instant::now() < errand.deadline) else {
+            answers.later = Some((name, "it is left alone after failures".into()));
+            return None;
+        };
         match carrier.send(&parcel) {
             Ok(taken) => {
-                breaker.worked();
+                leave.worked();
                 Some(self.took(errand, name, taken))
             }
-            Err(failed) => self.failed(lease, name, failed, answers),
+            Err(failed) => self.failed(lease, name, failed, leave, answers),
         }
     }
 
@@ -113,17 +116,19 @@ impl Delivery {
         lease: &Lease,
         name: &'a str,
         failed: Failed,
+        leave: Leave<'_>,
         answers: &mut Answers<'a>,
     ) -> Option<Done> {
         let Failed { why, reason, taken } = failed;
-        let breaker = &self.breakers[name];
         match why {
-            Why::Unavailable | Why::Unknown => breaker.failed(Instant::now()),
-            Why::Busy | Why::Refused | Why::Gone => breaker.worked(),
+            Why::Unavailable | Why::Unknown => leave.failed(Instant::now()),
+            Why::Busy | Why::Refused | Why::Gone => leave.worked(),
+            // It says nothing of the carrier.
+            Why::Unreachable => drop(leave),
         }
         match why {
             Why::Busy => self.metrics.count(Outcome::Busy, name),
-            Why::Unavailable => self.metrics.count(Outcome::Unavailable, name),
+            Why::Unavailable | Why::Unreachable => self.metrics.count(Outcome::Unavailable, name),
             Why::Unknown => self.metrics.count(Outcome::Lost, name),
             Why::Refused => {}
             Why::Gone => {
@@ -136,7 +141,8 @@ impl Delivery {
         tracing::info!(carrier = name, ?why, reason, "not handed over");
         // Another carrier would send twice what this one may have.
         if why == Why::Unknown || taken.iter().any(Option::is_some) {
-            return Some(self.put_off(lease, name, &taken, &reason));
+            self.metrics.count(Outcome::PutOff, name);
+            return Some(self.settled(self.cabinet.put_off(lease, name, &taken, &reason), Done::Waits));
         }
         if why == Why::Refused {
             answers.refused = Some((name, reason));
@@ -149,8 +155,12 @@ impl Delivery {
     /// Every carrier was asked. It is rejected where all of them refuse; those that were not asked may yet take it.
     fn nobody_took(&self, lease: &Lease, answers: Answers<'_>) -> Done {
         match (answers.later, answers.refused) {
-            (Some((name, reason)), _) => self.put_off(lease, name, &[], &reason),
+            (Some((name, reason)), _) => self.put_off(lease, name, &reason),
             (None, Some((name, reason))) => self.refused(lease, name, &reason),
+            // Another worker may have the one that it is bound to.
+            (None, None) if !lease.carrier.is_empty() => {
+                self.put_off(lease, "", "its carrier is not configured here")
+            }
             (None, None) => self.refused(lease, "", "no carrier is configured for it"),
         }
     }
@@ -168,9 +178,10 @@ impl Delivery {
         last
     }
 
-    fn put_off(&self, lease: &Lease, carrier: &str, taken: &[Option<String>], reason: &str) -> Done {
+    /// Nobody has taken any of it this time.
+    fn put_off(&self, lease: &Lease, carrier: &str, reason: &str) -> Done {
         self.metrics.count(Outcome::PutOff, carrier);
-        self.settled(self.cabinet.put_off(lease, carrier, taken, reason), Done::Waits)
+        self.settled(self.cabinet.put_off(lease, "", &[], reason), Done::Waits)
     }
 
     fn refused(&self, lease: &Lease, carrier: &str, reason: &str) -> Done {

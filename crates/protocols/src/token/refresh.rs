@@ -158,7 +158,8 @@ impl AccessTokens<'_> {
     }
 
     /// Ends what a token stands for (RFC 7009): of a refresh token its family, with every token of it; of an access token its
-    /// family, and where it has none its session. A token that is not good is no error.
+    /// family, and where it has none its session. A token that is not good is no error and ends nothing: also one that has expired, or
+    /// is for another audience.
     ///
     /// # Errors
     /// The vault's and the store's.
@@ -166,6 +167,9 @@ impl AccessTokens<'_> {
         let ended = match RefreshToken::parse(token) {
             Some(token) => self.cabinet.vault().transact(|tx| {
                 let family = self.family_of(tx, &token)?;
+                if family.audience != self.audience {
+                    return Err(CoreError::Rejected.into());
+                }
                 self.end(tx, family, reason)
             }),
             None => self.revoke_access(token, reason),
@@ -181,6 +185,7 @@ impl AccessTokens<'_> {
         let session = self.cabinet.vault().transact(|tx| {
             // Whoever has it may give it up; he need not show what it is bound to.
             let claims = self.open(tx, &compact)?;
+            claims.allow(self.cabinet.issuer(), &self.audience, tx.now(), 0)?;
             match self.stands_for(tx, claims.clone(), None) {
                 // From wherever he may not use it.
                 Ok(_) | Err(Error::OutsideLimits) => {}
