@@ -26,6 +26,10 @@
 //! from under this store. On Linux the store asks once a second whether its locks are still there and then refuses to
 //! commit ([`StoreFault::Unlocked`]); what happened before that, nothing can undo. Look at a running store through another
 //! process, or through [`SqliteStore::backup_to`].
+//!
+//! A fork takes them away too: the child inherits what SQLite believes to hold, and holds nothing. So a file that was open at
+//! the fork cannot be opened in the child ([`StoreFault::Unlocked`]). Fork before opening, close before the fork, or exec.
+//!
 //! A file system that does not keep its promises about locks or flushes (many network file systems) is no place for a store.
 #![forbid(unsafe_code)]
 
@@ -35,6 +39,7 @@ mod failpoint;
 mod fault;
 mod layout;
 mod ledger;
+mod opened;
 mod place;
 mod primitives;
 mod queue;
@@ -49,7 +54,7 @@ pub use failpoint::{FAILPOINT_VARIABLE, FAILPOINTS};
 
 use std::fs;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use rusqlite::Connection;
 use zamok_core::store::{
@@ -59,6 +64,7 @@ use zamok_core::store::{
 
 use crate::fault::fault;
 use crate::layout::Purpose;
+use crate::opened::Opened;
 use crate::place::Place;
 use crate::readers::Readers;
 use crate::snapshot::Snapshot;
@@ -67,12 +73,14 @@ use crate::writer::{Answer, Request, Writer};
 /// A store in one SQLite file.
 ///
 /// Several handles, in one process or in many, may be open on one file. A handle that was inherited by a forked
-/// child refuses to work there ([`StoreFault::Unavailable`]): open a new one.
+/// child refuses to work there ([`StoreFault::Unavailable`]), and the child cannot open the file anew
+/// ([`StoreFault::Unlocked`]): fork before opening, or exec.
 #[derive(Debug)]
 pub struct SqliteStore {
-    place: Place,
     writer: Writer,
     readers: Readers,
+    /// The last to be dropped: the file is open as long as a connection is.
+    place: Place,
 }
 
 // Creating makes and closes an empty file, and closing a descriptor drops the locks that another thread's connection
@@ -101,20 +109,23 @@ impl SqliteStore {
     /// - [`StoreFault::ReadOnly`], [`StoreFault::Denied`]: this process may not write, or not read it.
     /// - [`StoreFault::NotDurable`]: its file system cannot keep a write-ahead log.
     /// - [`StoreFault::Contended`]: another process held it for too long.
+    /// - [`StoreFault::Unlocked`]: this process was forked from one that had it open (fork before opening, or exec), or
+    ///   other code in this process has taken its locks away.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreFault> {
         Self::start(path.as_ref(), Purpose::Open)
     }
 
     fn start(path: &Path, purpose: Purpose) -> Result<Self, StoreFault> {
-        let _alone = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = opened::lock(&OPENING)?;
         let path = match purpose {
             Purpose::Create => place::make(path)?,
             Purpose::Open => place::find(path)?,
         };
+        let opened = Opened::enter(place::identity(&path)?)?;
         let mut connection =
             connection::connect_to_write(&path).map_err(|error| layout::opening_fault(&path, &error))?;
         layout::prepare(&mut connection, purpose, &path)?;
-        let place = Place::take(path)?;
+        let place = Place::take(path, opened)?;
         Ok(Self { writer: Writer::new(connection), readers: Readers::new(), place })
     }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use zamok_core::store::StoreFault;
 
+use crate::opened::Opened;
+
 /// Readable and writable by the owner, closed to everyone else.
 const MODE: u32 = 0o600;
 
@@ -21,24 +23,26 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(crate) struct Place {
     path: PathBuf,
-    process: u32,
     files: [(PathBuf, Identity); 3],
     /// Whether this system tells which locks are held.
     locks_are_told: bool,
+    opened: Opened,
 }
 
 /// The device and the number of a file: what stays the same until it is replaced.
 ///
 /// The number cannot be given to another file while a connection holds this one open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity {
+pub(crate) struct Identity {
     device: u64,
     number: u64,
 }
 
 impl Place {
     /// Tightens the modes of an open store's files and remembers which files they are.
-    pub(crate) fn take(path: PathBuf) -> Result<Self, StoreFault> {
+    ///
+    /// Fails with `Unlocked` where the system tells of locks, and not of those of this store.
+    pub(crate) fn take(path: PathBuf, opened: Opened) -> Result<Self, StoreFault> {
         let files = [path.clone(), suffixed(&path, "-wal"), suffixed(&path, "-shm")];
         for file in &files {
             let mode = metadata(file)?.mode();
@@ -52,9 +56,23 @@ impl Place {
             (log.clone(), identity(&log)?),
             (index.clone(), identity(&index)?),
         ];
-        let mut place = Self { path, process: std::process::id(), files, locks_are_told: false };
-        place.locks_are_told = place.holds_locks();
+        if files[0].1 != opened.file() {
+            return Err(StoreFault::Gone);
+        }
+        let mut place = Self { path, files, locks_are_told: locks().is_some(), opened };
+        if place.unlocked() {
+            // Either they were taken away already, or the table leaves out this process or this file system.
+            if tells_of_locks_beside(&place.path) {
+                return Err(StoreFault::Unlocked);
+            }
+            place.locks_are_told = false;
+        }
         Ok(place)
+    }
+
+    /// One more handle on the same file.
+    pub(crate) fn open_again(&self) -> Result<Opened, StoreFault> {
+        Opened::enter(self.opened.file())
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -63,7 +81,7 @@ impl Place {
 
     /// Whether this process inherited the store by a fork: SQLite's locks and its log's index do not survive one.
     pub(crate) fn inherited(&self) -> bool {
-        self.process != std::process::id()
+        self.opened.inherited()
     }
 
     /// Fails when a file of the store was removed or replaced, or when this process did not open it.
@@ -96,27 +114,43 @@ impl Place {
             })
     }
 
-    /// Whether `/proc/locks` (proc(5)) tells of a lock of this process on the file and on the log's index: an open
-    /// connection always holds one on each.
+    /// Whether the system tells of a lock of this process on the file and on the log's index: an open connection always
+    /// holds one on each.
     fn holds_locks(&self) -> bool {
-        let Ok(locks) = fs::read_to_string("/proc/locks") else { return false };
-        let process = self.process.to_string();
-        [&self.files[0], &self.files[2]].into_iter().all(|(_, file)| {
-            let file = format!(":{}", file.number);
-            // `1: POSIX  ADVISORY  READ 1234 fd:00:2531452 128 128`
-            locks.lines().any(|lock| {
-                let mut fields = lock.split_whitespace().skip(1);
-                fields.next() == Some("POSIX")
-                    && fields.nth(2) == Some(&process)
-                    && fields.next().is_some_and(|place| place.ends_with(&file))
-            })
-        })
+        let Some(locks) = locks() else { return false };
+        [&self.files[0], &self.files[2]].into_iter().all(|(_, file)| is_told(&locks, "POSIX", *file))
     }
 
     #[cfg(test)]
     pub(crate) fn pretend_to_be_forked(&mut self) {
-        self.process = self.process.wrapping_add(1);
+        self.opened.pretend_to_be_forked();
     }
+}
+
+/// The table of locks of the whole system, `/proc/locks` (proc(5)), on Linux.
+fn locks() -> Option<String> {
+    fs::read_to_string("/proc/locks").ok()
+}
+
+/// Whether the table tells of a lock of this process on the file.
+fn is_told(locks: &str, kind: &str, file: Identity) -> bool {
+    let (process, number) = (std::process::id().to_string(), format!(":{}", file.number));
+    // `1: POSIX  ADVISORY  READ 1234 fd:00:2531452 128 128`
+    locks.lines().any(|lock| {
+        let mut fields = lock.split_whitespace().skip(1);
+        fields.next() == Some(kind)
+            && fields.nth(2) == Some(&process)
+            && fields.next().is_some_and(|place| place.ends_with(&number))
+    })
+}
+
+/// Whether the table tells of locks of this process where the store lies: of one on its folder, say. A table of another
+/// namespace, or a file system with numbers of its own, does not.
+fn tells_of_locks_beside(path: &Path) -> bool {
+    let folder = folder_of(path);
+    let Ok(file) = identity(folder) else { return false };
+    let Ok(held) = File::open(folder) else { return false };
+    held.try_lock_shared().is_ok() && locks().is_some_and(|locks| is_told(&locks, "FLOCK", file))
 }
 
 /// The absolute path of a file that exists and is not empty.
@@ -179,8 +213,11 @@ pub(crate) fn log_length(path: &Path) -> Result<u64, StoreFault> {
 }
 
 fn flush_folder(path: &Path) -> Result<(), StoreFault> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| io_fault(&error))
+    File::open(folder_of(path)).and_then(|folder| folder.sync_all()).map_err(|error| io_fault(&error))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn suffixed(path: &Path, suffix: &str) -> PathBuf {
@@ -193,7 +230,7 @@ fn metadata(path: &Path) -> Result<fs::Metadata, StoreFault> {
     fs::metadata(path).map_err(|error| io_fault(&error))
 }
 
-fn identity(path: &Path) -> Result<Identity, StoreFault> {
+pub(crate) fn identity(path: &Path) -> Result<Identity, StoreFault> {
     let found = metadata(path)?;
     Ok(Identity { device: found.dev(), number: found.ino() })
 }
@@ -207,5 +244,22 @@ fn io_fault(error: &Error) -> StoreFault {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreFault::Full,
         ErrorKind::IsADirectory => StoreFault::Foreign,
         _ => StoreFault::Unavailable,
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_whose_locks_are_gone_already_when_it_is_opened_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("store.db");
+        for suffix in ["", "-wal", "-shm"] {
+            make_new(&suffixed(&path, suffix)).expect("a file");
+        }
+        let opened = Opened::enter(identity(&path).expect("a file")).expect("nobody has it open");
+        let refused = Place::take(path, opened).expect_err("no connection holds a lock");
+        assert_eq!(refused, StoreFault::Unlocked);
     }
 }

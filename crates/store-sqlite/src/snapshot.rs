@@ -2,7 +2,6 @@
 //!
 //! SQLite keeps what the view needs in its write-ahead log, which cannot be folded back into the file meanwhile and grows.
 
-use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
@@ -11,6 +10,7 @@ use zamok_core::store::{
     StoreFault, Table,
 };
 
+use crate::opened::Opened;
 use crate::place::Place;
 use crate::{connection, leak, read, sql};
 
@@ -18,7 +18,8 @@ use crate::{connection, leak, read, sql};
 pub(crate) struct Snapshot {
     /// `None` once it was dropped.
     connection: Mutex<Option<Connection>>,
-    pid: u32,
+    /// It may outlive the store. Dropped after the connection.
+    opened: Opened,
 }
 
 impl Snapshot {
@@ -27,14 +28,15 @@ impl Snapshot {
         if place.inherited() {
             return Err(StoreFault::Unavailable);
         }
+        let opened = place.open_again()?;
         let connection = read(connection::connect(place.path()))?;
         read(begin(&connection))?;
         place.intact()?;
-        Ok(Self { connection: Mutex::new(Some(connection)), pid: process::id() })
+        Ok(Self { connection: Mutex::new(Some(connection)), opened })
     }
 
     fn ask<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreFault> {
-        if self.pid != process::id() {
+        if self.opened.inherited() {
             return Err(StoreFault::Unavailable);
         }
         read(ask(self.connection().as_ref().ok_or(StoreFault::Unavailable)?))
@@ -87,7 +89,7 @@ impl Store for Snapshot {
 impl Drop for Snapshot {
     fn drop(&mut self) {
         // SQLite forbids even closing a connection in a forked child: it would drop the parent's locks.
-        if self.pid != process::id()
+        if self.opened.inherited()
             && let Some(connection) = self.connection().take()
         {
             leak(connection);

@@ -428,12 +428,27 @@ mod tests {
         assert_eq!(store.get(&row), Err(StoreFault::Unavailable));
         assert_eq!(store.check(), Err(StoreFault::Unavailable));
         assert_eq!(store.backup_to(folder.path().join("copy.db")), Err(StoreFault::Unavailable));
+        assert_eq!(SqliteStore::open(&path).expect_err("SQLite would take no lock"), StoreFault::Unlocked);
         drop((queue, desk));
         let open = descriptors(&path);
         assert!(open > 0 || cfg!(not(target_os = "linux")));
         drop(store);
         assert_eq!(descriptors(&path), open, "a connection of the parent was closed");
+        assert_eq!(SqliteStore::create(&path).expect_err("nor ever after"), StoreFault::Unlocked);
         assert_eq!(parent.commit(&change(3)), Ok(Outcome::Committed));
         assert!(parent.get(&row).is_ok_and(|row| row.is_some()));
+    }
+
+    #[test]
+    fn a_file_that_was_closed_before_the_fork_is_opened_in_the_child() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, other) = (folder.path().join("store.db"), folder.path().join("other.db"));
+        let mut inherited = SqliteStore::create(&other).expect("a new store");
+        let view = inherited.snapshot().expect("a view");
+        drop(SqliteStore::create(&path).expect("a new store"));
+        inherited.place.pretend_to_be_forked();
+        drop((inherited, view));
+        assert!(SqliteStore::open(&path).is_ok());
+        assert_eq!(SqliteStore::open(&other).expect_err("it was open"), StoreFault::Unlocked);
     }
 }
