@@ -212,8 +212,8 @@ pub enum Error {
     /// Too few witnesses have cosigned the checkpoint.
     #[error("too few witnesses have cosigned the checkpoint")]
     Unwitnessed,
-    /// The vault is opened only together with its anchor (`CRYPTO.md` §1c), and none was named.
-    #[error("this vault opens only with its anchor, and none was named")]
+    /// The vault is opened only together with its anchor (`CRYPTO.md` §1c), which was not named or is not there.
+    #[error("this vault opens only with its anchor, which was not named or is not there")]
     AnchorMissing,
 
     /// A backup cannot be made, read or restored.

@@ -10,7 +10,7 @@ use zamok_core::signature::Prepared;
 use zamok_core::store::{Range, RowKey, Store, Table};
 use zamok_core::vault::keys::{self, KeyKind, Narrowing, Purpose, Template};
 use zamok_core::vault::versions::{self, RotationPolicy};
-use zamok_core::vault::{Flag, Flags, KeyState, ciphers, finding, signing};
+use zamok_core::vault::{Flag, Flags, KeyId, KeyState, Role, ciphers, finding, signing};
 
 const FOREVER: RotationPolicy = RotationPolicy { accept: None };
 
@@ -83,6 +83,42 @@ fn what_was_sealed_before_a_rotation_is_opened_after_it() {
     let crossed = ciphers::Sealed { version: 2, bytes: old.bytes };
     let found = scene.try_out(|tx| ciphers::open(tx, key, Mechanism::XaesGcm, b"", &crossed).map(|_| ()));
     assert_eq!(found, Err(Error::Rejected));
+}
+
+#[test]
+fn messages_under_random_nonces_are_counted_from_the_first_and_none_is_sealed_without_the_count() {
+    let scene = Scene::new("counted");
+    let key =
+        scene.transact(|tx| keys::generate(tx, &Template::new(KeyKind::Aes256, Purpose::Data))).unwrap();
+    let seal = |key| {
+        scene
+            .transact(|tx| ciphers::seal(tx, key, Mechanism::AesGcm, b"", b"words"))
+            .map(|sealed| sealed.version)
+    };
+    let row = |key: KeyId, version: u32| {
+        RowKey::new(ciphers::NONCES, [&key.0[..], &version.to_be_bytes()].concat())
+    };
+    let count = |key, version| {
+        let (row, found) = (row(key, version), scene.row(&row(key, version)));
+        scene.keyring.verify(&row, &found).unwrap().to_vec()
+    };
+    assert_eq!(count(key, 1), [1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!((seal(key), seal(key)), (Ok(1), Ok(1)));
+    // A copy has the same secret, and goes on from there; the next version has another.
+    let copy = scene.transact(|tx| keys::copy(tx, key, &Narrowing::default(), "", None)).unwrap();
+    assert_eq!(count(copy, 1), [1, 0, 0, 0, 0, 0, 0, 0, 2]);
+    scene.transact(|tx| versions::rotate(tx, key, &FOREVER, "yearly")).unwrap();
+    assert_eq!(count(key, 2), [1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    scene.store.plant(&row(key, 2), None);
+    assert_eq!(seal(key), Err(Error::Refused));
+}
+
+#[test]
+fn an_officer_rotates_no_key_of_the_users() {
+    let scene = Scene::new("an officer");
+    let key = scene.signer(Purpose::Token);
+    let rotated = scene.by_officer(|tx| versions::rotate(tx, key, &FOREVER, "yearly"));
+    assert_eq!(rotated, Err(Error::Role(Role::Officer)));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use harness::{Chance, OWNER, Scene, TestStore, generous, new_vault, open_by, tell, wrong};
 use zamok_core::store::{EntryId, Row, RowKey, Store, Table};
 use zamok_core::vault::attempts::{self, Charge, UnlockPolicy};
+use zamok_core::vault::relocation::Relocation;
 use zamok_core::vault::slot::{Slot, VAULT};
 use zamok_core::vault::{DETAILS, Entry, KeyId, KeyState, Purpose, keys, signing, spend};
 use zamok_core::{Env, Error, UnixTime};
@@ -15,6 +16,7 @@ use zamok_core::{Env, Error, UnixTime};
 const KEYS: Table = Table(2);
 const STATES: Table = Table(3);
 const KEY_INDEX: Table = Table(5);
+const RELOCATION: Table = Table(15);
 
 /// A vault with a key of every kind and a little history.
 struct House {
@@ -76,6 +78,7 @@ impl House {
                 let row = scene.store.get(key).unwrap().ok_or(Error::Refused)?;
                 scene.keyring.open(key, &row).map(|_| ())
             }
+            RELOCATION => Relocation::refuse(&scene.store, &scene.keyring),
             table => panic!("a row of the unknown table {}", table.0),
         }
     }
@@ -105,7 +108,7 @@ fn every_row_that_is_left_alone_is_accepted() {
     }
     let mut tables: Vec<u16> = rows.iter().map(|(key, _)| key.table.0).collect();
     tables.dedup();
-    assert_eq!(tables, [1, 2, 3, 16, 17], "every sort of row is there");
+    assert_eq!(tables, [1, 2, 3, 15, 16, 17], "every sort of row is there");
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn a_row_under_another_table_key_or_revision_is_refused() {
     let mut cases = 0;
     for (key, row) in house.proven() {
         let sealed = matches!(key.table, KEYS | DETAILS);
-        let state = key.table == STATES || key.key == b"vault";
+        let state = matches!(key.table, STATES | RELOCATION) || key.key == b"vault";
         if !sealed && !state {
             continue;
         }
@@ -261,6 +264,7 @@ fn a_missing_row_locks_and_never_grants() {
             VAULT => ("attempts", Error::Refused),
             KEYS => ("key", Error::UnknownKey),
             STATES => ("state", Error::Refused),
+            RELOCATION => ("whether it has moved", Error::Refused),
             _ => continue,
         };
         let found = if sort == "attempts" { charge(&house, key.key[9]) } else { house.touch(&key) };
@@ -269,7 +273,7 @@ fn a_missing_row_locks_and_never_grants() {
         house.scene.store.restore();
     }
     tell(&format!("missing rows: {cases:?}"));
-    assert_eq!(cases.len(), 10);
+    assert_eq!(cases.len(), 11);
 }
 
 fn charge(house: &House, slot: u8) -> Result<(), Error> {

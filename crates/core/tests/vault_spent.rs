@@ -313,6 +313,11 @@ fn a_key_that_moves_takes_along_what_was_spent_of_it() {
     };
     let moved = |key| {
         let bytes = scene.transact(|tx| wrapping::wrap(tx, wrapper, key, Mechanism::Envelope)).unwrap();
+        let twice = scene.try_out(|tx| wrapping::unwrap(tx, wrapper, &bytes, None));
+        assert_eq!(twice, Err(Error::KeyKind), "each code would be accepted by both");
+        for end in [KeyState::Deactivated, KeyState::Destroyed] {
+            scene.transact(|tx| keys::change_state(tx, key, end, "it has left")).unwrap();
+        }
         let back = scene.transact(|tx| wrapping::unwrap(tx, wrapper, &bytes, None)).unwrap();
         assert_eq!(scene.state(back).entry, scene.journal().last().unwrap().id, "which told of it");
         back
@@ -358,7 +363,8 @@ fn what_is_restored_is_fenced_by_time_and_suspended_by_counter() {
     become_(key, KeyState::Suspended);
     assert_eq!(restored(key), Ok(None), "it is put aside");
     assert_eq!(restored(import_ocra(&scene, "OCRA-1:HOTP-SHA1-6:C-QN08", 0)), Ok(Some(Restored::Suspended)));
-    assert_eq!(restored(import_ocra(&scene, "OCRA-1:HOTP-SHA1-6:QN08", 0)), Ok(None));
+    assert_eq!(restored(import_ocra(&scene, "OCRA-1:HOTP-SHA1-6:QN08", 0)), Ok(Some(Restored::Suspended)));
+    assert_eq!(restored(import_ocra(&scene, "OCRA-1:HOTP-SHA1-6:QN08-T1M", 0)), Ok(None));
     assert_eq!(restored(scene.signer(Purpose::Token)), Ok(None));
 }
 

@@ -2,14 +2,17 @@
 //!
 //! `secretData` and `credentialData` are JSON inside of JSON. Without `secretEncoding` the secret is its text's bytes.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use zamok_core::hash::HashAlgorithm;
 use zamok_core::otp::Digits;
 use zeroize::Zeroize;
 
 use crate::error::{ExchangeError, Fault, Position};
 use crate::record::{By, TokenKind, TokenRecord, Warning, WeakSecrets};
-use crate::text;
+use crate::{source, text};
 
 /// Text that may be a secret: wiped when dropped.
 #[derive(Deserialize, Default)]
@@ -43,6 +46,42 @@ struct Node {
     parameters: Parameters,
 }
 
+/// How many nodes there are.
+struct Count(usize);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self(0))
+    }
+}
+
+impl<'de> Visitor<'de> for Count {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a realm, a user, a credential, or a list of them")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        self.0 += 1;
+        while let Some(name) = map.next_key::<String>()? {
+            if matches!(name.as_str(), "users" | "credentials") {
+                self.0 += map.next_value::<Option<Self>>()?.map_or(0, |below| below.0);
+            } else {
+                let _: IgnoredAny = map.next_value()?;
+            }
+        }
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Self, A::Error> {
+        while let Some(one) = list.next_element::<Self>()? {
+            self.0 += one.0;
+        }
+        Ok(self)
+    }
+}
+
 #[derive(Deserialize, Default, Clone)]
 #[serde(rename_all = "camelCase", default)]
 struct Parameters {
@@ -71,11 +110,15 @@ pub(crate) fn json_error(error: &serde_json::Error) -> ExchangeError {
 /// Reads an export. Credentials that are no one-time passwords are passed over.
 ///
 /// # Errors
-/// [`Fault::Cut`], [`Fault::Malformed`] with their line; what is wrong with one credential is told in its place.
+/// [`Fault::Cut`], [`Fault::Malformed`] with their line; [`Fault::TooLong`] for more than 100,000 users and credentials; what is
+/// wrong with one credential is told in its place.
 pub fn read_keycloak(
     text: &str,
     weak: WeakSecrets,
 ) -> Result<Vec<Result<TokenRecord, ExchangeError>>, ExchangeError> {
+    // Counted first, which takes no memory.
+    let Count(nodes) = serde_json::from_str(text).map_err(|error| json_error(&error))?;
+    source::bounded(nodes)?;
     let nodes = if text.trim_start().starts_with('[') {
         serde_json::from_str::<Vec<Node>>(text)
     } else {

@@ -4,13 +4,14 @@
 use std::io::Read;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use zamok_core::hash::HashAlgorithm;
 use zamok_core::otp::Digits;
 
 use crate::error::{ExchangeError, Fault, Position, Scope};
 use crate::keycloak::{SecretText, json_error};
 use crate::record::{By, TokenKind, TokenRecord, Warning, WeakSecrets};
-use crate::source::Lines;
+use crate::source::{self, Lines};
 use crate::text::{self, Bytes};
 
 /// Reads CSV, either `owner, serial, key, type, digits[, period]` as privacyIDEA exports it, or
@@ -130,6 +131,7 @@ struct Info {
 ///
 /// # Errors
 /// [`Fault::Cut`], [`Fault::Malformed`] with their line; [`Fault::Unsupported`] for an export that is still encrypted;
+/// [`Fault::TooLong`] for more than 100,000 tokens;
 /// what is wrong with one token is told in its place.
 pub fn read_privacyidea_json(
     text: &str,
@@ -139,6 +141,9 @@ pub fn read_privacyidea_json(
         let fault = Fault::Unsupported("an export of privacyIDEA that is still encrypted");
         return Err(ExchangeError::file(fault, Position::Whole));
     }
+    // Counted first, which takes no memory.
+    let counted: Vec<IgnoredAny> = serde_json::from_str(text).map_err(|error| json_error(&error))?;
+    source::bounded(counted.len())?;
     let tokens: Vec<Token> = serde_json::from_str(text).map_err(|error| json_error(&error))?;
     let place = |(number, token): (u64, &Token)| {
         record(token, weak).map_err(|fault| ExchangeError::entry(fault, Position::Entry(number)))

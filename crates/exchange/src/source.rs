@@ -72,6 +72,15 @@ impl<R: Read> BufRead for Source<R> {
     }
 }
 
+/// Most entries of a file that is read whole: each takes hundreds of bytes of memory, and may stand there in two.
+const MOST_ENTRIES: usize = 100_000;
+
+/// Refuses a file with more entries than are taken into memory at once.
+pub(crate) fn bounded(entries: usize) -> Result<(), ExchangeError> {
+    let fault = Fault::TooLong { what: "the number of entries", limit: MOST_ENTRIES as u64 };
+    if entries > MOST_ENTRIES { Err(ExchangeError::file(fault, Position::Whole)) } else { Ok(()) }
+}
+
 /// A file that is read whole, up to a limit.
 pub(crate) fn whole(input: impl Read, limit: usize) -> Result<Zeroizing<String>, ExchangeError> {
     let fail = |fault| ExchangeError::file(fault, Position::Whole);

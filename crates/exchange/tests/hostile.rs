@@ -5,6 +5,7 @@ mod tier;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
+use base64ct::{Base64, Encoding};
 use proptest::prelude::*;
 use zamok_exchange::{ExchangeError, Fault, Format, Options, PskcKey, Scope, WeakSecrets, open};
 use zeroize::Zeroizing;
@@ -160,6 +161,34 @@ fn input_without_an_end_is_given_up() {
         assert!(matches!(last.fault(), Fault::TooLong { .. }), "{head} {again}: {last}");
     }
     assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
+}
+
+#[test]
+fn files_of_more_entries_than_are_taken_into_memory_are_refused() {
+    let many = |one: &str, count: usize, between: &str| vec![one; count].join(between);
+    let migration = |count: usize| {
+        // An empty token is two bytes; a part holds few enough to be read.
+        let part = |index: u8| {
+            let payload = [&[10, 0].repeat(count / 8)[..], &[0x18, 8, 0x20, index, 0x28, 7]].concat();
+            format!("otpauth-migration://offline?data={}\n", Base64::encode_string(&payload))
+        };
+        (0..8).map(part).collect::<String>()
+    };
+    for (format, text, is_refused) in [
+        (Format::Keycloak, format!("{{\"users\":[{}]}}", many("{}", 99_999, ",")), false),
+        (Format::Keycloak, format!("{{\"users\":[{}]}}", many("{}", 100_000, ",")), true),
+        (Format::Keycloak, format!("[{}]", many("{\"cr\\u0065dentials\":[{},{}]}", 33_334, ",")), true),
+        (Format::PrivacyIdea, format!("[{}]", many("{}", 100_001, ",")), true),
+        (Format::PrivacyIdea, format!("[{}]", many("[]", 100_001, ",")), true),
+        (Format::Migration, migration(100_000), false),
+        (Format::Migration, migration(100_008), true),
+    ] {
+        let (_, errors) = read(text.as_bytes(), format, &options());
+        let refused = Fault::TooLong { what: "the number of entries", limit: 100_000 };
+        let found =
+            errors.last().is_some_and(|error| (error.fault(), error.scope()) == (refused, Scope::File));
+        assert_eq!(found, is_refused, "{format:?}: {:?}", errors.last());
+    }
 }
 
 #[test]

@@ -3,10 +3,12 @@
 mod peers;
 mod tier;
 
+use base64ct::{Base64, Encoding};
 use rand_core::{TryCryptoRng, TryRng};
 use std::convert::Infallible;
 use std::io::Write as _;
 use zamok_core::hash::HashAlgorithm;
+use zamok_core::mac::hmac_sha256;
 use zamok_core::otp::{Digits, HotpParameters, TotpParameters};
 use zamok_core::secret::Secret;
 use zamok_exchange::{
@@ -187,8 +189,48 @@ fn what_we_write_the_peer_reads_plain_with_a_key_and_with_a_password() {
                 assert!(!text.contains(&hexadecimal(record.secret.expose())));
             }
             assert_eq!(read(&text, PskcKey::None).unwrap_err(), Fault::KeyNeeded);
+            // No block of CBC mode of which anybody knows the plaintext: neither of the MAC key nor all padding.
+            let values: Vec<_> = ciphertexts(&text).collect();
+            assert!(text.contains(&format!("<pskc:MACKey>{WRAP}")) && values.len() == records.len() + 1);
+            for (value, record) in values[1..].iter().zip(&records) {
+                let wraps = record.secret.expose().len().is_multiple_of(8);
+                assert!(
+                    text.contains(&format!("{WRAP}<xenc:CipherData><xenc:CipherValue>{value}<")) == wraps
+                );
+            }
         }
     }
+}
+
+const WRAP: &str = "<xenc:EncryptionMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#kw-aes256\"/>";
+
+/// What is encrypted in a container, the MAC's key first.
+fn ciphertexts(text: &str) -> impl Iterator<Item = &str> {
+    text.split("CipherValue>").skip(1).step_by(2).filter_map(|text| text.split('<').next())
+}
+
+#[test]
+fn a_mac_key_that_was_cut_down_to_its_padding_forges_nothing() {
+    let mut chance = Chance(7);
+    let key = [0x24; 32];
+    let how = format!("key {} aes256-cbc hmac-sha256 - secret", hexadecimal(&key));
+    let text = peers::python(WRITE, &format!("{how}\n{}", line(&chance.record(0))));
+    let opener = || PskcKey::PreShared(Zeroizing::new(key.to_vec()));
+    assert!(read(&text, opener()).is_ok());
+    let [mac_key, secret] = ciphertexts(&text).collect::<Vec<_>>()[..] else { panic!("{text}") };
+    let (old_key, old_secret) = (Base64::decode_vec(mac_key).unwrap(), Base64::decode_vec(secret).unwrap());
+    // The key has 32 bytes: its last block is padding alone, and decrypts to nothing behind the block before it.
+    let cut = Base64::encode_string(&old_key[old_key.len() - 32..]);
+    let mut forged = old_secret.clone();
+    forged[0] ^= 1;
+    let tag = |key: &[u8], value: &[u8]| Base64::encode_string(&hmac_sha256(key, &[value]));
+    let mac = text.split("ValueMAC>").nth(1).and_then(|text| text.split('<').next()).unwrap();
+    let forgery = text
+        .replace(mac_key, &cut)
+        .replace(secret, &Base64::encode_string(&forged))
+        .replace(mac, &tag(b"", &forged));
+    assert_ne!(forgery, text);
+    assert_eq!(read(&forgery, opener()).unwrap_err(), Fault::Refused);
 }
 
 #[test]

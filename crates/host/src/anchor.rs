@@ -35,14 +35,21 @@ impl FileAnchor {
     }
 
     fn read(&self) -> Result<Option<SignedCheckpoint>, Error> {
-        let note = fs::read_to_string(&self.path).map_err(|error| fault(&error))?;
+        let note = self.place().and_then(fs::read_to_string).map_err(|error| fault(&error))?;
         if note.is_empty() { Ok(None) } else { SignedCheckpoint::parse(&note).map(Some) }
+    }
+
+    /// Where the file lies, whatever links lead there: it is written anew in its own place. What is no file, such as a device,
+    /// remembers nothing, and must not be replaced by one.
+    fn place(&self) -> io::Result<PathBuf> {
+        let place = fs::canonicalize(&self.path)?;
+        if fs::metadata(&place)?.is_file() { Ok(place) } else { Err(io::ErrorKind::InvalidInput.into()) }
     }
 
     /// Waits until no other process compares and writes; over when it is dropped. The lock lies beside the file, whose
     /// name goes from one file to the next.
     fn turn(&self) -> io::Result<File> {
-        let mut beside = OsString::from(self.path.as_os_str());
+        let mut beside = OsString::from(self.place()?);
         beside.push(".lock");
         let lock = File::options().create(true).write(true).truncate(false).open(beside)?;
         lock.lock()?;
@@ -50,13 +57,14 @@ impl FileAnchor {
     }
 
     fn write(&self, note: &str) -> io::Result<()> {
-        let mut beside = OsString::from(self.path.as_os_str());
+        let place = self.place()?;
+        let mut beside = OsString::from(place.as_os_str());
         beside.push(".new");
         let mut file = File::create(&beside)?;
         file.write_all(note.as_bytes())?;
         file.sync_all()?;
-        fs::rename(&beside, &self.path)?;
-        sync_folder(&self.path)
+        fs::rename(&beside, &place)?;
+        sync_folder(&place)
     }
 }
 
@@ -88,7 +96,7 @@ impl Anchor for FileAnchor {
 
 fn fault(error: &io::Error) -> Error {
     let fault = match error.kind() {
-        io::ErrorKind::NotFound => StoreFault::Missing,
+        io::ErrorKind::NotFound => return Error::AnchorMissing,
         io::ErrorKind::PermissionDenied => StoreFault::Denied,
         io::ErrorKind::StorageFull => StoreFault::Full,
         io::ErrorKind::InvalidData => return Error::Refused,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zamok_core::Error;
 use zamok_core::event::{Detail, EventKind};
-use zamok_core::store::{MemoryStore, RowKey, StoreFault, Table};
+use zamok_core::store::{MemoryStore, RowKey, Table};
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_host::{FileAnchor, Freshness, Options, Passphrase, Vault};
 use zamok_journal::{Anchor, Checkpoint, Journal, SignedCheckpoint};
@@ -86,7 +86,7 @@ fn a_vault_opens_only_when_its_anchor_agrees_and_gives_it_what_it_signs() {
     rewritten.root[0] ^= 1;
     assert_eq!(open(Arc::new(Told(rewritten))), Err(Error::LogForked));
     fs::remove_file(&path).unwrap();
-    assert_eq!(open(file()), Err(StoreFault::Missing.into()));
+    assert_eq!(open(file()), Err(Error::AnchorMissing));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_log_that_is_shorter_than_its_anchor_says_so_and_one_that_grew_is_well() {
 fn an_anchor_that_is_gone_or_damaged_is_never_an_empty_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("anchor");
-    assert_eq!(FileAnchor::at(&path).last("zamok/log"), Err(StoreFault::Missing.into()));
+    assert_eq!(FileAnchor::at(&path).last("zamok/log"), Err(Error::AnchorMissing));
     for damage in [&b"\n"[..], b"zamok/log\n1\n", b"\xff\xfe"] {
         fs::write(&path, damage).unwrap();
         assert_eq!(FileAnchor::at(&path).last("zamok/log"), Err(Error::Refused));

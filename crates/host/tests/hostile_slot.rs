@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use zamok_core::store::{Change, ChangeId, Expect, MemoryStore, Outcome, Range, Row, RowKey, Store};
 use zamok_core::vault::attempts::UnlockPolicy;
+use zamok_core::vault::relocation::Relocation;
 use zamok_core::vault::slot::{Argon2Cost, VAULT};
 use zamok_core::{Env, Error, UnixTime};
 use zamok_host::{ManualClock, Options, OsRandom, Passphrase, Vault};
@@ -18,6 +19,8 @@ const JOURNAL_KEY: &[u8] = b"journal-key/\0\0\0\x01";
 const INDEX_KEY: &[u8] = b"index-key/\0\0\0\x01";
 const HEADER: &[u8] = b"vault";
 const LOG: &[u8] = b"log";
+/// The key of the row that says whether the vault has moved; no row of the table of the vault's own has it.
+const MOVED: &[u8] = b"";
 /// Every row that is authenticated.
 const PROVEN: [&[u8]; 7] = [SLOT, OFFICER, DATA_KEY, JOURNAL_KEY, INDEX_KEY, HEADER, LOG];
 
@@ -37,14 +40,16 @@ fn options() -> Options {
 }
 
 fn row(key: &[u8]) -> RowKey {
-    RowKey::new(VAULT, key)
+    if key == MOVED { Relocation::row() } else { RowKey::new(VAULT, key) }
 }
 
 /// The rows of a new vault.
 fn vault_rows() -> Vec<(Vec<u8>, Row)> {
     let store = Arc::new(MemoryStore::new());
     Vault::create(Arc::clone(&store) as Arc<dyn Store>, &Passphrase::from("right"), options()).unwrap();
-    store.scan(VAULT, &Range::all(), 100, None).unwrap().rows
+    let mut rows = store.scan(VAULT, &Range::all(), 100, None).unwrap().rows;
+    rows.push((MOVED.to_vec(), store.get(&row(MOVED)).unwrap().unwrap()));
+    rows
 }
 
 fn value<'a>(rows: &'a [(Vec<u8>, Row)], key: &[u8]) -> &'a [u8] {
@@ -91,8 +96,8 @@ fn unlock_counted(rows: &[(Vec<u8>, Row)], edits: &Edits<'_>) -> (Result<(), Err
 fn the_rows_of_a_vault_are_these_and_open_when_left_alone() {
     let rows = vault_rows();
     let keys: Vec<_> = rows.iter().map(|(key, _)| key.as_slice()).collect();
-    let expected: [&[u8]; 9] =
-        [b"attempts/\0", ATTEMPTS, DATA_KEY, INDEX_KEY, JOURNAL_KEY, LOG, OFFICER, SLOT, HEADER];
+    let expected: [&[u8]; 10] =
+        [b"attempts/\0", ATTEMPTS, DATA_KEY, INDEX_KEY, JOURNAL_KEY, LOG, OFFICER, SLOT, HEADER, MOVED];
     assert_eq!(keys, expected);
     assert_eq!(unlock_counted(&rows, &[]), (Ok(()), Some(3)), "charged and discharged");
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use super::attributes::{Flag, Purpose, Usage};
+use super::attributes::{Flag, KeyInfo, Purpose, Usage};
 use super::keys::{Asked, KeyId, KeyRecord};
 use super::kinds::KeyKind;
 use super::state::KeyState;
@@ -53,7 +53,7 @@ pub fn seal(
             [&nonce[..], &aead::xaes_seal(&key, &nonce, associated, plain)?].concat()
         }
         Mechanism::AesGcm => {
-            count_nonce(tx, &record)?;
+            count_nonce(tx, &record.info)?;
             let nonce: [u8; GCM_NONCE] = tx.env().random();
             [&nonce[..], &aead::gcm_seal(&key, &nonce, associated, plain)?].concat()
         }
@@ -140,26 +140,45 @@ pub(super) fn aes_key(record: &KeyRecord) -> Result<Zeroizing<[u8; 32]>, Error> 
     record.material.as_slice().try_into().map(Zeroizing::new).map_err(|_| Error::Refused)
 }
 
+/// Where the messages of a key are counted.
+fn count_row(info: &KeyInfo) -> RowKey {
+    RowKey::new(NONCES, [&info.id.0[..], &info.version.to_be_bytes()].concat())
+}
+
+/// Begins to count the messages of a new key, or of a new version, where it has any that are counted: nothing is sealed
+/// without the row.
+pub(super) fn begin_count(tx: &mut Transaction<'_>, info: &KeyInfo) -> Result<(), Error> {
+    if info.mechanisms.contains(Mechanism::AesGcm) { put_count(tx, info, 0) } else { Ok(()) }
+}
+
+/// Lets a copy of a key go on from where the key is.
+pub(super) fn copy_count(tx: &mut Transaction<'_>, from: &KeyInfo, to: &KeyInfo) -> Result<(), Error> {
+    if !to.mechanisms.contains(Mechanism::AesGcm) {
+        return Ok(());
+    }
+    let count = count(tx, from)?;
+    put_count(tx, to, count)
+}
+
+fn count(tx: &mut Transaction<'_>, info: &KeyInfo) -> Result<u64, Error> {
+    let body = tx.state(&count_row(info))?.ok_or(Error::Refused)?;
+    let mut reader = Reader::new(&body);
+    let found = reader.u8()?;
+    if found != 1 {
+        return Err(Error::Format { found: found.into(), supported: 1 });
+    }
+    let count = reader.u64()?;
+    reader.end()?;
+    Ok(count)
+}
+
+fn put_count(tx: &mut Transaction<'_>, info: &KeyInfo, count: u64) -> Result<(), Error> {
+    tx.put_state(&count_row(info), Writer::new().u8(1).u64(count).as_slice())
+}
+
 /// Counts one more message. A row that was put back makes the bound looser, and nothing else depends on it, so that it
 /// is not journalled.
-fn count_nonce(tx: &mut Transaction<'_>, record: &KeyRecord) -> Result<(), Error> {
-    let (id, version) = (record.info.id, record.info.version);
-    let row = RowKey::new(NONCES, [&id.0[..], &version.to_be_bytes()].concat());
-    let count = match tx.state(&row)? {
-        None => 0,
-        Some(body) => {
-            let mut reader = Reader::new(&body);
-            let found = reader.u8()?;
-            if found != 1 {
-                return Err(Error::Format { found: found.into(), supported: 1 });
-            }
-            let count = reader.u64()?;
-            reader.end()?;
-            count
-        }
-    };
-    if count >= MOST_NONCES {
-        return Err(Error::KeyExhausted);
-    }
-    tx.put_state(&row, Writer::new().u8(1).u64(count + 1).as_slice())
+fn count_nonce(tx: &mut Transaction<'_>, info: &KeyInfo) -> Result<(), Error> {
+    let count = count(tx, info)?;
+    if count >= MOST_NONCES { Err(Error::KeyExhausted) } else { put_count(tx, info, count + 1) }
 }

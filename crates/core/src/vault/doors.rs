@@ -190,7 +190,10 @@ fn make(
         tx.put_plain(&Family::Index.row(listed.id), row)?;
     }
     match heritage {
-        None => tx.event(EventKind::VaultCreated, None, &header_row(), &Detail::new())?,
+        None => {
+            Relocation::end(&mut tx)?;
+            tx.event(EventKind::VaultCreated, None, &header_row(), &Detail::new())?
+        }
         Some(heritage) => {
             heritage.relocation.put(&mut tx)?;
             heritage.former.put(&mut tx)?;

@@ -18,6 +18,7 @@ pub use self::change::{Narrowing, copy, narrow, rename, trust};
 pub use self::template::Template;
 pub use super::attributes::{Dates, Flag, Flags, KeyInfo, Purpose, Usage, Usages};
 use super::cache::CachedKey;
+use super::ciphers;
 use super::finding;
 pub use super::kinds::KeyKind;
 use super::material::Material;
@@ -122,6 +123,7 @@ impl KeyRecord {
             .with("purpose", template.purpose.name())
             .with("label", template.label);
         record.introduce(tx, event, &detail)?;
+        ciphers::begin_count(tx, &record.info)?;
         Ok(record)
     }
 

@@ -1,5 +1,8 @@
 //! Questions to the holder of an OCRA key (RFC 6287; rules of `CRYPTO.md` §4): asked by the vault, kept until they are
 //! answered, each for one answer. The vault computes no responses.
+//!
+//! In a suite with neither counter nor time the response depends on the question alone. There each question gets a row that
+//! stays, and is over for ever once a right response to it was shown.
 
 use alloc::format;
 use alloc::string::String;
@@ -13,14 +16,22 @@ use super::transaction::Transaction;
 use crate::env::UnixTime;
 use crate::error::{Error, OcraFault};
 use crate::event::{Detail, EventKind, SpentCode};
-use crate::otp::{Ocra, OcraChallenge, OcraInput, OcraPassword, OcraQuestionFormat, OcraSuite, OcraWindow};
+use crate::mac::hmac_sha256;
+use crate::otp::{
+    Ocra, OcraChallenge, OcraInput, OcraPassword, OcraQuestionFormat, OcraSuite, OcraWindow, encode_question,
+};
 use crate::secret::Secret;
 use crate::store::{RowKey, Table};
 use crate::wire::{Reader, Writer, hex};
 
 /// Questions that wait for a response, under their id.
 pub const QUESTIONS: Table = Table(7);
+/// Questions that were asked in suites with neither counter nor time, and whether a right response was shown.
+pub const ASKED: Table = Table(8);
 const FORMAT: u8 = 1;
+const LABEL: &[u8] = b"zamok/question/v1";
+/// How often a question is drawn before a key counts as used up.
+const DRAWS: usize = 32;
 
 /// The handle of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,7 +92,8 @@ pub struct Inputs<'a> {
 /// # Errors
 /// [`Error::KeyKind`], [`Error::KeyUsage`], [`Error::KeyState`], [`Error::KeyNotValid`] for misuse;
 /// [`OcraFault::QuestionLength`] and [`OcraFault::QuestionCharacter`] for an operation that the suite cannot ask about;
-/// [`Error::UnknownKey`]; a store's fault.
+/// where the response would be the one that was taken before, [`Error::Rejected`] for an operation and
+/// [`Error::CounterExhausted`] when no other question is found; [`Error::UnknownKey`]; a store's fault.
 pub fn ask(
     tx: &mut Transaction<'_>,
     key: KeyId,
@@ -91,7 +103,7 @@ pub fn ask(
     let record = KeyRecord::load(tx, key)?;
     let suite = suite(&record)?;
     allow(tx, &record, &[KeyState::Active, KeyState::PreActive])?;
-    let text = text(tx, &suite, matter)?;
+    let (text, mark) = fresh(tx, &record, &suite, matter)?;
     let id = QuestionId(tx.env().random());
     let expires = tx.now().plus(lifetime);
     let (about, digest) = match matter {
@@ -103,7 +115,7 @@ pub fn ask(
     body.u8(about).raw(&digest).text(&text)?;
     tx.put_record(&id.row(), &[], body.as_slice())?;
     let detail = Detail::new().with("challenge", hex(&id.0));
-    tx.event(EventKind::QuestionAsked, record.info.owner, &id.row(), &detail)?;
+    tx.event(EventKind::QuestionAsked, record.info.owner, &mark.unwrap_or_else(|| id.row()), &detail)?;
     Ok(Question { id, text, expires })
 }
 
@@ -172,9 +184,17 @@ pub fn answer(
         Err(Error::Rejected) => None,
         found => Some(found?),
     };
-    // Late, or of a time step that was spent: wrong.
+    let mark = mark(&record, &suite, &asked.text)?;
+    let is_over = match &mark {
+        Some(mark) => is_over(tx, mark)?.ok_or(Error::Refused)?,
+        None => false,
+    };
+    if let Some(mark) = mark.filter(|_| found.is_some()) {
+        end(tx, &mark)?;
+    }
+    // Late, of a time step that was spent, or taken before: wrong.
     let fresh = found.filter(|found| {
-        now < asked.expires && found.time_step.is_none_or(|step| Some(step) > state.last_step())
+        now < asked.expires && !is_over && found.time_step.is_none_or(|step| Some(step) > state.last_step())
     });
     tx.delete(&id.row())?;
     let row = OtpState::row(key);
@@ -208,6 +228,61 @@ pub fn answer(
         tx.event(EventKind::KeyActivated, owner, record.row(), &Detail::new())?;
     }
     Ok(Answer::Accepted(asked.operation))
+}
+
+/// The row of such a question, which was asked before a store was lost, as a surviving journal names it: it is over.
+///
+/// # Errors
+/// [`Error::Refused`] for a row of another table; a store's fault.
+pub fn replay(tx: &mut Transaction<'_>, row: &RowKey) -> Result<(), Error> {
+    if row.table == ASKED { end(tx, row) } else { Err(Error::Refused) }
+}
+
+/// Where it stands that a question was asked; `None` for suites in which responses change by themselves. What the device
+/// computes with counts, not the text: `1` and `01` are one number.
+fn mark(record: &KeyRecord, suite: &OcraSuite, text: &str) -> Result<Option<RowKey>, Error> {
+    if suite.has_counter() || suite.time_step().is_some() {
+        return Ok(None);
+    }
+    let question = encode_question(suite, OcraChallenge::OneWay(text))?;
+    let name = hmac_sha256(&record.material, &[LABEL, suite.as_str().as_bytes(), &[0], &question]);
+    Ok(Some(RowKey::new(ASKED, name)))
+}
+
+/// Whether a right response to the question was shown; `None` where it was never asked.
+fn is_over(tx: &mut Transaction<'_>, mark: &RowKey) -> Result<Option<bool>, Error> {
+    let Some(body) = tx.state(mark)? else { return Ok(None) };
+    match body[..] {
+        [FORMAT, 0] => Ok(Some(false)),
+        [FORMAT, 1] => Ok(Some(true)),
+        [FORMAT, ..] | [] => Err(Error::Refused),
+        [found, ..] => Err(Error::Format { found: found.into(), supported: FORMAT.into() }),
+    }
+}
+
+fn end(tx: &mut Transaction<'_>, mark: &RowKey) -> Result<(), Error> {
+    tx.put_state(mark, &[FORMAT, 1])
+}
+
+/// A question to which no response was taken yet, and its mark, which is set.
+fn fresh(
+    tx: &mut Transaction<'_>,
+    record: &KeyRecord,
+    suite: &OcraSuite,
+    matter: Matter<'_>,
+) -> Result<(String, Option<RowKey>), Error> {
+    for _ in 0..DRAWS {
+        let text = text(tx, suite, matter)?;
+        let Some(mark) = mark(record, suite, &text)? else { return Ok((text, None)) };
+        match (is_over(tx, &mark)?, matter) {
+            (Some(true), Matter::Presence) => continue,
+            (Some(true), Matter::Operation { .. }) => return Err(Error::Rejected),
+            (Some(false), _) => {}
+            (None, _) => tx.put_state(&mark, &[FORMAT, 0])?,
+        }
+        return Ok((text, Some(mark)));
+    }
+    Err(Error::CounterExhausted)
 }
 
 /// A question as it is kept.

@@ -1,7 +1,8 @@
 //! A vault on its way from one store into another: by a restore, or by moving house (`CRYPTO.md` §5).
 //!
 //! One row says so, from the first commit into the new store until the last: whoever opens the vault meanwhile is told to
-//! finish first. In the store that was left it stays, and says where the vault went. Rows of [`FormerLog`] keep what the log
+//! finish first. In the store that was left it stays, and says where the vault went. Every vault has it, empty where the vault
+//! stays, so that deleting it opens nothing. Rows of [`FormerLog`] keep what the log
 //! was before, since the new store begins a new one.
 
 use alloc::string::String;
@@ -64,9 +65,9 @@ impl Relocation {
     /// What the row says; `None` for a vault that stays where it is.
     ///
     /// # Errors
-    /// [`Error::Refused`] when it was altered; a store's fault.
+    /// [`Error::Refused`] when it was altered or is missing; a store's fault.
     pub fn read(store: &dyn Store, keyring: &Keyring) -> Result<Option<Self>, Error> {
-        let Some(row) = store.get(&Self::row())? else { return Ok(None) };
+        let row = store.get(&Self::row())?.ok_or(Error::Refused)?;
         let body = keyring.verify(&Self::row(), &row)?;
         if body.is_empty() { Ok(None) } else { Self::decode(body).map(Some) }
     }

@@ -600,8 +600,8 @@ pub(super) fn refuse_unseen(
 pub enum Restored {
     /// TOTP: every step up to now is spent.
     Fenced,
-    /// HOTP, and OCRA with a counter: nobody knows which counters are spent, so that it is put aside until it is enrolled
-    /// anew.
+    /// HOTP, and OCRA with a counter or with neither counter nor time: nobody knows which counters or questions are spent, so
+    /// that it is put aside until it is enrolled anew.
     Suspended,
 }
 
@@ -616,7 +616,9 @@ pub fn restored(attributes: &[u8]) -> Result<Option<Restored>, Error> {
             Some(Restored::Fenced)
         }
         (KeyKind::Hotp { .. }, KeyState::Active) => Some(Restored::Suspended),
-        (KeyKind::Ocra { suite }, KeyState::Active) if suite.has_counter() => Some(Restored::Suspended),
+        (KeyKind::Ocra { suite }, KeyState::Active) if suite.has_counter() || suite.time_step().is_none() => {
+            Some(Restored::Suspended)
+        }
         _ => None,
     })
 }

@@ -4,10 +4,12 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::attributes::{Flag, Flags, KeyInfo};
+use super::attributes::{Flag, Flags, KeyInfo, Purpose};
+use super::ciphers;
 use super::keys::{KeyId, KeyRecord, VERSIONS};
 use super::kinds::KeyKind;
 use super::material::Material;
+use super::roles::Operation;
 use super::state::KeyState;
 use super::transaction::Transaction;
 use crate::error::Error;
@@ -27,8 +29,8 @@ pub struct RotationPolicy {
 ///
 /// # Errors
 /// [`Error::KeyKind`] for an OTP key, whose successor must be enrolled, and for what is only kept;
-/// [`Error::KeyState`] when the key is not active; [`Error::KeyFixed`] when it was made not to be changed;
-/// [`Error::UnknownKey`]; a store's fault.
+/// [`Error::KeyState`] when the key is not active; [`Error::KeyFixed`] when it was made not to be changed; [`Error::Role`] for
+/// whoever makes no keys; [`Error::UnknownKey`]; a store's fault.
 pub fn rotate(
     tx: &mut Transaction<'_>,
     id: KeyId,
@@ -36,6 +38,10 @@ pub fn rotate(
     reason: &str,
 ) -> Result<u32, Error> {
     let mut old = KeyRecord::load(tx, id)?;
+    // The log's key is everybody's who may write to the journal.
+    if old.info.purpose != Purpose::Checkpoint {
+        tx.keyring().permit(Operation::MakeKeys)?;
+    }
     let kind = old.info.kind;
     if matches!(kind, KeyKind::Hotp { .. } | KeyKind::Totp { .. } | KeyKind::Ocra { .. }) {
         return Err(Error::KeyKind);
@@ -66,6 +72,7 @@ pub fn rotate(
     }
     old.put(tx)?;
     new.put(tx)?;
+    ciphers::begin_count(tx, &new.info)?;
     let detail = Detail::new().with("version", format!("{}", new.info.version)).with("reason", reason);
     tx.event(EventKind::KeyRotated, new.info.owner, new.row(), &detail)?;
     tx.event(EventKind::KeyDeactivated, old.info.owner, old.row(), &Detail::new().with("reason", "rotated"))?;

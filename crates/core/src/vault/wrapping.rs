@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 use super::attributes::{Flag, Flags, KeyInfo, Purpose, Usage};
-use super::ciphers::aes_key;
+use super::ciphers::{self, aes_key};
 use super::keys::{Asked, KeyId, KeyRecord, Template};
 use super::kinds::KeyKind;
 use super::material::{Material, curve};
@@ -94,7 +94,8 @@ pub fn wrap(tx: &mut Transaction<'_>, by: KeyId, id: KeyId, mechanism: Mechanism
 ///
 /// # Errors
 /// [`Error::Rejected`] when it was not wrapped for this key, or was altered; for misuse of `by` as [`wrap`];
-/// [`Error::UnknownKey`]; a store's fault.
+/// [`Error::KeyKind`] for a one-time-password key that this vault still has, since each of its codes would be accepted once by
+/// either; [`Error::UnknownKey`]; a store's fault.
 pub fn unwrap(
     tx: &mut Transaction<'_>,
     by: KeyId,
@@ -258,6 +259,21 @@ fn restore(
     let secret = Zeroizing::new(reader.bytes()?.to_vec());
     let spent = Spent::read(&mut reader)?;
     reader.end()?;
+    // Where the key was wrapped in this vault, what was spent of it since counts too.
+    let original = match KeyRecord::load(tx, info.id) {
+        Ok(original) => Some(original),
+        Err(Error::UnknownKey) => None,
+        Err(error) => return Err(error),
+    };
+    let spent = match &original {
+        Some(original) if original.info.purpose == Purpose::OneTimeCode => {
+            if original.info.state != KeyState::Destroyed {
+                return Err(Error::KeyKind);
+            }
+            spend::spent(tx, original)?
+        }
+        _ => spent,
+    };
     let material = Material::read(info.kind, secret)?;
     // Nobody knows where it was meanwhile, and trust is given in one vault.
     let lost = Flags::MADE_HERE.or(Flags::of(&[Flag::Trusted, Flag::Provisioned]));
@@ -280,6 +296,9 @@ fn restore(
     let mut record = KeyRecord::begin(tx, &template, material, event, info.state)?;
     record.info.dates = super::attributes::Dates { created: tx.now(), ..info.dates };
     record.put(tx)?;
+    if original.is_some() {
+        ciphers::copy_count(tx, &info, &record.info)?;
+    }
     if info.purpose == Purpose::OneTimeCode {
         spend::resume_from(tx, &record, &spent, entry)?;
     }

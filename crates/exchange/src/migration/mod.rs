@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use self::wire::{Field, Fields, put_bytes, put_number};
 use crate::error::{ExchangeError, Fault, Position};
 use crate::record::{By, TokenKind, TokenRecord, Warning, WeakSecrets};
-use crate::text;
+use crate::{source, text};
 
 const SCHEME: &str = "otpauth-migration://offline?";
 /// Most parts of one export.
@@ -89,7 +89,8 @@ impl Migration {
     /// The tokens of a complete export.
     ///
     /// # Errors
-    /// [`Fault::PartMissing`]; what is wrong with one token is told in its place.
+    /// [`Fault::PartMissing`]; [`Fault::TooLong`] for more than 100,000 tokens; what is wrong with one token is told in its
+    /// place.
     pub fn finish(
         &self,
         weak: WeakSecrets,
@@ -104,6 +105,7 @@ impl Migration {
             let mut fields = Fields::new(payload);
             while let Some((number, field)) = fields.next().map_err(fail)? {
                 if number == 1 {
+                    source::bounded(records.len() + 1)?;
                     let at = Position::Entry(records.len() as u64 + 1);
                     let record = field.bytes().and_then(|bytes| token(bytes, weak));
                     records.push(record.map_err(|fault| ExchangeError::entry(fault, at)));

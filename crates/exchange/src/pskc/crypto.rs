@@ -96,6 +96,16 @@ where
     Ok(plain)
 }
 
+/// Wraps under AES-256 (RFC 3394) what is long enough and a multiple of eight bytes; `None` for anything else.
+pub(super) fn to_wrapped(key: &[u8; 32], plain: &[u8]) -> Option<Vec<u8>> {
+    if plain.len() < BLOCK || !plain.len().is_multiple_of(8) {
+        return None;
+    }
+    let mut out = vec![0; plain.len() + 8];
+    AesKw::<Aes256>::new(key.into()).wrap_key(plain, &mut out).ok()?;
+    Some(out)
+}
+
 /// Encrypts with AES-256 in CBC mode: the IV, then the ciphertext with PKCS #7 padding, which is valid by both rules.
 pub(super) fn to_cbc(key: &[u8; 32], iv: &[u8; BLOCK], plain: &[u8]) -> Vec<u8> {
     let mut out = Zeroizing::new(vec![0; BLOCK + plain.len() + BLOCK]);

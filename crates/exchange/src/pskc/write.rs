@@ -1,4 +1,4 @@
-//! Writing PSKC: plain, or with AES-256-CBC, a ValueMAC over each ciphertext, and a MAC key of its own.
+//! Writing PSKC: plain, or with AES-256, a ValueMAC over each ciphertext, and a wrapped MAC key of its own.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -8,12 +8,13 @@ use zamok_core::UnixTime;
 use zamok_core::hash::HashAlgorithm;
 use zeroize::Zeroizing;
 
-use super::crypto::{MacHash, to_cbc};
+use super::crypto::{MacHash, to_cbc, to_wrapped};
 use crate::error::{ExchangeError, Fault, Position};
 use crate::record::{TokenKind, TokenPolicy, TokenRecord};
 use crate::text;
 
-const CIPHER: &str = "http://www.w3.org/2001/04/xmlenc#aes256-cbc";
+const CBC: &str = "http://www.w3.org/2001/04/xmlenc#aes256-cbc";
+const WRAP: &str = "http://www.w3.org/2001/04/xmlenc#kw-aes256";
 const PBKDF2: &str = "http://www.rsasecurity.com/rsalabs/pkcs/schemas/pkcs-5v2-0#pbkdf2";
 
 /// How the secrets of a container are protected.
@@ -224,15 +225,21 @@ impl<'a, W: Write> PskcWriter<'a, W> {
         self.put(format_args!("</pskc:Secret>"));
     }
 
-    /// Writes a value encrypted under a fresh IV, and answers the ciphertext, over which the MAC goes.
+    /// Writes a value encrypted, and answers the ciphertext, over which the MAC goes. It is wrapped where its length allows:
+    /// of a block in CBC mode that is all padding everybody knows the plaintext, and makes a MAC key that opens to what he likes.
     fn ciphertext(&mut self, plain: &[u8]) -> Vec<u8> {
-        let mut iv = [0; 16];
-        self.rng.fill_bytes(&mut iv);
-        let ciphertext =
-            self.keys.as_ref().map(|keys| to_cbc(&keys.encryption, &iv, plain)).unwrap_or_default();
+        let Some(Keys { encryption, .. }) = &self.keys else { return Vec::new() };
+        let (cipher, ciphertext) = match to_wrapped(encryption, plain) {
+            Some(wrapped) => (WRAP, wrapped),
+            None => {
+                let mut iv = [0; 16];
+                self.rng.fill_bytes(&mut iv);
+                (CBC, to_cbc(encryption, &iv, plain))
+            }
+        };
         let encoded = text::to_base64(&ciphertext);
         self.put(format_args!(
-            "<xenc:EncryptionMethod Algorithm=\"{CIPHER}\"/><xenc:CipherData><xenc:CipherValue>{}\
+            "<xenc:EncryptionMethod Algorithm=\"{cipher}\"/><xenc:CipherData><xenc:CipherValue>{}\
              </xenc:CipherValue></xenc:CipherData>",
             encoded.as_str()
         ));

@@ -1,9 +1,11 @@
 //! Reading a backup: nothing of it is believed before its chunk was opened, and all of it is checked before any is used.
 
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 
 use zamok_core::Error;
 use zamok_core::error::BackupFault;
+use zamok_core::event::Leaf;
 use zamok_core::vault::backup::frame::{Chunks, Header, Place, SEALED};
 use zamok_core::vault::backup::{Begin, End, Item, Items};
 use zamok_journal::tree::{self, Frontier};
@@ -30,6 +32,10 @@ pub struct Checked {
     pub end: End,
     /// Entries of the journal that waited to be integrated.
     pub waiting: u64,
+    /// The tree of the log as the backup has it, so that what comes later can be added.
+    pub(super) frontier: Frontier,
+    /// How far each writer's entries go in it.
+    pub(super) writers: BTreeMap<[u8; 16], u64>,
 }
 
 impl<R: Read> Opener<R> {
@@ -100,7 +106,7 @@ impl<R: Read> Opener<R> {
     pub fn check(self, key: &BackupKey) -> Result<Checked, Error> {
         let header = self.header;
         let (mut begun, mut ended) = (None::<Begin>, None);
-        let (mut frontier, mut waiting) = (Frontier::default(), 0);
+        let (mut frontier, mut writers, mut waiting) = (Frontier::default(), BTreeMap::new(), 0);
         self.read(key, &mut |item| {
             match item {
                 Item::Begin(begin) => begun = Some(begin),
@@ -111,6 +117,9 @@ impl<R: Read> Opener<R> {
                     }
                     if begun.as_ref().is_some_and(|begin| index < begin.size) {
                         frontier.push(tree::leaf(&leaf));
+                        if let Ok(id) = Leaf::entry_of(&leaf) {
+                            writers.insert(id.writer, id.sequence);
+                        }
                     } else {
                         waiting += 1;
                     }
@@ -123,7 +132,7 @@ impl<R: Read> Opener<R> {
         if frontier.size() != begin.size || frontier.root() != begin.root {
             return Err(DAMAGED);
         }
-        Ok(Checked { header, begin, end, waiting })
+        Ok(Checked { header, begin, end, waiting, frontier, writers })
     }
 }
 

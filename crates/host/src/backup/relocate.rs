@@ -5,12 +5,12 @@ use std::sync::Arc;
 use zamok_core::Error;
 use zamok_core::error::BackupFault;
 use zamok_core::event::{Detail, EventKind, Leaf};
-use zamok_core::store::{Range, RowKey, Store};
+use zamok_core::store::{Range, RowKey, Store, Table};
 use zamok_core::vault::backup::{Digest, Item};
 use zamok_core::vault::doors::Heritage;
 use zamok_core::vault::relocation::{FORMER_DETAILS, FormerLog, Relocation};
 use zamok_core::vault::slot::Key32;
-use zamok_core::vault::{DataKeyId, Entry, Keyring};
+use zamok_core::vault::{DataKeyId, Entry, Keyring, Transaction};
 use zamok_core::wire::{Reader, Writer};
 use zamok_journal::LEAVES;
 
@@ -52,14 +52,15 @@ struct Inventory {
 impl Vault {
     /// Moves a vault into an empty store, whose URL the old one will name, under the same secret, and opens it there.
     ///
-    /// The old store opens for nobody from the first step on. When everything was copied, both are read again and
+    /// The old store opens for nobody once the new one was found empty. When everything was copied, both are read again and
     /// compared; a difference, such as what a process that had the vault open wrote meanwhile, ends the move before the
-    /// new store opens. An attempt that did not come to its end goes on.
+    /// new store opens. An attempt that did not come to its end goes on, in the same store by whatever URL, or in another
+    /// that is empty: what the first one holds then opens for nobody.
     ///
     /// # Errors
-    /// [`BackupFault::Changed`]; [`BackupFault::Moved`] for a vault that has left before; [`BackupFault::NotEmpty`];
-    /// [`Error::Refused`] when a row fails its authentication; as [`Vault::unlock`] and [`Vault::create`]; a store's
-    /// fault.
+    /// [`BackupFault::Changed`]; [`BackupFault::Moved`] for a vault that has left before; [`BackupFault::NotEmpty`], and then the
+    /// old store is as it was; [`Error::Refused`] when a row fails its authentication; as [`Vault::unlock`] and
+    /// [`Vault::create`]; a store's fault.
     pub fn relocate<'a>(
         source: Arc<dyn Store>,
         target: Arc<dyn Store>,
@@ -71,13 +72,18 @@ impl Vault {
         let _span = tracing::info_span!("relocate").entered();
         let secret = secret.into();
         let old = Self::enter(source, secret, options.clone())?;
-        // The anchor is of the log that ends here.
-        let options = Options { freshness: Freshness::Trusting, ..options };
-        let log = old.leave(to)?;
+        // The anchor is of the log that ends here, and the slot one of the old store.
+        let options = Options { freshness: Freshness::Trusting, slot: None, ..options };
+        // Nobody loses a vault for a target that cannot take it.
+        let log = if is_empty(&*target)? { old.leave(to)? } else { old.closed()? };
         let inventory = old.inventory(&log, &mut |items| progress(Step::Counted(items)))?;
         let [source @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = inventory.digest;
         let (vault, resumed) = match Self::arrived(&target, secret, &options, source) {
-            Ok(Some(found)) => found,
+            Ok(Some(found)) => {
+                // Whatever its URL was at the first attempt.
+                old.leave(to)?;
+                found
+            }
             Ok(None) => {
                 let heritage = Heritage {
                     index: &inventory.index,
@@ -88,6 +94,8 @@ impl Vault {
                 let id = old.read(|_, keyring| Ok(keyring.vault()))?;
                 (Self::settle(target, id, secret, &heritage, options)?, 0)
             }
+            // It is filled under the secret that the old store has just opened to.
+            Err(Error::Rejected | Error::SlotMethod) => return Err(Error::Backup(BackupFault::NotEmpty)),
             Err(error) => return Err(error),
         };
         // The first leaf of the new log is in its place before anything else is told.
@@ -101,33 +109,59 @@ impl Vault {
         let compared =
             vault.compare(&old, &log, inventory.digest, &mut |items| progress(Step::Compared(items)))?;
         // The old store first: if this one is never opened, nothing is lost but the last word.
-        old.transact(|tx| Relocation::Left { to: to.into(), log: Some(log.clone()) }.put(tx))?;
+        old.heading(|tx, found| match found {
+            Some(Relocation::Leaving { to: heads, .. } | Relocation::Left { to: heads, .. })
+                if heads == to =>
+            {
+                Relocation::Left { to: heads, log: Some(log.clone()) }.put(tx)
+            }
+            // Somebody has turned to another store meanwhile.
+            _ => Err(Error::Backup(BackupFault::Changed)),
+        })?;
         vault.transact(Relocation::end)?;
         vault.integrate()?;
         tracing::info!("the vault has moved");
         Ok(Moved { vault, compared, digest: inventory.digest, resumed })
     }
 
-    /// Says in the store that the vault leaves it, and answers with which log.
+    /// The URL of the store into which the vault in this one went, or is on its way; `None` for one that stays. Nothing is
+    /// written and no attempt counted: it is for whoever has just opened the vault, and was told that it is not here any more.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] when the secret opens no slot; as [`Vault::unlock`]; a store's fault.
+    pub fn destination<'a>(
+        store: &dyn Store,
+        secret: impl Into<Credential<'a>>,
+        options: &Options,
+    ) -> Result<Option<String>, Error> {
+        let keyring = Self::keyring_of(store, secret.into(), options)?;
+        Ok(match Relocation::read(store, &keyring)? {
+            Some(Relocation::Leaving { to, .. } | Relocation::Left { to, .. }) => Some(to),
+            Some(Relocation::Filling { .. }) | None => None,
+        })
+    }
+
+    /// Says in the store that the vault leaves it for this one, and answers with which log.
     fn leave(&self, to: &str) -> Result<FormerLog, Error> {
-        let moved = Error::Backup(BackupFault::Moved);
-        match self.read(Relocation::read)? {
-            None => self.transact(|tx| {
+        let closed = self.heading(|tx, found| match found {
+            None => {
                 Relocation::Leaving { to: to.into(), log: None }.put(tx)?;
                 let detail = Detail::new().with("to", to);
-                tx.event(EventKind::VaultMovedOut, None, &Relocation::row(), &detail).map(|_| ())
-            })?,
-            Some(Relocation::Leaving { to: before, .. } | Relocation::Left { to: before, .. })
-                if before != to =>
-            {
-                return Err(moved);
+                tx.event(EventKind::VaultMovedOut, None, &Relocation::row(), &detail).map(|_| None)
             }
-            Some(Relocation::Leaving { log: Some(log), .. } | Relocation::Left { log: Some(log), .. }) => {
-                return Ok(log);
+            // Wherever it was on its way to: what came there opens for nobody.
+            Some(Relocation::Leaving { to: before, log }) => {
+                if before != to {
+                    Relocation::Leaving { to: to.into(), log: log.clone() }.put(tx)?;
+                }
+                Ok(log)
             }
-            Some(Relocation::Leaving { .. }) => {}
-            Some(Relocation::Left { .. }) => return Err(moved),
-            Some(Relocation::Filling { .. }) => return Err(Error::Backup(BackupFault::Unfinished)),
+            Some(Relocation::Left { to: went, log: Some(log) }) if went == to => Ok(Some(log)),
+            Some(Relocation::Left { .. }) => Err(Error::Backup(BackupFault::Moved)),
+            Some(Relocation::Filling { .. }) => Err(Error::Backup(BackupFault::Unfinished)),
+        })?;
+        if let Some(log) = closed {
+            return Ok(log);
         }
         // Whoever gets a proof of the former log later gets it under its last word; a log without leaves has none.
         match self.checkpoint() {
@@ -136,8 +170,37 @@ impl Vault {
         }
         self.integrate()?;
         let log = self.read(|store, keyring| log(store, keyring, self.origin()))?;
-        self.transact(|tx| Relocation::Leaving { to: to.into(), log: Some(log.clone()) }.put(tx))?;
+        self.heading(|tx, found| match found {
+            Some(Relocation::Leaving { to: heads, .. }) if heads == to => {
+                Relocation::Leaving { to: heads, log: Some(log.clone()) }.put(tx)
+            }
+            _ => Err(Error::Backup(BackupFault::Changed)),
+        })?;
         Ok(log)
+    }
+
+    /// The log with which the vault is leaving, or has left: whatever came out of this store came under it.
+    fn closed(&self) -> Result<FormerLog, Error> {
+        match self.read(Relocation::read)? {
+            Some(Relocation::Leaving { log: Some(log), .. } | Relocation::Left { log: Some(log), .. }) => {
+                Ok(log)
+            }
+            // Nothing ever came out of it, so that what is in the target is something else.
+            _ => Err(Error::Backup(BackupFault::NotEmpty)),
+        }
+    }
+
+    /// Changes where the vault is on its way to, by what is said of it; of several that do so, one after the other.
+    fn heading<T>(
+        &self,
+        mut change: impl FnMut(&mut Transaction<'_>, Option<Relocation>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.transact(|tx| {
+            // From here on the commit expects the row unchanged.
+            tx.state(&Relocation::row())?;
+            let found = Relocation::read(&**self.store(), tx.keyring())?;
+            change(tx, found)
+        })
     }
 
     fn inventory(&self, log: &FormerLog, progress: &mut dyn FnMut(u64)) -> Result<Inventory, Error> {
@@ -188,6 +251,15 @@ impl Vault {
         })?;
         if digest.end().digest == counted { Ok(compared) } else { Err(Error::Backup(BackupFault::Changed)) }
     }
+}
+
+fn is_empty(store: &dyn Store) -> Result<bool, Error> {
+    for table in 0..=Table::LAST.0 {
+        if !store.scan(Table(table), &Range::all(), 1, None)?.rows.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn add(digest: &mut Digest, item: &Item) -> Result<(), Error> {

@@ -80,13 +80,7 @@ impl Vault {
         let backup = open()?.check(key)?;
         // Before anything is written, too.
         let surviving = match &replay {
-            Some(replay) => Some(Surviving::read(
-                &*replay.store,
-                replay.secret,
-                &options,
-                backup.header.vault,
-                &backup.begin,
-            )?),
+            Some(replay) => Some(Surviving::read(&*replay.store, replay.secret, &options, &backup)?),
             None => None,
         };
         let number = backup.end.counts.get(&FORMER_LOGS.0).copied().unwrap_or(0).saturating_add(1);

@@ -1,22 +1,24 @@
 //! What survived of a journal after a backup was made, and doing again what it says (`CRYPTO.md` §5).
 //!
 //! The store that was lost may be damaged, or have been altered. What is believed of it is what the vault's journal keys
-//! authenticate: entries, one by one. Whether any is missing shows in their order; that the last ones are missing nobody can tell
-//! but an anchor.
+//! authenticate: entries, one by one. Whether any is missing shows in the tree, which grows from the backup's to that of the head,
+//! and, of those that wait, in their writers' numbers; that the last ones are missing nobody can tell but an anchor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use zamok_core::event::{Detail, EventKind, Leaf, Subject};
 use zamok_core::store::{EntryId, Range, RowKey, Store};
-use zamok_core::vault::backup::Begin;
 use zamok_core::vault::relocation::Relocation;
 use zamok_core::vault::spend::{self, STATES, Since};
-use zamok_core::vault::{DETAILS, Entry, KeyId, KeyState, Keyring, VaultId, doors, keys, personal};
+use zamok_core::vault::{
+    DETAILS, Entry, KeyId, KeyState, Keyring, Transaction, doors, keys, personal, questions, versions,
+};
 use zamok_core::{Error, UnixTime, hash};
-use zamok_journal::{Head, LEAVES};
+use zamok_journal::{Head, LEAVES, tree};
 
 use super::export::rows;
+use super::read::Checked;
 use crate::credential::Credential;
 use crate::vault::{Options, Vault};
 
@@ -66,6 +68,8 @@ pub struct Surviving {
     pub told: Vec<Told>,
     /// What was spent of OTP keys.
     pub keys: BTreeMap<[u8; 16], Since>,
+    /// Questions that must not be asked again, by the rows that say so.
+    pub asked: BTreeSet<RowKey>,
 }
 
 /// What came of doing again what a journal says.
@@ -88,7 +92,7 @@ pub struct Replayed {
 }
 
 impl Surviving {
-    /// Reads what came after the backup that begins so.
+    /// Reads what came after this backup.
     ///
     /// # Errors
     /// [`Error::Rejected`] when the secret opens no slot; [`Error::LogForked`] when the store holds another vault or another
@@ -97,11 +101,11 @@ impl Surviving {
         store: &dyn Store,
         secret: Credential<'_>,
         options: &Options,
-        vault: VaultId,
-        begin: &Begin,
+        backup: &Checked,
     ) -> Result<Self, Error> {
+        let begin = &backup.begin;
         let keyring = Vault::keyring_of(store, secret, options)?;
-        if keyring.vault() != vault || doors::origin(store, &keyring)? != begin.origin {
+        if keyring.vault() != backup.vault() || doors::origin(store, &keyring)? != begin.origin {
             return Err(Error::LogForked);
         }
         let head = match store.get(&Head::row())? {
@@ -112,41 +116,51 @@ impl Surviving {
         if head.is_some() && size < begin.size {
             return Err(Error::LogBehind { found: size, anchored: begin.size });
         }
-        let mut surviving = Self { is_whole: head.is_some(), ..Self::default() };
-        let mut next = begin.size;
+        let mut surviving = Self { is_whole: true, ..Self::default() };
+        let mut order = Order { writers: &backup.writers, met: BTreeSet::new() };
+        let (mut next, mut tree) = (begin.size, backup.frontier.clone());
         let later = Range { start: begin.size.to_be_bytes().to_vec(), end: None };
         rows(store, LEAVES, &later, &mut |key, row| {
             surviving.is_whole &= key.key == next.to_be_bytes();
             next = key.key.as_slice().try_into().map_or(next, u64::from_be_bytes).saturating_add(1);
-            let id = Entry::id_of(&row.value);
-            surviving.entry(store, &keyring, id, &row.value)
+            let Some((entry, leaf)) = opened(&keyring, Entry::id_of(&row.value), &row.value)? else {
+                surviving.is_whole = false;
+                return Ok(());
+            };
+            tree.push(tree::leaf(&entry.leaf));
+            match order.meet(entry.id) {
+                Met::Before => surviving.is_whole = false,
+                Met::Next | Met::Ahead => surviving.entry(store, &keyring, leaf)?,
+            }
+            Ok(())
         })?;
-        surviving.is_whole &= next == size.max(begin.size);
+        // Each leaf in its place, and no other: the tree is that of the head.
+        surviving.is_whole &= head.is_some_and(|head| (head.size, head.root) == (tree.size(), tree.root()));
+        let mut waiting = Vec::new();
         rows(store, EntryId::TABLE, &Range::all(), &mut |key, row| {
             let id = EntryId::from_bytes(&key.key).ok_or(Error::Refused);
-            surviving.entry(store, &keyring, id, &row.value)
+            match opened(&keyring, id, &row.value)? {
+                Some((_, leaf)) => {
+                    // They come writer by writer, each in its own order.
+                    let met = order.meet(leaf.entry);
+                    surviving.is_whole &= met == Met::Next;
+                    if met != Met::Before {
+                        waiting.push(leaf);
+                    }
+                }
+                None => surviving.is_whole = false,
+            }
+            Ok(())
         })?;
+        waiting.sort_by_key(|leaf| leaf.time);
+        for leaf in waiting {
+            surviving.entry(store, &keyring, leaf)?;
+        }
         Ok(surviving)
     }
 
-    /// Takes an entry in when the journal's key made it; otherwise something is missing.
-    fn entry(
-        &mut self,
-        store: &dyn Store,
-        keyring: &Keyring,
-        id: Result<EntryId, Error>,
-        bytes: &[u8],
-    ) -> Result<(), Error> {
-        let leaf =
-            id.and_then(|id| Entry::open(keyring, id, bytes)).and_then(|entry| Leaf::decode(&entry.leaf));
-        let leaf = match leaf {
-            Ok(leaf) => leaf,
-            Err(Error::Refused | Error::Format { .. }) => {
-                self.is_whole = false;
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
+    /// Takes in what an entry says.
+    fn entry(&mut self, store: &dyn Store, keyring: &Keyring, leaf: Leaf) -> Result<(), Error> {
         self.entries += 1;
         self.until = self.until.max(leaf.time);
         let step = || -> Result<Option<u64>, Error> {
@@ -185,11 +199,60 @@ impl Surviving {
             }
             return Ok(());
         }
+        if leaf.kind == EventKind::QuestionAsked && leaf.row.table == questions::ASKED {
+            self.asked.insert(leaf.row);
+            return Ok(());
+        }
         if matters(leaf.kind) {
             let Leaf { kind, time, subject, row, .. } = leaf;
             self.told.push(Told { kind, time, subject, row });
         }
         Ok(())
+    }
+}
+
+/// An entry that the journal's key made; `None` for anything else.
+fn opened(
+    keyring: &Keyring,
+    id: Result<EntryId, Error>,
+    bytes: &[u8],
+) -> Result<Option<(Entry, Leaf)>, Error> {
+    let entry = id
+        .and_then(|id| Entry::open(keyring, id, bytes))
+        .and_then(|entry| Leaf::decode(&entry.leaf).map(|leaf| (entry, leaf)));
+    match entry {
+        Ok(entry) => Ok(Some(entry)),
+        Err(Error::Refused | Error::Format { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Which entries were met: each counts once.
+struct Order<'a> {
+    /// How far each writer's go in the backup.
+    writers: &'a BTreeMap<[u8; 16], u64>,
+    met: BTreeSet<EntryId>,
+}
+
+/// Where an entry stands among those of its writer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Met {
+    /// It was met before, or is in the backup.
+    Before,
+    /// It follows the one before.
+    Next,
+    /// The one before it was not met.
+    Ahead,
+}
+
+impl Order<'_> {
+    fn meet(&mut self, id: EntryId) -> Met {
+        let kept = self.writers.get(&id.writer).copied().unwrap_or(0);
+        if id.sequence <= kept || !self.met.insert(id) {
+            return Met::Before;
+        }
+        let before = EntryId { sequence: id.sequence - 1, ..id };
+        if before.sequence == kept || self.met.contains(&before) { Met::Next } else { Met::Ahead }
     }
 }
 
@@ -232,8 +295,8 @@ impl Vault {
             until: surviving.until,
             ..Replayed::default()
         };
-        // The last word on each key.
-        let mut ends: BTreeMap<[u8; 16], &Told> = BTreeMap::new();
+        // The gravest word on each key, and on each older version.
+        let mut ends: BTreeMap<(KeyId, Option<u32>), &Told> = BTreeMap::new();
         for told in &surviving.told {
             match told.kind {
                 EventKind::KeySuspended
@@ -242,10 +305,12 @@ impl Vault {
                 | EventKind::KeyCompromised
                 | EventKind::KeyDestroyed
                 | EventKind::CodeDisabled => {
-                    if let Ok(id) = <[u8; 16]>::try_from(told.row.key.as_slice())
-                        && told.row.table == keys::KEYS
-                    {
-                        ends.insert(id, told);
+                    let Some(key) = version_of(&told.row) else { continue };
+                    let grave = |told: &Told| end_of(told.kind).map_or(0, |end| end as u8);
+                    // Nothing leads back from an end; of suspending and resuming the last word counts.
+                    match ends.get(&key) {
+                        Some(before) if grave(before) >= FINAL && grave(before) > grave(told) => {}
+                        _ => _ = ends.insert(key, told),
                     }
                 }
                 EventKind::KeyActivated => {}
@@ -260,8 +325,8 @@ impl Vault {
                 _ => {}
             }
         }
-        for (id, told) in ends {
-            match self.transact(|tx| end(tx, KeyId(id), told.kind)) {
+        for ((id, version), told) in ends {
+            match self.transact(|tx| end(tx, id, version, told.kind)) {
                 Ok(true) => replayed.keys += 1,
                 Ok(false) => {}
                 Err(Error::UnknownKey) => replayed.lost.push(told.clone()),
@@ -276,6 +341,9 @@ impl Vault {
                 Err(error) => return Err(error),
             }
         }
+        for row in &surviving.asked {
+            self.transact(|tx| questions::replay(tx, row))?;
+        }
         let detail = Detail::new()
             .with("entries", replayed.entries.to_string())
             .with("whole", if replayed.is_whole { "yes" } else { "no" })
@@ -288,24 +356,56 @@ impl Vault {
 
 const REASON: &str = "the surviving journal says so";
 
-/// Brings a key to its end, or puts it aside, where it is not there yet.
-fn end(tx: &mut zamok_core::vault::Transaction<'_>, id: KeyId, kind: EventKind) -> Result<bool, Error> {
-    let steps: &[KeyState] = match kind {
-        EventKind::KeySuspended | EventKind::CodeDisabled => &[KeyState::Suspended],
-        EventKind::KeyDeactivated => &[KeyState::Deactivated],
-        EventKind::KeyCompromised => &[KeyState::Compromised],
-        EventKind::KeyDestroyed => &[KeyState::Deactivated, KeyState::Destroyed],
-        _ => return Ok(false),
+/// From where on nothing leads back.
+const FINAL: u8 = KeyState::Deactivated as u8;
+
+/// The state that such an event leaves a key in, where it is to come to it again.
+const fn end_of(kind: EventKind) -> Option<KeyState> {
+    Some(match kind {
+        EventKind::KeySuspended | EventKind::CodeDisabled => KeyState::Suspended,
+        EventKind::KeyDeactivated => KeyState::Deactivated,
+        EventKind::KeyCompromised => KeyState::Compromised,
+        EventKind::KeyDestroyed => KeyState::Destroyed,
+        _ => return None,
+    })
+}
+
+/// Brings a key, or a version of it, to its end, or puts it aside, where it is not there yet.
+fn end(tx: &mut Transaction<'_>, id: KeyId, version: Option<u32>, kind: EventKind) -> Result<bool, Error> {
+    let steps: &[KeyState] = match (end_of(kind), version) {
+        (None, _) => return Ok(false),
+        // A version that was rotated away: the one that followed is lost, and this one serves on.
+        (Some(KeyState::Deactivated), Some(_)) => return Ok(false),
+        (Some(KeyState::Destroyed), _) => &[KeyState::Deactivated, KeyState::Destroyed],
+        (Some(state), _) => &[state],
     };
     let mut changed = false;
     for next in steps {
-        let state = keys::info(tx, id)?.state;
-        if state != *next && state.may_become(*next) {
-            keys::change_state(tx, id, *next, REASON)?;
+        let newest = keys::info(tx, id)?;
+        let info = match version {
+            Some(version) if version != newest.version => versions::list(tx, id)?
+                .into_iter()
+                .find(|info| info.version == version)
+                .ok_or(Error::UnknownKey)?,
+            _ => newest,
+        };
+        if info.state.may_become(*next) {
+            keys::change_version_state(tx, id, info.version, *next, REASON)?;
             changed = true;
         }
     }
     Ok(changed)
+}
+
+/// Which key stands in a row, and which version of it in a row of an older one.
+fn version_of(row: &RowKey) -> Option<(KeyId, Option<u32>)> {
+    let (id, version) = row.key.split_first_chunk::<16>()?;
+    let version = match row.table {
+        keys::KEYS if version.is_empty() => None,
+        keys::VERSIONS => Some(u32::from_be_bytes(version.try_into().ok()?)),
+        _ => return None,
+    };
+    Some((KeyId(*id), version))
 }
 
 /// Whether an event is of the vault itself, and not of what stands above it.

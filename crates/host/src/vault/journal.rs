@@ -97,11 +97,12 @@ impl Vault {
     /// back. Journalled.
     ///
     /// # Errors
-    /// [`Error::AnchorMissing`] unless this handle was opened with one; as [`Vault::transact`].
+    /// [`Error::AnchorMissing`] unless this handle was opened with one; the anchor's, when it cannot tell what it remembers, such
+    /// as witnesses that offer no such call; as [`Vault::transact`].
     pub fn require_anchor(&self) -> Result<(), Error> {
-        if self.anchor.is_none() {
-            return Err(Error::AnchorMissing);
-        }
+        let anchor = self.anchor.as_ref().ok_or(Error::AnchorMissing)?;
+        // Asked before it is needed: one that cannot tell would shut the vault for good.
+        anchor.last(&self.origin)?;
         self.transact(zamok_journal::require_anchor)
     }
 

@@ -59,7 +59,7 @@ use crate::random::{self, Draws};
 /// as it meets a row under a newer key. A handle whose slot was taken away is locked then.
 ///
 /// **Forking.** A forked child finds every inherited handle locked, and must unlock the vault for itself: it shares
-/// neither keys nor journal chains with its parent.
+/// neither keys nor journal chains with its parent. A SQLite store has to be opened after the fork, and cannot be where it was open before.
 pub struct Vault {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,

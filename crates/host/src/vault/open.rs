@@ -249,9 +249,12 @@ fn confirmed(store: &dyn Store, slot: &Slot, key: &Key32, options: &Options) -> 
     }
     if let Freshness::Anchored(anchor) = &options.freshness {
         let journal = Journal::new(store, &keyring);
-        // One that was never given anything, such as a new file, knows nothing that could be contradicted.
-        if let Some(known) = anchor.last(&doors::origin(store, &keyring)?)? {
-            journal.compare(&known)?;
+        match anchor.last(&doors::origin(store, &keyring)?)? {
+            Some(known) => journal.compare(&known)?,
+            // One that was never given anything, such as a new file, knows nothing that could be contradicted.
+            None => tracing::warn!(
+                "the anchor knows nothing of this log: a store that was put back is not noticed"
+            ),
         }
     }
     Ok(keyring)

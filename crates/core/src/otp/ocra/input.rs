@@ -179,7 +179,7 @@ fn digest(algorithm: HashAlgorithm, password: OcraPassword<'_>) -> Result<Zeroiz
 }
 
 /// The questions as 128 bytes, filled with zeros behind (RFC 6287 §5.1). Questions are public.
-fn encode(suite: &OcraSuite, challenge: OcraChallenge<'_>) -> Result<[u8; QUESTION], Error> {
+pub(crate) fn encode(suite: &OcraSuite, challenge: OcraChallenge<'_>) -> Result<[u8; QUESTION], Error> {
     let (format, most) = suite.question();
     let fits = |question: &str| {
         let length = question.chars().take(65).count();

@@ -7,6 +7,7 @@ use crate::env::UnixTime;
 use crate::error::Error;
 use crate::event::{Detail, EventKind, Subject};
 use crate::mechanism::Mechanisms;
+use crate::vault::ciphers;
 use crate::vault::finding;
 use crate::vault::roles::Operation;
 use crate::vault::state::KeyState;
@@ -113,6 +114,7 @@ pub fn copy(
     }
     record.info.flags = record.info.flags.without(Flags::of(&[Flag::Trusted]));
     narrow_info(&mut record.info, narrowing)?;
+    let original = record.info.clone();
     let new = KeyId(tx.env().random());
     record.row = new.row();
     record.info.id = new;
@@ -125,6 +127,7 @@ pub fn copy(
         EventKind::KeyCopied,
         &Detail::new().with("of", format!("{id}")).with("label", label),
     )?;
+    ciphers::copy_count(tx, &original, &record.info)?;
     Ok(new)
 }
 
