@@ -97,7 +97,14 @@ pub(crate) struct Arguments {
 #[derive(Args, Debug)]
 pub(crate) struct Shared {
     /// Where the store lies: sqlite:PATH, or postgres://USER@HOST/DATABASE?password_file=PATH.
-    #[arg(long, value_name = "URL", env = "ZAMOK_STORE", default_value = "sqlite:zamok.db", global = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "ZAMOK_STORE",
+        hide_env_values = true,
+        default_value = "sqlite:zamok.db",
+        global = true
+    )]
     pub(crate) store: OsString,
     /// A file with the vault's passphrase; otherwise ZAMOK_PASSPHRASE, or a prompt.
     #[arg(long, value_name = "FILE", env = "ZAMOK_PASSPHRASE_FILE", hide_env_values = true, global = true)]
@@ -333,6 +340,13 @@ impl Arguments {
             if !error.use_stderr() {
                 return Ended::Told(text);
             }
+            // The text would quote it.
+            if env::var_os("ZAMOK_PKCS11").is_some_and(|uri| uri.to_string_lossy().contains("pin-value=")) {
+                return Ended::Misused(
+                    Failure::usage("the PIN of a token is never part of ZAMOK_PKCS11")
+                        .hint("set ZAMOK_PKCS11_PIN, or name a file with ?pin-source= or --pkcs11-pin-file"),
+                );
+            }
             if names_a_secret() {
                 return Ended::Misused(
                     Failure::usage("a passphrase, a password, a PIN or a token is never an argument")
@@ -348,12 +362,28 @@ impl Arguments {
     }
 }
 
+/// What somebody might write who takes a secret for an argument.
+const SECRETS: [&str; 12] = [
+    "--passphrase",
+    "--new-passphrase",
+    "--backup-passphrase",
+    "--journal-passphrase",
+    "--password",
+    "--new-password",
+    "--token",
+    "--pin",
+    "--new-pin",
+    "--pkcs11-pin",
+    "--new-pkcs11-pin",
+    "--ocra-pin",
+];
+
 /// Whether somebody tries to hand over a secret as an argument.
 fn names_a_secret() -> bool {
     env::args_os().any(|argument| {
         let argument = argument.to_string_lossy();
         let name = argument.split('=').next().unwrap_or_default();
-        matches!(name, "--passphrase" | "--password" | "--token" | "--pin" | "--new-pin" | "--pkcs11-pin")
+        SECRETS.contains(&name)
     })
 }
 

@@ -41,7 +41,7 @@ pub(crate) struct Opening {
     pub(crate) anchor_witnesses: Option<PathBuf>,
     /// Open with the key in a PKCS#11 token that this URI names (RFC 7512), as in 'pkcs11:token=vault;object=zamok'. The
     /// PIN is read from --pkcs11-pin-file, ZAMOK_PKCS11_PIN, the URI's pin-source, or a prompt.
-    #[arg(long, value_name = "URI", env = "ZAMOK_PKCS11", global = true, conflicts_with = "device_secret", value_parser = Pkcs11Uri::parse)]
+    #[arg(long, value_name = "URI", env = "ZAMOK_PKCS11", hide_env_values = true, global = true, conflicts_with = "device_secret", value_parser = Pkcs11Uri::parse)]
     pub(crate) pkcs11: Option<Pkcs11Uri>,
     /// The token's module, a shared library, where the URI names none with ?module-path=.
     #[arg(long, value_name = "FILE", env = "ZAMOK_PKCS11_MODULE", global = true)]

@@ -1,10 +1,14 @@
 //! Files that the program reads and writes: bounded, and written whole or not at all.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
+use clap::Args;
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
@@ -35,6 +39,7 @@ pub(crate) struct SecretFile {
 
 /// The secret in a file, without the end of its line.
 pub(crate) fn read_secret(path: &Path) -> Result<SecretFile, Failure> {
+    in_use(path);
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
     let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
     // Read to the end into a buffer that never grows, so that no copy is left behind.
@@ -74,6 +79,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
 }
 
 fn read(path: &Path, longest: u64) -> Result<Vec<u8>, Failure> {
+    in_use(path);
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
     let length = file.metadata().map_err(|error| unreadable(path, &error))?.len();
     let mut content = Vec::new();
@@ -102,12 +108,37 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Files that this run works in, reads or writes, by every name that leads there: no output takes the place of one.
+static IN_USE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Keeps every output of this run away from this file.
+pub(crate) fn in_use(path: &Path) {
+    let mut used = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+    used.extend(names(path));
+}
+
+/// Where the name stands, and where it leads.
+fn names(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let place = folder(path).canonicalize().ok().zip(path.file_name());
+    let place = place.map(|(folder, name)| folder.join(name));
+    place.into_iter().chain(path.canonicalize().ok())
+}
+
 /// A file to be written, made ready before anything is done that could not be undone.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     path: PathBuf,
-    file: NamedTempFile,
+    draft: Draft,
     existing: Existing,
+}
+
+/// What is written before it has its name.
+#[derive(Debug)]
+enum Draft {
+    /// Without any name: nothing of it stays, however the program ends.
+    Nameless(File),
+    /// Under a hidden name, where the file system knows no other way.
+    Hidden(NamedTempFile),
 }
 
 /// What becomes of a file that has the name already.
@@ -120,8 +151,28 @@ enum Existing {
 }
 
 impl Prepared {
-    /// Makes sure that the file can be written, beside the place where it will be.
-    pub(crate) fn new(path: &Path, readable: Readable) -> Result<Self, Failure> {
+    /// Makes sure that the file can be written, beside the place where it will be. One that is there gives way, unless it is in
+    /// use.
+    pub(crate) fn over(path: &Path, readable: Readable) -> Result<Self, Failure> {
+        Self::new(path, readable, Existing::Replaced)
+    }
+
+    /// The same, for a file with a name that nobody has yet.
+    pub(crate) fn unless_there(path: &Path, readable: Readable) -> Result<Self, Failure> {
+        Self::new(path, readable, Existing::Kept)
+    }
+
+    fn new(path: &Path, readable: Readable, existing: Existing) -> Result<Self, Failure> {
+        if is_in_use(path) {
+            let path = path.display();
+            return Err(Failure::usage(format!(
+                "{path} is the store, what this command reads, or another file that it writes"
+            ))
+            .hint("name another file to be written"));
+        }
+        if existing == Existing::Kept && fs::symlink_metadata(path).is_ok() {
+            return Err(is_there(path));
+        }
         match fs::metadata(path) {
             // A device or a pipe must not be replaced by a file.
             Ok(found) if !found.is_file() => {
@@ -129,22 +180,9 @@ impl Prepared {
             }
             _ => {}
         }
-        let folder = folder(path);
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".zamok-");
-        if readable == Readable::ByOthers {
-            builder.permissions(Permissions::from_mode(0o666));
-        }
-        let file = builder.tempfile_in(folder).map_err(|error| unwritable(path, &error))?;
-        Ok(Self { path: path.into(), file, existing: Existing::Replaced })
-    }
-
-    /// The same, for a file with a name that nobody has yet.
-    pub(crate) fn unless_there(path: &Path, readable: Readable) -> Result<Self, Failure> {
-        if fs::symlink_metadata(path).is_ok() {
-            return Err(is_there(path));
-        }
-        Ok(Self { existing: Existing::Kept, ..Self::new(path, readable)? })
+        let draft = Draft::new(folder(path), readable).map_err(|error| unwritable(path, &error))?;
+        in_use(path);
+        Ok(Self { path: path.into(), draft, existing })
     }
 
     /// Writes the file, flushes it, and gives it its name.
@@ -156,10 +194,10 @@ impl Prepared {
 
     /// Has the file written piece by piece, flushes it and its folder, and gives it its name in between.
     pub(crate) fn stream<T>(
-        mut self,
+        self,
         put: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
     ) -> Result<(PathBuf, T), Failure> {
-        let mut out = BufWriter::new(self.file.as_file_mut());
+        let mut out = BufWriter::new(self.draft.file());
         let told = put(&mut out)?;
         let written = out.flush().and_then(|()| out.get_ref().sync_all());
         drop(out);
@@ -173,15 +211,103 @@ impl Prepared {
     }
 
     fn name(self) -> Result<PathBuf, Failure> {
-        let named = match self.existing {
-            Existing::Replaced => self.file.persist(&self.path),
+        let Self { path, draft, existing } = self;
+        let named = match (draft, existing) {
             // Somebody may have made it meanwhile.
-            Existing::Kept => self.file.persist_noclobber(&self.path),
+            (Draft::Nameless(file), Existing::Kept) => link(&file, &path),
+            // A link takes no other's place: a hidden name does, and is there for this moment alone.
+            (Draft::Nameless(file), Existing::Replaced) => hidden()
+                .make_in(folder(&path), |place| link(&file, place))
+                .and_then(|hidden| Ok(hidden.persist(&path)?)),
+            (Draft::Hidden(file), Existing::Kept) => {
+                file.persist_noclobber(&path).map(drop).map_err(io::Error::from)
+            }
+            (Draft::Hidden(file), Existing::Replaced) => {
+                file.persist(&path).map(drop).map_err(io::Error::from)
+            }
         };
         match named {
-            Ok(_) => Ok(self.path),
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(is_there(&self.path)),
-            Err(error) => Err(unwritable(&self.path, &error.error)),
+            Ok(()) => Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(is_there(&path)),
+            Err(error) => Err(unwritable(&path, &error)),
         }
     }
+}
+
+impl Draft {
+    fn new(folder: &Path, readable: Readable) -> io::Result<Self> {
+        let mode = match readable {
+            Readable::ByOwner => 0o600,
+            Readable::ByOthers => 0o666,
+        };
+        if let Some(file) = nameless(folder, mode) {
+            return Ok(Self::Nameless(file));
+        }
+        hidden().permissions(Permissions::from_mode(mode)).tempfile_in(folder).map(Self::Hidden)
+    }
+
+    fn file(&self) -> &File {
+        match self {
+            Self::Nameless(file) => file,
+            Self::Hidden(file) => file.as_file(),
+        }
+    }
+}
+
+/// Whether a file to be written may take the place of one that is there.
+#[derive(Args, Debug)]
+pub(crate) struct Overwrite {
+    /// Replace a file that is there.
+    #[arg(long)]
+    overwrite: bool,
+}
+
+impl Overwrite {
+    /// Makes sure that the file can be written.
+    pub(crate) fn prepare(&self, path: &Path, readable: Readable) -> Result<Prepared, Failure> {
+        if self.overwrite {
+            return Prepared::over(path, readable);
+        }
+        Prepared::unless_there(path, readable).map_err(|failure| {
+            let is_there = failure.name == "file" && path.is_file();
+            if is_there { failure.hint("name another file, or give --overwrite") } else { failure }
+        })
+    }
+}
+
+fn is_in_use(path: &Path) -> bool {
+    let used = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+    names(path).any(|name| used.contains(&name))
+}
+
+fn hidden() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".zamok-");
+    builder
+}
+
+/// A file in this folder that has no name yet; `None` where there is no such thing.
+#[cfg(target_os = "linux")]
+fn nameless(folder: &Path, mode: u32) -> Option<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = File::from(open(folder, flags, Mode::from_raw_mode(mode)).ok()?);
+    // It gets its name by way of /proc, which need not be there.
+    held(&file).exists().then_some(file)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless(_: &Path, _: u32) -> Option<File> {
+    None
+}
+
+/// Gives a file that has no name its first one.
+fn link(file: &File, path: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    Ok(linkat(CWD, held(file), CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+/// What Linux calls an open file of this process.
+fn held(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }

@@ -15,6 +15,7 @@ mod output;
 mod qr;
 mod secrets;
 mod seed;
+mod signals;
 mod transfer;
 
 use std::process::ExitCode;

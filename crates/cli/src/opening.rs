@@ -1,19 +1,24 @@
 //! Opening the vault for one command, and leaving its journal integrated.
 
+use std::fmt::Display;
+use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::{fs, io};
 
 use zamok::journal::{Anchor, Journal};
 use zamok::keys::{self, Flag, KeyId, Transaction};
 use zamok::store::{Store, StoreFault};
 use zamok::witness::Client;
-use zamok::{CoreError, FileAnchor, Freshness, LockedMemory, Options, Role, Session, StoreUrl, Vault, Zamok};
+use zamok::{
+    CoreError, Error, FileAnchor, Freshness, LockedMemory, Options, Role, Session, StoreUrl, Vault, Zamok,
+};
 
 use crate::arguments::{Shared, TokenSource};
 use crate::commands::journal::policy;
 use crate::credentials::{Held, Opening};
 use crate::failure::Failure;
+use crate::files;
 use crate::output::Output;
 use crate::secrets;
 
@@ -34,6 +39,14 @@ pub(crate) fn place(shared: &Shared) -> Result<StoreUrl, Failure> {
 /// The store, before anybody is asked for a passphrase: is there anything to open?
 pub(crate) fn store(shared: &Shared) -> Result<Arc<dyn Store>, Failure> {
     let place = place(shared)?;
+    if let StoreUrl::Sqlite(path) = &place {
+        // With what SQLite keeps beside it.
+        for end in ["", "-wal", "-shm", "-journal"] {
+            let mut name = path.clone().into_os_string();
+            name.push(end);
+            files::in_use(Path::new(&name));
+        }
+    }
     place.open().map_err(|fault| at(&place, fault))
 }
 
@@ -41,6 +54,32 @@ pub(crate) fn store(shared: &Shared) -> Result<Arc<dyn Store>, Failure> {
 pub(crate) fn at(place: &StoreUrl, fault: StoreFault) -> Failure {
     let failure = Failure::from(fault);
     Failure { message: format!("{} ({place})", failure.message), ..failure }
+}
+
+/// A vault that did not open; of one that has moved, where it went.
+pub(crate) fn unopened(
+    error: impl Into<Error>,
+    store: &dyn Store,
+    held: &Held,
+    options: &Options,
+) -> Failure {
+    let failure = Failure::of_opening(error, held.wrong());
+    if !matches!(failure.name, "moved" | "unfinished") {
+        return failure;
+    }
+    match Vault::destination(store, held.credential(), options) {
+        Ok(Some(to)) if failure.name == "moved" => {
+            Failure { message: format!("the vault has moved to {to}"), ..failure }
+                .hint(format!("name that store: --store {to}"))
+        }
+        Ok(Some(to)) => Failure {
+            message: format!("the vault is on its way to {to}, and has not arrived"),
+            ..failure
+        }
+        .hint("give the `zamok store copy` again that was begun: it goes on, also into another new store"),
+        // Of a restore, the store that is filled knows no other place.
+        _ => failure,
+    }
 }
 
 /// Runs a command over the vault alone, opened in a role.
@@ -51,10 +90,10 @@ pub(crate) fn as_role<T>(
     command: impl FnOnce(&Vault) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let store = store(shared)?;
-    let held = Held::read(shared, output)?;
     let options = options(shared)?;
-    let vault = Vault::unlock_as(role, store, held.credential(), options)
-        .map_err(|error| Failure::of_opening(error, held.wrong()))?;
+    let held = Held::read(shared, output)?;
+    let vault = Vault::unlock_as(role, store.clone(), held.credential(), options.clone())
+        .map_err(|error| unopened(error, &*store, &held, &options))?;
     let done = command(&vault);
     // An auditor leaves nothing behind, and may not integrate what others did.
     if role != Role::Auditor {
@@ -106,10 +145,31 @@ pub(crate) fn options(shared: &Shared) -> Result<Options, Failure> {
 fn anchor(shared: &Shared) -> Result<Option<Arc<dyn Anchor>>, Failure> {
     let Opening { anchor, anchor_witnesses, .. } = &shared.opening;
     Ok(match (anchor, anchor_witnesses) {
-        (Some(file), _) => Some(Arc::new(FileAnchor::at(file))),
+        (Some(file), _) => {
+            files::in_use(file);
+            there(file)?;
+            Some(Arc::new(FileAnchor::at(file)))
+        }
         (None, Some(file)) => Some(Arc::new(Client::new(policy(file)?))),
         (None, None) => None,
     })
+}
+
+/// Makes sure that the file of an anchor is there, before anybody is asked for a passphrase.
+fn there(anchor: &Path) -> Result<(), Failure> {
+    const HINT: &str = "bring its disk back, or name the right file with --anchor; where it is lost, `zamok journal anchor FILE` without --anchor begins another";
+    let told = |why: &dyn Display| {
+        Failure::file(format!("the anchor {} cannot be read: {why}", anchor.display())).hint(HINT)
+    };
+    match fs::metadata(anchor) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let message = format!("the anchor {} is not there", anchor.display());
+            Err(Failure { message, ..Failure::from(CoreError::AnchorMissing) }.hint(HINT))
+        }
+        Ok(found) if !found.is_file() => Err(told(&"it is not a file")),
+        Ok(_) => File::open(anchor).map(drop).map_err(|error| told(&error)),
+        Err(error) => Err(told(&error)),
+    }
 }
 
 /// The file of an anchor that is begun, where one was asked for: it remembers nothing yet.
@@ -128,6 +188,9 @@ pub(crate) fn begin_anchor(file: &Path) -> Result<Arc<dyn Anchor>, Failure> {
     match FileAnchor::create(file) {
         Ok(anchor) => Ok(Arc::new(anchor)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match fs::metadata(file) {
+            Ok(found) if !found.is_file() => {
+                Err(Failure::file(format!("{} is there, and is not a file", file.display())))
+            }
             Ok(found) if found.len() == 0 => Ok(Arc::new(FileAnchor::at(file))),
             Ok(_) => Err(Failure::file(format!("{} is there already, and remembers a log", file.display()))
                 .hint("name a file that is not there yet; one that remembers is never overwritten")),
@@ -144,9 +207,9 @@ pub(crate) fn with_vault<T>(
     command: impl FnOnce(&Zamok) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let store = store(shared)?;
+    let options = options(shared)?;
     let held = Held::read(shared, output)?;
-    let zamok = Zamok::open_in(store, held.credential(), options(shared)?)
-        .map_err(|error| Failure::of_opening(error, held.wrong()))?;
+    let zamok = open(store, &held, options)?;
     let done = command(&zamok);
     integrate(&zamok, output);
     done
@@ -159,11 +222,15 @@ pub(crate) fn with_lasting_vault<T>(
     command: impl FnOnce(&Zamok) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let store = store(shared)?;
-    let held = Held::read(shared, output)?;
     let options = Options { idle: None, ..options(shared)? };
-    let zamok = Zamok::open_in(store, held.credential(), options)
-        .map_err(|error| Failure::of_opening(error, held.wrong()))?;
-    command(&zamok)
+    let held = Held::read(shared, output)?;
+    command(&open(store, &held, options)?)
+}
+
+/// Opens vault and cabinet.
+pub(crate) fn open(store: Arc<dyn Store>, held: &Held, options: Options) -> Result<Zamok, Failure> {
+    Zamok::open_in(store.clone(), held.credential(), options.clone())
+        .map_err(|error| unopened(error, &*store, held, &options))
 }
 
 /// Changes the vault with a key that may ask for an authorisation of its own: then the secret that opened the vault is

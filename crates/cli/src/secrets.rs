@@ -11,6 +11,7 @@ use crate::arguments::{BackupSource, PasswordSource, PinSource, Shared, TokenSou
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
+use crate::signals;
 
 /// Whether a secret is asked for once, or is new and asked for twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,7 +272,7 @@ impl Source<'_> {
             )));
         }
         let ask = |prompt: &str| {
-            rpassword::prompt_password(prompt)
+            signals::at_prompt(|| rpassword::prompt_password(prompt))
                 .map(Zeroizing::new)
                 .map_err(|error| Failure::no_secret(format!("cannot read from the terminal: {error}")))
         };

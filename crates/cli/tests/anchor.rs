@@ -3,6 +3,7 @@
 mod harness;
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use harness::Desk;
@@ -55,6 +56,13 @@ fn an_anchor_that_is_gone_or_of_another_log_is_no_permission_and_a_new_one_is_be
     let doctor = desk.zamok(["doctor", "--json"]).done().json();
     let checks = doctor["checks"].as_array().expect("checks").clone();
     assert!(checks.iter().any(|check| check["name"] == "anchor" && check["grade"] == "weak"), "{doctor}");
+    // One that is empty is asked, and knows nothing yet.
+    desk.write("blank", "");
+    let doctor = desk.zamok(["doctor", "--anchor", "blank", "--json"]).done().json();
+    let checks = doctor["checks"].as_array().expect("checks").clone();
+    let anchor = checks.iter().find(|check| check["name"] == "anchor").expect("a check");
+    assert_eq!(anchor["grade"], "weak", "{anchor}");
+    assert!(anchor["text"].as_str().is_some_and(|text| text.contains("remembered nothing")), "{anchor}");
     let begun = desk.zamok(["journal", "anchor", "first", "--json"]).done().json();
     let kept = String::from_utf8(desk.read("first")).expect("a note");
     assert!(kept.starts_with(begun["origin"].as_str().expect("a name")), "{kept}");
@@ -63,7 +71,13 @@ fn an_anchor_that_is_gone_or_of_another_log_is_no_permission_and_a_new_one_is_be
     desk.zamok(["journal", "anchor", "--json"]).failed(2, 900, "usage");
     fs::rename(desk.path("first"), desk.path("lost")).expect("it is lost");
     let gone = desk.zamok(["doctor", "--anchor", "first", "--json"]);
-    assert_eq!(gone.exit, 3, "{gone:?}");
+    gone.failed(4, 454, "anchor-missing");
+    assert!(gone.stdout.contains("the anchor first is not there"), "{gone:?}");
+    // What is no file remembers nothing, and is not written over; nor is it where one is begun.
+    for place in [".", "/dev/null"] {
+        desk.zamok(["doctor", "--anchor", place, "--json"]).failed(5, 901, "file");
+        desk.zamok(["journal", "anchor", place, "--json"]).failed(5, 901, "file");
+    }
     let other = Desk::new();
     other.zamok(["journal", "anchor", "theirs"]).done();
     desk.write("theirs", other.read("theirs"));
@@ -72,6 +86,14 @@ fn an_anchor_that_is_gone_or_of_another_log_is_no_permission_and_a_new_one_is_be
     desk.zamok(["doctor", "--anchor", "cut", "--json"]).failed(6, 101, "refused");
     desk.zamok(["journal", "anchor", "second"]).done();
     desk.zamok(["doctor", "--anchor", "second"]).done();
+    // It may be reached by a link, which stays one.
+    fs::create_dir(desk.path("away")).expect("a folder");
+    fs::rename(desk.path("second"), desk.path("away/second")).expect("it is moved");
+    symlink("away/second", desk.path("second")).expect("a link");
+    let before = desk.read("second");
+    desk.zamok(["register", "ivan", "--anchor", "second"]).done();
+    assert!(fs::symlink_metadata(desk.path("second")).expect("a link").is_symlink());
+    assert_ne!(fs::read(desk.path("away/second")).expect("a note"), before, "it is written where it lies");
     // The old one is behind, and no liar.
     desk.zamok(["doctor", "--anchor", "lost"]).done();
 }

@@ -5,9 +5,12 @@ mod harness;
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use harness::{Desk, Run};
+use harness::{Desk, PASSPHRASE, Run, run};
+use zamok::backup::Step;
+use zamok::{Argon2Cost, Options, Passphrase, StoreUrl, Vault};
 
 const CHEAP: [&str; 4] = ["--argon2-memory", "1", "--argon2-passes", "1"];
 
@@ -21,7 +24,7 @@ fn exits(run: Run, exit: i32) -> String {
 fn with_secret(desk: &Desk, arguments: &[&str]) -> Run {
     let mut command = desk.command(arguments);
     command.env("ZAMOK_BACKUP_PASSPHRASE", "another six random words");
-    harness::run(&mut command)
+    run(&mut command)
 }
 
 #[test]
@@ -83,7 +86,7 @@ fn a_wrong_passphrase_and_an_altered_file_restore_nothing() {
     desk.store = "sqlite:new.db".into();
     let restore = [&["restore", "vault.backup", "--yes"], &CHEAP[..]].concat();
     let mut wrong = desk.command(&restore);
-    exits(harness::run(wrong.env("ZAMOK_BACKUP_PASSPHRASE", "not the six random words")), 1);
+    exits(run(wrong.env("ZAMOK_BACKUP_PASSPHRASE", "not the six random words")), 1);
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     desk.write("vault.backup", &bytes);
@@ -127,9 +130,90 @@ fn a_vault_moves_and_the_old_store_says_where_it_went() {
     exits(desk.zamok(&copy), 2);
     let told = desk.zamok([&copy[..], &["--yes", "--json"]].concat()).done().json();
     assert!(told["items"].as_u64().unwrap() > 20, "{told}");
-    exits(desk.zamok(["login", "ivan", "--code", &phone.code(1)]), 4);
-    desk.store = "sqlite:new.db".into();
+    let moved = desk.zamok(["login", "ivan", "--code", &phone.code(1), "--json"]);
+    moved.failed(4, 446, "moved");
+    let new = format!("sqlite:{}", desk.path("new.db").canonicalize().unwrap().display());
+    assert!(moved.stdout.contains(&format!("has moved to {new}")), "{moved:?}");
+    desk.store = new.into();
     desk.zamok(["login", "ivan", "--code", &phone.code(1)]).done();
     assert_eq!(desk.zamok(["audit", "rows", "--json"]).done().json()["sound"], true);
     exits(desk.zamok(["store", "copy", "sqlite:new.db", "sqlite:new.db", "--yes"]), 2);
+}
+
+#[test]
+fn a_store_that_cannot_take_a_vault_leaves_the_old_one_as_it_was() {
+    let (desk, _) = Desk::enrolled("ivan");
+    for (name, passphrase) in [("taken.db", PASSPHRASE), ("theirs.db", "six other words or more")] {
+        let store = format!("sqlite:{name}");
+        let mut init = desk.command([&["init", "--store", &store], &CHEAP[..]].concat());
+        run(init.env("ZAMOK_PASSPHRASE", passphrase)).done();
+    }
+    let copy = |to: &str| {
+        desk.zamok([&["store", "copy", "sqlite:zamok.db", to, "--yes", "--json"], &CHEAP[..]].concat())
+    };
+    for taken in ["sqlite:taken.db", "sqlite:theirs.db"] {
+        copy(taken).failed(2, 443, "backup-not-empty");
+    }
+    // Nor is it moved into itself, by whatever name.
+    symlink("zamok.db", desk.path("link.db")).unwrap();
+    let absolute = format!("sqlite:{}", desk.path("zamok.db").display());
+    for itself in ["sqlite:zamok.db", "sqlite:./zamok.db", "sqlite:link.db", &absolute] {
+        copy(itself).failed(2, 900, "usage");
+    }
+    desk.zamok(["why", "ivan"]).done();
+    run(desk
+        .command(["doctor", "--store", "sqlite:theirs.db"])
+        .env("ZAMOK_PASSPHRASE", "six other words or more"))
+    .done();
+    copy("sqlite:new.db").done();
+    // What has arrived is a vault like any other.
+    copy("sqlite:new.db").failed(2, 443, "backup-not-empty");
+    copy("sqlite:third.db").failed(4, 446, "moved");
+    desk.zamok(["why", "ivan", "--store", "sqlite:new.db"]).done();
+}
+
+/// Begins a move, and is gone before everything was copied.
+fn interrupted(desk: &Desk, to: &str) {
+    let store = |name: &str| StoreUrl::Sqlite(desk.path(name));
+    let begun = catch_unwind(AssertUnwindSafe(|| {
+        Vault::relocate(
+            store("zamok.db").open().unwrap(),
+            store(to).create().unwrap(),
+            &store(to).to_string(),
+            &Passphrase::from(PASSPHRASE),
+            Options { cost: Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 }, ..Options::default() },
+            &mut |step| assert!(!matches!(step, Step::Copied(_)), "interrupted"),
+        )
+    }));
+    assert!(begun.is_err());
+}
+
+#[test]
+fn a_move_that_was_interrupted_goes_on_under_another_name_or_to_another_place() {
+    for other in ["sqlite:link.db", "sqlite:new.db"] {
+        let (desk, phone) = Desk::enrolled("ivan");
+        interrupted(&desk, "small.db");
+        let halfway = desk.zamok(["why", "ivan", "--json"]);
+        halfway.failed(4, 445, "unfinished");
+        assert!(halfway.stdout.contains("/small.db"), "{halfway:?}");
+        symlink("small.db", desk.path("link.db")).unwrap();
+        let copy = |to: &str| {
+            desk.zamok([&["store", "copy", "sqlite:zamok.db", to, "--yes", "--json"], &CHEAP[..]].concat())
+        };
+        // Another vault is none of its places.
+        let init = ["init", "--store", "sqlite:taken.db"];
+        desk.zamok([&init[..], &CHEAP[..]].concat()).done();
+        copy("sqlite:taken.db").failed(2, 443, "backup-not-empty");
+        copy(other).done();
+        desk.zamok(["login", "ivan", "--code", &phone.code(1), "--store", other]).done();
+        let place = if other.contains("link") { "/small.db" } else { "/new.db" };
+        let moved = desk.zamok(["why", "ivan", "--json"]);
+        moved.failed(4, 446, "moved");
+        assert!(moved.stdout.contains(place), "{moved:?}");
+        if other.contains("new") {
+            // What lies at the first place never opens, and the vault does not go there any more.
+            desk.zamok(["why", "ivan", "--store", "sqlite:small.db", "--json"]).failed(4, 445, "unfinished");
+            copy("sqlite:small.db").failed(4, 446, "moved");
+        }
+    }
 }

@@ -41,8 +41,15 @@ fn secrets_come_from_files_and_never_from_arguments() {
     let open = desk.zamok(["doctor", "--passphrase-file", "passphrase"]).done();
     assert!(open.stderr.contains("warning: others may read passphrase"), "{open:?}");
 
-    for argument in ["--passphrase=top-secret", "--password=top-secret", "--token=top-secret", "--passphrase"]
-    {
+    for argument in [
+        "--passphrase=top-secret",
+        "--password=top-secret",
+        "--token=top-secret",
+        "--backup-passphrase=top-secret",
+        "--new-password=top-secret",
+        "--new-passphrase=top-secret",
+        "--passphrase",
+    ] {
         let refused = desk.zamok(["register", "anna", argument, "top-secret", "--json"]);
         refused.failed(2, 900, "usage");
         assert!(!refused.stdout.contains("top-secret"), "{refused:?}");
@@ -393,4 +400,18 @@ fn the_help_names_every_exit_code_and_every_command_has_its_own() {
         }
     }
     desk.zamok(["--version"]).done();
+    // Nor what the URL of a store, or of a token, may hold.
+    for command in [&["--help"][..], &["-h"], &["login", "--help"], &["doctor", "-h"]] {
+        let mut command = desk.command(command);
+        command.env("ZAMOK_STORE", "postgres://app:hunter2@localhost/bank");
+        let told = run(command.env("ZAMOK_PKCS11", "pkcs11:object=zamok?pin-value=hunter2")).done();
+        assert!(!told.stdout.contains("hunter2"), "{told:?}");
+    }
+    let mut doctor = desk.command(["doctor", "--json"]);
+    let refused = run(doctor.env("ZAMOK_PKCS11", "pkcs11:object=zamok?pin-value=hunter2"));
+    refused.failed(2, 900, "usage");
+    assert!(
+        !refused.stdout.contains("hunter2") && refused.stdout.contains("ZAMOK_PKCS11_PIN"),
+        "{refused:?}"
+    );
 }

@@ -152,7 +152,7 @@ fn shown(desk: &Desk) -> Value {
 }
 
 fn answer(desk: &Desk, challenge: &str, more: &[&str]) -> Run {
-    desk.zamok([&["answer", challenge, "--token-file", "token", "--json"], more].concat())
+    desk.zamok([&["answer", challenge, "--token-file", "token", "--overwrite", "--json"], more].concat())
 }
 
 fn test(desk: &Desk, enrolment: &str, more: &[&str]) -> Run {
@@ -179,6 +179,19 @@ fn a_phone_is_the_first_factor_and_its_test_code_opens_nothing() {
     test(&desk, enrolment, &["--code", &"1".repeat(50_000)]).failed(1, 100, "rejected");
     assert_eq!(test(&desk, enrolment, &["--code", &code]).done().json()["state"], "active");
     test(&desk, enrolment, &["--code", &code]).failed(1, 100, "rejected");
+
+    // Whoever enrols once more learns that there is one, of whatever kind, and nothing is sent for that.
+    let sent = || desk.zamok(["delivery", "status", "--json"]).done().json()["messages"].clone();
+    let before = sent().as_array().unwrap().len();
+    for kind in ["generator", "sms"] {
+        let again = enrol(&["--kind", kind, "--address", OLD]);
+        again.failed(2, 607, "factor-exists");
+        assert!(again.stdout.contains("a second factor already"), "{again:?}");
+    }
+    assert_eq!(sent().as_array().unwrap().len(), before);
+    // It is no generator, and nobody says that it were.
+    let why = desk.zamok(["why", "ivan", "--json"]).done().json();
+    assert_eq!(why["generator"]["state"], "absent", "{why}");
 
     let begun = when_sent(&desk, &["login", "ivan", "--begin", "--json"]).done().json();
     assert_eq!((&begun["by"], &begun["login"]), (&json!("SMS"), &json!("ivan")));
@@ -437,8 +450,18 @@ fn a_pin_takes_the_place_of_the_password_on_its_own_device_alone() {
     by_pin("907215").done();
 
     let enter = |pin: &str, device: &str| {
-        let command =
-            ["login", "ivan", "--by", "pin", "--device-file", device, "--token-file", "token", "--json"];
+        let command = [
+            "login",
+            "ivan",
+            "--by",
+            "pin",
+            "--device-file",
+            device,
+            "--token-file",
+            "token",
+            "--overwrite",
+            "--json",
+        ];
         run(desk.command(command).env("ZAMOK_PIN", pin).env_remove("ZAMOK_PASSWORD"))
     };
     // One wrong PIN after the other: three would begin a delay, in which the right one is none.

@@ -155,7 +155,7 @@ fn log_of(entries: u64, url: &str) -> Desk {
 
 /// The peak of the program's memory while it exports, in KiB, and the size of what it wrote.
 fn exported(desk: &Desk, format: &str) -> (u64, u64) {
-    let mut command = desk.command(["journal", "export", "out", "--format", format]);
+    let mut command = desk.command(["journal", "export", "out", "--format", format, "--overwrite"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program runs");
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;

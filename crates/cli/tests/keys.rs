@@ -56,11 +56,13 @@ fn signatures_of_stored_keys_are_those_that_openssl_verifies() {
         ),
     ] {
         let key = keys.new_key(kind, "document", &["--label", kind]);
-        keys.run(&["public", &key, "--out", "public.pem"]).done();
-        keys.run(&["sign", &key, "contract", "--mechanism", mechanism]).done();
+        let public = format!("{mechanism}.pem");
+        let told = keys.run(&["public", &key, "--out", &public]).done().json();
+        assert_eq!(told["file"], *public);
+        assert_eq!(told["pem"].as_str().unwrap().as_bytes(), keys.0.read(&public));
+        keys.run(&["sign", &key, "contract", "--mechanism", mechanism, "--overwrite"]).done();
         let verify =
-            [&["dgst"], options, &["-verify", "public.pem", "-signature", "contract.sig", "contract"]]
-                .concat();
+            [&["dgst"], options, &["-verify", &public, "-signature", "contract.sig", "contract"]].concat();
         assert_eq!(keys.openssl(&verify), "Verified OK", "{mechanism}");
         keys.run(&["verify", &key, "contract", "--mechanism", mechanism]).done();
         keys.0.write("altered", "we agree not");
@@ -69,7 +71,7 @@ fn signatures_of_stored_keys_are_those_that_openssl_verifies() {
     }
     let key = keys.new_key("ed25519", "request", &[]);
     keys.run(&["public", &key, "--out", "public.pem"]).done();
-    keys.run(&["sign", &key, "contract"]).done();
+    keys.run(&["sign", &key, "contract", "--overwrite"]).done();
     let verify = [
         "pkeyutl",
         "-verify",
@@ -83,7 +85,11 @@ fn signatures_of_stored_keys_are_those_that_openssl_verifies() {
         "contract.sig",
     ];
     assert_eq!(keys.openssl(&verify), "Signature Verified Successfully");
-    keys.run(&["sign", &key, "contract", "--mechanism", "rsa-pss-sha256"]).failed(2, 307, "key-mechanism");
+    keys.run(&["sign", &key, "contract", "--mechanism", "rsa-pss-sha256", "--overwrite"]).failed(
+        2,
+        307,
+        "key-mechanism",
+    );
 }
 
 #[test]
@@ -138,7 +144,7 @@ fn a_key_that_asks_for_an_authorisation_asks_for_the_secret_at_each_use() {
     let mut command = keys.0.command(["keys", "sign", &key, "text"]);
     command.env_remove("ZAMOK_PASSPHRASE");
     keys.0.write("passphrase", PASSPHRASE);
-    run(command.args(["--passphrase-file", "passphrase"])).done();
+    run(command.args(["--passphrase-file", "passphrase", "--overwrite"])).done();
     let shown = keys.shown(&key);
     assert!(shown["flags"].as_array().unwrap().iter().any(|flag| flag == "always-authenticate"), "{shown}");
     // It can be asked for later, and never be taken away.
@@ -155,11 +161,11 @@ fn attributes_are_taken_away_and_a_copy_can_do_no_more() {
     keys.run(&["sign", &key, "text"]).done();
     let copy = keys.id(&["copy", &key, "--label", "checks alone", "--usages", "verify"]);
     keys.run(&["verify", &copy, "text"]).done();
-    keys.run(&["sign", &copy, "text"]).failed(2, 303, "key-usage");
+    keys.run(&["sign", &copy, "text", "--overwrite"]).failed(2, 303, "key-usage");
     keys.run(&["copy", &copy, "--usages", "sign,verify"]).failed(2, 308, "key-widened");
     keys.run(&["narrow", &key, "--usages", "verify"]).failed(2, 900, "usage");
     keys.run(&["narrow", &key, "--usages", "verify", "--yes"]).done();
-    keys.run(&["sign", &key, "text"]).failed(2, 303, "key-usage");
+    keys.run(&["sign", &key, "text", "--overwrite"]).failed(2, 303, "key-usage");
     keys.run(&["narrow", &key, "--usages", "sign,verify", "--yes"]).failed(2, 308, "key-widened");
     let single = keys.new_key("p-256", "document", &["--no-copies"]);
     keys.run(&["copy", &single]).failed(2, 313, "key-fixed");
@@ -227,12 +233,12 @@ fn keys_of_openssl_are_taken_in_and_marked_as_not_made_here() {
         let key = keys.id(&["import", name, "--form", "pkcs8", "--purpose", "document", "--label", name]);
         let public = keys.run(&["public", &key]).done().json();
         assert_eq!(public["pem"].as_str().unwrap().trim().as_bytes(), keys.0.read("theirs.pem").trim_ascii());
-        keys.run(&["sign", &key, "text"]).done();
+        keys.run(&["sign", &key, "text", "--overwrite"]).done();
         let flags = keys.shown(&key)["flags"].to_string();
         assert!(!flags.contains("local") && !flags.contains("always-sensitive"), "{flags}");
         let other = keys.id(&["import", "theirs.pem", "--form", "spki", "--purpose", "document"]);
         keys.run(&["verify", &other, "text"]).done();
-        keys.run(&["sign", &other, "text"]).failed(2, 302, "key-kind");
+        keys.run(&["sign", &other, "text", "--overwrite"]).failed(2, 302, "key-kind");
     }
     keys.0.write("junk", "no key");
     keys.run(&["import", "junk", "--form", "pkcs8", "--purpose", "document"]).failed(2, 315, "key-material");

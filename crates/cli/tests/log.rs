@@ -222,7 +222,7 @@ fn an_auditor_reads_verifies_and_exports_the_whole_log_with_the_auditors_slot_al
     assert!(entries.iter().all(|entry| entry["detail"].is_object()), "details are the auditor's to read");
     assert_eq!(auditor(&["verify"]).done().json()["sound"], true);
     for format in ["json", "csv"] {
-        auditor(&["export", "out", "--format", format]).done();
+        auditor(&["export", "out", "--format", format, "--overwrite"]).done();
     }
     auditor(&["export", "log", "--format", "tlog"]).done();
     desk.zamok(["journal", "verify", "--files", "log", "--key", &key]).done();

@@ -154,7 +154,8 @@ fn a_signature_is_one_that_openssl_verifies_and_no_other_document_has_it() {
     desk.log_in("ivan", &phone);
     for (document, content) in [("promise.txt", &b"I owe the bank 100 roubles.\n"[..]), ("empty", b"")] {
         desk.write(document, content);
-        let sign = ["sign", document, "--token-file", "token", "--public-key", "ivan.pem", "--json"];
+        let sign =
+            ["sign", document, "--token-file", "token", "--public-key", "ivan.pem", "--overwrite", "--json"];
         let signed = desk.zamok(sign).done().json();
         assert_eq!(signed["signature"], format!("{document}.sig"));
         assert!(signed["entry"].is_u64(), "the entry is integrated: {signed}");

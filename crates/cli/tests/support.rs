@@ -121,6 +121,17 @@ fn a_factor_that_counts_is_not_resumed_and_one_that_is_not_there_neither() {
 }
 
 #[test]
+fn a_kind_that_policy_does_not_take_is_told_with_a_hint_that_fits() {
+    let ivan = Ivan::new();
+    ivan.login(PASSWORD, &[]).done();
+    let add =
+        ["factors", "add", "e-mail", "--address", "ivan@example.org", "--token-file", "token", "--json"];
+    let told = ivan.desk.zamok(add);
+    told.failed(2, 651, "method-too-weak");
+    assert!(told.stdout.contains("factor.weakest") && !told.stdout.contains("--by"), "{told:?}");
+}
+
+#[test]
 fn a_recovery_code_leads_back_once_and_to_a_new_enrolment() {
     let ivan = Ivan::new();
     let desk = &ivan.desk;

@@ -296,8 +296,13 @@ fn an_output_that_is_there_stays_unless_it_may_be_replaced() {
     desk.write("uris", uris());
     desk.write("out", "precious");
     symlink("elsewhere", desk.path("link")).unwrap();
-    for output in ["out", "uris", "link"] {
+    for output in ["out", "link"] {
         desk.zamok(["convert", "uris", output, "--to", "uri", "--json"]).failed(5, 901, "file");
+    }
+    // Never what is read.
+    for more in [&["--json"][..], &["--overwrite", "--json"]] {
+        let convert = [&["convert", "uris", "./uris", "--to", "migration"], more].concat();
+        desk.zamok(convert).failed(2, 900, "usage");
     }
     assert_eq!((desk.read("out"), desk.read("uris")), (b"precious".to_vec(), uris().into_bytes()));
     assert!(!desk.path("elsewhere").exists());

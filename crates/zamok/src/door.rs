@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zamok_cabinet::watch::Watch;
-use zamok_cabinet::{Begun, Cabinet, Enrolment, Error, Password, Policy, Replayed, RequestId, Session};
+use zamok_cabinet::{
+    Approach, Begun, Cabinet, Challenge, Enrolment, Error, Evidence, Password, Policy, Replayed, RequestId,
+    Session,
+};
 use zamok_core::Error as CoreError;
 use zamok_core::UnixTime;
 use zamok_core::store::Store;
@@ -18,6 +21,9 @@ use zamok_journal::{Entries, Journal, Report, SignedCheckpoint};
 use zamok_protocols::token::AccessTokens;
 
 use crate::url::StoreUrl;
+
+/// Factors whose code is there before anybody asks for it.
+const COMPUTED: [Evidence; 2] = [Evidence::Generator, Evidence::Token];
 
 /// What a new vault and its cabinet are made with.
 #[derive(Clone, Debug)]
@@ -211,27 +217,67 @@ impl Zamok {
         Ok(self.vault().read(zamok_journal::audit_rows)?)
     }
 
-    /// A right to enrol the account's first generator.
+    /// A right to enrol the account's first factor. An account that has one already is sent nothing.
     ///
     /// # Errors
     /// [`CoreError::Rejected`] for a wrong login or password; [`Error::FactorExists`]; the vault's and the store's.
     pub fn begin_enrolment(&self, login: &str, password: &Password) -> Result<Enrolment, Error> {
-        match self.begin_login(login, password)? {
-            Begun::Enrol(enrolment) => Ok(enrolment),
-            Begun::Code(_) => Err(Error::FactorExists),
+        // Asked for a factor of which nothing is sent: an account that has another one gets no message.
+        let approach = Approach { by: Some(Evidence::Generator), ..Approach::default() };
+        match self.begin_login_from(login, password, &approach) {
+            Ok(Begun::Enrol(enrolment)) => Ok(enrolment),
+            Ok(Begun::Code(_)) | Err(Error::MethodUnavailable | Error::MethodTooWeak) => {
+                Err(Error::FactorExists)
+            }
+            Err(error) => Err(error),
         }
     }
 
     /// A login in one go, for a form that asks for password and code together; otherwise [`Cabinet::begin_login`] and
-    /// [`Cabinet::answer`].
+    /// [`Cabinet::answer`]. For codes of a generator or a hardware token: nothing is sent, to an account that prefers that neither.
     ///
     /// # Errors
-    /// [`CoreError::Rejected`] when the login, the password or the code is wrong; [`Error::NothingOffered`] when the
-    /// account has no generator yet; the vault's and the store's.
+    /// [`CoreError::Rejected`] when the login, the password or the code is wrong; [`Error::MethodUnavailable`] when the account has
+    /// neither; [`Error::NothingOffered`] when it has no factor at all yet; the vault's and the store's.
     pub fn log_in(&self, login: &str, password: &Password, code: &str) -> Result<Session, Error> {
-        match self.begin_login(login, password)? {
-            Begun::Code(challenge) => self.answer(&challenge, code, self.request_id()?),
-            Begun::Enrol(_) => Err(Error::NothingOffered),
+        self.log_in_from(login, password, code, &Approach::default())
+    }
+
+    /// The same, with what is known of whoever knocks. Of its methods a generator and a token are taken.
+    ///
+    /// # Errors
+    /// As [`Zamok::log_in`].
+    pub fn log_in_from(
+        &self,
+        login: &str,
+        password: &Password,
+        code: &str,
+        approach: &Approach,
+    ) -> Result<Session, Error> {
+        let mut refused = Error::MethodUnavailable;
+        for by in COMPUTED.into_iter().filter(|by| approach.by.is_none_or(|wanted| wanted == *by)) {
+            // Asked for by name: what the account prefers may be sent.
+            let asking = Approach { by: Some(by), ..approach.clone() };
+            match self.begin_login_from(login, password, &asking) {
+                Ok(Begun::Code(challenge)) => {
+                    let challenge =
+                        if approach.by.is_none() { self.preferred(challenge)? } else { challenge };
+                    return self.answer(&challenge, code, self.request_id()?);
+                }
+                Ok(Begun::Enrol(_)) => return Err(Error::NothingOffered),
+                Err(Error::MethodUnavailable) => {}
+                Err(Error::MethodTooWeak) => refused = Error::MethodTooWeak,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refused)
+    }
+
+    /// Of generator and token the one that stands first in the account's order.
+    fn preferred(&self, challenge: Challenge) -> Result<Challenge, Error> {
+        match self.methods(&challenge)?.into_iter().find(|method| COMPUTED.contains(&method.evidence)) {
+            Some(first) if first.evidence != challenge.by => self.switch_method(&challenge, first.factor),
+            _ => Ok(challenge),
         }
     }
 

@@ -13,7 +13,11 @@ use zamok::backup::{AccountsReplayed, BackupKey, Opener, Replay, Restored, Survi
 use zamok::event::EventKind;
 use zamok::guessing::{SpendPolicy, Throttle};
 use zamok::journal::{InclusionProof, Journal, Receipt, Status, Telling, TrustPolicy};
-use zamok::otp::{Digits, Hotp, HotpParameters, OtpUri, Totp, TotpParameters, Window};
+use zamok::keys::questions::{self, Answer, Inputs, Matter};
+use zamok::otp::{
+    Digits, Hotp, HotpParameters, Ocra, OcraChallenge, OcraInput, OcraSuite, OtpUri, Totp, TotpParameters,
+    Window,
+};
 use zamok::store::{Range, Store, Table};
 use zamok::{
     Argon2Cost, Clock, CoreError, Credential, Error, ManualClock, NewSlot, Options, OsRandom, Passphrase,
@@ -22,8 +26,10 @@ use zamok::{
 use zamok_core::Env;
 use zamok_core::hash::HashAlgorithm;
 use zamok_core::secret::Secret;
+use zamok_core::vault::keys::{KeyKind, Purpose, Template};
 use zamok_core::vault::one_time::{self, ImportedParameters};
 use zamok_core::vault::relocation::{FORMER_DETAILS, FORMER_LEAVES, FORMER_SUBJECTS};
+use zamok_core::vault::versions::{self, RotationPolicy};
 use zamok_core::vault::{KeyId, KeyState, keys, spend};
 
 const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 8, passes: 1, lanes: 1 };
@@ -414,6 +420,43 @@ fn a_journal_that_survived_is_done_again_and_nothing_that_was_spent_comes_back()
 }
 
 #[test]
+fn questions_that_were_asked_after_the_backup_are_over_and_without_a_journal_their_key_is_suspended() {
+    let house = House::new();
+    let vault = house.zamok.vault();
+    let (suite, secret) =
+        (OcraSuite::parse("OCRA-1:HOTP-SHA1-6:QN08").unwrap(), Secret::new(&SECRET).unwrap());
+    let device = Ocra::new(&secret, suite);
+    let parameters = ImportedParameters::Ocra { suite, counter: 0 };
+    let key = vault.transact(|tx| one_time::import(tx, parameters, &secret, "a device", None)).unwrap();
+    let file = house.backup("one.backup");
+    let ask = |vault: &Vault, shown| {
+        let matter = Matter::Operation { digest: [7; 32], shown: Some(shown) };
+        vault.transact(|tx| questions::ask(tx, key, matter, 60))
+    };
+    let question = ask(vault, "1234").unwrap();
+    let response = device.response(&OcraInput::new(OcraChallenge::OneWay("1234"))).unwrap();
+    let (window, look_ahead) = (Window::steps(1, 1).unwrap(), Window::look_ahead(10).unwrap());
+    let throttle = Policy::strict().pin.throttle;
+    let policy = SpendPolicy { window, drift_limit: 2, look_ahead, throttle };
+    let answer = vault
+        .transact(|tx| questions::answer(tx, question.id, response.as_str(), Inputs::default(), &policy))
+        .unwrap();
+    assert_eq!(answer, Answer::Accepted(Some([7; 32])));
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let old = sqlite(&folder.path().join("old.db"));
+    let new = sqlite(&folder.path().join("new.db"));
+    let (restored, _) = restore_and_replay(new, &file, old, &auditor(), now).unwrap();
+    assert_eq!(restored.consequences.suspended, 0);
+    assert_eq!(ask(&restored.vault, "1234").err(), Some(CoreError::Rejected));
+    ask(&restored.vault, "1235").unwrap();
+    let restored = restore(sqlite(&folder.path().join("other.db")), &file, now).unwrap();
+    assert_eq!(restored.consequences.suspended, 2, "the token and the device");
+    assert_eq!(ask(&restored.vault, "1235").err(), Some(CoreError::KeyState(KeyState::Suspended)));
+}
+
+#[test]
 fn a_journal_with_gaps_is_done_again_as_far_as_it_goes_and_counter_tokens_are_suspended() {
     let house = House::new();
     let file = house.backup("one.backup");
@@ -435,6 +478,153 @@ fn a_journal_with_gaps_is_done_again_as_far_as_it_goes_and_counter_tokens_are_su
     assert!(!replayed.is_whole, "{replayed:?}");
     assert_eq!((accounts.erased, restored.consequences.suspended), (1, 1), "{accounts:?}");
     assert!(matches!(takes(&restored.vault, token, 9), Err(CoreError::KeyState(KeyState::Suspended))));
+}
+
+#[test]
+fn a_journal_in_which_one_leaf_covers_another_is_not_whole_and_counter_tokens_are_suspended() {
+    let house = House::new();
+    let file = house.backup("one.backup");
+    live_on(&house);
+    house.zamok.vault().integrate().unwrap();
+    let now = house.clock.now();
+    let House { folder, zamok, token, .. } = house;
+    let told = zamok.journal(|journal| journal.range(0..u64::MAX)).unwrap();
+    drop(zamok);
+    let accepted = told
+        .iter()
+        .position(|entry| entry.leaf.kind == EventKind::CodeAccepted && entry.leaf.row.key == token.0)
+        .expect("its leaf");
+    let old = folder.path().join("old.db");
+    let next = accepted + 1;
+    // One that the backup has, one that it has not, and two that change places.
+    let changes = [vec![(accepted, 5)], vec![(accepted, next)], vec![(accepted, next), (next, accepted)]];
+    for (number, changes) in changes.into_iter().enumerate() {
+        let altered = copied(&old, &folder.path().join(format!("altered {number}.db")));
+        let store = rusqlite::Connection::open(&altered).unwrap();
+        store.execute("ATTACH ?1 AS old", [old.to_str().unwrap()]).unwrap();
+        for (place, other) in &changes {
+            let put = "UPDATE rows SET value = (SELECT value FROM old.rows WHERE tbl = 19 AND key = ?2)
+                WHERE tbl = 19 AND key = ?1";
+            let keys = [place, other].map(|index| u64::try_from(*index).unwrap().to_be_bytes());
+            assert_eq!(store.execute(put, rusqlite::params![keys[0], keys[1]]), Ok(1));
+        }
+        drop(store);
+        let new = sqlite(&folder.path().join(format!("new {number}.db")));
+        let (restored, _) = restore_and_replay(new, &file, sqlite(&altered), &auditor(), now).unwrap();
+        assert!(!restored.replayed.as_ref().unwrap().is_whole, "{changes:?}");
+        assert_eq!(restored.consequences.suspended, 1, "{changes:?}");
+        let taken = takes(&restored.vault, token, 8);
+        assert!(matches!(taken, Err(CoreError::KeyState(KeyState::Suspended))), "{taken:?}");
+    }
+}
+
+#[test]
+fn a_waiting_entry_that_is_missing_or_stands_twice_shows() {
+    let house = House::new();
+    let file = house.backup("one.backup");
+    live_on(&house);
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    let waiting = zamok.vault().store().scan(Table(16), &Range::all(), 100, None).unwrap().rows;
+    assert!(waiting.len() > 3, "{}", waiting.len());
+    let whole = copied(&folder.path().join("old.db"), &folder.path().join("whole.db"));
+    zamok.vault().integrate().unwrap();
+    drop(zamok);
+    let missing = copied(&whole, &folder.path().join("missing.db"));
+    let store = rusqlite::Connection::open(&missing).unwrap();
+    assert_eq!(store.execute("DELETE FROM rows WHERE tbl = 16 AND key = ?1", [&waiting[1].0]), Ok(1));
+    drop(store);
+    // Put back behind the integrator's back.
+    let twice = copied(&folder.path().join("old.db"), &folder.path().join("twice.db"));
+    let store = rusqlite::Connection::open(&twice).unwrap();
+    store.execute("ATTACH ?1 AS whole", [whole.to_str().unwrap()]).unwrap();
+    let put = "INSERT INTO rows SELECT * FROM whole.rows WHERE tbl = 16 AND key = ?1";
+    assert_eq!(store.execute(put, [&waiting[1].0]), Ok(1));
+    drop(store);
+    for (journal, is_whole) in [(whole, true), (missing, false), (twice, false)] {
+        let new = sqlite(&journal.with_extension("new"));
+        let (restored, _) = restore_and_replay(new, &file, sqlite(&journal), &auditor(), now).unwrap();
+        let replayed = restored.replayed.expect("there was a journal");
+        assert_eq!(replayed.is_whole, is_whole, "{}", journal.display());
+    }
+}
+
+#[test]
+fn the_gravest_word_on_a_key_is_done_again_whoever_said_it_and_so_is_that_on_an_older_version() {
+    let house = House::new();
+    let old = house.path("old.db");
+    let vault = house.zamok.vault();
+    let other = Vault::unlock(sqlite(&old), &passphrase(), options(house.clock.now())).unwrap();
+    let template = Template::new(KeyKind::Aes256, Purpose::Data).named("data", None);
+    let make = || vault.transact(|tx| keys::generate(tx, &template)).unwrap();
+    let rotate = |key| {
+        let forever = RotationPolicy { accept: None };
+        vault.transact(|tx| versions::rotate(tx, key, &forever, "due")).unwrap();
+    };
+    let [one, two, older, newest, unknown] = [(); 5].map(|()| make());
+    rotate(older);
+    let file = house.backup("one.backup");
+    // Two processes in the same second: whose entries come first is chance.
+    for (key, first, second) in [(one, &**vault, &other), (two, &other, &**vault)] {
+        let change = |vault: &Vault, state| {
+            vault.transact(|tx| keys::change_state(tx, key, state, "a test")).unwrap();
+        };
+        change(first, KeyState::Suspended);
+        change(second, KeyState::Compromised);
+    }
+    [newest, unknown, unknown].into_iter().for_each(rotate);
+    for (key, version) in [(older, 1), (newest, 1), (unknown, 2)] {
+        let change = |tx: &mut zamok::keys::Transaction<'_>| {
+            keys::change_version_state(tx, key, version, KeyState::Compromised, "a test")
+        };
+        vault.transact(change).unwrap();
+    }
+    let now = house.clock.now();
+    drop(other);
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let new = sqlite(&folder.path().join("new.db"));
+    let (restored, _) = restore_and_replay(new, &file, sqlite(&old), &auditor(), now).unwrap();
+    let list = |key| {
+        let states = restored.vault.transact(|tx| versions::list(tx, key)).unwrap();
+        states.into_iter().map(|info| info.state).collect::<Vec<_>>()
+    };
+    for key in [one, two] {
+        assert_eq!(list(key), [KeyState::Compromised]);
+    }
+    assert_eq!(list(older), [KeyState::Active, KeyState::Compromised]);
+    // Its next version came after the backup and is lost.
+    assert_eq!(list(newest), [KeyState::Compromised]);
+    assert_eq!(list(unknown), [KeyState::Active]);
+    let lost = restored.replayed.as_ref().unwrap().lost.iter();
+    let lost = lost.filter(|told| told.kind == EventKind::KeyCompromised).collect::<Vec<_>>();
+    assert!(matches!(lost[..], [told] if told.row.key.starts_with(&unknown.0)), "{lost:?}");
+}
+
+#[test]
+fn a_store_that_was_left_stays_closed_when_the_row_that_says_so_is_deleted() {
+    let house = House::new();
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let (old, new) = (folder.path().join("old.db"), folder.path().join("new.db"));
+    let delete = |path: &Path| {
+        let store = rusqlite::Connection::open(path).unwrap();
+        assert_eq!(store.execute("DELETE FROM rows WHERE tbl = 15", []), Ok(1));
+    };
+    let refused = |path: &Path| {
+        let opened = Zamok::open_in(sqlite(path), &passphrase(), options(now));
+        assert_eq!(opened.err(), Some(Error::Core(CoreError::Refused)), "{}", path.display());
+    };
+    // Every vault has the row, so that its absence says nothing good of any.
+    let stays = copied(&old, &folder.path().join("stays.db"));
+    delete(&stays);
+    refused(&stays);
+    let moved =
+        Vault::relocate(sqlite(&old), sqlite(&new), "new.db", &passphrase(), options(now), &mut |_| {});
+    drop(moved.unwrap());
+    delete(&old);
+    refused(&old);
 }
 
 #[test]

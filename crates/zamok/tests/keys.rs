@@ -328,10 +328,17 @@ fn nobody_sets_a_counter_back_the_officer_included() {
     let by = house.vault.transact(|tx| keys::generate(tx, &wrapper)).unwrap();
     officer.transact(|tx| keys::trust(tx, by, "test")).unwrap();
     let wrapped = house.vault.transact(|tx| wrapping::wrap(tx, by, movable, Mechanism::Envelope)).unwrap();
-    let back = house.vault.transact(|tx| wrapping::unwrap(tx, by, &wrapped, None)).unwrap();
-    for counter in 0..=3 {
+    // Not while it is here, and not without what was spent of it after it was wrapped.
+    assert!(matches!(house.verify(movable, phone.code(4).as_str()), Ok(Verdict::Accepted { .. })));
+    let unwrap = || house.vault.transact(|tx| wrapping::unwrap(tx, by, &wrapped, None));
+    assert_eq!(unwrap(), Err(Error::KeyKind));
+    for end in [KeyState::Deactivated, KeyState::Destroyed] {
+        house.vault.transact(|tx| keys::change_state(tx, movable, end, "it has left")).unwrap();
+    }
+    let back = unwrap().unwrap();
+    for counter in 0..=4 {
         assert_eq!(house.verify(back, phone.code(counter).as_str()), Ok(Verdict::Rejected), "{counter}");
     }
     house.clock.advance(7200);
-    assert!(matches!(house.verify(back, phone.code(4).as_str()), Ok(Verdict::Accepted { .. })));
+    assert!(matches!(house.verify(back, phone.code(5).as_str()), Ok(Verdict::Accepted { .. })));
 }

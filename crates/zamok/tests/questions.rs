@@ -149,6 +149,41 @@ fn an_operation_is_fixed_before_it_is_answered_and_a_digest_is_the_whole_questio
 }
 
 #[test]
+fn where_the_response_depends_on_the_question_alone_a_right_one_ends_the_question_for_ever() {
+    let bank = Bank::new();
+    let (key, device) = bank.device("OCRA-1:HOTP-SHA1-6:QN08", 0);
+    let ask = |digest, shown| bank.ask(key, Matter::Operation { digest: [digest; 32], shown: Some(shown) });
+    let response = |text| device.response(&asked(text)).unwrap();
+    // Two operations that the device shows alike wait at once: it has one response to both.
+    let (first, second) = (ask(1, "256").unwrap(), ask(2, "00000256").unwrap());
+    let right = response("256");
+    assert_eq!(bank.answer(&first, right.as_str()), Ok(Answer::Accepted(Some([1; 32]))));
+    assert_eq!(bank.answer(&second, right.as_str()), Ok(Answer::Rejected));
+    // RFC 6287 §5.1 fills with zeros behind: these are one number to the device.
+    for same in ["256", "0256", "16", "4096"] {
+        assert_eq!(response(same).as_str(), right.as_str());
+        assert_eq!(ask(3, same).map(drop), Err(Error::Rejected), "{same}");
+    }
+    // A wrong response ends nothing: it is asked again. A right one that came late was seen, and is over.
+    let question = ask(4, "777").unwrap();
+    assert_eq!(bank.answer(&question, right.as_str()), Ok(Answer::Rejected));
+    let question = ask(4, "777").unwrap();
+    bank.clock.advance(60);
+    assert_eq!(bank.answer(&question, response("777").as_str()), Ok(Answer::Rejected), "late");
+    assert_eq!(ask(4, "777").map(drop), Err(Error::Rejected));
+    ask(5, "778").unwrap();
+    // Where time or a counter goes in, the response changes by itself.
+    let (timed, device) = bank.device("OCRA-1:HOTP-SHA1-6:QN08-T1M", 0);
+    let about = Matter::Operation { digest: [6; 32], shown: Some("256") };
+    for _ in 0..2 {
+        bank.clock.advance(60);
+        let question = bank.ask(timed, about).unwrap();
+        let response = device.response(&OcraInput { time: Some(bank.clock.now()), ..asked("256") }).unwrap();
+        assert_eq!(bank.answer(&question, response.as_str()), Ok(Answer::Accepted(Some([6; 32]))));
+    }
+}
+
+#[test]
 fn a_wrong_or_late_response_ends_the_question_is_charged_delays_and_disables() {
     let bank = Bank::new();
     let (key, device) = bank.device("OCRA-1:HOTP-SHA1-6:QN08", 0);

@@ -9,7 +9,7 @@ use zamok::{Challenge, Session, Zamok};
 use crate::arguments::Shared;
 use crate::challenges::{self, Reply, challenge};
 use crate::failure::{Exit, Failure};
-use crate::files::{Prepared, Readable};
+use crate::files::{Overwrite, Prepared, Readable};
 use crate::moment;
 use crate::opening::{self, AUDIENCE};
 use crate::output::Output;
@@ -58,6 +58,8 @@ pub(crate) struct Destination {
     /// Write the token to FILE, readable by you alone, instead of printing it.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    #[command(flatten)]
+    overwrite: Overwrite,
     /// The service that the token is for. Only the default serves with this program's other commands.
     #[arg(long, value_name = "NAME", default_value = AUDIENCE)]
     audience: String,
@@ -66,7 +68,8 @@ pub(crate) struct Destination {
 impl Destination {
     /// Makes sure that the token can be written.
     pub(crate) fn prepare(&self) -> Result<Option<Prepared>, Failure> {
-        self.token_file.as_deref().map(|path| Prepared::new(path, Readable::ByOwner)).transpose()
+        let prepare = |path| self.overwrite.prepare(path, Readable::ByOwner);
+        self.token_file.as_deref().map(prepare).transpose()
     }
 
     /// Gives the token of a session out.

@@ -8,7 +8,7 @@ use zamok_exchange::{MacHash, Protection, PskcWriter, Scope, TokenRecord, write_
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
-use crate::files::{self, Prepared, Readable};
+use crate::files::{self, Overwrite, Readable};
 use crate::output::Output;
 use crate::transfer::{Source, Told};
 
@@ -19,9 +19,8 @@ pub(crate) struct Convert {
     file: PathBuf,
     /// The file to write, readable by you alone.
     output: PathBuf,
-    /// Replace the file to write, if it is there.
-    #[arg(long)]
-    overwrite: bool,
+    #[command(flatten)]
+    overwrite: Overwrite,
     /// The format to write.
     #[arg(long, value_enum)]
     to: Target,
@@ -54,11 +53,8 @@ enum Target {
 
 impl Convert {
     pub(crate) fn run(&self, output: &Output) -> Result<Exit, Failure> {
-        let prepare = if self.overwrite { Prepared::new } else { Prepared::unless_there };
-        let prepared = prepare(&self.output, Readable::ByOwner).map_err(|failure| {
-            let is_there = !self.overwrite && self.output.is_file();
-            if is_there { failure.hint("name another file, or give --overwrite") } else { failure }
-        })?;
+        files::in_use(&self.file);
+        let prepared = self.overwrite.prepare(&self.output, Readable::ByOwner)?;
         let keys = self.source.keys(output)?;
         let opened = self.source.open(&self.file, &keys, output)?;
         let (mut records, mut left_out) = (Vec::new(), 0_usize);

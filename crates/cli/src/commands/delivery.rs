@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use signal_hook::consts::{SIGINT, SIGTERM};
 use zamok::delivery::{Archived, Config, Delivery as Worker, MessageKind, Outcome, Standing, Templates};
 use zamok::{Cabinet, MessageId};
 
@@ -17,6 +16,7 @@ use crate::files;
 use crate::moment;
 use crate::opening;
 use crate::output::Output;
+use crate::signals;
 
 /// Deliver messages: SMS, e-mail and push, as a configuration says (docs/delivery.md).
 #[derive(Args, Debug)]
@@ -112,11 +112,7 @@ fn transaction(text: &str) -> Result<MessageId, Failure> {
 const LOOK: Duration = Duration::from_millis(100);
 
 fn run(config: &Config, seconds: Option<u64>, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT] {
-        signal_hook::flag::register(signal, stop.clone())
-            .map_err(|error| Failure::file(format!("no signal can be waited for: {error}")))?;
-    }
+    let stop = signals::end_asked()?;
     opening::with_lasting_vault(shared, output, |zamok| {
         let cabinet = Arc::new(Cabinet::open(zamok.vault().clone())?);
         let worker = Worker::new(cabinet, config).map_err(|fault| Failure::usage(fault.to_string()))?;

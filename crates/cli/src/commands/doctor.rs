@@ -11,7 +11,7 @@ use serde_json::json;
 use zamok::postgres::{PostgresStore, PostgresUrl};
 use zamok::sqlite::SqliteStore;
 use zamok::store::{Store, StoreFault};
-use zamok::{Clock, LockedMemory, StoreUrl, SystemClock, UnixTime, Zamok, kernels};
+use zamok::{Clock, Freshness, LockedMemory, StoreUrl, SystemClock, UnixTime, Zamok, kernels};
 
 use crate::arguments::Shared;
 use crate::credentials::Held;
@@ -84,14 +84,15 @@ impl Doctor {
             _ => return Err(StoreFault::Url.into()),
         };
         let memory = Arc::new(LockedMemory::new());
+        let options = opening::observed(&memory, shared)?;
         let held = Held::read(shared, output)?;
-        let zamok = Zamok::open_in(store, held.credential(), opening::observed(&memory, shared)?)
-            .map_err(|error| Failure::of_opening(error, held.wrong()))?;
+        let freshness = options.freshness.clone();
+        let zamok = opening::open(store, &held, options)?;
         look_at_memory(&memory, &mut findings);
         for choice in kernels::describe() {
             findings.note("codes", Grade::Fine, choice.to_string());
         }
-        look_at_anchor(&zamok, &mut findings)?;
+        look_at_anchor(&zamok, &freshness, &mut findings)?;
         let looked = look_at_journal(&zamok, &mut findings);
         opening::integrate(&zamok, output);
         looked?;
@@ -155,15 +156,22 @@ fn no_core_dumps() -> bool {
 }
 
 /// Profile `strict` asks for an anchor (`docs/decisions/0061-anchors.md`).
-fn look_at_anchor(zamok: &Zamok, findings: &mut Findings) -> Result<(), Failure> {
-    let (asked, required) = zamok.vault().anchoring()?;
-    let text = match (asked, required) {
-        (true, true) => "asked, as always: the store is not behind what it remembers",
-        (true, false) => "asked this time; `zamok journal anchor` has it asked always",
-        (false, _) => "none: a store that was put back as a whole is not noticed (--anchor FILE)",
+fn look_at_anchor(zamok: &Zamok, freshness: &Freshness, findings: &mut Findings) -> Result<(), Failure> {
+    let (_, required) = zamok.vault().anchoring()?;
+    let (remembers, text) = match freshness {
+        Freshness::Anchored(anchor) => match (anchor.last(zamok.vault().origin())?, required) {
+            (Some(_), true) => (true, "asked, as always: the store is not behind what it remembers"),
+            (Some(_), false) => (true, "asked this time; `zamok journal anchor` has it asked always"),
+            (None, _) => {
+                (false, "asked, but it remembered nothing: a store that was put back was not noticed")
+            }
+        },
+        Freshness::Trusting | Freshness::Fenced => {
+            (false, "none: a store that was put back as a whole is not noticed (--anchor FILE)")
+        }
     };
     let wanted = zamok.policy().profile == zamok::policy::Profile::Strict;
-    findings.check("anchor", asked || !wanted, Grade::Weak, text);
+    findings.check("anchor", remembers || !wanted, Grade::Weak, text);
     Ok(())
 }
 

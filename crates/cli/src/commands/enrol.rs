@@ -50,7 +50,16 @@ impl Enrol {
         opening::with_vault(shared, output, |zamok| {
             let password = secrets::password(&self.password, Asked::Once, output)?;
             let enrolment = zamok.begin_enrolment(&self.login, &password).map_err(|error| {
-                Failure::from(error).when_rejected("the login or the password is wrong", AFTER_FAILURES)
+                let failure = Failure::from(error)
+                    .when_rejected("the login or the password is wrong", AFTER_FAILURES);
+                match failure.name {
+                    "factor-exists" => {
+                        let message = "the account has a second factor already".into();
+                        let hint = "log in with it: `zamok login LOGIN`; `zamok factors add` adds another in the session";
+                        Failure { message, ..failure }.hint(hint)
+                    }
+                    _ => failure,
+                }
             })?;
             if let Some(code) = &self.confirm {
                 return self.confirmed(zamok, &enrolment, code, output);

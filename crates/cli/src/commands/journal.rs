@@ -205,7 +205,8 @@ impl Prove {
             return Err(Failure::usage(format!("the journal of this account has no entry {place}"))
                 .hint("`zamok journal show` lists them"));
         };
-        let file = self.output.as_deref().map(|path| Prepared::new(path, Readable::ByOthers)).transpose()?;
+        let file = self.output.as_deref().map(|path| Prepared::unless_there(path, Readable::ByOthers));
+        let file = file.transpose()?;
         zamok.vault().checkpoint()?;
         let proof = zamok.prove(session, id)?;
         let receipt = match zamok.standing(session, id)? {

@@ -103,7 +103,8 @@ fn show(policy: &Numbers, output: &Output) -> Result<Exit, Failure> {
     for number in &numbers {
         let (of, name) = split(&number.name);
         if of != group {
-            output.text(&format!("\n[{of}]\n"))?;
+            output.line("")?;
+            output.line(format!("[{of}]"))?;
             group = of;
         }
         let source = if number.source.is_empty() { "" } else { " # " };

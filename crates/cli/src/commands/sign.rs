@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::arguments::{Shared, TokenSource};
 use crate::events;
 use crate::failure::{Exit, Failure};
-use crate::files::{self, Prepared, Readable};
+use crate::files::{self, Overwrite, Readable};
 use crate::opening;
 use crate::output::Output;
 
@@ -28,6 +28,8 @@ pub(crate) struct Sign {
     /// Write the public key, in PEM, as well.
     #[arg(long, value_name = "FILE")]
     public_key: Option<PathBuf>,
+    #[command(flatten)]
+    overwrite: Overwrite,
 }
 
 impl Sign {
@@ -37,9 +39,9 @@ impl Sign {
         opening::with_vault(shared, output, |zamok| {
             let session = opening::session(zamok, &self.token, output)?;
             // Before the journal says that there is a signature: can it be written?
-            let signature = Prepared::new(&signature, Readable::ByOthers)?;
-            let public_key =
-                self.public_key.as_deref().map(|path| Prepared::new(path, Readable::ByOthers)).transpose()?;
+            let prepare = |path| self.overwrite.prepare(path, Readable::ByOthers);
+            let signature = prepare(&signature)?;
+            let public_key = self.public_key.as_deref().map(prepare).transpose()?;
             let signed = zamok.sign(&session, &document, &name(&self.file))?;
             let signature = signature.write(&signed.signature.to_der())?;
             let public_key = public_key

@@ -1,6 +1,8 @@
 //! `zamok store`: the store by itself, and moving house.
 
 use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -57,21 +59,22 @@ impl Store {
 impl Copy {
     fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         let (from, to) = (StoreUrl::parse(&self.from)?, StoreUrl::parse(&self.to)?);
-        if from == to || to == StoreUrl::Memory {
+        if is_same(&from, &to) || to == StoreUrl::Memory {
             return Err(Failure::usage("name two different stores that last"));
         }
-        let source = from.open()?;
+        let source = from.open().map_err(|fault| opening::at(&from, fault))?;
         output
             .remark(format!("{from} will open for nobody any more, and its log ends; {to} begins a new one"));
         self.yes.confirm("move", output)?;
-        let held = Held::read(shared, output)?;
         let options = Options { cost: self.cost.cost(), ..opening::options(shared)? };
+        let held = Held::read(shared, output)?;
+        let target = opening::new_store(&to)?;
         let moved = Vault::relocate(
-            source,
-            opening::new_store(&to)?,
-            &to.to_string(),
+            source.clone(),
+            target,
+            &lasting(&to).to_string(),
             held.credential(),
-            options,
+            options.clone(),
             &mut |step| {
                 let (items, what) = match step {
                     Step::Counted(items) => (items, "counted"),
@@ -82,7 +85,16 @@ impl Copy {
             },
         );
         output.progress_ends();
-        let moved = moved.map_err(|error| Failure::of_opening(error, held.wrong()))?;
+        let moved = moved.map_err(|error| {
+            let failure = opening::unopened(error, &*source, &held, &options);
+            match failure.name {
+                "backup-not-empty" => {
+                    let message = format!("{to} is not empty, and nothing of {from} is on its way there");
+                    Failure { message, ..failure }.hint("name a store that does not exist yet")
+                }
+                _ => failure,
+            }
+        })?;
         let digest = hex(&moved.digest);
         output
             .line(format!("{to} holds the vault: {} items, each compared with its copy.", moved.compared))?;
@@ -100,6 +112,25 @@ impl Copy {
             "origin": moved.vault.origin(),
         }))?;
         Ok(Exit::Done)
+    }
+}
+
+/// Whether both name one store: a file is the same under every name that leads to it.
+fn is_same(one: &StoreUrl, other: &StoreUrl) -> bool {
+    match (one, other) {
+        (StoreUrl::Sqlite(one), StoreUrl::Sqlite(other)) => {
+            let file = |path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+            one == other || file(one).ok().zip(file(other).ok()).is_some_and(|(one, other)| one == other)
+        }
+        _ => one == other,
+    }
+}
+
+/// The URL by which a store is found from anywhere, whoever named it and from where.
+fn lasting(store: &StoreUrl) -> StoreUrl {
+    match store {
+        StoreUrl::Sqlite(path) => StoreUrl::Sqlite(path.canonicalize().unwrap_or_else(|_| path.clone())),
+        other => other.clone(),
     }
 }
 

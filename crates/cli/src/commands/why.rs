@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
+use zamok::account::{FactorInfo, FactorKind, FactorState};
 use zamok::event::EventKind;
 use zamok::guessing::{Failures, Throttle};
 use zamok::journal::Recorded;
@@ -35,7 +36,8 @@ impl Why {
                 Failure::from(error).when_rejected("no account has this login", "look at how it is spelled")
             })?;
             let entries = read(zamok, &self.login)?;
-            let standing = Standing::of(&entries, zamok);
+            let phase = Phase::of(&zamok.factors_of(&self.login)?);
+            let standing = Standing::of(&entries, phase, zamok);
             let now = zamok.vault().now();
             output.line(format!("{}, registered {}", account.login, moment::text(account.registered)))?;
             output.line(format!("password:  {}", told(&standing.password, now)))?;
@@ -99,19 +101,34 @@ struct Standing {
     phase: Phase,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far the generator or the token is with which an account would answer; of several, the one that is farthest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Absent,
     Offered,
-    Enrolled,
     Disabled,
+    Enrolled,
+}
+
+impl Phase {
+    fn of(factors: &[FactorInfo]) -> Self {
+        let shows_codes =
+            |factor: &&FactorInfo| matches!(factor.kind, FactorKind::Generator | FactorKind::Token);
+        let phase = |factor: &FactorInfo| match factor.state {
+            FactorState::Active => Self::Enrolled,
+            FactorState::Disabled => Self::Disabled,
+            FactorState::Offered => Self::Offered,
+            // It answers for nothing but its own return.
+            FactorState::SetAside | FactorState::Absent => Self::Absent,
+        };
+        factors.iter().filter(shows_codes).map(phase).max().unwrap_or(Self::Absent)
+    }
 }
 
 impl Standing {
-    fn of(entries: &[Recorded], zamok: &Zamok) -> Self {
+    fn of(entries: &[Recorded], phase: Phase, zamok: &Zamok) -> Self {
         let policy = zamok.policy();
-        let mut standing =
-            Self { password: Failures::default(), code: Failures::default(), phase: Phase::Absent };
+        let mut standing = Self { password: Failures::default(), code: Failures::default(), phase };
         let fail = |failures: &mut Failures, time: UnixTime, throttle: &Throttle| {
             let _whether_it_was_one_too_many = failures.fail(time, throttle);
         };
@@ -122,14 +139,7 @@ impl Standing {
                 EventKind::LoginStarted => standing.password.succeed(),
                 EventKind::CodeRejected => fail(&mut standing.code, time, &policy.generator.throttle),
                 EventKind::CodeAccepted => standing.code.succeed(),
-                EventKind::CodeDisabled | EventKind::FactorDisabled => standing.phase = Phase::Disabled,
-                EventKind::FailuresForgiven => {
-                    standing.phase = Phase::Enrolled;
-                    standing.code = Failures::default();
-                }
-                EventKind::FactorEnrolled => standing.phase = Phase::Enrolled,
-                EventKind::FactorOffered => {
-                    standing.phase = Phase::Offered;
+                EventKind::FailuresForgiven | EventKind::FactorOffered => {
                     standing.code = Failures::default();
                 }
                 _ => {}

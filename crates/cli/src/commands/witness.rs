@@ -81,10 +81,10 @@ fn init(shared: &Shared, name: &str, memory: Option<u32>, output: &Output) -> Re
 
 fn open(shared: &Shared, output: &Output) -> Result<Arc<Vault>, Failure> {
     let store = opening::store(shared)?;
-    let held = Held::read(shared, output)?;
     let options = Options { idle: None, ..opening::options(shared)? };
-    let vault = Vault::unlock(store, held.credential(), options)
-        .map_err(|error| Failure::of_opening(error, held.wrong()))?;
+    let held = Held::read(shared, output)?;
+    let vault = Vault::unlock(store.clone(), held.credential(), options.clone())
+        .map_err(|error| opening::unopened(error, &*store, &held, &options))?;
     Ok(Arc::new(vault))
 }
 

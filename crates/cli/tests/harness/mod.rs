@@ -96,7 +96,7 @@ impl Desk {
 
     /// Logs in with the code after the test code, which is spent; the token goes to `token`.
     pub fn log_in(&self, login: &str, phone: &Phone) {
-        self.zamok(["login", login, "--code", &phone.code(1), "--token-file", "token"]).done();
+        self.zamok(["login", login, "--code", &phone.code(1), "--token-file", "token", "--overwrite"]).done();
     }
 
     pub fn folder(&self) -> &Path {
@@ -256,7 +256,8 @@ impl Ivan {
 
 /// Logs `ivan` in, with a token in `token`.
 pub fn login(desk: &Desk, password: &str, more: &[&str]) -> Run {
-    let mut command = desk.command([&["login", "ivan", "--token-file", "token", "--json"], more].concat());
+    let mut command =
+        desk.command([&["login", "ivan", "--token-file", "token", "--overwrite", "--json"], more].concat());
     run(command.env("ZAMOK_PASSWORD", password))
 }
 

@@ -111,8 +111,9 @@ impl Offering {
         let of = match kind {
             Kind::Generator => {
                 let picture = self.qr.as_deref().map(|path| Picture::of(path).map(|picture| (path, picture)));
-                let prepared =
-                    |(path, picture)| Prepared::new(path, Readable::ByOwner).map(|file| (file, picture));
+                let prepared = |(path, picture)| {
+                    Prepared::unless_there(path, Readable::ByOwner).map(|file| (file, picture))
+                };
                 // Before the secret is shown: it could not be shown again.
                 Of::Generator(picture.transpose()?.map(prepared).transpose()?)
             }
@@ -177,7 +178,15 @@ impl Offer {
                 None
             }
             Of::Contact(address) => {
-                zamok.offer_channel(enrolment, &address)?;
+                zamok.offer_channel(enrolment, &address).map_err(|error| match error {
+                    Error::MethodTooWeak => {
+                        let message = "policy takes no such codes as a second factor".into();
+                        Failure { message, ..Failure::from(error) }.hint(
+                            "`factor.weakest` in `zamok policy show` says how strong one has to be; add another kind",
+                        )
+                    }
+                    error => error.into(),
+                })?;
                 output.line("A code is sent there.")?;
                 None
             }

@@ -54,9 +54,7 @@ fn open(
     store: std::sync::Arc<dyn zamok::store::Store>,
     options: Options,
 ) -> Result<Zamok, Failure> {
-    let options = Options { slot: shared.opening.slot, ..options };
-    Zamok::open_in(store, held.credential(), options)
-        .map_err(|error| Failure::of_opening(error, held.wrong()))
+    opening::open(store, held, Options { slot: shared.opening.slot, ..options })
 }
 
 fn tell(zamok: &Zamok, anchor: &str, output: &Output) -> Result<Exit, Failure> {

@@ -12,7 +12,7 @@ use zamok::{CoreError, Vault};
 use crate::arguments::Shared;
 use crate::events::{self, Eyes, hex};
 use crate::failure::{Exit, Failure};
-use crate::files::{Prepared, Readable};
+use crate::files::{Overwrite, Prepared, Readable};
 use crate::moment;
 use crate::opening::{self, Reader};
 use crate::output::{Output, plain_json, visible};
@@ -34,6 +34,8 @@ pub(super) struct Export {
     /// The log that the vault had in a former store, by its number, as in `#1/12`: its entries, as `json` or `csv`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     log: Option<u32>,
+    #[command(flatten)]
+    overwrite: Overwrite,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -117,7 +119,7 @@ impl Export {
         page: impl Fn(&Journal<'_>, Pages) -> Result<Vec<Recorded>, CoreError>,
     ) -> Result<u64, Failure> {
         // It tells of everybody: for its owner alone.
-        let file = Prepared::new(&self.to, Readable::ByOwner)?;
+        let file = self.overwrite.prepare(&self.to, Readable::ByOwner)?;
         let unwritable = |error| Failure::file(format!("cannot write {}: {error}", self.to.display()));
         let (head, line): (_, fn(&Recorded) -> String) = match self.format {
             Format::Csv => (format!("{COLUMNS}\r\n"), record),
@@ -161,7 +163,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         fs::create_dir_all(folder)
             .map_err(|error| Failure::file(format!("cannot make {}: {error}", folder.display())))?;
     }
-    Prepared::new(path, Readable::ByOthers)?.write(bytes).map(|_| ())
+    // An earlier export is gone on with: its checkpoint and its last tiles grow.
+    Prepared::over(path, Readable::ByOthers)?.write(bytes).map(|_| ())
 }
 
 fn object(entry: &Recorded) -> String {

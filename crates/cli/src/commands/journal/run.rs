@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use signal_hook::consts::{SIGINT, SIGTERM};
 use zamok::UnixTime;
 use zamok::journal::{Cosigners, Keeping};
 use zamok::witness::Client;
@@ -18,6 +17,7 @@ use crate::failure::{Exit, Failure};
 use crate::moment;
 use crate::opening;
 use crate::output::Output;
+use crate::signals;
 
 /// Keep the journal: integrate what waits, sign what that amounts to, take it to witnesses, as often as policy says
 /// (`journal.integrate`, `journal.checkpoint`, `journal.witness`).
@@ -38,11 +38,7 @@ const LOOK: Duration = Duration::from_millis(200);
 impl Run {
     pub(super) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         let witnesses = self.policy.as_deref().map(policy).transpose()?;
-        let ended = Arc::new(AtomicBool::new(false));
-        for signal in [SIGTERM, SIGINT] {
-            signal_hook::flag::register(signal, ended.clone())
-                .map_err(|error| Failure::file(format!("no signal can be waited for: {error}")))?;
-        }
+        let ended = signals::end_asked()?;
         opening::with_lasting_vault(shared, output, |zamok| {
             let cosigners = witnesses.map(|policy| -> Arc<dyn Cosigners> { Arc::new(Client::new(policy)) });
             let keeper = zamok

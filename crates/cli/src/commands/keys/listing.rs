@@ -82,13 +82,15 @@ impl Public {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         opening::with_vault(shared, output, |zamok| {
             let pem = zamok.vault().transact(|tx| signing::spki_pem(tx, self.key))?;
-            match &self.out {
-                Some(path) => {
-                    Prepared::new(path, Readable::ByOthers)?.write(pem.as_bytes())?;
-                }
-                None if output.is_for_programs() => output.object(&json!({"pem": pem}))?,
-                None => output.text(&pem)?,
+            let prepare = |path| Prepared::unless_there(path, Readable::ByOthers);
+            let written = self.out.as_deref().map(prepare).transpose()?;
+            let written = written.map(|file| file.write(pem.as_bytes())).transpose()?;
+            match &written {
+                Some(path) => output.line(format!("The public key is in {}.", path.display()))?,
+                None if !output.is_for_programs() => output.text(&pem)?,
+                None => {}
             }
+            output.object(&json!({"pem": pem, "file": written.map(|path| path.display().to_string())}))?;
             Ok(Exit::Done)
         })
     }

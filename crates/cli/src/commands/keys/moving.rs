@@ -79,8 +79,8 @@ impl Wrap {
             let bytes = opening::with_key(zamok, self.by, shared, output, |tx| {
                 wrapping::wrap(tx, self.by, self.key, mechanism)
             })?;
-            let path = file.write(&bytes)?;
-            output.line(format!("The key was written to {}.", path.display()))?;
+            let path = file.write(&bytes)?.display().to_string();
+            output.line(format!("The key was written to {path}."))?;
             output.object(&json!({"id": self.key.to_string(), "file": path}))?;
             Ok(Exit::Done)
         })

@@ -12,7 +12,7 @@ use crate::arguments::Shared;
 use crate::commands::sign::{beside, name};
 use crate::commands::verify::read_signature;
 use crate::failure::{Exit, Failure};
-use crate::files::{self, Prepared as File, Readable};
+use crate::files::{self, Overwrite, Readable};
 use crate::opening;
 use crate::output::Output;
 
@@ -29,6 +29,8 @@ pub(crate) struct Sign {
     /// Where to write the signature [default: FILE.sig].
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
+    #[command(flatten)]
+    overwrite: Overwrite,
 }
 
 #[derive(Args, Debug)]
@@ -60,14 +62,14 @@ impl Sign {
         let path = self.signature.clone().unwrap_or_else(|| beside(&self.file));
         opening::with_vault(shared, output, |zamok| {
             // Before the journal says that there is a signature: can it be written?
-            let file = File::new(&path, Readable::ByOthers)?;
+            let file = self.overwrite.prepare(&path, Readable::ByOthers)?;
             let signature = opening::with_key(zamok, self.key, shared, output, |tx| {
                 let purpose = keys::info(tx, self.key)?.purpose;
                 let prepared = Prepared::Message(&document);
                 signing::sign_with(tx, self.key, self.mechanism, purpose, prepared, &name(&self.file))
             })?;
-            let path = file.write(&signature.to_der())?;
-            output.line(format!("{} is signed: {}", self.file.display(), path.display()))?;
+            let path = file.write(&signature.to_der())?.display().to_string();
+            output.line(format!("{} is signed: {path}", self.file.display()))?;
             output.object(&json!({"file": self.file.display().to_string(), "signature": path}))?;
             Ok(Exit::Done)
         })

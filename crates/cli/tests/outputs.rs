@@ -1,0 +1,182 @@
+//! Files that commands write: none takes the place of another unasked, none of what the command works with, whatever its name
+//! is, and nothing stays behind when the program is interrupted.
+
+mod harness;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+
+use harness::{Desk, PASSPHRASE, run};
+use rustix::fs::{Mode, OFlags};
+
+#[test]
+fn an_output_replaces_nothing_unasked() {
+    let (desk, phone) = Desk::enrolled("ivan");
+    desk.log_in("ivan", &phone);
+    desk.write("note", "text");
+    let key = ["keys", "new", "--kind", "p-256", "--purpose", "document", "--json"];
+    let key = desk.zamok(key).done().json()["id"].as_str().unwrap().to_owned();
+    desk.zamok(["register", "anna"]).done();
+    let shown = desk.zamok(["journal", "show", "--token-file", "token", "--json"]).done().json();
+    let entry = shown["entries"][0]["index"].to_string();
+    desk.write("mine", "mine");
+    symlink("absent", desk.path("dangling")).unwrap();
+    for mine in ["mine", "dangling"] {
+        for command in [
+            &["login", "ivan", "--code", "000000", "--token-file", mine][..],
+            &["sign", "note", "--token-file", "token", "--signature", mine],
+            &["sign", "note", "--token-file", "token", "--public-key", mine],
+            &["journal", "prove", &entry, "--token-file", "token", "--output", mine],
+            &["journal", "export", mine],
+            &["keys", "sign", &key, "note", "--signature", mine],
+            &["keys", "public", &key, "--out", mine],
+        ] {
+            desk.zamok(command.iter().chain(&["--json"])).failed(5, 901, "file");
+        }
+    }
+    desk.write("mine.svg", "mine");
+    desk.zamok(["enrol", "anna", "--qr", "mine.svg", "--json"]).failed(5, 901, "file");
+    assert_eq!((desk.read("mine"), desk.read("mine.svg")), (b"mine".to_vec(), b"mine".to_vec()));
+    assert!(!desk.path("absent").exists() && !desk.path("note.sig").exists());
+    let journal = desk.zamok(["journal", "show", "--token-file", "token"]).done().stdout;
+    assert!(!journal.contains("signature.made"), "what cannot be written is not signed: {journal}");
+
+    // Where it is asked for, it does.
+    let sign = ["sign", "note", "--token-file", "token", "--public-key", "mine"];
+    let refused = desk.zamok(sign);
+    assert!(refused.stderr.contains("--overwrite"), "{refused:?}");
+    desk.zamok([&sign[..], &["--overwrite"]].concat()).done();
+    assert!(desk.read("mine").starts_with(b"-----BEGIN PUBLIC KEY-----"));
+    desk.zamok(["keys", "sign", &key, "note", "--overwrite"]).done();
+    desk.zamok(["keys", "verify", &key, "note"]).done();
+    desk.zamok(["journal", "export", "mine", "--overwrite"]).done();
+    desk.zamok(["login", "ivan", "--code", &phone.code(2), "--token-file", "token", "--overwrite"]).done();
+    desk.zamok(["journal", "show", "--token-file", "token"]).done();
+}
+
+#[test]
+fn the_store_the_input_and_another_output_are_never_replaced() {
+    let (desk, phone) = Desk::enrolled("ivan");
+    desk.log_in("ivan", &phone);
+    desk.write("note", "text");
+    let key = ["keys", "new", "--kind", "p-256", "--purpose", "document", "--json"];
+    let key = desk.zamok(key).done().json()["id"].as_str().unwrap().to_owned();
+    desk.zamok(["journal", "anchor", "anchor"]).done();
+    symlink("zamok.db", desk.path("link")).unwrap();
+    let absolute = desk.path("zamok.db").display().to_string();
+    let anchored = ["--anchor", "anchor", "--overwrite", "--json"];
+    for store in ["zamok.db", "./zamok.db", "link", &absolute, "zamok.db-wal", "anchor"] {
+        for command in [
+            &["login", "ivan", "--code", "000000", "--token-file", store][..],
+            &["sign", "note", "--token-file", "token", "--signature", store],
+            &["keys", "sign", &key, "note", "--signature", store],
+            &["journal", "export", store],
+        ] {
+            desk.zamok(command.iter().chain(&anchored)).failed(2, 900, "usage");
+        }
+    }
+    for command in [
+        &["sign", "note", "--token-file", "token", "--signature", "note"][..],
+        &["sign", "note", "--token-file", "token", "--public-key", "./note"],
+        &["sign", "note", "--token-file", "token", "--public-key", "token"],
+        &["sign", "note", "--token-file", "token", "--public-key", "note.sig"],
+        &["sign", "note", "--token-file", "token", "--public-key", "new", "--signature", "./new"],
+        &["keys", "sign", &key, "note", "--signature", "note"],
+    ] {
+        desk.zamok(command.iter().chain(&anchored)).failed(2, 900, "usage");
+    }
+    assert_eq!(desk.read("note"), b"text");
+    let journal = ["journal", "show", "--token-file", "token", "--anchor", "anchor"];
+    let journal = desk.zamok(journal).done().stdout;
+    assert!(!journal.contains("signature.made"), "{journal}");
+    desk.zamok(["doctor", "--anchor", "anchor"]).done();
+}
+
+#[test]
+fn names_that_are_not_utf8_are_told_after_the_work() {
+    let desk = Desk::new();
+    let new = |more: &[&str]| {
+        let made = desk.zamok([&["keys", "new", "--json"], more].concat()).done().json();
+        made["id"].as_str().unwrap().to_owned()
+    };
+    let key = new(&["--kind", "p-256", "--purpose", "document"]);
+    let document = OsStr::from_bytes(b"docu\xffment");
+    fs::write(desk.path(document), "text").unwrap();
+    let sign = ["keys", "sign", &key].map(OsStr::new).into_iter().chain([document, OsStr::new("--json")]);
+    let signed = desk.zamok(sign).done().json();
+    assert!(signed["signature"].as_str().is_some_and(|name| name.ends_with("ment.sig")), "{signed}");
+    let wrapper = new(&["--kind", "aes-256", "--purpose", "wrapping"]);
+    let leaves = new(&["--kind", "aes-256", "--purpose", "data", "--wrappable"]);
+    desk.zamok(["keys", "trust", &wrapper, "--reason", "ceremony", "--yes"]).done();
+    let out = OsStr::from_bytes(b"--out=wrap\xffped");
+    let wrap = ["keys", "wrap", &leaves, "--by", &wrapper, "--json"].map(OsStr::new).into_iter().chain([out]);
+    let wrapped = desk.zamok(wrap).done().json();
+    assert!(wrapped["file"].as_str().is_some_and(|name| name.ends_with("ped")), "{wrapped}");
+}
+
+#[test]
+fn a_policy_for_programs_is_one_object() {
+    let desk = Desk::empty();
+    let told = desk.zamok(["policy", "show", "strict", "--json"]).done().json();
+    assert!(told["policy"].as_object().is_some_and(|numbers| numbers.len() > 50), "{told}");
+    // For people it is a file that says the same.
+    desk.write("policy.toml", desk.zamok(["policy", "show", "strict"]).done().stdout);
+    desk.zamok(["policy", "diff", "strict", "policy.toml"]).done();
+}
+
+#[test]
+fn nothing_of_a_file_stays_when_the_program_is_killed_before_it_has_its_name() {
+    let (desk, phone) = Desk::enrolled("ivan");
+    let flags = OFlags::TMPFILE | OFlags::RDWR;
+    // Not every file system knows files without a name.
+    if rustix::fs::open(desk.folder(), flags, Mode::RUSR).is_err() {
+        return;
+    }
+    let mut command = desk.command(["login", "ivan", "--token-file", "token"]);
+    command.env("ZAMOK_LOG", "zamok=debug").stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut login = command.spawn().unwrap();
+    let log = BufReader::new(login.stderr.take().unwrap());
+    assert!(log.lines().any(|line| line.unwrap().contains("waiting for the code")));
+    login.kill().unwrap();
+    login.wait().unwrap();
+    let names: Vec<_> =
+        fs::read_dir(desk.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!names.iter().any(|name| name.to_string_lossy().starts_with(".zamok-")), "{names:?}");
+    desk.log_in("ivan", &phone);
+    desk.zamok(["journal", "show", "--token-file", "token"]).done();
+}
+
+#[test]
+fn an_interrupt_at_a_prompt_ends_the_program_and_gives_the_terminal_its_echo_back() {
+    let desk = Desk::new();
+    let program = r"
+import os, pty, signal, sys, termios
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+before = termios.tcgetattr(terminal)
+told = b''
+while b'Passphrase of the vault' not in told:
+    told += os.read(terminal, 4096)
+while termios.tcgetattr(terminal)[3] & termios.ECHO:
+    pass
+os.write(terminal, sys.stdin.read().encode())
+_, status = os.waitpid(child, 0)
+assert termios.tcgetattr(terminal) == before, 'the terminal is not as it was'
+print(os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status))
+";
+    for (typed, ended) in [("\u{3}", "2"), (&format!("{PASSPHRASE}\n"), "0"), ("wrong\n", "-4")] {
+        let mut inner = desk.command(["keys", "list"]);
+        let mut command = Command::new(harness::python());
+        command.args(["-c", program]).arg(inner.get_program()).args(inner.get_args());
+        command.current_dir(desk.folder()).env("ZAMOK_STORE", &desk.store).env_remove("ZAMOK_PASSPHRASE");
+        desk.write("typed", typed);
+        inner.stdin(Stdio::null());
+        let told = run(command.stdin(fs::File::open(desk.path("typed")).unwrap())).done();
+        assert_eq!(told.stdout.trim(), ended, "{told:?}");
+    }
+}
