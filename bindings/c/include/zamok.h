@@ -23,15 +23,21 @@
  * - On every other error nothing is written, except where the function says so.
  * - Structs that begin with `size` want it set to their sizeof, and the rest to 0 first: so programs and libraries of
  *   different age understand each other.
- * - What goes out may overlap what went in. Pointers need no alignment.
+ * - What goes out may overlap what went in. The functions need no alignment of pointers; what a compiler asks of a type
+ *   (zamok_totp, zamok_hotp and zamok_ocra: 64 bytes) is between it and the program.
  * - Times are seconds since 1970-01-01T00:00:00Z.
  * - A handle looks like a pointer and is none: it is never followed. What was freed, is of another kind or never was a
  *   handle is answered with ZAMOK_E_HANDLE; freeing null, or twice, is nothing. Every handle that was given out is freed
  *   by the function named ..._free and by nothing else. All handles may be used by any number of threads at once, and be
  *   freed while others still use them. The keys zamok_totp, zamok_hotp and zamok_ocra lie in memory of the caller: any
  *   number of threads may read one, and none while another makes or wipes it.
- * - After fork() the child's inherited handles answer ZAMOK_E_LOCKED: it opens the vault for itself. Between fork() and
- *   exec() of a process with threads, call nothing of the second layer.
+ * - What is done in a session answers ZAMOK_E_SESSION_ENDED when it is over, and ZAMOK_E_OUTSIDE_LIMITS where its account
+ *   may not act now or from there: of an account that is limited to networks, say from where it is used
+ *   (zamok_login_begin_from() and the other functions named ..._from).
+ * - After fork() the child's inherited handles answer ZAMOK_E_LOCKED. A store in a file that was open at the fork cannot be
+ *   opened in the child either (ZAMOK_E_STORE_UNLOCKED): its locks are not inherited, and commits would be lost. Fork before
+ *   opening, or free every handle on the store before the fork, or exec. Between fork() and exec() of a process with
+ *   threads, call nothing of the second layer.
  *
  * What must be, and cannot be checked: a pointer with a length points to so much memory that nobody writes meanwhile.
  */
@@ -726,8 +732,8 @@ typedef struct zamok_ocra_match {
 } zamok_ocra_match;
 
 // A TOTP key, ready to compute, in memory of the caller: made by zamok_totp_init(), ended by zamok_totp_wipe(). It holds
-// no pointers: it may be copied and moved, and every copy is to be wiped. Memory from malloc() is less aligned: it
-// works, and is slower than that of aligned_alloc(64, …).
+// no pointers: it may be copied and moved, and every copy is to be wiped. Its memory is aligned to 64 bytes, as that of a
+// variable is: malloc() gives less, aligned_alloc(64, sizeof(zamok_totp)) enough.
 typedef struct ZAMOK_ALIGNED(64) zamok_totp {
     // Not for the caller.
     uint8_t opaque[1024];
@@ -840,6 +846,14 @@ typedef struct zamok_options {
     size_t policy_length;
     // A clock for tests and replays. Null: that of the system.
     const struct zamok_clock *clock;
+    // The path of a file that remembers how far the journal has come, as `zamok --anchor` has it: best on another machine's
+    // disk. A store that was put back behind it stays closed (`ZAMOK_E_LOG_BEHIND`, `ZAMOK_E_LOG_FORKED`), and so does a vault
+    // that has an anchor where none is named (`ZAMOK_E_ANCHOR_MISSING`). zamok_checkpoint() carries it on. Where a vault is
+    // made or restored, the file is made, or taken when it is empty; one that remembers is `ZAMOK_E_STORE_EXISTS`; from then
+    // on the vault opens with its anchor alone. Null: none.
+    const char *anchor;
+    // Its length.
+    size_t anchor_length;
 } zamok_options;
 #endif
 
@@ -904,7 +918,8 @@ typedef struct zamok_approach {
 #endif
 
 #if defined(ZAMOK_VAULT)
-// The id of a session, a challenge, a request, a key, an account, a writer of the journal. None is a secret.
+// The id of a session, a challenge, a request, a key, an account, a writer of the journal. That of a challenge or an enrolment is a
+// secret of whoever began it; the others are none.
 typedef struct zamok_id {
     // As they come; compare them with memcmp().
     uint8_t bytes[16];
@@ -1111,7 +1126,8 @@ typedef struct zamok_challenge_info {
     uint32_t wants;
     // When it ends, in seconds since 1970.
     uint64_t expires;
-    // Its id, which may travel to the client and back (zamok_challenge_by_id()); zeros for an enrolment.
+    // Its id, which may travel to the client that began and back (zamok_challenge_by_id(), zamok_enrolment_by_id()), and into no log:
+    // what a device approves needs nothing else from whoever brings it, and an enrolment takes whatever factor he offers.
     struct zamok_id id;
     // What the code comes from, such as "generator"; ended by a zero byte.
     char method[32];
@@ -1608,7 +1624,7 @@ typedef struct zamok_slot_info {
 // Too few witnesses have cosigned the checkpoint.
 #define ZAMOK_E_UNWITNESSED 453
 
-// This vault opens only with its anchor, and none was named.
+// This vault opens only with its anchor, which was not named or is not there.
 #define ZAMOK_E_ANCHOR_MISSING 454
 
 // The same rows keep changing: nothing was done, try again.
@@ -2205,9 +2221,10 @@ zamok_status zamok_recovery_codes(const struct zamok_cabinet *cabinet,
 
 #if defined(ZAMOK_VAULT)
 // A right to enrol anew, for a password and a recovery code, which is spent; the account's factors are taken away. The
-// challenge is one for zamok_enrolment_offer().
+// challenge is one for zamok_enrolment_offer(). An account whose limits name networks comes back through
+// zamok_recover_from() alone.
 //
-// Errors: `ZAMOK_E_REJECTED` for anything wrong.
+// Errors: `ZAMOK_E_REJECTED` for anything wrong, and outside of the account's limits.
 ZAMOK_MUST_USE
 zamok_status zamok_recover(const struct zamok_cabinet *cabinet,
                            const char *login,
@@ -2217,6 +2234,22 @@ zamok_status zamok_recover(const struct zamok_cabinet *cabinet,
                            const char *code,
                            size_t code_length,
                            struct zamok_challenge **challenge);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// As zamok_recover(), with all that the service knows of whoever knocks; `approach` may be null. Its method does not count.
+//
+// Errors: `ZAMOK_E_ARGUMENT` for an address that is none; as zamok_recover().
+ZAMOK_MUST_USE
+zamok_status zamok_recover_from(const struct zamok_cabinet *cabinet,
+                                const char *login,
+                                size_t login_length,
+                                const char *password,
+                                size_t password_length,
+                                const char *code,
+                                size_t code_length,
+                                const struct zamok_approach *approach,
+                                struct zamok_challenge **challenge);
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -2526,6 +2559,66 @@ zamok_status zamok_register(const struct zamok_cabinet *cabinet,
                             size_t login_length,
                             const char *password,
                             size_t password_length);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Begins to replace a factor (its id is from zamok_factor_get()) by another, of the same kind or of another one, in a session
+// that is fresh. Offer the new one in `enrolment` and confirm it there, as after zamok_enrolment_begin(): until then the old
+// one counts. Where policy wants both channels, the old one is asked at once: `agreement` is for zamok_change_agree(),
+// before the new one is confirmed; otherwise it is null.
+//
+// Errors: `ZAMOK_E_REJECTED` when the account has no such factor that counts; `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED`
+// (zamok_again_begin()); `ZAMOK_E_RESEND_TOO_SOON`, `ZAMOK_E_TOO_MANY_MESSAGES`; `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_change_begin(const struct zamok_cabinet *cabinet,
+                                const struct zamok_session *session,
+                                const struct zamok_id *factor,
+                                struct zamok_challenge **enrolment,
+                                struct zamok_challenge **agreement);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// The factor that is to be replaced agrees, with its answer to the challenge of zamok_change_begin(), under the name of this
+// attempt.
+//
+// Errors: `ZAMOK_E_REJECTED` for everything that is not a right answer to the challenge of a change that is under way;
+// `ZAMOK_E_APPROVAL_PENDING`; `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_change_agree(const struct zamok_cabinet *cabinet,
+                                const struct zamok_session *session,
+                                const struct zamok_challenge *agreement,
+                                const char *code,
+                                size_t code_length,
+                                const struct zamok_id *request);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Checks a login and a password, and asks the factor that was replaced last, if it was not long ago, whether that shall be taken
+// back: for an owner who was told of a change that was not his. `approach` may be null.
+//
+// Errors: `ZAMOK_E_METHOD_UNAVAILABLE` when nothing was replaced lately; as zamok_login_begin_from().
+ZAMOK_MUST_USE
+zamok_status zamok_undo_begin(const struct zamok_cabinet *cabinet,
+                              const char *login,
+                              size_t login_length,
+                              const char *password,
+                              size_t password_length,
+                              const struct zamok_approach *approach,
+                              struct zamok_challenge **challenge);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// Takes a change back, with the answer of the factor that was replaced to the challenge of zamok_undo_begin(): it stands where
+// it stood, what had replaced it is gone, every session has ended, and the owner has a new one.
+//
+// Errors: `ZAMOK_E_REJECTED`; `ZAMOK_E_APPROVAL_PENDING`.
+ZAMOK_MUST_USE
+zamok_status zamok_undo_answer(const struct zamok_cabinet *cabinet,
+                               const struct zamok_challenge *challenge,
+                               const char *code,
+                               size_t code_length,
+                               const struct zamok_id *request,
+                               struct zamok_session **session);
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -2911,9 +3004,11 @@ zamok_status zamok_factor_prefer(const struct zamok_cabinet *cabinet,
 #endif
 
 #if defined(ZAMOK_VAULT)
-// Takes a factor of a session's account away, in a session that is fresh. Every other session ends, and the owner is told.
+// Takes a factor of a session's account away, in a session that is fresh. Every other session ends, and the owner is told. A
+// phone or an address can take that back for a while (zamok_undo_begin()) where policy wants the old channel to agree to
+// changes.
 //
-// Errors: `ZAMOK_E_LAST_FACTOR`; as zamok_factor_prefer().
+// Errors: `ZAMOK_E_LAST_FACTOR`; `ZAMOK_E_NOT_ALLOWED` for one that can still take something back; as zamok_factor_prefer().
 ZAMOK_MUST_USE
 zamok_status zamok_factor_drop(const struct zamok_cabinet *cabinet,
                                const struct zamok_session *session,
@@ -2984,7 +3079,9 @@ void zamok_entries_free(struct zamok_entries *entries);
 
 #if defined(ZAMOK_VAULT)
 // Signs what the journal amounts to (C2SP tlog-checkpoint): a note for others to keep. Entries that waited are leaves
-// afterwards.
+// afterwards, and an anchor (zamok_options) remembers it.
+//
+// A call that asks for the length alone does all of this as well: asked again without new entries, it gives the same note.
 //
 // Errors: `ZAMOK_E_LOG_FORKED`, `ZAMOK_E_LOG_BEHIND` when the store was rewritten or put back: nothing is signed then.
 ZAMOK_MUST_USE
@@ -3184,10 +3281,14 @@ zamok_status zamok_key_change_state(const struct zamok_vault *vault,
 #endif
 
 #if defined(ZAMOK_VAULT)
-// A login in one go, for a form that asks for password and code together.
+// A login in one go, for a form that asks for password and code together: with a code that its owner has already, of a
+// generator or a token. Codes that are sent and approvals on a device come after zamok_login_begin(). An account whose limits
+// name networks logs in through zamok_login_from() alone.
 //
-// Errors: `ZAMOK_E_REJECTED` when the login, the password or the code is wrong, and nobody is told which;
-// `ZAMOK_E_NOTHING_OFFERED` when the account has no generator yet; `ZAMOK_E_LOCKED`; those of the store.
+// Errors: `ZAMOK_E_REJECTED` when the login, the password or the code is wrong, and nobody is told which, and outside of the
+// account's limits; after a right password `ZAMOK_E_NOTHING_OFFERED` when the account has no factor yet, and
+// `ZAMOK_E_METHOD_UNAVAILABLE` when it has neither generator nor token: nothing was sent, and the code was not looked at;
+// `ZAMOK_E_METHOD_TOO_WEAK` where more is wanted; `ZAMOK_E_LOCKED`; those of the store.
 ZAMOK_MUST_USE
 zamok_status zamok_login(const struct zamok_cabinet *cabinet,
                          const char *login,
@@ -3200,8 +3301,25 @@ zamok_status zamok_login(const struct zamok_cabinet *cabinet,
 #endif
 
 #if defined(ZAMOK_VAULT)
+// As zamok_login(), with all that the service knows of whoever knocks; `approach` may be null. Of its methods "generator" and
+// "token" are those of zamok_login(); with any other the answer is `ZAMOK_E_METHOD_UNAVAILABLE`.
+//
+// Errors: `ZAMOK_E_ARGUMENT` for an address that is none; as zamok_login().
+ZAMOK_MUST_USE
+zamok_status zamok_login_from(const struct zamok_cabinet *cabinet,
+                              const char *login,
+                              size_t login_length,
+                              const char *password,
+                              size_t password_length,
+                              const char *code,
+                              size_t code_length,
+                              const struct zamok_approach *approach,
+                              struct zamok_session **session);
+#endif
+
+#if defined(ZAMOK_VAULT)
 // Checks a login and a password. `client` is what the service calls the program at the other end, such as "Firefox on
-// Linux"; it may be null.
+// Linux"; it may be null. An account whose limits name networks logs in through zamok_login_begin_from() alone.
 //
 // Errors: `ZAMOK_E_REJECTED`: an unknown login, a wrong password and a delayed account look alike.
 ZAMOK_MUST_USE
@@ -3231,6 +3349,14 @@ zamok_status zamok_challenge_by_id(const struct zamok_id *id,
 #endif
 
 #if defined(ZAMOK_VAULT)
+// The enrolment with this id, as a client brought it back, in this process or in another. One that was made up is rejected when
+// something is offered in it. Of its end zamok_challenge_describe() knows nothing.
+ZAMOK_MUST_USE
+zamok_status zamok_enrolment_by_id(const struct zamok_id *id,
+                                   struct zamok_challenge **challenge);
+#endif
+
+#if defined(ZAMOK_VAULT)
 // Draws a fresh name for one attempt at a challenge. A client that lost the reply asks again under the same name, and gets
 // the same answer.
 ZAMOK_MUST_USE
@@ -3239,7 +3365,8 @@ zamok_status zamok_request_id(const struct zamok_cabinet *cabinet,
 #endif
 
 #if defined(ZAMOK_VAULT)
-// Answers a challenge with a code, under the name of this attempt.
+// Answers a challenge with a code, under the name of this attempt. The session is used from the address from which the login
+// began.
 //
 // Errors: `ZAMOK_E_REJECTED` for a wrong, used, late or malformed code and for a challenge that is over;
 // `ZAMOK_E_NOTHING_OFFERED` for one that wants an enrolment.
@@ -3598,13 +3725,27 @@ zamok_status zamok_session_describe(const struct zamok_session *session,
 #endif
 
 #if defined(ZAMOK_VAULT)
-// The session with this id, if it is still live; using it keeps it from going idle.
+// The session with this id, if it is still live; using it keeps it from going idle. An account whose limits name networks is
+// used through zamok_session_by_id_from() alone.
 //
-// Errors: `ZAMOK_E_SESSION_ENDED`.
+// Errors: `ZAMOK_E_SESSION_ENDED`; `ZAMOK_E_OUTSIDE_LIMITS` where the account may not act now, or not from an unknown address.
 ZAMOK_MUST_USE
 zamok_status zamok_session_by_id(const struct zamok_cabinet *cabinet,
                                  const struct zamok_id *id,
                                  struct zamok_session **session);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// As zamok_session_by_id(), used from this network address, as the service sees it ("192.0.2.7", "2001:db8::7"): the limits of
+// the account are held against it, now and in whatever the session that comes back is used for. Empty: not known.
+//
+// Errors: `ZAMOK_E_ARGUMENT` for an address that is none; as zamok_session_by_id().
+ZAMOK_MUST_USE
+zamok_status zamok_session_by_id_from(const struct zamok_cabinet *cabinet,
+                                      const struct zamok_id *id,
+                                      const char *address,
+                                      size_t address_length,
+                                      struct zamok_session **session);
 #endif
 
 #if defined(ZAMOK_VAULT)
@@ -3639,10 +3780,11 @@ zamok_status zamok_token_issue(const struct zamok_cabinet *cabinet,
 #endif
 
 #if defined(ZAMOK_VAULT)
-// The live session that a token for this audience stands for.
+// The live session that a token for this audience stands for. Of an account whose limits name networks,
+// zamok_token_verify_from() tells.
 //
 // Errors: `ZAMOK_E_REJECTED` for anything but an unexpired token of this cabinet for this audience;
-// `ZAMOK_E_SESSION_ENDED` when its session is over.
+// `ZAMOK_E_SESSION_ENDED` when its session is over; `ZAMOK_E_OUTSIDE_LIMITS` as in zamok_session_by_id().
 ZAMOK_MUST_USE
 zamok_status zamok_token_verify(const struct zamok_cabinet *cabinet,
                                 const char *audience,
@@ -3650,6 +3792,21 @@ zamok_status zamok_token_verify(const struct zamok_cabinet *cabinet,
                                 const char *token,
                                 size_t token_length,
                                 struct zamok_session **session);
+#endif
+
+#if defined(ZAMOK_VAULT)
+// As zamok_token_verify(), shown from this network address, as in zamok_session_by_id_from().
+//
+// Errors: `ZAMOK_E_ARGUMENT` for an address that is none; as zamok_token_verify().
+ZAMOK_MUST_USE
+zamok_status zamok_token_verify_from(const struct zamok_cabinet *cabinet,
+                                     const char *audience,
+                                     size_t audience_length,
+                                     const char *token,
+                                     size_t token_length,
+                                     const char *address,
+                                     size_t address_length,
+                                     struct zamok_session **session);
 #endif
 
 #if defined(ZAMOK_VAULT)

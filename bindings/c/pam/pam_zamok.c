@@ -9,11 +9,16 @@
  * told only that it did not work; the journal knows why (`zamok why`). `passphrase_file` must belong to root and be
  * readable by nobody else. Each login opens the vault and closes it again: a daemon that stays open answers faster.
  *
- * What it does not: accounts are made and enrolled elsewhere (`zamok register`, `zamok enrol`), passwords are changed there,
- * and an account in /etc/passwd is another module's matter.
+ * PAM_RHOST, where the service says it as an address, is held against the limits of the account; a name says nothing.
+ *
+ * What it does not: the code is one that its owner has already, of a generator or a token. An account whose codes are sent, or
+ * that approves on a device, is not let in, and nothing is sent: PAM asks for the code before it knows whose it is.
+ * Accounts are made and enrolled elsewhere (`zamok register`, `zamok enrol`), passwords are changed there, and an account in
+ * /etc/passwd is another module's matter.
  */
 #define _POSIX_C_SOURCE 200809L
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,8 +83,22 @@ static size_t read_passphrase(pam_handle_t *pam, const char *path, char *passphr
     return length;
 }
 
+/* From where somebody comes, as far as the service says an address. */
+static zamok_approach approach_of(pam_handle_t *pam)
+{
+    zamok_approach approach = { .size = sizeof approach };
+    const void *host = NULL;
+    struct in6_addr parsed;
+    if (pam_get_item(pam, PAM_RHOST, &host) == PAM_SUCCESS && host != NULL
+        && (inet_pton(AF_INET, host, &parsed) == 1 || inet_pton(AF_INET6, host, &parsed) == 1)) {
+        approach.address = host;
+        approach.address_length = strlen(host);
+    }
+    return approach;
+}
+
 static zamok_status log_in(const struct settings *settings, const char *passphrase, size_t length, const char *user,
-                           const char *password, const char *code)
+                           const char *password, const char *code, const zamok_approach *approach)
 {
     zamok_cabinet *cabinet = NULL;
     zamok_session *session = NULL;
@@ -88,7 +107,7 @@ static zamok_status log_in(const struct settings *settings, const char *passphra
     if (status == ZAMOK_E_REJECTED)
         status = ZAMOK_E_LOCKED;
     if (status == ZAMOK_OK)
-        status = zamok_login(cabinet, TEXT(user), TEXT(password), TEXT(code), &session);
+        status = zamok_login_from(cabinet, TEXT(user), TEXT(password), TEXT(code), approach, &session);
     /* PAM has its own sessions: this one was only the proof. */
     if (status == ZAMOK_OK)
         status = zamok_session_end(cabinet, session, TEXT("PAM keeps its own session"));
@@ -116,8 +135,9 @@ int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **arg
         return answer == PAM_SUCCESS ? PAM_CONV_ERR : answer;
 
     size_t length = read_passphrase(pam, settings.passphrase_file, passphrase, sizeof passphrase);
+    zamok_approach approach = approach_of(pam);
     zamok_status status =
-        length == 0 ? ZAMOK_E_LOCKED : log_in(&settings, passphrase, length, user, password, code);
+        length == 0 ? ZAMOK_E_LOCKED : log_in(&settings, passphrase, length, user, password, code, &approach);
     zamok_wipe((uint8_t *)passphrase, sizeof passphrase);
     zamok_wipe((uint8_t *)code, strlen(code));
     free(code);
@@ -128,6 +148,10 @@ int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **arg
     case ZAMOK_E_REJECTED:
     case ZAMOK_E_NOTHING_OFFERED:
         pam_syslog(pam, LOG_NOTICE, "rejected: %s", user);
+        return PAM_AUTH_ERR;
+    case ZAMOK_E_METHOD_UNAVAILABLE:
+    case ZAMOK_E_METHOD_TOO_WEAK:
+        pam_syslog(pam, LOG_NOTICE, "%s: a code of a generator or a token does not let this account in", user);
         return PAM_AUTH_ERR;
     default:
         pam_syslog(pam, LOG_ERR, "%s: %s", settings.store, zamok_status_message(status));

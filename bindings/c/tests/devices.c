@@ -70,18 +70,6 @@ static void text_of(const uint8_t *bytes, size_t length, char *text)
     *text = 0;
 }
 
-/* The handle of a session in which its owner was there just now. */
-static zamok_session *enter(zamok_cabinet *bank, const zamok_totp *generator, const char *login)
-{
-    char code[ZAMOK_CODE_MAX + 1];
-    size_t length;
-    zamok_session *session;
-    later(60);
-    IS(ZAMOK_OK, zamok_totp_code(generator, now, code, sizeof code, &length));
-    IS(ZAMOK_OK, zamok_login(bank, TEXT(login), TEXT(password), code, length, &session));
-    return session;
-}
-
 static zamok_status answered(zamok_cabinet *bank, const zamok_challenge *challenge, const char *text,
                              zamok_session **session)
 {
@@ -119,7 +107,7 @@ static void a_device_is_known_listed_blocked_and_forgotten(zamok_cabinet *bank, 
     char known[ZAMOK_DEVICE_TOKEN_LENGTH + 1], cut[8];
     size_t length;
     zamok_device_info device = { .size = sizeof device };
-    zamok_session *session = enter(bank, generator, "ivan");
+    zamok_session *session = log_in(bank, generator, "ivan");
     IS(ZAMOK_E_ARGUMENT, zamok_device_get(bank, session, 0, &device));
     IS(ZAMOK_E_BUFFER_TOO_SMALL, zamok_device_trust(bank, session, TEXT("laptop"), cut, sizeof cut, &length));
     IS(ZAMOK_DEVICE_TOKEN_LENGTH, length);
@@ -150,7 +138,7 @@ static void a_device_is_known_listed_blocked_and_forgotten(zamok_cabinet *bank, 
     IS(ZAMOK_OK, zamok_device_block(bank, session, &device.id));
     IS(ZAMOK_E_SESSION_ENDED, zamok_device_get(bank, session, 0, &device));
     zamok_session_free(session);
-    session = enter(bank, generator, "ivan");
+    session = log_in(bank, generator, "ivan");
     IS(ZAMOK_OK, zamok_device_get(bank, session, 0, &device));
     IS(ZAMOK_DEVICE_BLOCKED, device.state);
     IS(ZAMOK_E_DEVICE_UNKNOWN, zamok_device_block(bank, session, &device.id));
@@ -165,7 +153,7 @@ static void a_certificate_signs(zamok_cabinet *bank, const zamok_totp *generator
     char text[2 * ZAMOK_SIGNATURE_MAX];
     size_t length, bytes = der_of(&key, der);
     zamok_challenge *challenge;
-    zamok_session *session = enter(bank, generator, "ivan"), *opened;
+    zamok_session *session = log_in(bank, generator, "ivan"), *opened;
     zamok_session_info whose = { .size = sizeof whose };
     IS(ZAMOK_OK, zamok_enrolment_begin(bank, session, &challenge));
     IS(ZAMOK_E_PUBLIC_KEY_UNUSABLE,
@@ -241,7 +229,7 @@ static void a_device_approves_and_declines(zamok_cabinet *bank, const zamok_totp
     size_t length, bytes = der_of(&key, der);
     zamok_device_info device = { .size = sizeof device };
     zamok_challenge *challenge;
-    zamok_session *session = enter(bank, generator, "ivan"), *opened;
+    zamok_session *session = log_in(bank, generator, "ivan"), *opened;
     zamok_outbox *outbox;
     IS(ZAMOK_OK, zamok_outbox_open(bank, NULL, &outbox));
     /* The point ends the SubjectPublicKeyInfo. */
@@ -310,7 +298,7 @@ static void a_pin_counts_on_its_device_alone(zamok_cabinet *bank, const zamok_to
     size_t length;
     zamok_challenge *challenge;
     zamok_challenge_info asked = { .size = sizeof asked };
-    zamok_session *session = enter(bank, generator, "anna"), *opened;
+    zamok_session *session = log_in(bank, generator, "anna"), *opened;
     IS(ZAMOK_OK, zamok_enrolment_begin(bank, session, &challenge));
     IS(ZAMOK_E_DEVICE_UNKNOWN, zamok_enrolment_offer_pin(bank, session, challenge, TEXT("907215")));
     IS(ZAMOK_OK, zamok_device_trust(bank, session, TEXT("telephone"), known, sizeof known, &length));

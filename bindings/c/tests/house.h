@@ -52,4 +52,16 @@ static void later(uint64_t seconds)
     IS(ZAMOK_OK, zamok_clock_set(standing, now));
 }
 
+static inline zamok_session *log_in(zamok_cabinet *bank, const zamok_totp *phone, const char *login)
+{
+    char code[ZAMOK_CODE_MAX + 1];
+    size_t length;
+    zamok_session *session;
+    /* Codes come from one step before to one after: the next but one is new in any case. */
+    later(60);
+    IS(ZAMOK_OK, zamok_totp_code(phone, now, code, sizeof code, &length));
+    IS(ZAMOK_OK, zamok_login(bank, TEXT(login), TEXT(password), code, length, &session));
+    return session;
+}
+
 #endif

@@ -369,11 +369,157 @@ static void factors_are_chosen_and_taken_away(void)
     IS(ZAMOK_OK, zamok_factor_get(bank, session, 1, &factor));
     SAME("SMS", factor.kind);
     IS(ZAMOK_OK, zamok_factor_drop(bank, session, &factor.id));
-    IS(ZAMOK_E_REJECTED, zamok_factor_drop(bank, session, &factor.id));
+    /* A phone can take it back for a while, and is not dropped twice. */
+    IS(ZAMOK_E_NOT_ALLOWED, zamok_factor_drop(bank, session, &factor.id));
+    IS(ZAMOK_E_REJECTED, zamok_factor_drop(bank, session, &request));
     IS(ZAMOK_OK, zamok_factor_get(bank, session, 0, &factor));
     SAME("e-mail", factor.kind);
     IS(ZAMOK_E_LAST_FACTOR, zamok_factor_drop(bank, session, &factor.id));
     zamok_session_free(session);
+    zamok_outbox_free(outbox);
+    zamok_cabinet_free(bank);
+}
+
+/* The code in the one message of a kind that is due. */
+static void code_of(const zamok_outbox *outbox, const char *kind, char code[ZAMOK_CODE_MAX + 1])
+{
+    char text[1024];
+    zamok_message *message = only(outbox, kind);
+    part(message, ZAMOK_MESSAGE_TEXT, text, sizeof text);
+    code_in(text, code);
+    IS(ZAMOK_OK, zamok_message_sent(message, TEXT("own"), NULL, 0, 0));
+    zamok_message_free(message);
+}
+
+static void send_all(const zamok_outbox *outbox)
+{
+    zamok_message *message;
+    for (;;) {
+        IS(ZAMOK_OK, zamok_outbox_take(outbox, &message));
+        if (message == NULL)
+            return;
+        IS(ZAMOK_OK, zamok_message_sent(message, TEXT("own"), NULL, 0, 0));
+        zamok_message_free(message);
+    }
+}
+
+static void nothing_is_due(const zamok_outbox *outbox)
+{
+    zamok_message *none;
+    IS(ZAMOK_OK, zamok_outbox_take(outbox, &none));
+    HOLDS(none == NULL);
+}
+
+/* PAM and forms ask for the code before they know whose it is: nothing is sent then, and nothing is charged. */
+static void a_login_in_one_go_sends_nothing(void)
+{
+    zamok_options options = cheap();
+    zamok_cabinet *bank;
+    zamok_outbox *outbox;
+    zamok_challenge *challenge;
+    zamok_session *session, *none;
+    zamok_approach approach = { .size = sizeof approach, .address = "192.0.2.7", .address_length = 9 };
+    zamok_factor_info factor = { .size = sizeof factor };
+    char code[ZAMOK_CODE_MAX + 1];
+    size_t length;
+    IS(ZAMOK_OK, zamok_cabinet_create(TEXT("memory:"), TEXT("passphrase"), TEXT("Bank"), &options, &bank));
+    IS(ZAMOK_OK, zamok_outbox_open(bank, NULL, &outbox));
+    enrol_phone(bank, outbox, "ivan", phone);
+    send_all(outbox);
+    IS(ZAMOK_E_REJECTED, zamok_login(bank, TEXT("ivan"), TEXT("wrong"), TEXT("123456"), &none));
+    IS(ZAMOK_E_METHOD_UNAVAILABLE, zamok_login(bank, TEXT("ivan"), TEXT(password), TEXT("123456"), &none));
+    nothing_is_due(outbox);
+
+    /* One that prefers codes by SMS and has a generator besides logs in with the generator. */
+    zamok_totp generator = enrol(bank, "anna");
+    session = log_in(bank, &generator, "anna");
+    IS(ZAMOK_OK, zamok_enrolment_begin(bank, session, &challenge));
+    IS(ZAMOK_OK, zamok_enrolment_offer_channel(bank, challenge, TEXT("+79160000001")));
+    code_of(outbox, "enrolment code", code);
+    IS(ZAMOK_OK, zamok_enrolment_confirm(bank, challenge, TEXT(code)));
+    zamok_challenge_free(challenge);
+    IS(ZAMOK_OK, zamok_factor_get(bank, session, 1, &factor));
+    IS(ZAMOK_OK, zamok_factor_prefer(bank, session, &factor.id));
+    zamok_session_free(session);
+    send_all(outbox);
+    later(60);
+    IS(ZAMOK_E_REJECTED, zamok_login(bank, TEXT("anna"), TEXT(password), TEXT("00000000"), &none));
+    IS(ZAMOK_OK, zamok_totp_code(&generator, now, code, sizeof code, &length));
+    IS(ZAMOK_OK, zamok_login_from(bank, TEXT("anna"), TEXT(password), code, length, &approach, &session));
+    zamok_message *told = only(outbox, "new device");
+    zamok_message_free(told);
+    zamok_session_free(session);
+    approach.method = "SMS";
+    approach.method_length = 3;
+    IS(ZAMOK_E_METHOD_UNAVAILABLE,
+       zamok_login_from(bank, TEXT("anna"), TEXT(password), TEXT("123456"), &approach, &none));
+    approach.method = "generator";
+    approach.method_length = 9;
+    approach.address = "nowhere";
+    approach.address_length = 7;
+    IS(ZAMOK_E_ARGUMENT, zamok_login_from(bank, TEXT("anna"), TEXT(password), TEXT("123456"), &approach, &none));
+    nothing_is_due(outbox);
+    zamok_totp_wipe(&generator);
+    zamok_outbox_free(outbox);
+    zamok_cabinet_free(bank);
+}
+
+static void a_channel_is_replaced_and_taken_back(void)
+{
+    zamok_options options = cheap();
+    zamok_cabinet *bank;
+    zamok_outbox *outbox;
+    zamok_challenge *challenge, *enrolment, *agreement;
+    zamok_session *session, *back;
+    zamok_id request;
+    zamok_factor_info old = { .size = sizeof old }, stands = { .size = sizeof stands };
+    char code[ZAMOK_CODE_MAX + 1];
+    IS(ZAMOK_OK, zamok_cabinet_create(TEXT("memory:"), TEXT("passphrase"), TEXT("Bank"), &options, &bank));
+    IS(ZAMOK_OK, zamok_outbox_open(bank, NULL, &outbox));
+    enrol_phone(bank, outbox, "ivan", phone);
+    IS(ZAMOK_E_METHOD_UNAVAILABLE, zamok_undo_begin(bank, TEXT("ivan"), TEXT(password), NULL, &challenge));
+    challenge = begin(bank, "ivan");
+    code_of(outbox, "login code", code);
+    session = answer(bank, challenge, code);
+    zamok_challenge_free(challenge);
+    IS(ZAMOK_OK, zamok_factor_get(bank, session, 0, &old));
+
+    later(60);
+    IS(ZAMOK_OK, zamok_request_id(bank, &request));
+    IS(ZAMOK_E_REJECTED, zamok_change_begin(bank, session, &request, &enrolment, &agreement));
+    IS(ZAMOK_OK, zamok_change_begin(bank, session, &old.id, &enrolment, &agreement));
+    HOLDS(agreement != NULL);
+    code_of(outbox, "code for agreeing to a change", code);
+    IS(ZAMOK_E_REJECTED, zamok_change_agree(bank, session, agreement, TEXT("none"), &request));
+    IS(ZAMOK_OK, zamok_request_id(bank, &request));
+    IS(ZAMOK_OK, zamok_change_agree(bank, session, agreement, TEXT(code), &request));
+    zamok_challenge_free(agreement);
+    IS(ZAMOK_OK, zamok_enrolment_offer_channel(bank, enrolment, TEXT("+79160000001")));
+    code_of(outbox, "enrolment code", code);
+    IS(ZAMOK_OK, zamok_enrolment_confirm(bank, enrolment, TEXT(code)));
+    zamok_challenge_free(enrolment);
+    IS(ZAMOK_OK, zamok_factor_get(bank, session, 0, &stands));
+    HOLDS(memcmp(&old.id, &stands.id, sizeof old.id) != 0);
+    SAME("+7\xc2\xb7\xc2\xb7\xc2\xb7" "0001", stands.hint);
+
+    /* The old phone takes it back: whoever made the change is out. */
+    later(3600);
+    IS(ZAMOK_E_REJECTED, zamok_undo_begin(bank, TEXT("ivan"), TEXT("wrong"), NULL, &challenge));
+    IS(ZAMOK_OK, zamok_undo_begin(bank, TEXT("ivan"), TEXT(password), NULL, &challenge));
+    code_of(outbox, "code for taking a change back", code);
+    rejected(bank, challenge, code);
+    IS(ZAMOK_OK, zamok_request_id(bank, &request));
+    IS(ZAMOK_E_REJECTED, zamok_undo_answer(bank, challenge, TEXT("none"), &request, &back));
+    IS(ZAMOK_OK, zamok_request_id(bank, &request));
+    IS(ZAMOK_OK, zamok_undo_answer(bank, challenge, TEXT(code), &request, &back));
+    zamok_challenge_free(challenge);
+    IS(ZAMOK_E_SESSION_ENDED, zamok_factor_get(bank, session, 0, &stands));
+    IS(ZAMOK_OK, zamok_factor_get(bank, back, 0, &stands));
+    HOLDS(memcmp(&old.id, &stands.id, sizeof old.id) == 0);
+    IS(ZAMOK_FACTOR_ACTIVE, stands.state);
+    IS(ZAMOK_E_ARGUMENT, zamok_factor_get(bank, back, 1, &stands));
+    zamok_session_free(session);
+    zamok_session_free(back);
     zamok_outbox_free(outbox);
     zamok_cabinet_free(bank);
 }
@@ -491,6 +637,8 @@ int main(int argc, char **argv)
     a_code_that_was_sent_lets_in();
     what_is_late_is_not_handed_out();
     factors_are_chosen_and_taken_away();
+    a_login_in_one_go_sends_nothing();
+    a_channel_is_replaced_and_taken_back();
     words_are_the_service_s_own();
     each_message_is_one_thread_s(argv[1]);
     zamok_clock_free(standing);

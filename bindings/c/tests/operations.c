@@ -5,17 +5,6 @@
 
 #include <sys/stat.h>
 
-static zamok_session *log_in(zamok_cabinet *bank, const zamok_totp *phone, const char *login)
-{
-    char code[ZAMOK_CODE_MAX + 1];
-    size_t length;
-    zamok_session *session;
-    later(30);
-    IS(ZAMOK_OK, zamok_totp_code(phone, now, code, sizeof code, &length));
-    IS(ZAMOK_OK, zamok_login(bank, TEXT(login), TEXT(password), code, length, &session));
-    return session;
-}
-
 static zamok_content *payment(int64_t minor)
 {
     zamok_content *content;

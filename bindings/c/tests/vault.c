@@ -4,6 +4,7 @@
 #include "house.h"
 
 #include <pthread.h>
+#include <stddef.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -240,6 +241,19 @@ static void passwords_sessions_and_recovery(void)
     IS(ZAMOK_OK, zamok_recover(bank, TEXT("ivan"), TEXT(other), codes, line, &challenge));
     IS(ZAMOK_OK, zamok_challenge_describe(challenge, &info));
     IS(ZAMOK_WANTS_ENROLMENT, info.wants);
+    /* It comes back by its id, here as in another process. */
+    zamok_challenge_free(challenge);
+    IS(ZAMOK_OK, zamok_enrolment_by_id(&info.id, &challenge));
+    zamok_challenge_info back = { .size = sizeof back };
+    IS(ZAMOK_OK, zamok_challenge_describe(challenge, &back));
+    IS(ZAMOK_WANTS_ENROLMENT, back.wants);
+    IS(0, back.expires);
+    HOLDS(memcmp(&info.id, &back.id, sizeof back.id) == 0);
+    zamok_id made_up = { { 9 } };
+    zamok_challenge *nothing;
+    IS(ZAMOK_OK, zamok_enrolment_by_id(&made_up, &nothing));
+    IS(ZAMOK_E_REJECTED, zamok_enrolment_offer(bank, nothing, uri, sizeof uri, &length));
+    zamok_challenge_free(nothing);
     IS(ZAMOK_OK, zamok_enrolment_offer(bank, challenge, uri, sizeof uri, &length));
     IS(ZAMOK_OK, zamok_uri_parse(uri, length, ZAMOK_STRICT, &read, texts, sizeof texts, &length));
     IS(ZAMOK_OK, zamok_totp_init(&phone, read.secret, read.secret_length, NULL));
@@ -391,6 +405,38 @@ static void *keep_freeing(void *given)
     return NULL;
 }
 
+/* How a child ended that did this with the store, which it opens anew. */
+static int child_opens(const char *url, zamok_options options, zamok_cabinet *inherited, zamok_status expected)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    HOLDS(child >= 0);
+    if (child == 0) {
+        zamok_cabinet *own = NULL;
+        zamok_clock *clock = NULL;
+        if (inherited != NULL && zamok_register(inherited, TEXT("anna"), TEXT(password)) != ZAMOK_E_LOCKED)
+            _exit(1);
+        zamok_cabinet_free(inherited);
+        if (zamok_clock_new(now, &clock) != ZAMOK_OK)
+            _exit(2);
+        options.clock = clock;
+        if (zamok_cabinet_open(TEXT(url), TEXT("passphrase"), &options, &own) != expected)
+            _exit(3);
+        if (own != NULL && zamok_register(own, TEXT("anna"), TEXT(password)) != ZAMOK_OK)
+            _exit(4);
+        if (inherited != NULL && zamok_register(inherited, TEXT("petr"), TEXT(password)) == ZAMOK_OK)
+            _exit(5);
+        zamok_cabinet_free(own);
+        /* Not _exit(0): valgrind would ask the child for what threads had that it did not inherit. */
+        execlp("true", "true", (char *)NULL);
+        _exit(6);
+    }
+    int status;
+    HOLDS(waitpid(child, &status, 0) == child);
+    HOLDS(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
 static void of_many_threads_one_wins(const char *folder)
 {
     enum { THREADS = 8 };
@@ -418,35 +464,9 @@ static void of_many_threads_one_wins(const char *folder)
     }
     IS(1, won);
 
-    /* A forked child finds the handle locked, and can open the vault for itself; the parent goes on. */
-    fflush(NULL);
-    pid_t child = fork();
-    HOLDS(child >= 0);
-    if (child == 0) {
-        zamok_cabinet *own = NULL;
-        zamok_clock *clock = NULL;
-        if (zamok_register(bank, TEXT("anna"), TEXT(password)) != ZAMOK_E_LOCKED)
-            _exit(1);
-        zamok_cabinet_free(bank);
-        if (zamok_clock_new(now, &clock) != ZAMOK_OK)
-            _exit(2);
-        options.clock = clock;
-        if (zamok_cabinet_open(TEXT(url), TEXT("passphrase"), &options, &own) != ZAMOK_OK)
-            _exit(3);
-        if (zamok_register(own, TEXT("anna"), TEXT(password)) != ZAMOK_OK)
-            _exit(4);
-        if (zamok_register(bank, TEXT("petr"), TEXT(password)) == ZAMOK_OK)
-            _exit(5);
-        zamok_cabinet_free(own);
-        /* Not _exit(0): valgrind would ask the child for what threads had that it did not inherit. */
-        execlp("true", "true", (char *)NULL);
-        _exit(6);
-    }
-    int status;
-    HOLDS(waitpid(child, &status, 0) == child);
-    HOLDS(WIFEXITED(status));
-    IS(0, WEXITSTATUS(status));
-    IS(ZAMOK_E_LOGIN_TAKEN, zamok_register(bank, TEXT("anna"), TEXT(password)));
+    /* A forked child finds the handle locked, and the store closed: it has none of its locks. The parent goes on. */
+    IS(0, child_opens(url, options, bank, ZAMOK_E_STORE_UNLOCKED));
+    IS(ZAMOK_OK, zamok_register(bank, TEXT("petr"), TEXT(password)));
 
     /* Freed by several threads while others use it: those that began end well. */
     for (int i = 0; i < THREADS; i++)
@@ -459,8 +479,85 @@ static void of_many_threads_one_wins(const char *folder)
     IS(ZAMOK_E_HANDLE, zamok_cabinet_lock(bank));
     IS(ZAMOK_E_REJECTED, zamok_cabinet_open(TEXT(url), TEXT("wrong"), &options, &bank));
     IS(ZAMOK_OK, zamok_cabinet_open(TEXT(url), TEXT("passphrase"), &options, &bank));
+    IS(ZAMOK_E_LOGIN_TAKEN, zamok_register(bank, TEXT("petr"), TEXT(password)));
+    zamok_cabinet_free(bank);
+    /* Closed before the fork, it opens in the child; what is opened after the fork, each has for itself. */
+    IS(0, child_opens(url, options, NULL, ZAMOK_OK));
+    IS(ZAMOK_OK, zamok_cabinet_open(TEXT(url), TEXT("passphrase"), &options, &bank));
+    IS(ZAMOK_E_LOGIN_TAKEN, zamok_register(bank, TEXT("anna"), TEXT(password)));
     zamok_cabinet_free(bank);
     zamok_totp_wipe(&phone);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    static uint8_t bytes[4 << 20];
+    FILE *file = fopen(from, "rb");
+    HOLDS(file != NULL);
+    size_t length = fread(bytes, 1, sizeof bytes, file);
+    HOLDS(length > 0 && length < sizeof bytes);
+    IS(0, fclose(file));
+    HOLDS((file = fopen(to, "wb")) != NULL);
+    IS(length, fwrite(bytes, 1, length, file));
+    IS(0, fclose(file));
+}
+
+static void an_anchor_notices_a_store_that_was_put_back(const char *folder)
+{
+    char url[4096], anchor[4096], copy[4096], backup[4096], note[8192];
+    const char *path = url + strlen("sqlite:");
+    zamok_options options = cheap(), without = cheap();
+    zamok_cabinet *bank;
+    zamok_vault *vault;
+    size_t length;
+    snprintf(url, sizeof url, "sqlite:%s/anchored.db", folder);
+    snprintf(copy, sizeof copy, "%s/anchored.copy", folder);
+    snprintf(backup, sizeof backup, "%s/anchored.backup", folder);
+    snprintf(anchor, sizeof anchor, "%s/nowhere/anchor", folder);
+    options.anchor = anchor;
+    options.anchor_length = strlen(anchor);
+    IS(ZAMOK_E_STORE_MISSING, zamok_cabinet_create(TEXT(url), TEXT("passphrase"), TEXT("Bank"), &options, &bank));
+    snprintf(anchor, sizeof anchor, "%s/anchor", folder);
+    options.anchor_length = strlen(anchor);
+    IS(ZAMOK_OK, zamok_cabinet_create(TEXT(url), TEXT("passphrase"), TEXT("Bank"), &options, &bank));
+    IS(ZAMOK_OK, zamok_register(bank, TEXT("ivan"), TEXT(password)));
+    zamok_cabinet_free(bank);
+    copy_file(path, copy);
+    IS(ZAMOK_OK, zamok_cabinet_open(TEXT(url), TEXT("passphrase"), &options, &bank));
+    IS(ZAMOK_OK, zamok_register(bank, TEXT("anna"), TEXT(password)));
+    IS(ZAMOK_OK, zamok_checkpoint(bank, note, sizeof note, &length));
+    IS(ZAMOK_OK, zamok_cabinet_vault(bank, &vault));
+    IS(ZAMOK_OK, zamok_backup(vault, TEXT(backup), TEXT("paper"), &options, NULL));
+    zamok_vault_free(vault);
+    zamok_cabinet_free(bank);
+    IS(ZAMOK_OK, zamok_vault_open(TEXT(url), TEXT("passphrase"), &options, &vault));
+    zamok_vault_free(vault);
+    /* It opens with its anchor alone; a program that knows of none is told so, and is no error of its own. */
+    IS(ZAMOK_E_ANCHOR_MISSING, zamok_cabinet_open(TEXT(url), TEXT("passphrase"), &without, &bank));
+    without.size = offsetof(zamok_options, anchor);
+    IS(ZAMOK_E_ANCHOR_MISSING, zamok_cabinet_open(TEXT(url), TEXT("passphrase"), &without, &bank));
+    without.size -= 1;
+    IS(ZAMOK_E_STRUCT_SIZE, zamok_cabinet_open(TEXT(url), TEXT("passphrase"), &without, &bank));
+    copy_file(copy, path);
+    IS(ZAMOK_E_LOG_BEHIND, zamok_cabinet_open(TEXT(url), TEXT("passphrase"), &options, &bank));
+
+    /* One that remembers is nobody else's. What is restored begins another. */
+    IS(ZAMOK_E_STORE_EXISTS, zamok_vault_create(TEXT("memory:"), TEXT("p"), &options, &vault));
+    zamok_backup_source source = { .size = sizeof source };
+    source.file = backup;
+    source.file_length = strlen(backup);
+    source.secret = "paper";
+    source.secret_length = 5;
+    snprintf(url, sizeof url, "sqlite:%s/restored.db", folder);
+    IS(ZAMOK_E_STORE_EXISTS, zamok_restore(&source, TEXT(url), TEXT("new"), &options, NULL, &vault));
+    snprintf(anchor, sizeof anchor, "%s/anchor.two", folder);
+    options.anchor_length = strlen(anchor);
+    IS(ZAMOK_OK, zamok_restore(&source, TEXT(url), TEXT("new"), &options, NULL, &vault));
+    zamok_vault_free(vault);
+    without = cheap();
+    IS(ZAMOK_E_ANCHOR_MISSING, zamok_vault_open(TEXT(url), TEXT("new"), &without, &vault));
+    IS(ZAMOK_OK, zamok_vault_open(TEXT(url), TEXT("new"), &options, &vault));
+    zamok_vault_free(vault);
 }
 
 static void options_are_judged(void)
@@ -563,6 +660,7 @@ int main(int argc, char **argv)
     passwords_sessions_and_recovery();
     keys_of_a_vault();
     of_many_threads_one_wins(argv[1]);
+    an_anchor_notices_a_store_that_was_put_back(argv[1]);
     options_are_judged();
     an_altered_store_is_named(argv[1]);
     zamok_clock_free(standing);

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -10,7 +9,7 @@ use zamok::backup::{self, BackupKey, End, Header, Lock, LostStore};
 use zamok::{Clock as _, CoreError, Env, OsRandom, Passphrase, SystemClock};
 
 use crate::fault::Fault;
-use crate::opening::{self, ManualClock, Opener};
+use crate::opening::{self, Cost, ManualClock, Opener};
 use crate::vault::Vault;
 
 /// What a backup holds.
@@ -110,7 +109,7 @@ pub(crate) fn check(py: Python<'_>, file: PathBuf, secret: &Bound<'_, PyAny>) ->
 /// All of the file is checked before anything is written. An attempt that was interrupted goes on when the same is asked again;
 /// until then the store opens for nobody.
 ///
-/// `secret` opens the backup, as in `check`. `url` and what follows is as in `Vault.create`. `journal` is the URL of the store that
+/// `secret` opens the backup, as in `check`. `url` and what follows is as in `Vault.create`; the anchor is a new one, too. `journal` is the URL of the store that
 /// was lost, where its journal survived, and `journal_passphrase` or `journal_key` what opens one of its slots; the auditor's is
 /// enough: what it says was done after the backup is done again. Nothing is written to it.
 ///
@@ -122,7 +121,7 @@ pub(crate) fn check(py: Python<'_>, file: PathBuf, secret: &Bound<'_, PyAny>) ->
 #[pyfunction]
 #[pyo3(signature = (
     file, secret, url, passphrase=None, *, key=None, policy=None, cost=None, idle=Some(900), clock=None,
-    journal=None, journal_passphrase=None, journal_key=None
+    anchor=None, journal=None, journal_passphrase=None, journal_key=None
 ))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn restore(
@@ -133,9 +132,10 @@ pub(crate) fn restore(
     passphrase: Option<&Bound<'_, PyAny>>,
     key: Option<&Bound<'_, PyAny>>,
     policy: Option<&str>,
-    cost: Option<(u32, u32, u32)>,
+    cost: Option<Cost>,
     idle: Option<u64>,
     clock: Option<&Bound<'_, ManualClock>>,
+    anchor: Option<PathBuf>,
     journal: Option<OsString>,
     journal_passphrase: Option<&Bound<'_, PyAny>>,
     journal_key: Option<&Bound<'_, PyAny>>,
@@ -149,13 +149,17 @@ pub(crate) fn restore(
         Some(journal) => Some((opening::place(journal)?, Opener::of(journal_passphrase, journal_key)?)),
     };
     let done = py.detach(|| {
+        let options = opening::begun(options, anchor)?;
         let lost = lost.as_ref().map(|(place, opener)| {
             place.open().map(|store| LostStore { store, secret: opener.credential() })
         });
-        let (lost, target) = (lost.transpose()?, || Ok(place.create()?));
-        backup::restore_file(&file, &secret, target, opener.credential(), options, lost)
+        let (lost, target) = (lost.transpose().map_err(Fault::from)?, || Ok(place.create()?));
+        let done = backup::restore_file(&file, &secret, target, opener.credential(), options, lost);
+        let done = done.map_err(Fault::from)?;
+        opening::anchored(&done.0.vault).map_err(Fault::from)?;
+        Ok::<_, PyErr>(done)
     });
-    let (done, accounts) = done.map_err(Fault::from)?;
+    let (done, accounts) = done?;
     let told = done.replayed.as_ref();
     let until = told.map_or(0, |told| told.until.0);
     let names = told.map(|told| &told.lost[..]).unwrap_or_default().iter().chain(&accounts.lost);
@@ -169,7 +173,7 @@ pub(crate) fn restore(
         whole: told.map(|told| told.is_whole),
         lost: names.map(|told| told.kind.name().into_owned()).collect(),
         unknown_since: until.max(done.backup.header.made.0),
-        vault: Py::new(py, Vault::of(Arc::new(done.vault), policy))?,
+        vault: Py::new(py, Vault::of(done.vault.into(), policy))?,
     })
 }
 
@@ -179,7 +183,7 @@ pub(crate) fn write(
     vault: &zamok::Vault,
     file: &Path,
     passphrase: &Passphrase,
-    cost: Option<(u32, u32, u32)>,
+    cost: Option<Cost>,
 ) -> PyResult<Backup> {
     let cost = opening::cost(cost);
     let written = py.detach(|| {

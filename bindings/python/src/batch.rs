@@ -1,8 +1,8 @@
 //! Many TOTP codes of many keys at once, without a Python object for each answer.
 
-use pyo3::exceptions::{PyOverflowError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyMemoryView, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyMemoryView, PySequence, PyString, PyTuple};
 use zamok::CoreError;
 use zamok::otp::{self, TotpAttempt, TotpState};
 
@@ -94,14 +94,16 @@ enum Problem {
     Time(CoreError),
 }
 
-/// Whether the codes are a sequence of texts, and not one buffer.
+/// Whether the codes are a sequence of texts, and not one buffer. What is both, such as `bytes`, is a buffer.
 fn is_text(codes: &Bound<'_, PyAny>) -> PyResult<bool> {
-    if codes.is_instance_of::<PyString>() {
-        return Err(pyo3::exceptions::PyTypeError::new_err(
-            "codes are a sequence of str, or one bytes-like buffer",
-        ));
+    if codes.is_instance_of::<PyList>() || codes.is_instance_of::<PyTuple>() {
+        return Ok(true);
     }
-    Ok(codes.is_instance_of::<PyList>() || codes.is_instance_of::<PyTuple>())
+    let is_buffer = PyMemoryView::from(codes).is_ok();
+    if codes.is_instance_of::<PyString>() || !(is_buffer || codes.cast::<PySequence>().is_ok()) {
+        return Err(PyTypeError::new_err("codes are a sequence of str, or one bytes-like buffer"));
+    }
+    Ok(!is_buffer)
 }
 
 fn counted(keys: usize, codes: usize) -> PyResult<()> {

@@ -5,15 +5,15 @@
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyBytes, PyMemoryView, PyString};
 use zeroize::Zeroizing;
 
 /// The bytes of an argument, held until it is dropped.
 pub(crate) enum Bytes {
-    /// Read where they lie, without a copy: the exporter says that they may not be written.
+    /// Read where they lie, without a copy: in an object of the type `bytes`, which nobody can write to.
     Shared(PyBuffer<u8>),
-    /// A copy, wiped when dropped. Memory that others may write is copied: what is hashed twice, or checked and then used, must
-    /// not change in between.
+    /// A copy, wiped when dropped. Other memory may be written to while it is read: by another thread, through another view of it,
+    /// or by another program where a file is mapped. What is hashed twice, or checked and then used, must not change in between.
     Copied(Zeroizing<Vec<u8>>),
 }
 
@@ -31,11 +31,25 @@ impl Bytes {
                 "bytes are expected, not str: encode the text, or read it as base32",
             ));
         }
-        let buffer = PyBuffer::<u8>::get(given)?;
+        let buffer = match PyBuffer::<u8>::get(given) {
+            Ok(buffer) => buffer,
+            // Bytes that are called otherwise: those of ctypes, signed ones, characters.
+            Err(error) if error.is_instance_of::<PyBufferError>(given.py()) => {
+                let view = PyMemoryView::from(given)?;
+                if view.getattr("itemsize")?.extract::<usize>()? != 1 {
+                    return Err(error);
+                }
+                if !view.getattr("c_contiguous")?.is_truthy()? {
+                    return Err(scattered());
+                }
+                PyBuffer::<u8>::get(&view.call_method1("cast", ("B",))?)?
+            }
+            Err(error) => return Err(error),
+        };
         if !buffer.is_c_contiguous() {
-            return Err(PyBufferError::new_err("the bytes must lie in one piece (C-contiguous)"));
+            return Err(scattered());
         }
-        if buffer.readonly() {
+        if is_fixed(given)? {
             return Ok(Self::Shared(buffer));
         }
         let mut copy = Zeroizing::new(vec![0; buffer.item_count()]);
@@ -52,9 +66,8 @@ impl Bytes {
                 // SAFETY: PEP 3118 promises that the pointer is good for its length as long as the buffer is not released,
                 // which it is when `self` is dropped, and the slice cannot outlive that. The items are `u8`
                 // (`PyBuffer::get` has compared the format), in one piece (`as_slice_ptr`), so that every value is valid and
-                // alignment is 1. The exporter declares the memory read-only. Whoever changes it behind its exporter, as by
-                // writing to a file that is mapped, breaks what was promised to every reader; bytes are only hashed, sealed
-                // or copied here, and nothing that keeps memory safe is read from them twice.
+                // alignment is 1. The memory is that of an object of the very type `bytes` (`is_fixed`), which the buffer
+                // keeps alive and nothing in Python writes to, whether the interpreter's lock is held or not.
                 #[allow(unsafe_code)]
                 unsafe {
                     bytes.as_ref()
@@ -62,4 +75,17 @@ impl Bytes {
             }
         }
     }
+}
+
+/// Whether the memory is that of an object of the very type `bytes`, itself or under a `memoryview`. A class derived from it may give out
+/// another buffer (PEP 688); and a view that may only be read can lie over memory that others write to.
+fn is_fixed(given: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if given.is_exact_instance_of::<PyMemoryView>() {
+        return Ok(given.getattr("obj")?.is_exact_instance_of::<PyBytes>());
+    }
+    Ok(given.is_exact_instance_of::<PyBytes>())
+}
+
+fn scattered() -> PyErr {
+    PyBufferError::new_err("the bytes must lie in one piece (C-contiguous)")
 }

@@ -1,7 +1,7 @@
 //! The cabinet: accounts, enrolment, logins, sessions, tokens, signatures, over a vault.
 
 use std::ffi::OsString;
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
@@ -14,31 +14,33 @@ use crate::fault::Fault;
 use crate::journal::{self, Entry, Report};
 use crate::login::{Challenge, Enrolment, Offer, approach, password_of, request_of};
 use crate::notices::Notices;
-use crate::opening::{self, ManualClock, Opener};
+use crate::opening::{self, Cost, ManualClock, Opener};
 use crate::operation::Operations;
 use crate::session::{Account, Session, SignedDocument, session_id};
+use crate::shared::Shared;
 use crate::totp::typed;
 use crate::vault::Vault;
 
 /// The accounts of one service, over a vault.
 ///
 /// Use it in a `with` block, which locks the vault at the end, and share it between threads; every call that waits lets the others
-/// run. A process that was forked from this one has no keys: its calls raise `Locked`, and it opens the cabinet for itself.
+/// run. A process that was forked from this one has no keys: its calls raise `Locked`, and it opens the cabinet for itself: fork before
+/// opening a SQLite store, since the child cannot open a file that was open then (`StoreUnlocked`).
 ///
 /// Passwords and passphrases are `str`, or bytes-like data (UTF-8) that the caller can wipe. An unknown login, a wrong password, a
 /// wrong, spent or late code and a delayed account all raise `Rejected`; the journal knows which.
 #[pyclass(frozen, module = "zamok")]
 #[derive(Debug)]
-pub(crate) struct Cabinet(pub(crate) Arc<Zamok>);
+pub(crate) struct Cabinet(pub(crate) Shared<Zamok>);
 
 #[pymethods]
 impl Cabinet {
     /// Makes a store where there is none, a vault in it, and a cabinet for the service that `issuer` names. Arguments are those of
     /// `Vault.create`; the policy is kept in the vault.
     ///
-    /// Raises `VaultExists`, `IssuerUnusable`, `PolicyUnsound`; an error of the family `StoreError`.
+    /// Raises `IssuerUnusable`, `PolicyUnsound`; as `Vault.create`.
     #[staticmethod]
-    #[pyo3(signature = (url, passphrase=None, *, issuer, key=None, policy=None, cost=None, idle=Some(900), clock=None))]
+    #[pyo3(signature = (url, passphrase=None, *, issuer, key=None, policy=None, cost=None, idle=Some(900), clock=None, anchor=None))]
     #[allow(clippy::too_many_arguments)]
     fn create(
         py: Python<'_>,
@@ -47,23 +49,30 @@ impl Cabinet {
         issuer: &str,
         key: Option<&Bound<'_, PyAny>>,
         policy: Option<&str>,
-        cost: Option<(u32, u32, u32)>,
+        cost: Option<Cost>,
         idle: Option<u64>,
         clock: Option<&Bound<'_, ManualClock>>,
+        anchor: Option<PathBuf>,
     ) -> PyResult<Self> {
         let (opener, policy) = (Opener::of(passphrase, key)?, opening::policy(policy)?);
         let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock, None));
-        let settings = Settings::new(issuer).with_policy(policy).with_options(options);
-        let made = py.detach(|| Zamok::create_in(place.create()?, opener.credential(), settings));
-        Ok(Self(Arc::new(made.map_err(Fault::from)?)))
+        let settings = Settings::new(issuer).with_policy(policy);
+        let made = py.detach(|| {
+            let settings = settings.with_options(opening::begun(options, anchor)?);
+            let store = place.create().map_err(Fault::from)?;
+            let zamok = Zamok::create_in(store, opener.credential(), settings).map_err(Fault::from)?;
+            opening::anchored(zamok.vault()).map_err(Fault::from)?;
+            Ok::<_, PyErr>(zamok.into())
+        });
+        Ok(Self(made?))
     }
 
     /// Opens the vault and the cabinet that are there. Arguments are those of `Vault.open`, in the role "user".
     ///
-    /// Raises `Rejected` for a wrong passphrase; `UnlockNotBefore` while failures delay further attempts; `NoVault`; an error of the
-    /// family `StoreError`.
+    /// Raises `Rejected` for a wrong passphrase; `UnlockNotBefore` while failures delay further attempts; as `Vault.open`.
     #[staticmethod]
-    #[pyo3(signature = (url, passphrase=None, *, key=None, slot=None, idle=Some(900), clock=None))]
+    #[pyo3(signature = (url, passphrase=None, *, key=None, slot=None, idle=Some(900), clock=None, anchor=None, anchor_witnesses=None))]
+    #[allow(clippy::too_many_arguments)]
     fn open(
         py: Python<'_>,
         url: OsString,
@@ -72,11 +81,14 @@ impl Cabinet {
         slot: Option<u8>,
         idle: Option<u64>,
         clock: Option<&Bound<'_, ManualClock>>,
+        anchor: Option<PathBuf>,
+        anchor_witnesses: Option<&str>,
     ) -> PyResult<Self> {
         let opener = Opener::of(passphrase, key)?;
         let (place, options) = (opening::place(url)?, opening::options(None, idle, clock, slot));
+        let options = opening::under(options, anchor, anchor_witnesses)?;
         let opened = py.detach(|| Zamok::open_in(place.open()?, opener.credential(), options));
-        Ok(Self(Arc::new(opened.map_err(Fault::from)?)))
+        Ok(Self(opened.map_err(Fault::from)?.into()))
     }
 
     /// Takes the keys away.
@@ -155,8 +167,8 @@ impl Cabinet {
     /// answer with, such as "SMS" (otherwise the one that the account prefers), `address` the network address that the service sees,
     /// which limits of the account are held against, `language` that of messages (BCP 47).
     ///
-    /// Raises `Rejected`; `TooManyMessages`, `MethodUnavailable` after a right password; `ValueError` for an address that is none; `Locked`,
-    /// `Busy`.
+    /// Raises `Rejected`; after a right password `MethodUnavailable`, and where a code is sent `TooManyMessages`, or `ResendTooSoon` (its
+    /// `seconds` are to be waited); `ValueError` for an address that is none; `Locked`, `Busy`.
     #[pyo3(signature = (login, password, /, *, client="", device=None, by=None, address=None, language=""))]
     #[allow(clippy::too_many_arguments)]
     fn begin_login<'py>(
@@ -177,7 +189,7 @@ impl Cabinet {
         let begun =
             py.detach(|| self.0.begin_login_from(login, &password, &approach)).map_err(Fault::from)?;
         Ok(match begun {
-            Begun::Code(challenge) => Bound::new(py, Challenge(challenge))?.into_any(),
+            Begun::Code(challenge) => Bound::new(py, Challenge::from(challenge))?.into_any(),
             Begun::Enrol(enrolment) => Bound::new(py, Enrolment(enrolment))?.into_any(),
         })
     }
@@ -198,7 +210,7 @@ impl Cabinet {
         language: &str,
     ) -> PyResult<Challenge> {
         let (phone, approach) = (typed(phone), approach(client, device, address, language)?);
-        Ok(Challenge(py.detach(|| self.0.begin_login_by_phone(phone, &approach)).map_err(Fault::from)?))
+        Ok(py.detach(|| self.0.begin_login_by_phone(phone, &approach)).map_err(Fault::from)?.into())
     }
 
     /// A right to enrol the account's first generator, for its password.
@@ -238,9 +250,11 @@ impl Cabinet {
         Ok(py.detach(|| self.0.confirm_generator(&enrolment, code)).map_err(Fault::from)?)
     }
 
-    /// A login in one go, for a form that asks for password and code together.
+    /// A login in one go, for a form that asks for password and code together: for codes that the owner's app or token computes. An account
+    /// whose codes are sent is sent one by each call, and cannot have it in time: `begin_login`.
     ///
-    /// Raises `Rejected`; `NothingOffered` when the account has no generator yet; `Locked`, `Busy`.
+    /// Raises `Rejected`; `NothingOffered` when the account has no factor yet; where a code is sent `TooManyMessages`, `ResendTooSoon`;
+    /// `Locked`, `Busy`.
     #[pyo3(signature = (login, password, code, /))]
     fn log_in(
         &self,
@@ -277,18 +291,19 @@ impl Cabinet {
         let (code, request) = (typed(code), request.map(request_of).transpose()?);
         let answered = py.detach(|| {
             let request = request.map_or_else(|| self.0.request_id(), Ok)?;
-            self.0.answer(&challenge.0, code, request)
+            self.0.answer(&challenge.inner(), code, request)
         });
         Ok(Session(answered.map_err(Fault::from)?))
     }
 
     /// Opens a challenge in which the owner of a session shows again who they are: critical changes ask for it.
     ///
-    /// Raises `SessionEnded`; `MethodUnavailable`, `TooManyMessages`.
+    /// Raises `SessionEnded`; `MethodUnavailable`; where a code is sent `TooManyMessages`, or `ResendTooSoon` (its `seconds` are to be
+    /// waited).
     #[pyo3(signature = (session, /))]
     fn begin_again(&self, py: Python<'_>, session: &Bound<'_, Session>) -> PyResult<Challenge> {
         let session = &session.get().0;
-        Ok(Challenge(py.detach(|| self.0.begin_again(session, None)).map_err(Fault::from)?))
+        Ok(py.detach(|| self.0.begin_again(session, None)).map_err(Fault::from)?.into())
     }
 
     /// Answers a challenge of `begin_again`: the session is fresh again.
@@ -306,7 +321,7 @@ impl Cabinet {
         let (session, code, request) = (&session.get().0, typed(code), request.map(request_of).transpose()?);
         let answered = py.detach(|| {
             let request = request.map_or_else(|| self.0.request_id(), Ok)?;
-            self.0.answer_again(session, &challenge.0, code, request)
+            self.0.answer_again(session, &challenge.inner(), code, request)
         });
         Ok(Session(answered.map_err(Fault::from)?))
     }
@@ -431,7 +446,7 @@ impl Cabinet {
     }
 
     /// Signs a document (bytes-like) with the account's own key. The signature leaves only with the journal entry that records it.
-    /// Data that may be written is copied once; read-only data is read where it lies.
+    /// `bytes` are read where they lie; other data is copied once.
     ///
     /// Raises `SessionEnded`.
     #[pyo3(signature = (session, document, name, /))]
@@ -473,9 +488,9 @@ impl Cabinet {
         Ok(py.detach(|| self.0.vault().integrate()).map_err(Fault::from)?)
     }
 
-    /// Integrates, signs a checkpoint (C2SP tlog-checkpoint) and returns its text.
+    /// Integrates, signs a checkpoint (C2SP tlog-checkpoint) and returns its text. The anchor, where there is one, keeps it.
     ///
-    /// Raises `LogForked`, `LogBehind`; `Locked`.
+    /// Raises `LogForked`, `LogBehind`; `Locked`; an error of the family `StoreError`, also for an anchor that cannot be written.
     fn checkpoint(&self, py: Python<'_>) -> PyResult<String> {
         Ok(py.detach(|| self.0.vault().checkpoint()).map_err(Fault::from)?.to_string())
     }
@@ -495,11 +510,12 @@ impl Cabinet {
         journal::range(py, self.0.vault(), first, limit)
     }
 
-    /// Recomputes the whole journal, looks at every row, and says what does not fit.
+    /// Recomputes the whole journal, looks at every row, compares what accounts are found by with the accounts, and says what does not
+    /// fit.
     ///
     /// Raises `Locked`; an error of the family `StoreError`. What is wrong with the data is in the report.
     fn audit(&self, py: Python<'_>) -> PyResult<Report> {
-        journal::audit(py, self.0.vault())
+        journal::audit_all(py, &self.0)
     }
 
     fn __repr__(&self) -> String {

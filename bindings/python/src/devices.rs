@@ -1,7 +1,5 @@
 //! Known devices: trusted, listed, blocked; where messages are pushed to; and what they answer as factors.
 
-use std::sync::Arc;
-
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
@@ -13,6 +11,7 @@ use crate::fault::Fault;
 use crate::keys::bytes_of;
 use crate::login::{Challenge, Enrolment, approach};
 use crate::session::Session;
+use crate::shared::Shared;
 use crate::totp::typed;
 
 /// A device that an account is known by.
@@ -44,7 +43,7 @@ impl Device {
 /// SHA-256, in DER or as 64 bytes, over what `zamok.device_message` gives.
 #[pyclass(frozen, module = "zamok")]
 #[derive(Debug)]
-pub(crate) struct Devices(pub(crate) Arc<Zamok>);
+pub(crate) struct Devices(pub(crate) Shared<Zamok>);
 
 #[pymethods]
 impl Devices {
@@ -146,7 +145,7 @@ impl Devices {
         let token = DeviceToken::parse(typed(token)).ok_or(CoreError::Rejected).map_err(Fault::from)?;
         let approach = approach(client, None, address, language)?;
         let begun = py.detach(|| self.0.begin_login_by_device(&token, &approach));
-        Ok(Challenge(begun.map_err(Fault::from)?))
+        Ok(begun.map_err(Fault::from)?.into())
     }
 
     /// Sets a PIN for the known device of a session; the test is to type it once more, to `Factors.confirm`. From then on `begin_login` asks
@@ -268,7 +267,7 @@ impl Devices {
         of_enrolment: fn(&Cabinet, &zamok::Enrolment) -> Result<T, Error>,
     ) -> PyResult<T> {
         let told = if let Ok(challenge) = asked.cast::<Challenge>() {
-            let challenge = challenge.get().0;
+            let challenge = challenge.get().inner();
             py.detach(|| of_challenge(&self.0, &challenge))
         } else if let Ok(enrolment) = asked.cast::<Enrolment>() {
             let enrolment = enrolment.get().0;

@@ -1,7 +1,5 @@
 //! Second factors: a generator app, codes by SMS or by e-mail; enrolled, chosen, listed.
 
-use std::sync::Arc;
-
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -12,6 +10,7 @@ use crate::fault::Fault;
 use crate::keys::bytes_of;
 use crate::login::{Challenge, Enrolment};
 use crate::session::Session;
+use crate::shared::Shared;
 use crate::totp::typed;
 
 /// A way to answer a challenge.
@@ -88,7 +87,7 @@ impl From<zamok::account::FactorInfo> for Factor {
 /// The second factors of a cabinet's accounts. `Cabinet.factors` is one. Codes that are sent wait in the outbox: `Outbox` takes them out.
 #[pyclass(frozen, module = "zamok")]
 #[derive(Debug)]
-pub(crate) struct Factors(pub(crate) Arc<Zamok>);
+pub(crate) struct Factors(pub(crate) Shared<Zamok>);
 
 #[pymethods]
 impl Factors {
@@ -144,7 +143,7 @@ impl Factors {
     #[pyo3(signature = (challenge, /))]
     fn send_again(&self, py: Python<'_>, challenge: &Bound<'_, PyAny>) -> PyResult<()> {
         let sent = if let Ok(challenge) = challenge.cast::<Challenge>() {
-            let challenge = challenge.get().0;
+            let challenge = challenge.get().inner();
             py.detach(|| self.0.send_again(&challenge))
         } else if let Ok(enrolment) = challenge.cast::<Enrolment>() {
             let enrolment = enrolment.get().0;
@@ -160,7 +159,7 @@ impl Factors {
     /// Raises `Rejected` for a challenge that is over or was made up.
     #[pyo3(signature = (challenge, /))]
     fn methods(&self, py: Python<'_>, challenge: Challenge) -> PyResult<Vec<Method>> {
-        let found = py.detach(|| self.0.methods(&challenge.0)).map_err(Fault::from)?;
+        let found = py.detach(|| self.0.methods(&challenge.inner())).map_err(Fault::from)?;
         let method = |method: zamok::Method| Method {
             factor: method.factor.to_string(),
             by: method.evidence.name(),
@@ -177,7 +176,7 @@ impl Factors {
     #[pyo3(signature = (challenge, factor, /))]
     fn switch(&self, py: Python<'_>, challenge: Challenge, factor: &str) -> PyResult<Challenge> {
         let factor = bytes_of(factor).map(FactorId).ok_or(Error::MethodUnavailable).map_err(Fault::from)?;
-        Ok(Challenge(py.detach(|| self.0.switch_method(&challenge.0, factor)).map_err(Fault::from)?))
+        Ok(py.detach(|| self.0.switch_method(&challenge.inner(), factor)).map_err(Fault::from)?.into())
     }
 
     /// The factors of a session's account: the first that can answer is asked for at a login.

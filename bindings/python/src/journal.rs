@@ -9,6 +9,7 @@ use zamok::journal::{
     InclusionProof, Journal, Recorded, Status, Telling, TrustPolicy, VerifierKey, audit_rows,
 };
 use zamok::store::EntryId;
+use zamok::{IndexFinding, Zamok};
 
 use crate::fault::Fault;
 
@@ -102,7 +103,10 @@ pub(crate) struct Report {
     waiting: u64,
     /// Rows that were looked at by themselves.
     rows: u64,
-    /// What is wrong, each a sentence; at most 1,000.
+    /// Whether every row was judged. False when the log grew all the time: rows that it had not told of yet were passed over, and the
+    /// audit is to be asked again when it is quiet.
+    settled: bool,
+    /// What is wrong, each a sentence; at most 1,000, and 1,000 of what a cabinet finds its accounts by.
     findings: Vec<String>,
     /// How many more findings there were.
     further: u64,
@@ -120,17 +124,39 @@ impl Report {
     }
 }
 
-/// Looks at everything.
+/// Most findings of indexes that are named.
+const MOST: usize = 1000;
+
+impl Report {
+    fn new(report: &zamok::journal::Report, indexes: &[IndexFinding]) -> Self {
+        let named = report.findings.iter().map(ToString::to_string);
+        Self {
+            clean: report.is_clean() && indexes.is_empty(),
+            leaves: report.leaves,
+            waiting: report.waiting,
+            rows: report.rows,
+            settled: report.settled,
+            findings: named.chain(indexes.iter().map(ToString::to_string)).collect(),
+            further: report.further,
+        }
+    }
+}
+
+/// Looks at everything in a vault.
 pub(crate) fn audit(py: Python<'_>, vault: &zamok::Vault) -> PyResult<Report> {
-    let report = py.detach(|| vault.read(audit_rows)).map_err(Fault::from)?;
-    Ok(Report {
-        clean: report.is_clean(),
-        leaves: report.leaves,
-        waiting: report.waiting,
-        rows: report.rows,
-        findings: report.findings.iter().map(ToString::to_string).collect(),
-        further: report.further,
-    })
+    let report = py.detach(|| {
+        // What another process entered under a key that this handle has not learned would be taken for a stranger's.
+        vault.refresh()?;
+        vault.read(audit_rows)
+    });
+    Ok(Report::new(&report.map_err(Fault::from)?, &[]))
+}
+
+/// The same with what a cabinet has in it.
+pub(crate) fn audit_all(py: Python<'_>, zamok: &Zamok) -> PyResult<Report> {
+    let found = py.detach(|| Ok::<_, zamok::Error>((zamok.audit_rows()?, zamok.audit_indexes(MOST)?)));
+    let (report, indexes) = found.map_err(Fault::from)?;
+    Ok(Report::new(&report, &indexes))
 }
 
 /// What a proof proves: that this event is in the log.

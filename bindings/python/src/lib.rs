@@ -26,6 +26,7 @@ mod parameters;
 mod qr;
 mod secret;
 mod session;
+mod shared;
 mod slots;
 mod steam;
 mod totp;

@@ -1,5 +1,6 @@
 //! What is in a person's hands on the way in: challenges, enrolments, offers; and what they type.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use pyo3::exceptions::PyValueError;
@@ -11,45 +12,82 @@ use crate::buffer::Bytes;
 use crate::keys::bytes_of;
 use crate::totp::typed;
 
-/// A challenge that waits for a code. Its id may travel to the client and back: one that was made up is rejected.
-#[pyclass(frozen, eq, from_py_object, module = "zamok")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Challenge(pub(crate) zamok::Challenge);
+/// A challenge that waits for a code. Its id may travel to the client and back: one that was made up is rejected. Two with one id are
+/// equal.
+#[pyclass(frozen, eq, hash, from_py_object, module = "zamok")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Challenge {
+    id: [u8; 16],
+    expires: UnixTime,
+    by: Option<Evidence>,
+}
+
+// Two are one challenge when they have one id, whatever else is known of it.
+impl PartialEq for Challenge {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Challenge {}
+
+impl Hash for Challenge {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
+impl From<zamok::Challenge> for Challenge {
+    fn from(zamok::Challenge { id, expires, by }: zamok::Challenge) -> Self {
+        Self { id, expires, by: Some(by) }
+    }
+}
+
+impl Challenge {
+    /// As the cabinet takes it, which looks at the id alone: how and until when, the vault knows.
+    pub(crate) fn inner(&self) -> zamok::Challenge {
+        let Self { id, expires, by } = *self;
+        zamok::Challenge { id, expires, by: by.unwrap_or(Evidence::Generator) }
+    }
+}
 
 #[pymethods]
 impl Challenge {
-    /// A challenge from what the client brought back: its `id`, as `Challenge.id` gave it.
+    /// A challenge from what the client brought back: its `id`, as `Challenge.id` gave it. `expires` and `by` are for whoever kept them
+    /// as well; to be answered, the id is enough.
     ///
-    /// Raises `ValueError` for what is no id.
+    /// Raises `ValueError` for what is no id, or no name of a factor.
     #[new]
-    #[pyo3(signature = (id, /))]
-    fn new(id: &str) -> PyResult<Self> {
+    #[pyo3(signature = (id, /, expires=0, by=None))]
+    fn new(id: &str, expires: u64, by: Option<&str>) -> PyResult<Self> {
         let id = bytes_of(id)
             .ok_or_else(|| PyValueError::new_err("the id of a challenge has 32 hexadecimal digits"))?;
-        // Only the id is looked at when it is answered; how and until when, the vault knows.
-        Ok(Self(zamok::Challenge { id, expires: UnixTime(0), by: Evidence::Generator }))
+        let by = by.map(|name| {
+            Evidence::named(name).ok_or_else(|| PyValueError::new_err("this is no factor's name"))
+        });
+        Ok(Self { id, expires: UnixTime(expires), by: by.transpose()? })
     }
 
     /// Its id: 32 hexadecimal digits. Not a secret.
     #[getter]
     fn id(&self) -> String {
-        format!("{:032x}", u128::from_be_bytes(self.0.id))
+        format!("{:032x}", u128::from_be_bytes(self.id))
     }
 
     /// When it ends, in seconds since 1970; 0 where only the id is known.
     #[getter]
     const fn expires(&self) -> u64 {
-        self.0.expires.0
+        self.expires.0
     }
 
-    /// What it is to be answered with, such as "generator".
+    /// What it is to be answered with, such as "generator"; None where only the id is known.
     #[getter]
-    fn by(&self) -> &'static str {
-        self.0.by.name()
+    fn by(&self) -> Option<&'static str> {
+        self.by.map(Evidence::name)
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyAny>, (String,)) {
-        (py.get_type::<Self>().into_any(), (self.id(),))
+    fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyAny>, (String, u64, Option<&'static str>)) {
+        (py.get_type::<Self>().into_any(), (self.id(), self.expires(), self.by()))
     }
 
     fn __repr__(&self) -> String {

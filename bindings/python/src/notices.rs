@@ -1,16 +1,16 @@
 //! Notices: what a service tells an account, what it was told, and how its owner wants to be told.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use std::collections::BTreeMap;
 use zamok::delivery::{Category, FeedEntry, FeedFilter, Notice, Preferences as Inner, Priority, Quiet};
 use zamok::store::Cursor;
-use zamok::{Evidence, UnixTime, Zamok};
+use zamok::{Evidence, Zamok};
 
 use crate::fault::Fault;
+use crate::moment;
 use crate::session::Session;
+use crate::shared::Shared;
 
 /// What an account was told.
 #[pyclass(frozen, eq, get_all, module = "zamok")]
@@ -113,7 +113,7 @@ impl Preferences {
 /// What services tell the accounts of a cabinet. `Cabinet.notices` is one. Messages wait in the outbox: `Outbox`.
 #[pyclass(frozen, module = "zamok")]
 #[derive(Debug)]
-pub(crate) struct Notices(pub(crate) Arc<Zamok>);
+pub(crate) struct Notices(pub(crate) Shared<Zamok>);
 
 #[pymethods]
 impl Notices {
@@ -142,10 +142,10 @@ impl Notices {
         Ok(py.detach(|| self.0.notify(login, &notice)).map_err(Fault::from)?.to_string())
     }
 
-    /// What a session's account was told, latest first: of these categories, or of all, not older than `since` (seconds since 1970), at
-    /// most `limit`. Codes never come here.
+    /// What a session's account was told, latest first: of these categories, or of all, not older than `since` (seconds since 1970, or a
+    /// `datetime` with a zone), at most `limit`. Codes never come here.
     ///
-    /// Raises `SessionEnded`; `Refused` when an entry was altered; `ValueError` for another category.
+    /// Raises `SessionEnded`; `Refused` when an entry was altered; `ValueError` for another category; `NaiveDatetime`, `TimeBeforeT0`.
     #[pyo3(signature = (session, /, *, categories=Vec::new(), urgent=false, since=None, limit=50))]
     fn feed(
         &self,
@@ -153,13 +153,14 @@ impl Notices {
         session: &Bound<'_, Session>,
         categories: Vec<String>,
         urgent: bool,
-        since: Option<u64>,
+        since: Option<&Bound<'_, PyAny>>,
         limit: usize,
     ) -> PyResult<Vec<News>> {
         let session = &session.get().0;
         let categories = categories.iter().map(|name| category(name)).collect::<PyResult<_>>()?;
         let priority = urgent.then_some(Priority::High);
-        let filter = FeedFilter { categories, priority, since: since.map(UnixTime) };
+        let since = since.map(moment::read).transpose()?;
+        let filter = FeedFilter { categories, priority, since };
         let found = py.detach(|| {
             let (mut found, mut after) = (Vec::new(), None::<Cursor>);
             loop {

@@ -1,17 +1,22 @@
 //! How a vault is made and opened: where, with what, under which numbers, by which clock.
 
 use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyFileExistsError, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 use zamok::backup::shares_in;
+use zamok::journal::{Anchor, TrustPolicy};
 use zamok::policy::{PolicyFault, Profile};
+use zamok::witness::Client;
 use zamok::{
-    Argon2Cost, Clock as _, ManualClock as Inner, Options, Passphrase, Pkcs11Key, Pkcs11Uri, Policy, Role,
-    SecretKey, StoreUrl,
+    Argon2Cost, Clock as _, CoreError, FileAnchor, Freshness, ManualClock as Inner, Options, Passphrase,
+    Pkcs11Key, Pkcs11Uri, Policy, Role, SecretKey, StoreUrl, Vault,
 };
 use zeroize::Zeroizing;
 
@@ -185,12 +190,31 @@ pub(crate) fn passphrase(given: &Bound<'_, PyAny>) -> PyResult<Passphrase> {
     })
 }
 
-/// What a passphrase costs: memory in KiB, passes, lanes.
-pub(crate) fn cost(given: Option<(u32, u32, u32)>) -> Argon2Cost {
-    given.map_or_else(
-        || Options::default().cost,
-        |(memory_kib, passes, lanes)| Argon2Cost { memory_kib, passes, lanes },
-    )
+/// What a passphrase costs: memory in KiB, passes, lanes, within their bounds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost(Argon2Cost);
+
+impl<'py> FromPyObject<'_, 'py> for Cost {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let bounded = match given.extract::<(u32, u32, u32)>() {
+            Ok((memory_kib, passes, lanes)) => Argon2Cost { memory_kib, passes, lanes }.bounded().ok(),
+            Err(error) if error.is_instance_of::<PyOverflowError>(given.py()) => None,
+            Err(error) => return Err(error),
+        };
+        bounded.map(Self).ok_or_else(|| {
+            let bounds = "8 to 4194304 KiB and at least 8 a lane, 1 to 64 passes, 1 to 16 lanes";
+            PyValueError::new_err(format!(
+                "a cost is (KiB of memory, passes, lanes): {bounds}; not {}",
+                *given
+            ))
+        })
+    }
+}
+
+pub(crate) fn cost(given: Option<Cost>) -> Argon2Cost {
+    given.map_or_else(|| Options::default().cost, |Cost(cost)| cost)
 }
 
 /// Where the store lies; a path need not be UTF-8.
@@ -200,7 +224,7 @@ pub(crate) fn place(url: OsString) -> Result<StoreUrl, Fault> {
 
 /// The options of an opening.
 pub(crate) fn options(
-    cost: Option<(u32, u32, u32)>,
+    cost: Option<Cost>,
     idle: Option<u64>,
     clock: Option<&Bound<'_, ManualClock>>,
     slot: Option<u8>,
@@ -211,6 +235,46 @@ pub(crate) fn options(
         options.clock = Arc::new(clock.get().0.clone());
     }
     options
+}
+
+/// The options of a vault that is there, with what is asked whether it was put back: a file, or the witnesses of a policy.
+pub(crate) fn under(options: Options, anchor: Option<PathBuf>, witnesses: Option<&str>) -> PyResult<Options> {
+    let anchor: Arc<dyn Anchor> = match (anchor, witnesses) {
+        (None, None) => return Ok(options),
+        (Some(file), None) => Arc::new(FileAnchor::at(file)),
+        (None, Some(policy)) => Arc::new(Client::new(TrustPolicy::parse(policy).map_err(|line| {
+            PyValueError::new_err(format!("the witnesses are no policy from line {line} on"))
+        })?)),
+        _ => return Err(PyTypeError::new_err("give an anchor or its witnesses, and not both")),
+    };
+    Ok(Options { freshness: Freshness::Anchored(anchor), ..options })
+}
+
+/// The options of a vault that is made, with an anchor that is begun: its file is made, or is empty.
+pub(crate) fn begun(options: Options, anchor: Option<PathBuf>) -> PyResult<Options> {
+    if let Some(file) = &anchor {
+        match FileAnchor::create(file) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if fs::metadata(file)?.len() > 0 {
+                    let told = format!("{} is there already, and remembers a log", file.display());
+                    return Err(PyFileExistsError::new_err(told));
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    under(options, anchor, None)
+}
+
+/// Has a new vault open only with its anchor, where it has one, and gives that its first checkpoint.
+pub(crate) fn anchored(vault: &Vault) -> Result<(), CoreError> {
+    let (has_anchor, _) = vault.anchoring()?;
+    if has_anchor {
+        vault.require_anchor()?;
+        vault.checkpoint()?;
+    }
+    Ok(())
 }
 
 pub(crate) fn role(name: &str) -> PyResult<Role> {

@@ -1,7 +1,5 @@
 //! Operations: what is shown is what is confirmed, and what is confirmed is executed once.
 
-use std::sync::Arc;
-
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
@@ -13,6 +11,7 @@ use crate::fault::Fault;
 use crate::keys::bytes_of;
 use crate::login::{Challenge, request_of};
 use crate::session::Session;
+use crate::shared::Shared;
 use crate::totp::typed;
 
 /// Who confirmed an operation, and how.
@@ -113,7 +112,7 @@ impl Operation {
 /// executed once. `Cabinet.operations` is one.
 #[pyclass(frozen, module = "zamok")]
 #[derive(Debug)]
-pub(crate) struct Operations(pub(crate) Arc<Zamok>);
+pub(crate) struct Operations(pub(crate) Shared<Zamok>);
 
 #[pymethods]
 impl Operations {
@@ -183,8 +182,8 @@ impl Operations {
     /// Opens the challenge whose answer confirms an operation as it stands; one that was open for it before is dead. `by` asks for a
     /// factor by its name, such as "generator"; a weaker one than the account's strongest is refused.
     ///
-    /// Raises `MethodTooWeak`, `MethodUnavailable`, `TooManyMessages`; `NotAllowed`, `FreshAuthenticationNeeded` where the watch says
-    /// so; as `change`.
+    /// Raises `MethodTooWeak`, `MethodUnavailable`; where a code is sent `TooManyMessages`, or `ResendTooSoon` (its `seconds` are to be
+    /// waited); `NotAllowed`, `FreshAuthenticationNeeded` where the watch says so; as `change`.
     #[pyo3(signature = (session, id, /, *, by=None))]
     fn challenge(
         &self,
@@ -196,7 +195,7 @@ impl Operations {
         let (session, id) = (&session.get().0, operation_id(id)?);
         let by = by.map(|name| Evidence::named(name).ok_or(Error::MethodUnavailable));
         let by = by.transpose().map_err(Fault::from)?;
-        Ok(Challenge(py.detach(|| self.0.begin_confirmation(session, id, by)).map_err(Fault::from)?))
+        Ok(py.detach(|| self.0.begin_confirmation(session, id, by)).map_err(Fault::from)?.into())
     }
 
     /// Confirms an operation with the answer to its challenge: the code stands for what was shown, and for nothing else. `request` is a
@@ -216,7 +215,7 @@ impl Operations {
         let (session, code, request) = (&session.get().0, typed(code), request.map(request_of).transpose()?);
         let confirmed = py.detach(|| {
             let request = request.map_or_else(|| self.0.request_id(), Ok)?;
-            self.0.confirm(session, &challenge.0, code, request)
+            self.0.confirm(session, &challenge.inner(), code, request)
         });
         Ok(Operation(confirmed.map_err(Fault::from)?))
     }

@@ -1,7 +1,5 @@
 //! Messages that are to be sent: taken out of the outbox by a service that carries them, one at a time, and ended by its word.
 
-use std::sync::Arc;
-
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -10,6 +8,7 @@ use zamok::delivery::{Handed, Letter, Matched, Outgoing, Receipt, ReceiptState, 
 
 use crate::cabinet::Cabinet;
 use crate::fault::Fault;
+use crate::shared::Shared;
 
 /// A message that was handed out to be sent. Send it, then tell the `Outbox` what became of it. `repr` shows neither text nor address.
 #[pyclass(frozen, module = "zamok")]
@@ -118,7 +117,7 @@ impl Message {
 #[pyclass(frozen, module = "zamok")]
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    cabinet: Arc<Zamok>,
+    cabinet: Shared<Zamok>,
     outgoing: Outgoing,
 }
 

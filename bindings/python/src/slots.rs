@@ -1,12 +1,11 @@
 //! Slots: the ways into a vault.
 
-use std::sync::Arc;
-
 use pyo3::prelude::*;
 use zamok::{Argon2Cost, CoreError, Credential, NewSlot, Options, Vault};
 
 use crate::fault::Fault;
-use crate::opening::{self, Opener};
+use crate::opening::{self, Cost, Opener};
+use crate::shared::Shared;
 
 /// A slot, as the store shows it to anyone.
 #[pyclass(frozen, eq, get_all, module = "zamok")]
@@ -53,13 +52,13 @@ impl From<zamok::SlotInfo> for SlotInfo {
 /// The slots of a vault: for officers (`Vault.open(…, role="officer")`), but for looking, and for users who change their own. `Vault.slots` is one.
 #[pyclass(frozen, module = "zamok")]
 #[derive(Debug)]
-pub(crate) struct Slots(pub(crate) Arc<Vault>);
+pub(crate) struct Slots(pub(crate) Shared<Vault>);
 
 #[pymethods]
 impl Slots {
     /// The slots, in the order of their numbers.
     ///
-    /// Raises `Refused` for what is no sound slot; an error of the family `StoreError`.
+    /// Raises `Locked`; `Refused` for what is no sound slot; an error of the family `StoreError`.
     fn all(&self, py: Python<'_>) -> PyResult<Vec<SlotInfo>> {
         let found = py.detach(|| self.listed()).map_err(Fault::from)?;
         Ok(found.into_iter().map(SlotInfo::from).collect())
@@ -68,7 +67,7 @@ impl Slots {
     /// Adds a slot for a role, "officer", "user" or "auditor", and returns its number. It is opened with a `passphrase`, a `key` or a
     /// `Credential`, as in `Vault.open`; `label` is what people call it, at most 64 bytes, not secret; `cost` is that of `Vault.create`.
     ///
-    /// Raises `Role` unless an officer opened the vault; `SlotsFull`, `TooLong`; `ValueError` for another role.
+    /// Raises `Role` unless an officer opened the vault; `SlotsFull`, `TooLong`; `ValueError` for another role, or a cost out of its bounds.
     #[pyo3(signature = (role, passphrase=None, *, key=None, label="", cost=None))]
     fn add(
         &self,
@@ -77,7 +76,7 @@ impl Slots {
         passphrase: Option<&Bound<'_, PyAny>>,
         key: Option<&Bound<'_, PyAny>>,
         label: &str,
-        cost: Option<(u32, u32, u32)>,
+        cost: Option<Cost>,
     ) -> PyResult<u8> {
         let (role, opener, cost) = (opening::role(role)?, Opener::of(passphrase, key)?, opening::cost(cost));
         let added =
@@ -87,7 +86,7 @@ impl Slots {
 
     /// Gives a slot another secret, and another label where one is given. Old copies of the store still open with the old secret.
     ///
-    /// Raises `Role` unless an officer opened the vault, or its user through this slot; `NoSlot`, `TooLong`.
+    /// Raises `Role` unless an officer opened the vault, or its user through this slot; `NoSlot`, `TooLong`; `ValueError` for a cost out of its bounds.
     #[pyo3(signature = (number, passphrase=None, *, key=None, label=None, cost=None))]
     fn change(
         &self,
@@ -96,7 +95,7 @@ impl Slots {
         passphrase: Option<&Bound<'_, PyAny>>,
         key: Option<&Bound<'_, PyAny>>,
         label: Option<&str>,
-        cost: Option<(u32, u32, u32)>,
+        cost: Option<Cost>,
     ) -> PyResult<()> {
         let (opener, cost) = (Opener::of(passphrase, key)?, opening::cost(cost));
         Ok(py.detach(|| self.put(number, label, opener.credential(), cost)).map_err(Fault::from)?)
@@ -187,6 +186,8 @@ impl Slots {
     }
 
     fn listed(&self) -> Result<Vec<zamok::SlotInfo>, CoreError> {
+        // Anyone may look, but through an open vault: a forked child must not touch the store of its parent.
+        self.0.role()?;
         Vault::slots(&**self.0.store(), &Options::default())
     }
 }

@@ -5,7 +5,6 @@ mod secrets;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
@@ -18,7 +17,8 @@ use crate::buffer::Bytes;
 use crate::fault::Fault;
 use crate::journal::{Entry, Report};
 use crate::keys::{KeyInfo, key_id, kind_of, purpose_of, state_of};
-use crate::opening::{self, ManualClock, Opener};
+use crate::opening::{self, Cost, ManualClock, Opener};
+use crate::shared::Shared;
 use crate::slots::Slots;
 use crate::totp::typed;
 use crate::vault::commit::{accepted, read};
@@ -27,7 +27,8 @@ use crate::{journal, moment, parameters, secret};
 /// An open vault: keys go in or are made inside, and only answers come out.
 ///
 /// Use it in a `with` block, which locks it at the end, and share it between threads; every call that waits lets the others run. A
-/// process that was forked from this one has no keys: its calls raise `Locked`, and it opens the vault for itself.
+/// process that was forked from this one has no keys: its calls raise `Locked`, and it opens the vault for itself: fork before
+/// opening a SQLite store, since the child cannot open a file that was open then (`StoreUnlocked`).
 ///
 /// `url` is `sqlite:PATH`, `postgres://…` or `memory:`. It is opened with a `passphrase` (`str`, or bytes-like data that the caller
 /// can wipe), a `key` of 32 bytes, or a `Credential` in the place of the passphrase. `idle` is the number of seconds without use after which it locks itself (900 unless it is given), or None for never.
@@ -36,7 +37,7 @@ use crate::{journal, moment, parameters, secret};
 #[pyclass(frozen, module = "zamok")]
 #[derive(Debug)]
 pub(crate) struct Vault {
-    vault: Arc<zamok::Vault>,
+    vault: Shared<zamok::Vault>,
     policy: Policy,
 }
 
@@ -45,9 +46,13 @@ impl Vault {
     /// Makes a store where there is none, and a vault in it. `cost` is what a passphrase costs: memory in KiB, passes, lanes of
     /// Argon2id (RFC 9106); the default is 256 MiB and three passes.
     ///
-    /// Raises `VaultExists`; an error of the family `StoreError`.
+    /// `anchor` is a file that remembers how far the journal was, best on another machine's disk; it is made, or is empty. The vault opens
+    /// only with it from then on, and not when the store was put back to an older copy; each `checkpoint` writes to it.
+    ///
+    /// Raises `VaultExists`; `ValueError` for a cost out of its bounds; `FileExistsError` for an anchor that remembers a log already, or
+    /// another `OSError`; an error of the family `StoreError`.
     #[staticmethod]
-    #[pyo3(signature = (url, passphrase=None, *, key=None, policy=None, cost=None, idle=Some(900), clock=None))]
+    #[pyo3(signature = (url, passphrase=None, *, key=None, policy=None, cost=None, idle=Some(900), clock=None, anchor=None))]
     #[allow(clippy::too_many_arguments)]
     fn create(
         py: Python<'_>,
@@ -55,23 +60,33 @@ impl Vault {
         passphrase: Option<&Bound<'_, PyAny>>,
         key: Option<&Bound<'_, PyAny>>,
         policy: Option<&str>,
-        cost: Option<(u32, u32, u32)>,
+        cost: Option<Cost>,
         idle: Option<u64>,
         clock: Option<&Bound<'_, ManualClock>>,
+        anchor: Option<PathBuf>,
     ) -> PyResult<Self> {
         let (opener, policy) = (Opener::of(passphrase, key)?, opening::policy(policy)?);
         let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock, None));
-        let made = py.detach(|| zamok::Vault::create(place.create()?, opener.credential(), options));
-        Ok(Self { vault: Arc::new(made.map_err(Fault::from)?), policy })
+        let made = py.detach(|| {
+            let options = opening::begun(options, anchor)?;
+            let store = place.create().map_err(Fault::from)?;
+            let vault = zamok::Vault::create(store, opener.credential(), options).map_err(Fault::from)?;
+            opening::anchored(&vault).map_err(Fault::from)?;
+            Ok::<_, PyErr>(vault.into())
+        });
+        Ok(Self { vault: made?, policy })
     }
 
     /// Opens the vault that is there, in a role: "user" works with keys, "officer" keeps the doors, "auditor" reads the journal. `slot`
-    /// is the number of the slot to open; without it, the first that is for the role and for the sort of secret.
+    /// is the number of the slot to open; without it, the first that is for the role and for the sort of secret. `anchor` is the file that
+    /// `create` or `zamok --anchor` began; `anchor_witnesses` in its place the text of a policy (C2SP tlog-policy), whose witnesses are asked.
     ///
     /// Raises `Rejected` for a wrong passphrase; `UnlockNotBefore` while failures delay further attempts (its `until` is a time);
-    /// `SlotDisabled`, `NoSlot`, `SlotMethod`; `NoVault`; an error of the family `StoreError`, `StoreMissing` where there is none.
+    /// `SlotDisabled`, `NoSlot`, `SlotMethod`; `NoVault`; `AnchorMissing` for a vault that asks for its anchor, or an anchor that is gone; `LogBehind`, `LogForked` when
+    /// the anchor knows better; `Unwitnessed` when not most of the witnesses answer; `ValueError` for what is no policy;
+    /// an error of the family `StoreError`, `StoreMissing` where there is none.
     #[staticmethod]
-    #[pyo3(signature = (url, passphrase=None, *, key=None, role="user", slot=None, policy=None, idle=Some(900), clock=None))]
+    #[pyo3(signature = (url, passphrase=None, *, key=None, role="user", slot=None, policy=None, idle=Some(900), clock=None, anchor=None, anchor_witnesses=None))]
     #[allow(clippy::too_many_arguments)]
     fn open(
         py: Python<'_>,
@@ -83,12 +98,15 @@ impl Vault {
         policy: Option<&str>,
         idle: Option<u64>,
         clock: Option<&Bound<'_, ManualClock>>,
+        anchor: Option<PathBuf>,
+        anchor_witnesses: Option<&str>,
     ) -> PyResult<Self> {
         let (opener, role, policy) =
             (Opener::of(passphrase, key)?, opening::role(role)?, opening::policy(policy)?);
         let (place, options) = (opening::place(url)?, opening::options(None, idle, clock, slot));
+        let options = opening::under(options, anchor, anchor_witnesses)?;
         let opened = py.detach(|| zamok::Vault::unlock_as(role, place.open()?, opener.credential(), options));
-        Ok(Self { vault: Arc::new(opened.map_err(Fault::from)?), policy })
+        Ok(Self { vault: opened.map_err(Fault::from)?.into(), policy })
     }
 
     /// Takes the keys away. What was opened stays usable for nothing else than asking whether it is locked.
@@ -126,14 +144,15 @@ impl Vault {
     /// readable by its owner alone. The file has its name only once it is whole and flushed. `cost` is what one attempt at the
     /// passphrase costs, as in `create`.
     ///
-    /// Raises `BackupFile` for a file that is there already, or cannot be written; `Refused` when a row was altered; `Locked`.
+    /// Raises `BackupFile` for a file that is there already, or cannot be written; `Refused` when a row was altered; `Locked`; `ValueError`
+    /// for a cost out of its bounds.
     #[pyo3(signature = (file, passphrase, /, *, cost=None))]
     fn backup(
         &self,
         py: Python<'_>,
         file: PathBuf,
         passphrase: &Bound<'_, PyAny>,
-        cost: Option<(u32, u32, u32)>,
+        cost: Option<Cost>,
     ) -> PyResult<Backup> {
         backup::write(py, &self.vault, &file, &opening::passphrase(passphrase)?, cost)
     }
@@ -305,7 +324,7 @@ impl Vault {
     }
 
     /// Signs bytes-like data, and returns the signature: DER for ECDSA, fixed length for the others. `name` is what the journal calls
-    /// it where the key's use is journalled. Data that may be written is copied once; read-only data is read where it lies.
+    /// it where the key's use is journalled. `bytes` are read where they lie; other data is copied once.
     ///
     /// Raises `KeyKind`, `KeyUsage`, `KeyPurpose`, `KeyState`, `UnknownKey`; `Locked`.
     #[pyo3(signature = (key, data, *, name=""))]
@@ -450,9 +469,9 @@ impl Vault {
         Ok(py.detach(|| self.vault.integrate()).map_err(Fault::from)?)
     }
 
-    /// Integrates, signs a checkpoint (C2SP tlog-checkpoint) and returns its text.
+    /// Integrates, signs a checkpoint (C2SP tlog-checkpoint) and returns its text. The anchor, where there is one, keeps it.
     ///
-    /// Raises `LogForked`, `LogBehind`; `Locked`.
+    /// Raises `LogForked`, `LogBehind`; `Locked`; an error of the family `StoreError`, also for an anchor that cannot be written.
     fn checkpoint(&self, py: Python<'_>) -> PyResult<String> {
         Ok(py.detach(|| self.vault.checkpoint()).map_err(Fault::from)?.to_string())
     }
@@ -472,9 +491,10 @@ impl Vault {
         journal::range(py, &self.vault, first, limit)
     }
 
-    /// Recomputes the whole journal, looks at every row, and says what does not fit.
+    /// Recomputes the whole journal, looks at every row, and says what does not fit. What a cabinet finds its accounts by,
+    /// `Cabinet.audit` compares.
     ///
-    /// Raises `Locked`; an error of the family `StoreError`. What is wrong with the data is in the report.
+    /// Raises `Locked`; `Role` in an auditor's hands; an error of the family `StoreError`. What is wrong with the data is in the report.
     fn audit(&self, py: Python<'_>) -> PyResult<Report> {
         journal::audit(py, &self.vault)
     }

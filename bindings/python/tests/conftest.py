@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +41,33 @@ def tier(check: int, ci: int, full: int) -> int:
 
 hypothesis.settings.register_profile("zamok", max_examples=tier(20, 100, 2_000), deadline=None, derandomize=True)
 hypothesis.settings.load_profile("zamok")
+
+
+def lets_others_run(call: Callable[[], object], other: Callable[[], object] = lambda: None) -> bool:
+    """Whether `other` came to its turn in another thread during a call: it waits for the interpreter's lock, which nobody but the call
+    can let go of."""
+    done: list[bool] = []
+
+    def wait() -> None:
+        time.sleep(0.05)
+        other()
+        done.append(True)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1000)
+    try:
+        thread = threading.Thread(target=wait)
+        thread.start()
+        end = time.monotonic() + 0.2
+        while time.monotonic() < end:
+            pass
+        assert not done, "it ran before its turn"
+        call()
+        answer = bool(done)
+    finally:
+        sys.setswitchinterval(interval)
+    thread.join()
+    return answer
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -141,6 +141,19 @@ class Announcing(ThreadPoolExecutor):
         return super().submit(announced)
 
 
+@pytest.mark.parametrize("facade", [aio.Vault, aio.Cabinet])
+def test_a_block_locks_at_its_end_although_its_pool_is_closed(facade: type[Any]) -> None:
+    issuer: dict[str, Any] = {"issuer": "Bank", "policy": POLICY} if facade is aio.Cabinet else {}
+
+    async def main() -> None:
+        pool = ThreadPoolExecutor(1)
+        async with await facade.create("memory:", PASSPHRASE, cost=CHEAP, pool=pool, **issuer) as opened:
+            pool.shutdown()
+        assert opened.locked
+
+    asyncio.run(main())
+
+
 def test_a_call_that_has_begun_runs_to_its_end_although_nobody_waits() -> None:
     async def main() -> None:
         with Announcing() as pool:

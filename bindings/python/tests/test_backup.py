@@ -231,3 +231,18 @@ def backed_up(folder: Path, url: str) -> Path:
     with Vault.open(url, key=bytes(32)) as vault:
         vault.backup(folder / "b", AWAY, cost=CHEAP)
     return folder / "b"
+
+
+def test_a_restored_vault_begins_an_anchor_of_its_own(tmp_path: Path) -> None:
+    old, new, url = tmp_path / "old.anchor", tmp_path / "new.anchor", f"sqlite:{tmp_path / 'new.db'}"
+    with Vault.create(f"sqlite:{tmp_path / 'v.db'}", PASSPHRASE, cost=CHEAP, anchor=old) as vault:
+        vault.backup(tmp_path / "b", AWAY, cost=CHEAP)
+    with pytest.raises(FileExistsError):
+        backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, anchor=old)
+    backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, anchor=new).vault.lock()
+    with pytest.raises(errors.AnchorMissing):
+        Vault.open(url, "new")
+    with pytest.raises(errors.LogForked):
+        Vault.open(url, "new", anchor=old)
+    with Vault.open(url, "new", anchor=new) as restored:
+        assert restored.checkpoint() == new.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import subprocess
@@ -162,7 +163,7 @@ def test_the_journal_tells_and_proves(house: House) -> None:
     with pytest.raises(ValueError, match="no vkey"):
         journal.verify_proof(proof, "whom to trust")
     report = house.cabinet.audit()
-    assert report.clean and report.findings == [] and report.leaves > 0 and report.rows > 0
+    assert report.clean and report.findings == [] and report.leaves > 0 and report.rows > 0 and report.settled
     with pytest.raises(TypeError):
         bool(report)
 
@@ -188,6 +189,36 @@ def test_an_altered_row_is_named(house: House) -> None:
         house.cabinet.journal(3, limit=1)
     # What is not altered is told as before.
     assert len(house.cabinet.journal(0, limit=3)) == 3 and house.cabinet.account(session).login == "ivan"
+
+
+FORGET = """
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as rows:
+    rows.execute("DELETE FROM rows WHERE tbl = 33")
+"""
+
+
+def test_an_audit_of_a_cabinet_misses_the_logins_that_were_deleted(house: House) -> None:
+    house.cabinet.checkpoint()
+    assert house.cabinet.audit().clean
+    subprocess.run([sys.executable, "-c", FORGET, house.url.removeprefix("sqlite:")], check=True)
+    report = house.cabinet.audit()
+    assert not report.clean and any("login" in finding for finding in report.findings)
+
+
+def test_a_challenge_is_its_id_and_takes_what_is_known_along(house: House) -> None:
+    challenge = house.cabinet.begin_login("ivan", PASSWORD)
+    assert isinstance(challenge, Challenge) and challenge.by == "generator" and challenge.expires > house.clock.now
+    for moved in (copy.copy(challenge), copy.deepcopy(challenge), *(pickle.loads(pickle.dumps(challenge, n)) for n in range(6))):
+        assert (moved.id, moved.by, moved.expires) == (challenge.id, "generator", challenge.expires)
+    bare = Challenge(challenge.id)
+    assert (bare.by, bare.expires) == (None, 0) and pickle.loads(pickle.dumps(bare)).by is None
+    assert bare == challenge != Challenge("0" * 32) and len({bare, challenge}) == 1
+    with pytest.raises(ValueError, match="no factor's name"):
+        Challenge(challenge.id, by="a guess")
+    with pytest.raises(ValueError, match="32 hexadecimal digits"):
+        Challenge("no id")
+    assert house.cabinet.answer(bare, house.code()).evidence == ["password", "generator"]
 
 
 def test_a_policy_is_kept_in_the_vault(house: House) -> None:

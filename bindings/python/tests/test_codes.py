@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import array
 import base64
+import collections
+import ctypes
 import hashlib
 import mmap
 import pickle
@@ -137,7 +139,12 @@ def test_bytes_like_inputs_of_every_sort(tmp_path: Path) -> None:
             bytearray(SECRET),
             memoryview(SECRET),
             memoryview(bytearray(SECRET)),
+            memoryview(SECRET + b"more")[: len(SECRET)],
             array.array("B", SECRET),
+            array.array("b", SECRET),
+            ctypes.create_string_buffer(SECRET, len(SECRET)),
+            (ctypes.c_ubyte * len(SECRET))(*SECRET),
+            memoryview(SECRET).cast("c"),
             mapped,
         ):
             assert Totp(data).code(59) == code
@@ -145,7 +152,10 @@ def test_bytes_like_inputs_of_every_sort(tmp_path: Path) -> None:
     with pytest.raises(BufferError):
         Totp(wide)
     with pytest.raises(BufferError):
-        Totp(array.array("I", [1] * 20))
+        Totp(memoryview(array.array("b", bytes(40)))[::2])
+    for large in (array.array("I", [1] * 20), (ctypes.c_uint32 * 20)()):
+        with pytest.raises(BufferError):
+            Totp(large)
 
 
 def test_a_batch_answers_as_the_single_checks_do() -> None:
@@ -172,6 +182,9 @@ def test_a_batch_answers_as_the_single_checks_do() -> None:
     )
     assert verify_batch(keys, packed, NOW).tolist() == expected
     assert verify_batch((key for key in keys), bytes(packed), NOW).tolist() == expected
+    for several in (tuple(codes), collections.deque(codes), collections.UserList(codes)):
+        assert verify_batch(keys, several, NOW).tolist() == expected
+    assert verify_batch(keys, array.array("b", packed), NOW).tolist() == expected
     packed[0] = 0xFF
     assert verify_batch(keys, packed, NOW)[0] == -1
     assert verify_batch([], [], NOW).tolist() == []
@@ -183,6 +196,9 @@ def test_a_batch_answers_as_the_single_checks_do() -> None:
         verify_batch([*keys[:-1], object()], codes, NOW)  # type: ignore[list-item]
     with pytest.raises(TypeError):
         verify_batch(keys, "123456", NOW)
+    for unordered in (set(codes), iter(codes), 5):
+        with pytest.raises(TypeError, match="a sequence of str"):
+            verify_batch(keys, unordered, NOW)  # type: ignore[arg-type]
 
 
 @given(secrets, st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))

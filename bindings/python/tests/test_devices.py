@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import datetime as dt
 import json
 import os
 import subprocess
@@ -303,6 +304,11 @@ def test_what_an_account_is_told(house: House) -> None:
     assert [news.category for news in everything][:2] == ["news", "payment"] and len(everything) > 3
     assert bank.notices.feed(session, limit=1) == everything[:1]
     assert bank.notices.feed(session, since=house.clock.now + 1) == []
+    now = dt.datetime.fromtimestamp(house.clock.now, dt.timezone(dt.timedelta(hours=3)))
+    assert bank.notices.feed(session, since=now + dt.timedelta(seconds=1)) == []
+    assert bank.notices.feed(session, since=now - dt.timedelta(days=1)) == everything
+    with pytest.raises(errors.NaiveDatetime):
+        bank.notices.feed(session, since=dt.datetime(2026, 1, 1))
     assert all(news.urgent for news in bank.notices.feed(session, urgent=True))
     assert [message.text for message in outbox if message.kind == "notice" and "Pay 5" in message.text]
 

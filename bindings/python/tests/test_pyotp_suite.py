@@ -12,6 +12,8 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -141,3 +143,84 @@ def test_what_projects_do_with_pyotp_objects_still_works() -> None:
 
     assert helpers is pyotp.utils
     assert len(public) >= 12 and all(hasattr(pyotp, name) for name in public), public
+
+
+BASE32 = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+
+
+def test_a_digest_may_be_a_name_and_an_interval_a_float() -> None:
+    import pyotp as original
+
+    for name in ("sha1", "SHA256", "sha512"):
+        ours, theirs = (module.HOTP(BASE32, digest=name) for module in (pyotp, original))
+        assert ours.at(5) == theirs.at(5) and ours.verify(theirs.at(5), 5)
+        assert ours.provisioning_uri(name="a")
+    long = "MFRGGZDFMZTWQ2LK" * 16
+    assert pyotp.HOTP(long, digest="sha256").at(5) == original.HOTP(long, digest="sha256").at(5)
+    with pytest.raises(ValueError, match="SHA-1, SHA-256 or SHA-512"):
+        pyotp.TOTP(BASE32, digest="sha384")
+    for interval in (30.0, 0.5, 7.25, 119.9):
+        ours, theirs = (module.TOTP(BASE32, interval=interval) for module in (pyotp, original))
+        for at in (59, 1_111_111_109, 1_800_000_000.75):
+            assert ours.at(at) == theirs.at(at) and ours.timecode(at) == theirs.timecode(at)
+            assert ours.verify(theirs.at(at), for_time=at)
+        assert ours.provisioning_uri() == theirs.provisioning_uri()
+
+
+def test_no_window_is_a_window_of_one_step() -> None:
+    import pyotp as original
+
+    for module in (pyotp, original):
+        totp = module.TOTP(BASE32)
+        assert totp.verify("287082", for_time=59, valid_window=None)
+        assert not totp.verify("287082", for_time=89, valid_window=None)
+        with pytest.raises(TypeError):
+            totp.verify_and_get_timecode("287082", for_time=59, valid_window=None)
+
+
+def test_what_a_subclass_or_a_patch_says_is_what_counts() -> None:
+    import pyotp as original
+
+    for module in (pyotp, original):
+
+        class Fixed(module.HOTP):  # type: ignore[misc, name-defined]
+            def at(self, count: int) -> str:
+                return "123456"
+
+        fixed: Any = Fixed(BASE32)
+        assert fixed.verify("123456", 0) and not fixed.verify("755224", 0)
+        hotp, totp = module.HOTP(BASE32), module.TOTP(BASE32)
+        with mock.patch.object(hotp, "at", return_value="111111"):
+            assert hotp.verify("111111", 0) and not hotp.verify("755224", 0)
+        for handler in (hotp, totp):
+            with mock.patch.object(handler, "generate_otp", return_value="222222"):
+                assert hotp.verify("222222", 0) is (handler is hotp)
+                assert totp.verify("222222", for_time=59, valid_window=1) is (handler is totp)
+        for owner in (module.OTP, module.TOTP):
+            with mock.patch.object(owner, "generate_otp", lambda self, input: "333333"):
+                assert totp.verify("333333", for_time=59) and not totp.verify("287082", for_time=59)
+                assert totp.verify_and_get_timecode("333333", for_time=59) == 1
+                assert hotp.verify("333333", 0) is (owner is module.OTP)
+        assert hotp.verify("755224", 0) and totp.verify("287082", for_time=59)
+
+
+def test_a_counter_beyond_64_bits_has_no_code() -> None:
+    last = 2**64 - 1
+    hotp = pyotp.HOTP(BASE32)
+    assert hotp.verify(hotp.at(last), last)
+    for counter in (2**64, 2**80):
+        assert hotp.verify("755224", counter) is False
+        with pytest.raises(ValueError, match="64 bits"):
+            hotp.at(counter)
+    assert pyotp.HOTP(BASE32, initial_count=last).verify("755224", 1) is False
+    tiny = pyotp.TOTP(BASE32, interval=1e-12)
+    assert tiny.verify("287082", for_time=1_800_000_000) is False
+
+
+def test_the_inside_of_a_code_is_the_engines() -> None:
+    class Other(pyotp.HOTP):
+        @staticmethod
+        def int_to_bytestring(i: int, *, padding: int = 8) -> bytes:
+            return b"another"
+
+    assert Other(BASE32).at(0) == pyotp.HOTP(BASE32).at(0) == "755224"

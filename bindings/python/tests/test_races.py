@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import CHEAP, NOW, PASSPHRASE, PASSWORD, House, tier
+from conftest import CHEAP, NOW, PASSPHRASE, PASSWORD, House, lets_others_run, tier
 
-from zamok import Cabinet, Challenge, ManualClock, Rejected, Session, Vault, errors
-from zamok.totp import Totp
+from zamok import Cabinet, Challenge, ManualClock, Rejected, Session, Vault, errors, qr
+from zamok.totp import Totp, verify_batch
 
 SECRET = b"12345678901234567890"
 RACER = """
@@ -109,14 +109,18 @@ def test_of_8_processes_with_one_code_one_gets_in(tmp_path: Path) -> None:
 def test_a_forked_child_has_no_keys_and_the_parent_keeps_its_own(house: House) -> None:
     session = house.cabinet.log_in("ivan", PASSWORD, house.code())
     reader, writer = os.pipe()
+    slots = house.cabinet.vault.slots
     child = os.fork()
     if child == 0:
         outcome = b"open"
         try:
             if house.cabinet.locked:
-                house.cabinet.session(session.id)
+                slots.all()
         except errors.Locked:
-            outcome = b"locked"
+            try:
+                house.cabinet.session(session.id)
+            except errors.Locked:
+                outcome = b"locked"
         finally:
             os.write(writer, outcome)
             os._exit(0)
@@ -168,3 +172,36 @@ def test_waiting_calls_let_other_threads_run(tmp_path: Path) -> None:
         time.sleep(0.001)
     thread.join()
     assert counted > 20, "other threads stood still"
+
+
+def test_a_vault_that_is_dropped_lets_other_threads_run(tmp_path: Path) -> None:
+    vaults = [Vault.create(f"sqlite:{tmp_path / 'v.db'}", PASSPHRASE, cost=CHEAP)]
+    for number in range(50):
+        vaults[0].create_key("hmac", str(number))
+    # SQLite folds its log into the file.
+    assert lets_others_run(vaults.pop), "other threads stood still"
+    cabinets = [Cabinet.create(f"sqlite:{tmp_path / 'bank.db'}", PASSPHRASE, issuer="Bank", cost=CHEAP)]
+    nouns = [cabinets[0].operations]
+    del cabinets
+    assert lets_others_run(nouns.pop), "other threads stood still"
+
+
+def test_a_qr_code_is_drawn_while_other_threads_run() -> None:
+    text = "x" * 2331
+    assert lets_others_run(lambda: qr.svg(text)) and lets_others_run(lambda: qr.terminal(text))
+    for draw in (qr.svg, qr.terminal):
+        with pytest.raises(ValueError, match="fits no QR code"):
+            draw(text + "x")
+
+
+def test_what_is_written_to_during_a_batch_changes_nothing_in_it() -> None:
+    key = Totp(SECRET)
+    keys, codes = [key] * 20_000, bytearray(key.code(NOW).encode() * 20_000)
+
+    def spoil() -> None:
+        codes[:] = b"x" * len(codes)
+
+    answers: list[memoryview[int]] = []
+    view = memoryview(codes).toreadonly()
+    assert lets_others_run(lambda: answers.append(verify_batch(keys, view, NOW)), spoil)
+    assert codes[:1] == b"x" and set(answers[0]) == {NOW // 30}

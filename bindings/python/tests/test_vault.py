@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import hashlib
+import http.server
+import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import CHEAP, NOW, PASSPHRASE
+from conftest import CHEAP, NOW, PASSPHRASE, POLICY
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zamok import ManualClock, OtpUri, Rejected, Vault, errors, verify_signature
+from zamok import Cabinet, ManualClock, OtpUri, Rejected, Vault, aio, backup, errors, verify_signature
 from zamok.totp import Totp
 
 
@@ -199,3 +204,157 @@ def test_an_idle_vault_locks_itself(tmp_path: Path) -> None:
             return
         time.sleep(0.1)
     pytest.fail("it stayed open")
+
+
+def test_an_anchored_vault_opens_with_its_anchor_and_not_when_it_was_put_back(tmp_path: Path) -> None:
+    file, anchor = tmp_path / "v.db", tmp_path / "anchor"
+    url = f"sqlite:{file}"
+    vault = Vault.create(url, PASSPHRASE, cost=CHEAP, anchor=anchor)
+    begun = anchor.read_text()
+    assert begun.startswith(vault.origin)
+    del vault
+    for role in ("user", "officer"):
+        with pytest.raises(errors.AnchorMissing):
+            Vault.open(url, PASSPHRASE, role=role)
+    shutil.copy(file, tmp_path / "older.db")
+    vault = Vault.open(url, PASSPHRASE, anchor=str(anchor))
+    vault.create_key("hmac", "receipts")
+    assert vault.integrate() > 0 and anchor.read_text() == begun
+    assert vault.checkpoint() == anchor.read_text() != begun
+    del vault
+    shutil.copy(tmp_path / "older.db", file)
+    with pytest.raises(errors.LogBehind):
+        Vault.open(url, PASSPHRASE, anchor=anchor)
+    with pytest.raises(errors.AnchorMissing):
+        Vault.open(url, PASSPHRASE, anchor=tmp_path / "none")
+
+
+def test_an_anchor_is_begun_in_a_new_or_an_empty_file(tmp_path: Path) -> None:
+    anchor, empty = tmp_path / "anchor", tmp_path / "empty"
+    empty.touch()
+    url = f"sqlite:{tmp_path / 'bank.db'}"
+    with Cabinet.create(url, PASSPHRASE, issuer="Bank", policy=POLICY, cost=CHEAP, anchor=empty) as made:
+        assert empty.read_text().startswith(made.vault.origin)
+    with pytest.raises(errors.AnchorMissing):
+        Cabinet.open(url, PASSPHRASE)
+    with Cabinet.open(url, PASSPHRASE, anchor=empty) as opened:
+        assert opened.checkpoint() == empty.read_text()
+    Vault.create(f"sqlite:{tmp_path / 'v.db'}", PASSPHRASE, cost=CHEAP, anchor=anchor).lock()
+    with pytest.raises(errors.LogForked):  # it is that of another log
+        Cabinet.open(url, PASSPHRASE, anchor=anchor)
+    before = anchor.read_text()
+    for name, create in (("w.db", Vault.create), ("x.db", lambda *a, **k: Cabinet.create(*a, issuer="Bank", **k))):
+        with pytest.raises(FileExistsError, match="remembers a log"):
+            create(f"sqlite:{tmp_path / name}", PASSPHRASE, cost=CHEAP, anchor=anchor)
+        assert not (tmp_path / name).exists()
+    with pytest.raises(FileNotFoundError):
+        Vault.create(f"sqlite:{tmp_path / 'y.db'}", PASSPHRASE, cost=CHEAP, anchor=tmp_path / "no folder" / "anchor")
+    assert anchor.read_text() == before
+
+    async def main() -> None:
+        async with await aio.Cabinet.open(url, PASSPHRASE, anchor=empty) as bank:
+            assert not bank.locked
+        there = await aio.Vault.create("memory:", PASSPHRASE, cost=CHEAP, anchor=tmp_path / "third")
+        assert (tmp_path / "third").read_text().startswith(there.origin)
+
+    asyncio.run(main())
+
+
+class Witness(http.server.BaseHTTPRequestHandler):
+    """One that knows no log."""
+
+    def do_GET(self) -> None:
+        body = b"this witness knows nothing of this log\n"
+        self.send_response(404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_witnesses_are_asked_in_the_place_of_an_anchor(tmp_path: Path) -> None:
+    url = f"sqlite:{tmp_path / 'bank.db'}"
+    Cabinet.create(url, PASSPHRASE, issuer="Bank", policy=POLICY, cost=CHEAP, anchor=tmp_path / "anchor").lock()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Witness)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        # C2SP tlog-cosignature: a key of the type 4.
+        key = b"\x04" + ed25519.Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+        hashed = hashlib.sha256(b"witness.example\n" + key).hexdigest()[:8]
+        vkey = f"witness.example+{hashed}+{base64.b64encode(key).decode()}"
+        policy = f"witness w {vkey} http://127.0.0.1:{server.server_port}\nquorum w\n"
+        with Cabinet.open(url, PASSPHRASE, anchor_witnesses=policy) as bank:
+            assert bank.vault.role == "user"
+        with Vault.open(url, PASSPHRASE, anchor_witnesses=policy) as vault:
+            assert not vault.locked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    with pytest.raises(errors.Unwitnessed):  # nobody answers, which is no permission
+        Cabinet.open(url, PASSPHRASE, anchor_witnesses=policy)
+    for wrong in ("", "whom to ask"):
+        with pytest.raises(ValueError, match="no policy from line"):
+            Vault.open(url, PASSPHRASE, anchor_witnesses=wrong)
+    with pytest.raises(TypeError, match="not both"):
+        Vault.open(url, PASSPHRASE, anchor=tmp_path / "anchor", anchor_witnesses=policy)
+
+
+@pytest.mark.parametrize(
+    "cost",
+    [(7, 1, 1), (2**22 + 1, 1, 1), (64, 0, 1), (64, 65, 1), (64, 1, 0), (256, 1, 17), (15, 1, 2), (-1, 1, 1), (64, 2**40, 1)],
+)
+def test_a_cost_out_of_its_bounds_is_misuse_and_leaves_nothing_behind(tmp_path: Path, cost: tuple[int, int, int]) -> None:
+    file = tmp_path / "v.db"
+    url = f"sqlite:{file}"
+    with pytest.raises(ValueError, match="8 to 4194304 KiB"):
+        Vault.create(url, PASSPHRASE, cost=cost)
+    with pytest.raises(ValueError, match="1 to 64 passes"):
+        Cabinet.create(url, PASSPHRASE, issuer="Bank", cost=cost)
+    assert not file.exists()
+    Vault.create(url, PASSPHRASE, cost=CHEAP).lock()
+    copy = tmp_path / "backup"
+    with Vault.open(url, PASSPHRASE, role="officer") as officer:
+        with pytest.raises(ValueError, match="1 to 16 lanes"):
+            officer.slots.add("user", "another one", cost=cost)
+        with pytest.raises(ValueError, match="1 to 16 lanes"):
+            officer.slots.change(0, "another one", cost=cost)
+        assert len(officer.slots.all()) == 2
+    with Vault.open(url, PASSPHRASE) as vault:
+        with pytest.raises(ValueError, match="1 to 16 lanes"):
+            vault.backup(copy, "a passphrase of its own", cost=cost)
+        assert not copy.exists()
+        vault.backup(copy, "a passphrase of its own", cost=CHEAP)
+    with pytest.raises(ValueError, match="1 to 16 lanes"):
+        backup.restore(copy, "a passphrase of its own", f"sqlite:{tmp_path / 'w.db'}", PASSPHRASE, cost=cost)
+    assert not (tmp_path / "w.db").exists()
+
+
+def test_what_is_no_cost_is_a_type_error() -> None:
+    for cost in (5, "high", (64, 1.5, 1)):
+        with pytest.raises(TypeError):
+            Vault.create("memory:", PASSPHRASE, cost=cost)  # type: ignore[arg-type]
+
+
+def test_an_audit_goes_by_the_keys_of_now(tmp_path: Path, clock: ManualClock) -> None:
+    url = f"sqlite:{tmp_path / 'v.db'}"
+    vault = Vault.create(url, PASSPHRASE, cost=CHEAP, clock=clock)
+    assert vault.audit().clean and vault.audit().settled
+    with Vault.open(url, PASSPHRASE, role="officer", clock=clock) as officer:
+        (mine,) = (slot.number for slot in officer.slots.all() if slot.role == "user")
+        officer.slots.add("user", "another passphrase", cost=CHEAP)
+        officer.slots.remove(mine)
+    # Another handle has changed the doors: an audit looks before it judges, and this handle's own slot is gone.
+    with pytest.raises(errors.Locked):
+        vault.audit()
+
+
+def test_slots_are_shown_through_an_open_vault_alone(vault: Vault) -> None:
+    slots = vault.slots
+    assert len(slots.all()) == 2
+    vault.lock()
+    with pytest.raises(errors.Locked):
+        slots.all()

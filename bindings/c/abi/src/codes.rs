@@ -198,7 +198,7 @@ pub const ZAMOK_E_LOG_BEHIND: zamok_status = 451;
 pub const ZAMOK_E_UNCOVERED: zamok_status = 452;
 /// Too few witnesses have cosigned the checkpoint.
 pub const ZAMOK_E_UNWITNESSED: zamok_status = 453;
-/// This vault opens only with its anchor, and none was named.
+/// This vault opens only with its anchor, which was not named or is not there.
 pub const ZAMOK_E_ANCHOR_MISSING: zamok_status = 454;
 /// The same rows keep changing: nothing was done, try again.
 pub const ZAMOK_E_BUSY: zamok_status = 501;

@@ -107,7 +107,7 @@ pub(crate) const fn message(status: zamok_status) -> &'static CStr {
         ZAMOK_E_LOG_BEHIND => c"the journal has fewer entries than were signed or anchored: the store was put back",
         ZAMOK_E_UNCOVERED => c"no signed checkpoint covers the entry yet",
         ZAMOK_E_UNWITNESSED => c"too few witnesses have cosigned the checkpoint",
-        ZAMOK_E_ANCHOR_MISSING => c"this vault opens only with its anchor, and none was named",
+        ZAMOK_E_ANCHOR_MISSING => c"this vault opens only with its anchor, which was not named or is not there",
         ZAMOK_E_BUSY => c"the same rows keep changing: nothing was done, try again",
         ZAMOK_E_CAPPED => c"a budget is spent: nothing was done",
         ZAMOK_E_STORE_UNLOCKED => c"store: other code in this process has taken its locks away",

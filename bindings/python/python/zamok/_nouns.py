@@ -18,7 +18,7 @@ from . import Slots as _Slots
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from ._zamok import _Category, _Cost, _Opener, _Receipt, _Role
+    from ._zamok import _Category, _Cost, _Opener, _Receipt, _Role, _Time
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -195,7 +195,7 @@ class Notices:
         *,
         categories: Sequence[_Category] = (),
         urgent: bool = False,
-        since: int | None = None,
+        since: _Time | None = None,
         limit: int = 50,
     ) -> list[News]:
         feed = self.beneath.feed

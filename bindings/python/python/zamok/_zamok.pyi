@@ -374,6 +374,7 @@ class Vault:
         cost: _Cost | None = None,
         idle: int | None = ...,
         clock: ManualClock | None = None,
+        anchor: _Path | None = None,
     ) -> Vault: ...
     @staticmethod
     def open(
@@ -386,6 +387,8 @@ class Vault:
         policy: str | None = None,
         idle: int | None = ...,
         clock: ManualClock | None = None,
+        anchor: _Path | None = None,
+        anchor_witnesses: str | None = None,
     ) -> Vault: ...
     def lock(self) -> None: ...
     @property
@@ -766,7 +769,7 @@ class Notices:
         *,
         categories: Sequence[_Category] = ...,
         urgent: bool = False,
-        since: int | None = None,
+        since: _Time | None = None,
         limit: int = 50,
     ) -> list[News]: ...
     def preferences(self, session: Session, /) -> Preferences: ...
@@ -833,14 +836,15 @@ class Outbox:
 
 @final
 class Challenge:
-    def __new__(cls, id: str, /) -> Self: ...
+    def __new__(cls, id: str, /, expires: int = 0, by: str | None = None) -> Self: ...
     @property
     def id(self) -> str: ...
     @property
     def expires(self) -> int: ...
     @property
-    def by(self) -> str: ...
+    def by(self) -> str | None: ...
     def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
 
 @final
 class Enrolment:
@@ -917,6 +921,7 @@ class Cabinet:
         cost: _Cost | None = None,
         idle: int | None = ...,
         clock: ManualClock | None = None,
+        anchor: _Path | None = None,
     ) -> Cabinet: ...
     @staticmethod
     def open(
@@ -927,6 +932,8 @@ class Cabinet:
         slot: int | None = None,
         idle: int | None = ...,
         clock: ManualClock | None = None,
+        anchor: _Path | None = None,
+        anchor_witnesses: str | None = None,
     ) -> Cabinet: ...
     def lock(self) -> None: ...
     @property
@@ -1027,6 +1034,8 @@ class Report:
     @property
     def rows(self) -> int: ...
     @property
+    def settled(self) -> bool: ...
+    @property
     def findings(self) -> list[str]: ...
     @property
     def further(self) -> int: ...
@@ -1092,6 +1101,7 @@ def restore(
     cost: _Cost | None = None,
     idle: int | None = ...,
     clock: ManualClock | None = None,
+    anchor: _Path | None = None,
     journal: str | None = None,
     journal_passphrase: _Opener | None = None,
     journal_key: Buffer | None = None,

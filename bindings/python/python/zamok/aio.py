@@ -5,7 +5,7 @@ method has the arguments, the answer and the errors of the one with its name in 
 ``zamok.Operations``, ``zamok.Factors``, ``zamok.Devices``, ``zamok.Notices`` or ``zamok.Outbox``.
 
 A cancelled ``await`` stops waiting; a call that has begun runs to its end, and what it commits stays committed. Whoever may be cancelled
-while a code is answered draws a ``request_id`` first and asks again under it.
+while a code is answered draws a ``request_id`` first and asks again under it. An ``async with`` block locks at its end without the pool.
 
 >>> import asyncio
 >>> from zamok import aio
@@ -56,10 +56,22 @@ class Vault:
         cost: _Cost | None = None,
         idle: int | None = 900,
         clock: ManualClock | None = None,
+        anchor: _Path | None = None,
         pool: Executor | None = None,
     ) -> Self:
         return cls(
-            await run(pool, _Vault.create, url, passphrase, key=key, policy=policy, cost=cost, idle=idle, clock=clock),
+            await run(
+                pool,
+                _Vault.create,
+                url,
+                passphrase,
+                key=key,
+                policy=policy,
+                cost=cost,
+                idle=idle,
+                clock=clock,
+                anchor=anchor,
+            ),
             pool=pool,
         )
 
@@ -75,6 +87,8 @@ class Vault:
         policy: str | None = None,
         idle: int | None = 900,
         clock: ManualClock | None = None,
+        anchor: _Path | None = None,
+        anchor_witnesses: str | None = None,
         pool: Executor | None = None,
     ) -> Self:
         return cls(
@@ -89,6 +103,8 @@ class Vault:
                 policy=policy,
                 idle=idle,
                 clock=clock,
+                anchor=anchor,
+                anchor_witnesses=anchor_witnesses,
             ),
             pool=pool,
         )
@@ -224,7 +240,8 @@ class Vault:
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.lock()
+        # Not in the pool, which may be full, or closed: whoever leaves the block leaves nothing open, cancelled or not.
+        self.vault.lock()
 
 
 class Cabinet:
@@ -246,6 +263,7 @@ class Cabinet:
         cost: _Cost | None = None,
         idle: int | None = 900,
         clock: ManualClock | None = None,
+        anchor: _Path | None = None,
         pool: Executor | None = None,
     ) -> Self:
         return cls(
@@ -260,6 +278,7 @@ class Cabinet:
                 cost=cost,
                 idle=idle,
                 clock=clock,
+                anchor=anchor,
             ),
             pool=pool,
         )
@@ -274,10 +293,24 @@ class Cabinet:
         slot: int | None = None,
         idle: int | None = 900,
         clock: ManualClock | None = None,
+        anchor: _Path | None = None,
+        anchor_witnesses: str | None = None,
         pool: Executor | None = None,
     ) -> Self:
         return cls(
-            await run(pool, _Cabinet.open, url, passphrase, key=key, slot=slot, idle=idle, clock=clock), pool=pool
+            await run(
+                pool,
+                _Cabinet.open,
+                url,
+                passphrase,
+                key=key,
+                slot=slot,
+                idle=idle,
+                clock=clock,
+                anchor=anchor,
+                anchor_witnesses=anchor_witnesses,
+            ),
+            pool=pool,
         )
 
     async def lock(self) -> None:
@@ -433,4 +466,5 @@ class Cabinet:
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.lock()
+        # Not in the pool, which may be full, or closed: whoever leaves the block leaves nothing open, cancelled or not.
+        self.cabinet.lock()

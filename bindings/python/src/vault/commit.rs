@@ -1,7 +1,5 @@
 //! How the vault is reached: in a transaction, while other Python threads run.
 
-use std::sync::Arc;
-
 use pyo3::prelude::*;
 use zamok::hash::HashAlgorithm;
 use zamok::keys::{self, KeyKind, Purpose, Template};
@@ -11,15 +9,16 @@ use zamok::{CoreError, Policy};
 use super::Vault;
 use crate::fault::Fault;
 use crate::parameters;
+use crate::shared::Shared;
 
 impl Vault {
-    pub(crate) const fn of(vault: Arc<zamok::Vault>, policy: Policy) -> Self {
+    pub(crate) const fn of(vault: Shared<zamok::Vault>, policy: Policy) -> Self {
         Self { vault, policy }
     }
 
     /// The one beneath a cabinet.
     pub(crate) fn beneath(cabinet: &zamok::Zamok) -> Self {
-        Self::of(cabinet.vault().clone(), cabinet.policy().clone())
+        Self::of(Shared::of(cabinet.vault().clone()), cabinet.policy().clone())
     }
 
     pub(super) fn create_one_time(

@@ -1,6 +1,7 @@
 //! OCRA (RFC 6287).
 
 use core::ffi::c_char;
+use core::mem::offset_of;
 
 use zamok_core::UnixTime;
 use zamok_core::otp::{
@@ -81,8 +82,10 @@ pub struct zamok_ocra_input {
 
 // SAFETY: numbers and pointers; on 32 bits without padding as well.
 unsafe impl Versioned for zamok_ocra_input {
-    const FIRST: usize = size_of::<Self>();
+    const FIRST: usize = offset_of!(Self, session_length) + size_of::<usize>();
 }
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(zamok_ocra_input::FIRST == 88);
 
 /// What a verification matched. **The caller has to spend it**: the question, and the counter.
 #[repr(C)]

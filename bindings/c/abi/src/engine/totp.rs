@@ -12,8 +12,8 @@ use crate::pointer::{self, Buffer, Place, Resident, Seat, Spare, StructPlace, Ve
 use crate::zamok_status;
 
 /// A TOTP key, ready to compute, in memory of the caller: made by zamok_totp_init(), ended by zamok_totp_wipe(). It holds
-/// no pointers: it may be copied and moved, and every copy is to be wiped. Memory from malloc() is less aligned: it
-/// works, and is slower than that of aligned_alloc(64, …).
+/// no pointers: it may be copied and moved, and every copy is to be wiped. Its memory is aligned to 64 bytes, as that of a
+/// variable is: malloc() gives less, aligned_alloc(64, sizeof(zamok_totp)) enough.
 #[repr(C, align(64))]
 pub struct zamok_totp {
     /// Not for the caller.

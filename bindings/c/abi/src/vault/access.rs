@@ -8,7 +8,7 @@ use zamok_core::vault::spend::SpendPolicy;
 
 use super::error::{Trouble, told};
 use super::handles::{self, zamok_cabinet, zamok_vault};
-use super::options::{self, zamok_options};
+use super::options::{self, Chosen, zamok_options};
 use super::secret::{Given, zamok_secret};
 use super::slots;
 use crate::pointer::{self, Place};
@@ -30,8 +30,7 @@ impl OpenVault {
 pub(crate) struct Door<'a> {
     url: &'a str,
     secret: Given,
-    options: Options,
-    policy: Policy,
+    chosen: Chosen,
 }
 
 impl<'a> Door<'a> {
@@ -65,36 +64,42 @@ impl<'a> Door<'a> {
         options: *const zamok_options,
     ) -> Result<Self, Trouble> {
         // SAFETY: promised.
-        let (url, (options, policy)) = unsafe { (pointer::text(url, url_length)?, options::read(options)?) };
-        let options = Options { slot: secret.slot, ..options };
-        Ok(Self { url, secret, options, policy })
+        let (url, chosen) = unsafe { (pointer::text(url, url_length)?, options::read(options)?) };
+        let options = Options { slot: secret.slot, ..chosen.options };
+        Ok(Self { url, secret, chosen: Chosen { options, ..chosen } })
     }
 
     /// Makes a vault and opens it.
     fn make(self) -> Result<Arc<OpenVault>, Trouble> {
-        let store = StoreUrl::parse(self.url)?.create()?;
-        let made = Vault::create(store, self.secret.credential(), self.options)?;
-        Ok(OpenVault::new(Arc::new(made), &self.policy))
+        let url = StoreUrl::parse(self.url)?;
+        self.chosen.begin_anchor()?;
+        let made = Vault::create(url.create()?, self.secret.credential(), self.chosen.options)?;
+        options::keep_anchor(&made)?;
+        Ok(OpenVault::new(Arc::new(made), &self.chosen.policy))
     }
 
     /// Opens the vault that is there.
     fn open(self, role: Role) -> Result<Arc<OpenVault>, Trouble> {
         let store = StoreUrl::parse(self.url)?.open()?;
-        let opened = Vault::unlock_as(role, store, self.secret.credential(), self.options)?;
-        Ok(OpenVault::new(Arc::new(opened), &self.policy))
+        let opened = Vault::unlock_as(role, store, self.secret.credential(), self.chosen.options)?;
+        Ok(OpenVault::new(Arc::new(opened), &self.chosen.policy))
     }
 
     /// Makes a vault and a cabinet for a service of this name, and opens them.
     pub(crate) fn make_cabinet(self, issuer: &str) -> Result<Arc<Zamok>, Trouble> {
-        let settings = Settings::new(issuer).with_policy(self.policy).with_options(self.options);
-        let store = StoreUrl::parse(self.url)?.create()?;
-        Ok(Arc::new(Zamok::create_in(store, self.secret.credential(), settings)?))
+        let url = StoreUrl::parse(self.url)?;
+        self.chosen.begin_anchor()?;
+        let Chosen { options, policy, .. } = self.chosen;
+        let settings = Settings::new(issuer).with_policy(policy).with_options(options);
+        let made = Zamok::create_in(url.create()?, self.secret.credential(), settings)?;
+        options::keep_anchor(made.vault())?;
+        Ok(Arc::new(made))
     }
 
     /// Opens the vault and the cabinet that are there.
     pub(crate) fn open_cabinet(self) -> Result<Arc<Zamok>, Trouble> {
         let store = StoreUrl::parse(self.url)?.open()?;
-        Ok(Arc::new(Zamok::open_in(store, self.secret.credential(), self.options)?))
+        Ok(Arc::new(Zamok::open_in(store, self.secret.credential(), self.chosen.options)?))
     }
 }
 

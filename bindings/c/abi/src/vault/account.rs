@@ -1,11 +1,13 @@
 //! What people do with their own account: passwords, other sessions, the way back.
 
 use std::ffi::c_char;
+use std::ptr;
 use std::sync::Arc;
 
 use zamok::{Begun, Which, Zamok};
 use zeroize::Zeroizing;
 
+use super::approach::{self, zamok_approach};
 use super::cabinet::password;
 use super::error::told;
 use super::handles::{self, zamok_cabinet, zamok_challenge, zamok_session};
@@ -100,9 +102,10 @@ pub unsafe extern "C" fn zamok_recovery_codes(
 }
 
 /// A right to enrol anew, for a password and a recovery code, which is spent; the account's factors are taken away. The
-/// challenge is one for zamok_enrolment_offer().
+/// challenge is one for zamok_enrolment_offer(). An account whose limits name networks comes back through
+/// zamok_recover_from() alone.
 ///
-/// Errors: `ZAMOK_E_REJECTED` for anything wrong.
+/// Errors: `ZAMOK_E_REJECTED` for anything wrong, and outside of the account's limits.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_recover(
@@ -115,17 +118,51 @@ pub unsafe extern "C" fn zamok_recover(
     code_length: usize,
     challenge: *mut *mut zamok_challenge,
 ) -> zamok_status {
+    // SAFETY: the same promise; an approach may be null.
+    unsafe {
+        zamok_recover_from(
+            cabinet,
+            login,
+            login_length,
+            password,
+            password_length,
+            code,
+            code_length,
+            ptr::null(),
+            challenge,
+        )
+    }
+}
+
+/// As zamok_recover(), with all that the service knows of whoever knocks; `approach` may be null. Its method does not count.
+///
+/// Errors: `ZAMOK_E_ARGUMENT` for an address that is none; as zamok_recover().
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_recover_from(
+    cabinet: *const zamok_cabinet,
+    login: *const c_char,
+    login_length: usize,
+    password: *const c_char,
+    password_length: usize,
+    code: *const c_char,
+    code_length: usize,
+    approach: *const zamok_approach,
+    challenge: *mut *mut zamok_challenge,
+) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (login, password, code, place) = unsafe {
+        let (login, password, code, approach, place) = unsafe {
             (
                 pointer::text(login, login_length)?,
                 self::password(password, password_length)?,
                 pointer::bytes(code.cast(), code_length)?,
+                approach::read(approach)?,
                 Place::new(challenge)?,
             )
         };
-        let enrolment = handles::take::<Zamok>(cabinet)?.recover(login, &password, typed(code))?;
+        let cabinet = handles::take::<Zamok>(cabinet)?;
+        let enrolment = cabinet.recover_from(login, &password, typed(code), &approach)?;
         handles::give(place, Arc::new(Begun::Enrol(enrolment)))
     })
 }

@@ -1,6 +1,7 @@
 //! Who knocks at the door, and the doors beside the one with a password and a code: a known device, its PIN, a phone alone.
 
 use std::ffi::c_char;
+use std::mem::offset_of;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -48,12 +49,14 @@ pub struct zamok_approach {
 
 // SAFETY: numbers and pointers without padding.
 unsafe impl Versioned for zamok_approach {
-    const FIRST: usize = size_of::<Self>();
+    const FIRST: usize = offset_of!(Self, language_length) + size_of::<usize>();
 }
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(zamok_approach::FIRST == 88);
 
 /// # Safety
 /// What the header asks of a caller who gives one.
-unsafe fn read(approach: *const zamok_approach) -> Result<Approach, Trouble> {
+pub(crate) unsafe fn read(approach: *const zamok_approach) -> Result<Approach, Trouble> {
     // SAFETY: promised.
     let Some(given) = (unsafe { pointer::versioned(approach)? }) else { return Ok(Approach::default()) };
     // SAFETY: the same, of what the struct points to.
@@ -66,18 +69,22 @@ unsafe fn read(approach: *const zamok_approach) -> Result<Approach, Trouble> {
             pointer::text(given.language, given.language_length)?,
         )
     };
-    let address = match address {
-        "" => None,
-        text => Some(text.parse::<IpAddr>().map_err(|_| Fault(ZAMOK_E_ARGUMENT))?),
-    };
     Ok(Approach {
         device: DeviceToken::parse(device),
         by: method_named(method)?,
-        address,
+        address: from(address)?,
         language: language.into(),
         client: client.into(),
         ..Approach::default()
     })
+}
+
+/// The address from which somebody comes; none where it is empty.
+pub(crate) fn from(address: &str) -> Result<Option<IpAddr>, Fault> {
+    match address {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| Fault(ZAMOK_E_ARGUMENT)),
+    }
 }
 
 /// As zamok_login_begin(), with all that the service knows of whoever knocks. `approach` may be null.

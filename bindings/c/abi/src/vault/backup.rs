@@ -1,6 +1,7 @@
 //! Backups: everything that a vault holds, in one sealed file, and back from it.
 
 use std::ffi::c_char;
+use std::mem::offset_of;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use zeroize::Zeroizing;
 use super::access::OpenVault;
 use super::error::{Trouble, told};
 use super::handles::{self, zamok_vault};
-use super::options::{self, zamok_options};
+use super::options::{self, Chosen, zamok_options};
 use super::{secret, zamok_id};
 use crate::pointer::{self, Buffer, Place, StructPlace, Versioned};
 use crate::zamok_status;
@@ -95,8 +96,10 @@ pub struct zamok_backup_source {
 
 // SAFETY: numbers and pointers without padding.
 unsafe impl Versioned for zamok_backup_source {
-    const FIRST: usize = size_of::<Self>();
+    const FIRST: usize = offset_of!(Self, journal_secret_length) + size_of::<usize>();
 }
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(zamok_backup_source::FIRST == 72);
 
 /// What a restore came to. Set `size` before the call.
 #[repr(C)]
@@ -152,7 +155,7 @@ pub unsafe extern "C" fn zamok_backup(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (file, passphrase, (options, _), place) = unsafe {
+        let (file, passphrase, Chosen { options, .. }, place) = unsafe {
             (
                 pointer::text(file, file_length)?,
                 Passphrase::from(pointer::bytes(passphrase.cast(), passphrase_length)?),
@@ -268,7 +271,7 @@ pub unsafe extern "C" fn zamok_restore(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (source, url, passphrase, (options, policy), told, place) = unsafe {
+        let (source, url, passphrase, chosen, told, place) = unsafe {
             (
                 pointer::required(source)?,
                 pointer::text(url, url_length)?,
@@ -295,8 +298,11 @@ pub unsafe extern "C" fn zamok_restore(
                 secret: Credential::Passphrase(&journal_secret),
             }),
         };
+        chosen.begin_anchor()?;
+        let Chosen { options, policy, .. } = chosen;
         let target = || Ok(url.create()?);
         let (done, _) = backup::restore_file(Path::new(file), secret, target, &passphrase, options, lost)?;
+        options::keep_anchor(&done.vault)?;
         if let Some(told) = told {
             told.put(&zamok_restored::new(&done));
         }

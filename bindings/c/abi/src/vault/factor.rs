@@ -259,9 +259,11 @@ pub unsafe extern "C" fn zamok_factor_prefer(
     })
 }
 
-/// Takes a factor of a session's account away, in a session that is fresh. Every other session ends, and the owner is told.
+/// Takes a factor of a session's account away, in a session that is fresh. Every other session ends, and the owner is told. A
+/// phone or an address can take that back for a while (zamok_undo_begin()) where policy wants the old channel to agree to
+/// changes.
 ///
-/// Errors: `ZAMOK_E_LAST_FACTOR`; as zamok_factor_prefer().
+/// Errors: `ZAMOK_E_LAST_FACTOR`; `ZAMOK_E_NOT_ALLOWED` for one that can still take something back; as zamok_factor_prefer().
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_factor_drop(

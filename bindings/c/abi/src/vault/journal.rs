@@ -201,7 +201,9 @@ pub extern "C" fn zamok_entries_free(entries: *mut zamok_entries) {
 }
 
 /// Signs what the journal amounts to (C2SP tlog-checkpoint): a note for others to keep. Entries that waited are leaves
-/// afterwards.
+/// afterwards, and an anchor (zamok_options) remembers it.
+///
+/// A call that asks for the length alone does all of this as well: asked again without new entries, it gives the same note.
 ///
 /// Errors: `ZAMOK_E_LOG_FORKED`, `ZAMOK_E_LOG_BEHIND` when the store was rewritten or put back: nothing is signed then.
 #[unsafe(no_mangle)]

@@ -1,10 +1,12 @@
 //! Logging in.
 
 use std::ffi::c_char;
+use std::ptr;
 use std::sync::Arc;
 
-use zamok::{Approach, Begun, Challenge, Evidence, RequestId, UnixTime, Zamok};
+use zamok::{Approach, Begun, Challenge, Enrolment, Evidence, RequestId, UnixTime, Zamok};
 
+use super::approach::{self, zamok_approach};
 use super::cabinet::password;
 use super::error::{Trouble, told};
 use super::handles::{self, zamok_cabinet, zamok_challenge, zamok_session};
@@ -30,7 +32,8 @@ pub struct zamok_challenge_info {
     pub wants: u32,
     /// When it ends, in seconds since 1970.
     pub expires: u64,
-    /// Its id, which may travel to the client and back (zamok_challenge_by_id()); zeros for an enrolment.
+    /// Its id, which may travel to the client that began and back (zamok_challenge_by_id(), zamok_enrolment_by_id()), and into no log:
+    /// what a device approves needs nothing else from whoever brings it, and an enrolment takes whatever factor he offers.
     pub id: zamok_id,
     /// What the code comes from, such as "generator"; ended by a zero byte.
     pub method: [c_char; 32],
@@ -41,10 +44,14 @@ unsafe impl Versioned for zamok_challenge_info {
     const FIRST: usize = 64;
 }
 
-/// A login in one go, for a form that asks for password and code together.
+/// A login in one go, for a form that asks for password and code together: with a code that its owner has already, of a
+/// generator or a token. Codes that are sent and approvals on a device come after zamok_login_begin(). An account whose limits
+/// name networks logs in through zamok_login_from() alone.
 ///
-/// Errors: `ZAMOK_E_REJECTED` when the login, the password or the code is wrong, and nobody is told which;
-/// `ZAMOK_E_NOTHING_OFFERED` when the account has no generator yet; `ZAMOK_E_LOCKED`; those of the store.
+/// Errors: `ZAMOK_E_REJECTED` when the login, the password or the code is wrong, and nobody is told which, and outside of the
+/// account's limits; after a right password `ZAMOK_E_NOTHING_OFFERED` when the account has no factor yet, and
+/// `ZAMOK_E_METHOD_UNAVAILABLE` when it has neither generator nor token: nothing was sent, and the code was not looked at;
+/// `ZAMOK_E_METHOD_TOO_WEAK` where more is wanted; `ZAMOK_E_LOCKED`; those of the store.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_login(
@@ -57,23 +64,58 @@ pub unsafe extern "C" fn zamok_login(
     code_length: usize,
     session: *mut *mut zamok_session,
 ) -> zamok_status {
+    // SAFETY: the same promise; an approach may be null.
+    unsafe {
+        zamok_login_from(
+            cabinet,
+            login,
+            login_length,
+            password,
+            password_length,
+            code,
+            code_length,
+            ptr::null(),
+            session,
+        )
+    }
+}
+
+/// As zamok_login(), with all that the service knows of whoever knocks; `approach` may be null. Of its methods "generator" and
+/// "token" are those of zamok_login(); with any other the answer is `ZAMOK_E_METHOD_UNAVAILABLE`.
+///
+/// Errors: `ZAMOK_E_ARGUMENT` for an address that is none; as zamok_login().
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_login_from(
+    cabinet: *const zamok_cabinet,
+    login: *const c_char,
+    login_length: usize,
+    password: *const c_char,
+    password_length: usize,
+    code: *const c_char,
+    code_length: usize,
+    approach: *const zamok_approach,
+    session: *mut *mut zamok_session,
+) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (login, password, code, place) = unsafe {
+        let (login, password, code, approach, place) = unsafe {
             (
                 pointer::text(login, login_length)?,
                 self::password(password, password_length)?,
                 pointer::bytes(code.cast(), code_length)?,
+                approach::read(approach)?,
                 Place::new(session)?,
             )
         };
-        let opened = handles::take::<Zamok>(cabinet)?.log_in(login, &password, typed(code))?;
+        let cabinet = handles::take::<Zamok>(cabinet)?;
+        let opened = cabinet.log_in_from(login, &password, typed(code), &approach)?;
         handles::give(place, Arc::new(opened))
     })
 }
 
 /// Checks a login and a password. `client` is what the service calls the program at the other end, such as "Firefox on
-/// Linux"; it may be null.
+/// Linux"; it may be null. An account whose limits name networks logs in through zamok_login_begin_from() alone.
 ///
 /// Errors: `ZAMOK_E_REJECTED`: an unknown login, a wrong password and a delayed account look alike.
 #[unsafe(no_mangle)]
@@ -131,7 +173,8 @@ pub unsafe extern "C" fn zamok_challenge_describe(
                 }
             }
             Begun::Enrol(enrolment) => {
-                (told.wants, told.expires) = (ZAMOK_WANTS_ENROLMENT, enrolment.expires.0)
+                (told.wants, told.expires, told.id.bytes) =
+                    (ZAMOK_WANTS_ENROLMENT, enrolment.expires.0, enrolment.id);
             }
         }
         place.put(&told);
@@ -156,6 +199,21 @@ pub unsafe extern "C" fn zamok_challenge_by_id(
     })
 }
 
+/// The enrolment with this id, as a client brought it back, in this process or in another. One that was made up is rejected when
+/// something is offered in it. Of its end zamok_challenge_describe() knows nothing.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_enrolment_by_id(
+    id: *const zamok_id,
+    challenge: *mut *mut zamok_challenge,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (id, place) = unsafe { (pointer::array(id.cast())?, Place::new(challenge)?) };
+        handles::give(place, Arc::new(Begun::Enrol(Enrolment { id, expires: UnixTime(0) })))
+    })
+}
+
 /// Draws a fresh name for one attempt at a challenge. A client that lost the reply asks again under the same name, and gets
 /// the same answer.
 #[unsafe(no_mangle)]
@@ -169,7 +227,8 @@ pub unsafe extern "C" fn zamok_request_id(cabinet: *const zamok_cabinet, id: *mu
     })
 }
 
-/// Answers a challenge with a code, under the name of this attempt.
+/// Answers a challenge with a code, under the name of this attempt. The session is used from the address from which the login
+/// began.
 ///
 /// Errors: `ZAMOK_E_REJECTED` for a wrong, used, late or malformed code and for a challenge that is over;
 /// `ZAMOK_E_NOTHING_OFFERED` for one that wants an enrolment.

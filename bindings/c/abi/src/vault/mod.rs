@@ -6,6 +6,7 @@ mod approach;
 mod approval;
 mod backup;
 mod cabinet;
+mod change;
 mod clock;
 mod content;
 mod device;
@@ -31,6 +32,7 @@ pub use approach::*;
 pub use approval::*;
 pub use backup::*;
 pub use cabinet::*;
+pub use change::*;
 pub use clock::*;
 pub use content::*;
 pub use device::*;
@@ -50,7 +52,8 @@ pub use secret::*;
 pub use session::*;
 pub use slots::*;
 
-/// The id of a session, a challenge, a request, a key, an account, a writer of the journal. None is a secret.
+/// The id of a session, a challenge, a request, a key, an account, a writer of the journal. That of a challenge or an enrolment is a
+/// secret of whoever began it; the others are none.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct zamok_id {

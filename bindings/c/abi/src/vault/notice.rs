@@ -1,6 +1,7 @@
 //! Notices: what a service tells an account, and how its owner wants to be told.
 
 use std::ffi::c_char;
+use std::mem::offset_of;
 
 use zamok::Zamok;
 use zamok::delivery::{Category, Notice, Priority, Quiet};
@@ -61,8 +62,10 @@ pub struct zamok_notice {
 
 // SAFETY: numbers and pointers without padding.
 unsafe impl Versioned for zamok_notice {
-    const FIRST: usize = size_of::<Self>();
+    const FIRST: usize = offset_of!(Self, language_length) + size_of::<usize>();
 }
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(zamok_notice::FIRST == 88);
 
 /// How an account wants to be told. Set `size` before the call.
 #[repr(C)]

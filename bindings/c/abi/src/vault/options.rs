@@ -1,10 +1,14 @@
 //! How a vault is made and opened.
 
 use std::ffi::c_char;
+use std::io::ErrorKind;
+use std::mem::offset_of;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use zamok::{Argon2Cost, ManualClock, Options, Policy};
+use zamok::store::StoreFault;
+use zamok::{Argon2Cost, FileAnchor, Freshness, ManualClock, Options, Policy, Vault};
 
 use super::error::Trouble;
 use super::handles::{self, zamok_clock};
@@ -32,23 +36,69 @@ pub struct zamok_options {
     pub policy_length: usize,
     /// A clock for tests and replays. Null: that of the system.
     pub clock: *const zamok_clock,
+    /// The path of a file that remembers how far the journal has come, as `zamok --anchor` has it: best on another machine's
+    /// disk. A store that was put back behind it stays closed (`ZAMOK_E_LOG_BEHIND`, `ZAMOK_E_LOG_FORKED`), and so does a vault
+    /// that has an anchor where none is named (`ZAMOK_E_ANCHOR_MISSING`). zamok_checkpoint() carries it on. Where a vault is
+    /// made or restored, the file is made, or taken when it is empty; one that remembers is `ZAMOK_E_STORE_EXISTS`; from then
+    /// on the vault opens with its anchor alone. Null: none.
+    pub anchor: *const c_char,
+    /// Its length.
+    pub anchor_length: usize,
 }
 
 // SAFETY: numbers and pointers without padding.
 unsafe impl Versioned for zamok_options {
-    const FIRST: usize = size_of::<Self>();
+    const FIRST: usize = offset_of!(Self, anchor);
 }
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(zamok_options::FIRST == 40);
 
 /// `idle_seconds`: keys are never wiped by themselves.
 pub const ZAMOK_NEVER: u32 = 4_294_967_295;
 
+/// What options say.
+#[derive(Default)]
+pub(crate) struct Chosen {
+    pub(crate) options: Options,
+    pub(crate) policy: Policy,
+    pub(crate) anchor: Option<PathBuf>,
+}
+
+impl Chosen {
+    /// Makes the file of the anchor of a new vault, or takes one that is empty.
+    pub(crate) fn begin_anchor(&self) -> Result<(), Trouble> {
+        let Some(path) = &self.anchor else { return Ok(()) };
+        let Err(error) = FileAnchor::create(path) else { return Ok(()) };
+        Err(match error.kind() {
+            ErrorKind::AlreadyExists if is_empty(path) => return Ok(()),
+            ErrorKind::AlreadyExists => StoreFault::Exists,
+            ErrorKind::NotFound => StoreFault::Missing,
+            ErrorKind::PermissionDenied => StoreFault::Denied,
+            ErrorKind::StorageFull => StoreFault::Full,
+            _ => StoreFault::Unavailable,
+        }
+        .into())
+    }
+}
+
+fn is_empty(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.is_file() && found.len() == 0)
+}
+
+/// Has a new vault open with its anchor alone, where it was given one, and tells the anchor of it.
+pub(crate) fn keep_anchor(vault: &Vault) -> Result<(), Trouble> {
+    if let (true, false) = vault.anchoring()? {
+        vault.require_anchor()?;
+        vault.checkpoint()?;
+    }
+    Ok(())
+}
+
 /// # Safety
 /// What the header asks of a caller who gives options.
-pub(crate) unsafe fn read(options: *const zamok_options) -> Result<(Options, Policy), Trouble> {
+pub(crate) unsafe fn read(options: *const zamok_options) -> Result<Chosen, Trouble> {
     // SAFETY: promised.
-    let Some(given) = (unsafe { pointer::versioned(options)? }) else {
-        return Ok((Options::default(), Policy::default()));
-    };
+    let Some(given) = (unsafe { pointer::versioned(options)? }) else { return Ok(Chosen::default()) };
     let mut options = Options::default();
     let Argon2Cost { memory_kib, passes, lanes } = options.cost;
     let or = |given: u32, usual: u32| if given == 0 { usual } else { given };
@@ -69,9 +119,17 @@ pub(crate) unsafe fn read(options: *const zamok_options) -> Result<(Options, Pol
         options.clock = Arc::new(ManualClock::clone(&*handles::take::<ManualClock>(given.clock)?));
     }
     // SAFETY: promised.
+    let anchor = match unsafe { pointer::text(given.anchor, given.anchor_length)? } {
+        "" => None,
+        path => Some(PathBuf::from(path)),
+    };
+    if let Some(path) = &anchor {
+        options.freshness = Freshness::Anchored(Arc::new(FileAnchor::at(path)));
+    }
+    // SAFETY: promised.
     let policy = match unsafe { pointer::text(given.policy, given.policy_length)? } {
         "" => Policy::default(),
         text => Policy::from_toml(text).map_err(|_| Fault(ZAMOK_E_POLICY_UNSOUND))?,
     };
-    Ok((options, policy))
+    Ok(Chosen { options, policy, anchor })
 }

@@ -1,6 +1,7 @@
 //! Messages that are to be sent: taken out of the outbox by a service that carries them, one at a time, and ended by its word.
 
 use std::ffi::c_char;
+use std::mem::offset_of;
 use std::ptr;
 use std::sync::Arc;
 
@@ -77,8 +78,10 @@ pub struct zamok_words {
 
 // SAFETY: numbers and pointers without padding.
 unsafe impl Versioned for zamok_words {
-    const FIRST: usize = size_of::<Self>();
+    const FIRST: usize = offset_of!(Self, templates_length) + size_of::<usize>();
 }
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(zamok_words::FIRST == 56);
 
 /// What a message is. Set `size` before the call.
 #[repr(C)]

@@ -1,6 +1,7 @@
 //! What opens a vault: a passphrase, a key, shares, a PIN with the secret of a device, a key in a PKCS#11 token.
 
 use std::ffi::c_char;
+use std::mem::offset_of;
 
 use zamok::backup::shares_in;
 use zamok::shares::Share;
@@ -59,8 +60,10 @@ pub struct zamok_secret {
 
 // SAFETY: numbers and pointers without padding.
 unsafe impl Versioned for zamok_secret {
-    const FIRST: usize = size_of::<Self>();
+    const FIRST: usize = offset_of!(Self, uri_length) + size_of::<usize>();
 }
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(zamok_secret::FIRST == 64);
 
 /// A secret in memory of our own, which is wiped.
 enum Held {

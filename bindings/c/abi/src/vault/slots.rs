@@ -9,7 +9,7 @@ use super::access::OpenVault;
 use super::error::{Trouble, told};
 use super::handles::{self, zamok_vault};
 use super::keys::fixed;
-use super::options::{self, zamok_options};
+use super::options::{self, Chosen, zamok_options};
 use super::secret::{self, Given, zamok_secret};
 use crate::border::Fault;
 use crate::codes::ZAMOK_E_ARGUMENT;
@@ -130,7 +130,7 @@ pub unsafe extern "C" fn zamok_slot_add(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (label, secret, (options, _), place) = unsafe {
+        let (label, secret, Chosen { options, .. }, place) = unsafe {
             (
                 pointer::text(label, label_length)?,
                 Given::passphrase(passphrase, passphrase_length)?,
@@ -158,7 +158,7 @@ pub unsafe extern "C" fn zamok_slot_add_with(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (label, secret, (options, _), place) = unsafe {
+        let (label, secret, Chosen { options, .. }, place) = unsafe {
             (
                 pointer::text(label, label_length)?,
                 Given::read(secret)?,
@@ -228,7 +228,7 @@ pub unsafe extern "C" fn zamok_slot_change(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (label, secret, (options, _)) = unsafe {
+        let (label, secret, Chosen { options, .. }) = unsafe {
             (
                 pointer::text(label, label_length)?,
                 Given::passphrase(passphrase, passphrase_length)?,
@@ -255,7 +255,7 @@ pub unsafe extern "C" fn zamok_slot_change_with(
 ) -> zamok_status {
     told(|| {
         // SAFETY: what the header asks of the caller.
-        let (label, secret, (options, _)) =
+        let (label, secret, Chosen { options, .. }) =
             unsafe { (pointer::text(label, label_length)?, Given::read(secret)?, options::read(options)?) };
         let vault = handles::take::<OpenVault>(vault)?;
         Ok(change(&vault, number, label, secret.credential(), &options)?)

@@ -55,6 +55,10 @@ DEVIATIONS: dict[str, str] = {
     "returned timecode and refuses what is not greater has then spent both.",
     "other digests": "Digests other than SHA-1, SHA-256 and SHA-512 raise ValueError: RFC 6238 names no other, apps compute no other, and what "
     "cannot be checked against a vector is not computed.",
+    "counters beyond 64 bits": "A counter of 2**64 or more has no code: at and generate_otp raise ValueError, verify is False. RFC 4226 §5.1 has eight "
+    "bytes; pyotp takes nine and computes what no token shows.",
+    "the inside of a code": "An int_to_bytestring that a subclass overrides is not asked: the engine computes a code as a whole, so that no secret "
+    "passes through Python's HMAC. Override generate_otp instead, or HOTP.at, which are asked.",
 }
 """What differs from pyotp, with the reason."""
 

@@ -34,14 +34,15 @@ class HOTP(OTP):
 
     def verify(self, otp: str, counter: int) -> bool:
         """Whether a code is that of ``initial_count`` + ``counter``. The caller has to count on."""
-        if type(self).generate_otp is not OTP.generate_otp:
-            return utils.compare_digest(str(otp).encode(errors="replace"), self.at(counter).encode())
+        if not self._is_native() or getattr(self.at, "__func__", None) is not _AT:
+            return utils.compare_digest(str(otp).encode(errors="replace"), str(self.at(counter)).encode())
         step = self.initial_count + counter
         if step < 0:
             raise ValueError("input must be positive integer")
         try:
             self._engine().verify(str(otp), step)
-        except Rejected:
+        except (Rejected, OverflowError):
+            # A counter has 64 bits (RFC 4226 §5.1): beyond them there is no code.
             return False
         return True
 
@@ -59,7 +60,11 @@ class HOTP(OTP):
             name=name or self.name,
             initial_count=self.initial_count if initial_count is None else initial_count,
             issuer=issuer_name or self.issuer,
-            algorithm=self.digest().name,
+            algorithm=self._hash().name,
             digits=self.digits,
             **kwargs,
         )
+
+
+#: As it is before anybody patches it.
+_AT = HOTP.at

@@ -52,12 +52,19 @@ class OTP:
         # The engine's key is made anew from the secret, and copied nowhere.
         return {**self.__dict__, "_made": None}
 
+    def _hash(self, data: bytes = b"") -> Any:
+        """A hash with the digest, which is what ``hmac`` takes: a name, a constructor, or a module that has ``new``."""
+        digest = self.digest
+        if isinstance(digest, str):
+            return hashlib.new(digest, data)
+        return digest(data) if callable(digest) else digest.new(data)
+
     def _algorithm(self) -> str:
         """The name that the engine has for the digest."""
-        found = self.digest()
+        found = self._hash()
         if found.digest_size < 18:
             raise ValueError(_DIGEST)
-        algorithm = _ALGORITHMS.get(found.name)
+        algorithm = _ALGORITHMS.get(getattr(found, "name", ""))
         if algorithm is None:
             raise ValueError("the digest must be SHA-1, SHA-256 or SHA-512 (RFC 6238 §1.2)")
         return algorithm
@@ -65,7 +72,7 @@ class OTP:
     def _key_material(self) -> Secret:
         raw = self.byte_secret()
         if len(raw) > _LONGEST:
-            raw = self.digest(raw).digest()
+            raw = self._hash(raw).digest()
         return Secret(raw, accept_weak=True)
 
     def _engine(self) -> Hotp:
@@ -75,6 +82,10 @@ class OTP:
             self._made = (wanted, Hotp(self._key_material(), algorithm=self._algorithm(), digits=self.digits))
         key: Hotp = self._made[1]
         return key
+
+    def _is_native(self) -> bool:
+        """Whether codes are the engine's: no subclass and no patch, of the class or of this object, has others."""
+        return getattr(self.generate_otp, "__func__", None) is _NATIVE
 
     def generate_otp(self, input: int) -> str:
         """The code of a counter, or of a time step."""
@@ -99,3 +110,7 @@ class OTP:
     def int_to_bytestring(i: int, *, padding: int = 8) -> bytes:
         """A counter as the bytes that go into the HMAC: big-endian, at least ``padding`` of them."""
         return i.to_bytes(max(padding, (i.bit_length() + 7) // 8), "big")
+
+
+#: As it is before anybody patches it.
+_NATIVE = OTP.generate_otp

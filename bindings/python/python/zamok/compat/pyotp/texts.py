@@ -21,11 +21,11 @@ def build_uri(
     issuer: str | None = None,
     algorithm: str | None = None,
     digits: int | None = None,
-    period: int | None = None,
+    period: float | None = None,
     **kwargs: str,
 ) -> str:
     """The ``otpauth://`` URI of a key: of an HOTP key where ``initial_count`` is given, else of a TOTP key."""
-    parameters: dict[str, str | int] = {"secret": secret}
+    parameters: dict[str, str | float] = {"secret": secret}
     label = quote(name)
     if issuer is not None:
         label = f"{quote(issuer)}:{label}"

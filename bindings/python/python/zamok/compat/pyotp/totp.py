@@ -33,7 +33,7 @@ class TOTP(OTP):
         digest: Any = None,
         name: str | None = None,
         issuer: str | None = None,
-        interval: int = 30,
+        interval: float = 30,
     ) -> None:
         if not 0 < interval <= 120:
             raise ValueError("interval must be positive and at most 120 seconds")
@@ -49,11 +49,11 @@ class TOTP(OTP):
         return self.generate_otp(self.timecode(time.time()))
 
     def verify(
-        self, otp: str, *, for_time: int | float | datetime.datetime | None = None, valid_window: int = 0
+        self, otp: str, *, for_time: int | float | datetime.datetime | None = None, valid_window: int | None = 0
     ) -> bool:
         """Whether a code is that of a step within ``valid_window`` of a moment. The caller has to keep it from being used again:
         see ``verify_and_get_timecode``, or better ``zamok.Vault``."""
-        return self._look_up(otp, for_time, valid_window) is not None
+        return self._look_up(otp, for_time, valid_window or 0) is not None
 
     def verify_and_get_timecode(
         self, otp: str, *, for_time: int | float | datetime.datetime | None = None, valid_window: int = 0
@@ -80,17 +80,18 @@ class TOTP(OTP):
         return self._match(str(otp), timecode, valid_window)
 
     def _match(self, otp: str, timecode: int, window: int) -> int | None:
-        if type(self).generate_otp is not OTP.generate_otp:
-            # A subclass has codes of its own: all of the window are computed, and the last match counts.
+        if not self._is_native():
+            # A subclass or a patch has codes of its own: all of the window are computed, and the last match counts.
             typed, found = otp.encode(errors="replace"), None
             for step in range(timecode - window, timecode + window + 1):
-                if utils.compare_digest(typed, self.generate_otp(step).encode()):
+                if utils.compare_digest(typed, str(self.generate_otp(step)).encode()):
                     found = step
             return found
         try:
             # A window of steps is one of counters.
             return self._latest(otp, timecode - window, timecode + window)
-        except Rejected:
+        except (Rejected, OverflowError):
+            # No step beyond 64 bits has a code.
             return None
 
     def _latest(self, otp: str, first: int, last: int) -> int:
@@ -110,7 +111,7 @@ class TOTP(OTP):
             self.secret,
             name or self.name,
             issuer=issuer_name or self.issuer,
-            algorithm=self.digest().name,
+            algorithm=self._hash().name,
             digits=self.digits,
             period=self.interval,
             **kwargs,
@@ -131,4 +132,4 @@ class TOTP(OTP):
             timestamp = for_time
         if not 0 <= timestamp < _LIMIT:
             raise ValueError(_RANGE)
-        return int(timestamp) // self.interval
+        return int(int(timestamp) / self.interval)
