@@ -28,7 +28,7 @@ const BEFORE_AN_EXCERPT: &str = "#include <string.h>\n#include <zamok.h>\n#defin
     size_t receipt_length = given->receipt_length;\nconst zamok_cabinet *bank = given->bank;\n\
     const zamok_session *session = given->session;\nconst zamok_vault *officer = given->officer;\n\
     zamok_content *content;\nzamok_operation *operation, *confirmed;\nzamok_challenge *challenge = NULL;\n\
-    zamok_session *let_in;\nzamok_device_info device = { .size = sizeof device };\n\
+    zamok_session *let_in;\nzamok_cabinet *made;\nzamok_device_info device = { .size = sizeof device };\n\
     zamok_approach approach = { .size = sizeof approach };\nchar token[ZAMOK_DEVICE_TOKEN_LENGTH + 1], shown[16];\n\
     uint8_t to_sign[256];\nzamok_vault *vault;\nzamok_outbox *outbox;\nzamok_message *message;\n\
     zamok_message_info info = { .size = sizeof info };\nstruct zamok_id id, attempt;\n\
