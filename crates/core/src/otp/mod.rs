@@ -23,6 +23,7 @@ mod window;
 pub use batch::{HotpAttempt, TotpAttempt};
 pub use code::{Code, Digits};
 pub use hotp::{Hotp, HotpParameters, HotpState};
+#[cfg(feature = "alloc")]
 pub(crate) use ocra::encode as encode_question;
 pub use ocra::{
     Ocra, OcraChallenge, OcraInput, OcraMatch, OcraPassword, OcraQuestionFormat, OcraResponse, OcraSide,

@@ -13,6 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use zamok_lanes::ct;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "alloc")]
 pub(crate) use input::encode;
 pub use input::{OcraChallenge, OcraInput, OcraPassword, OcraSide};
 pub use response::OcraResponse;
