@@ -62,7 +62,7 @@ impl Place {
         let mut place = Self { path, files, locks_are_told: locks().is_some(), opened };
         if place.unlocked() {
             // Either they were taken away already, or the table leaves out this process or this file system.
-            if tells_of_locks_beside(&place.path) {
+            if tells_of_a_lock_on(&place.files[1]) {
                 return Err(StoreFault::Unlocked);
             }
             place.locks_are_told = false;
@@ -144,13 +144,12 @@ fn is_told(locks: &str, kind: &str, file: Identity) -> bool {
     })
 }
 
-/// Whether the table tells of locks of this process where the store lies: of one on its folder, say. A table of another
-/// namespace, or a file system with numbers of its own, does not.
-fn tells_of_locks_beside(path: &Path) -> bool {
-    let folder = folder_of(path);
-    let Ok(file) = identity(folder) else { return false };
-    let Ok(held) = File::open(folder) else { return false };
-    held.try_lock_shared().is_ok() && locks().is_some_and(|locks| is_told(&locks, "FLOCK", file))
+/// Whether the table tells of a lock that this process takes on the log, for a moment: SQLite takes none there that could be lost
+/// with it. A table of another namespace does not, nor does one of a file system whose files have other numbers there, as those of
+/// some overlays have; their folders may have the same.
+fn tells_of_a_lock_on((log, file): &(PathBuf, Identity)) -> bool {
+    let Ok(held) = File::open(log) else { return false };
+    held.try_lock_shared().is_ok() && locks().is_some_and(|locks| is_told(&locks, "FLOCK", *file))
 }
 
 /// The absolute path of a file that exists and is not empty.
