@@ -5,7 +5,7 @@ use std::sync::Arc;
 use zamok_core::Error;
 use zamok_core::error::BackupFault;
 use zamok_core::event::{Detail, EventKind, Leaf};
-use zamok_core::store::{Range, RowKey, Store, Table};
+use zamok_core::store::{Range, RowKey, Store};
 use zamok_core::vault::backup::{Digest, Item};
 use zamok_core::vault::doors::Heritage;
 use zamok_core::vault::relocation::{FORMER_DETAILS, FormerLog, Relocation};
@@ -16,6 +16,7 @@ use zamok_journal::LEAVES;
 
 use super::export::{Waiting, export, log, rows};
 use super::import::{Import, Trust, place};
+use super::restore::is_empty;
 use crate::credential::Credential;
 use crate::vault::{Freshness, Options, Vault};
 
@@ -251,15 +252,6 @@ impl Vault {
         })?;
         if digest.end().digest == counted { Ok(compared) } else { Err(Error::Backup(BackupFault::Changed)) }
     }
-}
-
-fn is_empty(store: &dyn Store) -> Result<bool, Error> {
-    for table in 0..=Table::LAST.0 {
-        if !store.scan(Table(table), &Range::all(), 1, None)?.rows.is_empty() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 fn add(digest: &mut Digest, item: &Item) -> Result<(), Error> {

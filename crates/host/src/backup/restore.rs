@@ -140,15 +140,9 @@ impl Vault {
         options: &Options,
         source: [u8; 16],
     ) -> Result<Option<(Self, u64)>, Error> {
-        let is_empty =
-            |table: u16| Ok::<_, Error>(target.scan(Table(table), &Range::all(), 1, None)?.rows.is_empty());
-        if is_empty(VAULT.0)? {
-            for table in 0..=Table::LAST.0 {
-                if !is_empty(table)? {
-                    return Err(Error::Backup(BackupFault::NotEmpty));
-                }
-            }
-            return Ok(None);
+        if target.scan(VAULT, &Range::all(), 1, None)?.rows.is_empty() {
+            let empty = is_empty(&**target)?;
+            return if empty { Ok(None) } else { Err(Error::Backup(BackupFault::NotEmpty)) };
         }
         let vault = Self::enter(target.clone(), secret, options.clone())?;
         match vault.read(Relocation::read)? {
@@ -176,4 +170,14 @@ impl Checked {
     pub const fn vault(&self) -> VaultId {
         self.header.vault
     }
+}
+
+/// Whether nothing at all lies in a store.
+pub(super) fn is_empty(store: &dyn Store) -> Result<bool, Error> {
+    for table in 0..=Table::LAST.0 {
+        if !store.scan(Table(table), &Range::all(), 1, None)?.rows.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
