@@ -16,6 +16,7 @@ pub use self::token::DeviceToken;
 use crate::Cabinet;
 use crate::account::{self, Account, AccountId};
 use crate::error::Error;
+use crate::factor::{self, Since};
 use crate::machine::Machine;
 use crate::outbox::{self, Message, MessageKind};
 use crate::policy::Policy;
@@ -77,6 +78,7 @@ impl Machine for State {
     const ABSENT: Self = Self::Absent;
     const EDGES: &'static [(Self, Step, Self)] = &[
         (Self::Absent, Step::Trust, Self::Trusted),
+        (Self::Trusted, Step::Trust, Self::Trusted),
         (Self::Trusted, Step::LogIn, Self::Trusted),
         (Self::Trusted, Step::Block, Self::Blocked),
         (Self::Trusted, Step::Remove, Self::Absent),
@@ -106,11 +108,11 @@ impl Device {
 
 impl Cabinet {
     /// Makes the device of a session known, under a label of at most 128 bytes; the token is shown this once, and the owner is told. A session that a known
-    /// device has opened stays with it: blocked, it takes the session along.
+    /// device has opened stays with it (blocked, it takes the session along): there this makes the same device known for longer, with the same
+    /// token.
     ///
     /// # Errors
-    /// [`Error::FreshAuthenticationNeeded`]; [`Error::NotAllowed`] in a session of a device that is known; [`Error::TooManyDevices`]; [`Error::SessionEnded`]; [`CoreError::TooLong`];
-    /// the vault's and the store's.
+    /// [`Error::FreshAuthenticationNeeded`]; [`Error::TooManyDevices`]; [`Error::SessionEnded`]; [`CoreError::TooLong`]; the vault's and the store's.
     pub fn trust_device(&self, session: &Session, label: &str) -> Result<DeviceToken, Error> {
         if label.len() > Self::LONGEST_LABEL {
             let (given, limit) = (label.len(), Self::LONGEST_LABEL);
@@ -119,28 +121,35 @@ impl Cabinet {
         self.vault.transact(|tx| {
             let mut session = session::fresh(tx, session.seen(), &self.policy.session)?;
             let account = account::load(tx, session.account)?.account;
-            if let Some(device) = session.device
-                && is_known(tx, device, account.id)?
-            {
-                return Err(Error::NotAllowed);
-            }
-            let mut doors = Doors::load(tx, account.id)?;
-            if doors.devices.len() >= usize::try_from(self.policy.device.most).unwrap_or(usize::MAX) {
-                return Err(Error::TooManyDevices);
-            }
-            let (now, id) = (tx.now(), DeviceId(tx.env().random()));
+            let now = tx.now();
+            let known = match session.device {
+                Some(id) => load(tx, id)?.filter(|known| known.account == account.id && known.is_known(now)),
+                None => None,
+            };
             let expires = now.plus(self.policy.device.trusted);
-            let (trusted, last_login) = (now, now);
-            let label = label.into();
-            let mut device =
-                Device { id, account: account.id, label, trusted, last_login, expires, state: State::Absent };
-            device.step(Step::Trust)?;
-            put(tx, &device)?;
-            Budget::begin_device(tx, id)?;
-            doors.devices.push(id);
-            doors.put(tx)?;
-            session.device = Some(id);
-            session::put(tx, &session)?;
+            let device = if let Some(mut device) = known {
+                (device.label, device.expires) = (label.into(), expires);
+                device.step(Step::Trust)?;
+                put(tx, &device)?;
+                device
+            } else {
+                let mut doors = Doors::load(tx, account.id)?;
+                if doors.devices.len() >= usize::try_from(self.policy.device.most).unwrap_or(usize::MAX) {
+                    return Err(Error::TooManyDevices);
+                }
+                let (id, label) = (DeviceId(tx.env().random()), label.into());
+                let (account, trusted, last_login, state) = (account.id, now, now, State::Absent);
+                let mut device = Device { id, account, label, trusted, last_login, expires, state };
+                device.step(Step::Trust)?;
+                put(tx, &device)?;
+                Budget::begin_device(tx, id)?;
+                doors.devices.push(id);
+                doors.put(tx)?;
+                session.device = Some(id);
+                session::put(tx, &session)?;
+                device
+            };
+            let id = device.id;
             tell(tx, EventKind::DeviceTrusted, account.subject, &device)?;
             let notice = Message::notice(tx, MessageKind::DeviceTrusted, account.id);
             notice.with("device", &device.label).post(tx)?;
@@ -164,20 +173,25 @@ impl Cabinet {
     }
 
     /// Blocks a device at once, lost or stolen: it is not recognised any more, and the sessions that it opened are over. No
-    /// fresh authentication is needed, since nothing is given away.
+    /// fresh authentication is needed, since nothing is given away, unless the account is entered by what lies on this device alone: an
+    /// old session shuts nobody out. An officer blocks such a one ([`Cabinet::block_device_of`]).
     ///
     /// # Errors
-    /// [`Error::DeviceUnknown`] when the account has no such device, or it is blocked already; [`Error::SessionEnded`];
-    /// the vault's and the store's.
+    /// [`Error::DeviceUnknown`] when the account has no such device, or it is blocked already; [`Error::FreshAuthenticationNeeded`] and
+    /// [`Error::MethodTooWeak`] where the only factor lies on it; [`Error::SessionEnded`]; the vault's and the store's.
     pub fn block_device(&self, session: &Session, id: DeviceId) -> Result<(), Error> {
         self.vault.transact(|tx| {
             let session = session::live(tx, session.seen(), &self.policy.session)?;
             let account = account::load(tx, session.account)?.account;
-            block(tx, &account, id, None)
+            match session.stale(tx.now(), &self.policy.session) {
+                Some(error) if factor::is_alone_on(tx, &account, id)? => Err(error),
+                _ => block(tx, &account, id, None),
+            }
         })
     }
 
-    /// Forgets a device, blocked or not. It needs a fresh authentication.
+    /// Forgets a device, blocked or not, and with it the factors that it held, unless those are all that the account has. It needs a fresh
+    /// authentication.
     ///
     /// # Errors
     /// [`Error::DeviceUnknown`]; [`Error::FreshAuthenticationNeeded`]; [`Error::SessionEnded`]; the vault's and the
@@ -185,9 +199,12 @@ impl Cabinet {
     pub fn remove_device(&self, session: &Session, id: DeviceId) -> Result<(), Error> {
         self.vault.transact(|tx| {
             let session = session::fresh(tx, session.seen(), &self.policy.session)?;
-            let account = account::load(tx, session.account)?.account;
-            let device = load_of(tx, id, account.id)?;
-            remove(tx, &account, device, Step::Remove)
+            let mut record = account::load(tx, session.account)?;
+            let device = load_of(tx, id, record.account.id)?;
+            if factor::remove_of_device(tx, &mut record, id, "its device was forgotten")? {
+                record.put(tx)?;
+            }
+            remove(tx, &record.account, device, Step::Remove)
         })
     }
 
@@ -277,18 +294,37 @@ fn block(
 pub(crate) fn sweep(tx: &mut Transaction<'_>, row: &RowKey, _: &Policy) -> Result<bool, Error> {
     let id = DeviceId(row.key.as_slice().try_into().map_err(|_| CoreError::Refused)?);
     let Some(device) = load(tx, id)? else { return Ok(false) };
-    let Ok(record) = account::load(tx, device.account) else { return Ok(false) };
+    let Ok(mut record) = account::load(tx, device.account) else { return Ok(false) };
+    if factor::remove_of_device(tx, &mut record, id, "its device was forgotten")? {
+        record.put(tx)?;
+    }
     remove(tx, &record.account, device, Step::Sweep)?;
     Ok(true)
 }
 
-/// Forgets every device of an account.
-pub(crate) fn remove_all(tx: &mut Transaction<'_>, account: &Account) -> Result<(), Error> {
+/// Forgets the devices that became known since, with a change that is taken back.
+pub(crate) fn remove_since(tx: &mut Transaction<'_>, account: &Account, since: Since) -> Result<(), Error> {
     for id in Doors::load(tx, account.id)?.devices {
         let device = load_of(tx, id, account.id)?;
-        remove(tx, account, device, Step::Remove)?;
+        if since.has(device.trusted) {
+            remove(tx, account, device, Step::Remove)?;
+        }
     }
     Ok(())
+}
+
+/// Forgets every device of an account, for its erasure: a row that somebody has taken away keeps the rest from nothing.
+pub(crate) fn remove_all(tx: &mut Transaction<'_>, account: &Account) -> Result<(), Error> {
+    for id in Doors::load(tx, account.id)?.devices {
+        match load_of(tx, id, account.id) {
+            Ok(device) => remove(tx, account, device, Step::Remove)?,
+            Err(Error::DeviceUnknown) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut doors = Doors::load(tx, account.id)?;
+    doors.devices.clear();
+    doors.put(tx)
 }
 
 fn remove(tx: &mut Transaction<'_>, account: &Account, mut device: Device, step: Step) -> Result<(), Error> {

@@ -20,7 +20,7 @@ use zamok_core::wire::{Reader, Writer};
 use zamok_core::{Error as CoreError, UnixTime};
 
 use crate::account::{Account, AccountId, ContactId, ContactKind};
-use crate::challenge::{Means, Method};
+use crate::challenge::{Means, Method, Wanted};
 use crate::device::{self, DeviceId};
 use crate::error::Error;
 use crate::evidence::Evidence;
@@ -35,7 +35,7 @@ pub use self::device_key::DeviceAnswer;
 pub use self::generator::Offer;
 pub(crate) use self::listing::FactorStep;
 pub use self::listing::{FactorInfo, FactorState};
-pub(crate) use self::listing::{remove_again, remove_all};
+pub(crate) use self::listing::{remove_again, remove_all, remove_of_device};
 pub use self::pin::Pin;
 pub(crate) use self::pin::PinRecipe;
 pub use self::recovery::RecoveryCode;
@@ -118,11 +118,38 @@ pub(crate) enum Holding {
     Public(VerifyingKey),
 }
 
-/// That a factor was replaced, or dropped: until when that can be taken back, and by which; by none, zeros.
+/// That a factor was replaced, or dropped: when, until when that can be taken back, and by which; by none, zeros.
 #[derive(Clone, Copy)]
 pub(crate) struct Aside {
+    pub(crate) at: UnixTime,
     pub(crate) until: UnixTime,
     pub(crate) by: FactorId,
+    /// Whether the account is as strong with it as before: whoever set it aside had shown less than it shows.
+    pub(crate) counts: bool,
+}
+
+/// What came in before a channel was set aside, and so late that it may have been whoever set it aside: what taking that back takes along.
+#[derive(Clone, Copy)]
+pub(crate) struct Since {
+    /// When the channel was added: what is older was there first.
+    added: UnixTime,
+    at: UnixTime,
+    span: u64,
+}
+
+impl Since {
+    fn of(restored: &Factor, aside: Aside) -> Self {
+        Self { added: restored.added, at: aside.at, span: aside.until.since(aside.at) }
+    }
+
+    /// When a contact was let go that goes then.
+    fn before(self, until: UnixTime) -> UnixTime {
+        UnixTime(until.0.saturating_sub(self.span))
+    }
+
+    pub(crate) fn has(self, added: UnixTime) -> bool {
+        added > self.added && added.plus(self.span) > self.at
+    }
 }
 
 pub(crate) struct Factor {
@@ -160,48 +187,98 @@ pub(crate) fn means(tx: &mut Transaction<'_>, account: &Account, caller: Caller)
     for id in &account.factors {
         // All of them are read: whichever row is gone, the account is locked.
         let factor = Factor::load(tx, *id, account.id)?;
+        // Nor does one make anything weaker enough that was set aside by somebody who has not shown as much.
+        if factor.aside.is_some_and(|aside| aside.counts && tx.now() < aside.until) {
+            found.best = found.best.max(factor.kind.evidence().strength());
+        }
         if factor.state != FactorState::Active {
             continue;
         }
         found.any_active = true;
         found.best = found.best.max(factor.kind.evidence().strength());
-        let usable = match factor.holding {
-            Holding::Key(_) | Holding::Public(_) => true,
-            Holding::Contact(id) => {
-                account.contacts.iter().any(|contact| contact.id == id && contact.verified)
-            }
-            // A device that was blocked, forgotten or not seen for long approves nothing.
-            Holding::Device(device, _) => is_known(tx, account, device)?,
-            // A PIN counts on its own device alone.
-            Holding::Pin(device, ..) => caller == Caller::Device(device),
-        };
-        if usable {
+        if is_usable(tx, account, &factor, caller)? {
             found.usable.push(factor.means());
         }
     }
     Ok(found)
 }
 
+/// Whether all that answers from anywhere lies on this device.
+pub(crate) fn is_alone_on(
+    tx: &mut Transaction<'_>,
+    account: &Account,
+    device: DeviceId,
+) -> Result<bool, Error> {
+    let usable = means(tx, account, Caller::Stranger)?.usable;
+    for means in &usable {
+        match Factor::load(tx, FactorId(means.factor), account.id)?.holding {
+            Holding::Device(found, _) if found == device => {}
+            _ => return Ok(false),
+        }
+    }
+    Ok(!usable.is_empty())
+}
+
 fn is_known(tx: &mut Transaction<'_>, account: &Account, device: DeviceId) -> Result<bool, Error> {
     Ok(device::caller_of(tx, account.id, Some(device))? == Caller::Device(device))
 }
 
-/// The channel that can take back that it was replaced: of several the one that was replaced first, since what came in between may be
-/// a thief's.
-pub(crate) fn set_aside(tx: &mut Transaction<'_>, account: &Account) -> Result<Option<Means>, Error> {
+fn is_usable(
+    tx: &mut Transaction<'_>,
+    account: &Account,
+    factor: &Factor,
+    caller: Caller,
+) -> Result<bool, Error> {
+    match factor.holding {
+        Holding::Key(_) | Holding::Public(_) => Ok(true),
+        Holding::Contact(id) => {
+            Ok(account.contacts.iter().any(|contact| contact.id == id && contact.verified))
+        }
+        // A device that was blocked, forgotten or not seen for long approves nothing.
+        Holding::Device(device, _) => is_known(tx, account, device),
+        // A PIN counts on its own device alone.
+        Holding::Pin(device, ..) => Ok(caller == Caller::Device(device)),
+    }
+}
+
+/// The channel that is asked whether a change shall be taken back: of those that can, the one that has counted longest, since what a
+/// thief brought in is younger. A client may ask for another that was there before any of them was set aside, or for one in the line of
+/// what replaced the first: of the owner's change and a thief's after it, the owner's stands.
+pub(crate) fn set_aside(
+    tx: &mut Transaction<'_>,
+    account: &Account,
+    caller: Caller,
+    wanted: Wanted,
+) -> Result<Option<Means>, Error> {
     let now = tx.now();
-    let mut first: Option<(UnixTime, Means)> = None;
+    let mut waiting = Vec::new();
     // In one second, the one that stands later: what replaces it stands before it.
     for id in account.factors.iter().rev() {
         let factor = Factor::load(tx, *id, account.id)?;
-        if let Some(aside) = factor.aside
-            && now < aside.until
-            && first.is_none_or(|(until, _)| aside.until < until)
+        // Nobody takes a change back with a PIN, which no other device answers.
+        if let Some(aside) = factor.aside.filter(|aside| now < aside.until)
+            && factor.kind != FactorKind::Pin
+            && is_usable(tx, account, &factor, caller)?
         {
-            first = Some((aside.until, factor.means()));
+            waiting.push((factor, aside));
         }
     }
-    Ok(first.map(|(_, means)| means))
+    waiting.sort_by_key(|(factor, aside)| (factor.added, aside.at));
+    let came_in = |one: &Factor| waiting.iter().any(|(other, aside)| Since::of(other, *aside).has(one.added));
+    let mut asked: Vec<Means> = Vec::new();
+    asked.extend(waiting.iter().filter(|(one, _)| !came_in(one)).map(|(one, _)| one.means()));
+    let mut next = waiting.first();
+    for _ in 0..waiting.len() {
+        let Some((one, aside)) = next else { break };
+        asked.push(one.means());
+        next = waiting.iter().find(|(other, _)| other.id == aside.by);
+    }
+    Ok(asked.into_iter().find(|means| wanted.takes(means)))
+}
+
+/// How much a set of evidence withstands at most.
+fn strength(shown: &[Evidence]) -> u8 {
+    shown.iter().map(|shown| shown.strength()).max().unwrap_or(0)
 }
 
 /// Where something is sent that this is answered by: a contact, or a device.
@@ -227,13 +304,21 @@ pub(crate) fn last_sent(
     Ok(Factor::load(tx, FactorId(means.factor), account.id)?.last_sent)
 }
 
-/// Notes that something is sent for a factor now.
-pub(crate) fn note_sending(tx: &mut Transaction<'_>, account: &Account, means: &Means) -> Result<(), Error> {
+/// Notes that something is sent for a factor now. What its owner does not stand behind makes him wait for nothing; its row is written
+/// all the same, so that of two sendings at once the second one sees the first.
+pub(crate) fn note_sending(
+    tx: &mut Transaction<'_>,
+    account: &Account,
+    means: &Means,
+    by_owner: bool,
+) -> Result<(), Error> {
     if means.factor == [0; 16] {
         return Ok(());
     }
     let mut factor = Factor::load(tx, FactorId(means.factor), account.id)?;
-    factor.last_sent = tx.now();
+    if by_owner {
+        factor.last_sent = tx.now();
+    }
     factor.put(tx)
 }
 
@@ -254,7 +339,7 @@ impl FactorId {
 }
 
 impl Factor {
-    const FORMAT: u8 = 2;
+    const FORMAT: u8 = 3;
 
     pub(crate) fn step(&mut self, step: FactorStep) -> Result<(), Error> {
         self.state = self.state.after(step).ok_or(CoreError::Refused)?;
@@ -286,8 +371,9 @@ impl Factor {
             FactorState::Absent | FactorState::Disabled => return Err(CoreError::Refused.into()),
         });
         writer.text(&self.label)?.u64(self.added.0).u64(self.last_used.0).u64(self.last_sent.0);
-        let (until, by) = self.aside.map_or((0, [0; 16]), |aside| (aside.until.0, aside.by.0));
-        writer.u64(until).raw(&by);
+        let aside = self.aside.map(|aside| (aside.at.0, aside.until.0, aside.by.0, aside.counts));
+        let (at, until, by, counts) = aside.unwrap_or_default();
+        writer.u64(at).u64(until).raw(&by).u8(u8::from(counts));
         match &self.holding {
             Holding::Key(key) => {
                 writer.raw(&key.0);
@@ -326,9 +412,9 @@ impl Factor {
             _ => return Err(CoreError::Refused),
         };
         let label = reader.text()?.into();
-        let [added, last_used, last_sent, until] =
-            [reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?].map(UnixTime);
-        let by = FactorId(reader.array()?);
+        let [added, last_used, last_sent, at, until] =
+            [reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?].map(UnixTime);
+        let (by, counts) = (FactorId(reader.array()?), crate::flag(&mut reader)?);
         let holding = match kind {
             FactorKind::Generator | FactorKind::Token => Holding::Key(KeyId(reader.array()?)),
             FactorKind::Sms | FactorKind::Email => Holding::Contact(ContactId(reader.array()?)),
@@ -340,7 +426,7 @@ impl Factor {
             FactorKind::Certificate => Holding::Public(public_key(reader.bytes()?)?),
         };
         reader.end()?;
-        let aside = (state == FactorState::SetAside).then_some(Aside { until, by });
+        let aside = (state == FactorState::SetAside).then_some(Aside { at, until, by, counts });
         Ok(Self { id, account, kind, holding, state, label, added, last_used, last_sent, aside })
     }
 }
@@ -370,6 +456,7 @@ pub(crate) fn sweep(tx: &mut Transaction<'_>, row: &RowKey, _: &Policy) -> Resul
     // An account that cannot be read keeps what it lists.
     let Ok(mut record) = crate::account::load(tx, factor.account) else { return Ok(false) };
     listing::remove(tx, &mut record, id, FactorStep::Sweep, "its time was over")?;
+    crate::account::expire(tx, &mut record)?;
     record.put(tx)?;
     Ok(true)
 }

@@ -107,6 +107,9 @@ impl Cabinet {
                 }
             })?;
             if let Some((subject, now)) = erased {
+                if now {
+                    self.forget_visits(AccountId(id))?;
+                }
                 // An earlier attempt may have been cut short in between.
                 self.finish_erasure(subject)?;
                 replayed.erased += u64::from(now);

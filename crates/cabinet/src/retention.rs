@@ -17,7 +17,7 @@ use zamok_journal::Erased;
 use crate::Cabinet;
 use crate::error::Error;
 use crate::policy::Policy;
-use crate::{challenge, device, factor, operation, session};
+use crate::{account, challenge, device, factor, operation, session};
 
 /// A table of sealed rows that expire: from when on something is to be done with a row, by its body, and what.
 struct Expiring {
@@ -32,6 +32,7 @@ const EXPIRING: &[Expiring] = &[
     Expiring { table: session::SESSIONS, due: session::due, sweep: session::sweep },
     Expiring { table: device::DEVICES, due: device::due, sweep: device::sweep },
     Expiring { table: factor::FACTORS, due: factor::due, sweep: factor::sweep },
+    Expiring { table: account::ACCOUNTS, due: account::due, sweep: account::sweep },
     Expiring { table: operation::OPERATIONS, due: operation::due, sweep: operation::sweep },
     Expiring { table: questions::QUESTIONS, due: |body, _| questions::due(body), sweep: forget },
 ];

@@ -15,6 +15,8 @@ use zamok_core::{Error as CoreError, UnixTime};
 
 const REJECTED: Error = Error::Core(CoreError::Rejected);
 const REFUSED: Error = Error::Core(CoreError::Refused);
+const HOUR: u64 = 60 * 60;
+const DAY: u64 = 24 * HOUR;
 
 fn enter(house: &House, login: &str) -> (Phone, Session) {
     let phone = house.citizen(login);
@@ -350,9 +352,56 @@ fn terms_without_an_end_or_without_a_limit_are_none() {
     let given = terms(&[Right::View], &["tax"], now.plus(10));
     assert_eq!(house.cabinet.give_power(&ivan, "ivan", &given), Err(Error::PowerUnusable));
     assert_eq!(house.cabinet.give_power(&ivan, "nobody", &given), Err(REJECTED));
-    for _ in 0..64 {
-        house.cabinet.give_power(&ivan, "olga", &given).unwrap();
+}
+
+/// A house in which sessions stay fresh for days.
+fn long_days() -> House {
+    let mut house = House::new();
+    let mut policy = house.cabinet.policy().clone();
+    (policy.session.fresh, policy.session.idle, policy.session.longest) = (DAY, DAY, DAY);
+    house.cabinet = house.cabinet.with_policy(policy);
+    house
+}
+
+/// As many offers as are wanted, over as many hours as they take.
+fn offers(house: &House, from: &Session, to: &str, count: usize, given: &Terms) {
+    for number in 0..count {
+        if number % zamok_cabinet::Cabinet::OFFERS == 0 {
+            house.clock.set(UnixTime((house.clock_now().0 / HOUR + 1) * HOUR));
+        }
+        house.cabinet.give_power(from, to, given).unwrap();
     }
+}
+
+#[test]
+fn one_account_offers_a_few_powers_an_hour_and_learns_of_as_many_logins() {
+    let house = long_days();
+    let (_, eve) = enter(&house, "eve");
+    house.cabinet.register("olga", &password()).unwrap();
+    house.clock.set(UnixTime((house.clock_now().0 / HOUR + 1) * HOUR));
+    let given = terms(&[Right::View], &["tax"], house.clock_now().plus(DAY));
+    let limit = zamok_cabinet::Cabinet::OFFERS;
+    for number in 0..limit - 1 {
+        let nobody = house.cabinet.give_power(&eve, &format!("nobody{number}"), &given);
+        assert_eq!(nobody, Err(REJECTED));
+    }
+    assert!(house.cabinet.give_power(&eve, "olga", &given).is_ok());
+    for login in ["olga", "nobody"] {
+        let spent = house.cabinet.give_power(&eve, login, &given);
+        assert_eq!(spent, Err(Error::TooMany { what: "offers in an hour", limit }));
+    }
+    house.clock.advance(HOUR);
+    assert!(house.cabinet.give_power(&eve, "olga", &given).is_ok());
+}
+
+#[test]
+fn one_account_has_no_powers_without_end() {
+    let house = long_days();
+    let (_, ivan) = enter(&house, "ivan");
+    house.cabinet.register("olga", &password()).unwrap();
+    let given = terms(&[Right::View], &["tax"], house.clock_now().plus(DAY));
+    offers(&house, &ivan, "olga", 64, &given);
+    house.clock.advance(HOUR);
     let one_more = house.cabinet.give_power(&ivan, "olga", &given);
     assert_eq!(one_more, Err(Error::TooMany { what: "powers", limit: 64 }));
     let ended = house.cabinet.powers(&ivan).unwrap()[0].id;
@@ -362,27 +411,29 @@ fn terms_without_an_end_or_without_a_limit_are_none() {
 
 #[test]
 fn what_others_offer_keeps_nobody_from_giving_and_being_given() {
-    let house = House::new();
+    let house = long_days();
     let (_, ivan) = enter(&house, "ivan");
     let (_, eve) = enter(&house, "eve");
     let (_, olga) = enter(&house, "olga");
     let now = house.clock_now();
-    let own = terms(&[Right::View], &["tax"], now.plus(1000));
+    let own = terms(&[Right::View], &["tax"], now.plus(DAY));
     let kept = house.cabinet.give_power(&olga, "ivan", &own).unwrap();
     let kept = house.cabinet.accept_power(&ivan, kept.id).unwrap();
     // A list that others fill, and that looks empty a second later.
-    for _ in 0..63 {
-        house.cabinet.give_power(&eve, "ivan", &terms(&[Right::View], &["x"], now.plus(1))).unwrap();
-    }
-    house.clock.advance(1);
+    let soon = now.plus(5 * HOUR);
+    offers(&house, &eve, "ivan", 63, &terms(&[Right::View], &["x"], soon));
+    house.clock.set(soon);
     assert_eq!(house.cabinet.powers(&ivan).unwrap(), std::slice::from_ref(&kept));
     assert!(house.cabinet.give_power(&ivan, "olga", &own).is_ok(), "what has run out makes room");
-    for _ in 0..64 {
-        house.cabinet.give_power(&eve, "ivan", &terms(&[Right::View], &["x"], now.plus(900))).unwrap();
-    }
+    // Whoever floods a list displaces what is his own, and nobody's who offered before.
+    let waits = house.cabinet.give_power(&olga, "ivan", &own).unwrap();
+    offers(&house, &eve, "ivan", 64, &terms(&[Right::View], &["x"], now.plus(DAY)));
     let mine = house.cabinet.give_power(&olga, "ivan", &own).unwrap();
     let powers = house.cabinet.powers(&ivan).unwrap();
-    assert!(powers.contains(&kept) && powers.contains(&mine), "the oldest offer gives way, and nothing else");
+    for power in [&kept, &waits, &mine] {
+        assert!(powers.contains(power), "{power:?}");
+    }
+    assert_eq!(powers.iter().filter(|power| power.principal == eve.account).count(), 60);
 }
 
 #[test]

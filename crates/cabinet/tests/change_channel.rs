@@ -93,12 +93,14 @@ fn a_changed_channel_is_asked_from_then_on_and_the_old_one_is_told() {
     let phone = Phone::scan(house.cabinet.offer_generator(&change.enrolment).unwrap().uri.as_str());
     let test = phone.code(house.clock_now());
     house.cabinet.confirm_factor(&change.enrolment, &test).unwrap();
-    // The old phone is told; every other session has ended.
+    // Every contact is told, the old phone as well; every other session has ended.
     let told = house.cabinet.outbox(100).unwrap();
     let told = told.iter().find(|message| message.kind == MessageKind::ChannelReplaced).unwrap();
-    let contact = house.cabinet.account(&session).unwrap().contacts[0].clone();
-    assert_eq!(told.recipient.contact, Some((contact.id.0, Evidence::Sms)));
+    assert_eq!(told.recipient.contact, None);
     assert_eq!((told.field("factor"), told.field("by")), (Some("SMS"), Some("generator")));
+    let added = house.cabinet.outbox(100).unwrap();
+    let added = added.iter().filter(|message| message.kind == MessageKind::FactorAdded);
+    assert_eq!(added.filter_map(|message| message.field("factor")).collect::<Vec<_>>(), ["generator"]);
     assert_eq!(house.cabinet.session(other.id), Err(Error::SessionEnded));
     assert!(house.cabinet.session(session.id).is_ok());
     let challenge = house.challenge("ivan");
@@ -194,8 +196,8 @@ fn another_channel_added_and_the_old_one_dropped_is_taken_back_as_well() {
     let code = house.arrived(MessageKind::UndoCode).remove(0);
     let session = house.cabinet.undo_change(&undo, &code, request()).unwrap();
     let factors = house.cabinet.factors(&session).unwrap();
-    // What was there before the drop stays: its owner drops it himself.
-    assert_eq!(factors.len(), 2);
+    // What the drop needed before it is gone with it.
+    assert_eq!(factors.len(), 1);
     assert_eq!((factors[0].id, factors[0].state), (old, FactorState::Active));
 }
 
@@ -242,7 +244,7 @@ fn contacts_that_are_no_factor_are_added_changed_and_dropped() {
     house.cabinet.confirm_factor(&change.enrolment, &code).unwrap();
     let told = house.cabinet.outbox(100).unwrap();
     let told = told.iter().find(|message| message.kind == MessageKind::ContactRemoved).unwrap();
-    assert_eq!(told.recipient.contact, Some((first.id.0, Evidence::Email)), "the old one is told");
+    assert_eq!(told.recipient.contact, None, "every contact is told, the old one as well");
     let second = address(&session).unwrap();
     assert_eq!(second.address, "petrov@example.org");
     house.cabinet.drop_contact(&session, second.id).unwrap();
@@ -251,6 +253,33 @@ fn contacts_that_are_no_factor_are_added_changed_and_dropped() {
     assert_eq!(house.cabinet.drop_contact(&session, phone), Err(Error::NotAllowed), "it is a factor");
     house.clock.advance(house.cabinet.policy().session.fresh);
     assert_eq!(house.cabinet.begin_factor(&session), Err(Error::FreshAuthenticationNeeded));
+}
+
+#[test]
+fn a_contact_is_replaced_by_a_contact_and_a_factor_by_a_factor() {
+    let (house, session) = at_home();
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    house.cabinet.offer_contact(&enrolment, "thief@example.org").unwrap();
+    let code = house.arrived(MessageKind::EnrolmentCode).remove(0);
+    house.cabinet.confirm_factor(&enrolment, &code).unwrap();
+    house.clock.advance(60);
+    // His own address agrees to be replaced: by nothing that lets him in, and of which the owner would not hear.
+    let own = house.cabinet.account(&session).unwrap().contacts[1].id;
+    let change = house.cabinet.begin_contact_change(&session, own).unwrap();
+    agreed(&house, &session, &change);
+    let enrolment = &change.enrolment;
+    assert_eq!(house.cabinet.offer_generator(enrolment).map(|_| ()), Err(Error::NotAllowed));
+    assert_eq!(house.cabinet.offer_channel(enrolment, NEW), Err(Error::NotAllowed));
+    // Nor by a generator that another enrolment has offered.
+    let other = house.cabinet.begin_factor(&session).unwrap();
+    let app = Phone::scan(house.cabinet.offer_generator(&other).unwrap().uri.as_str());
+    let code = app.code(house.clock_now());
+    assert_eq!(house.cabinet.confirm_factor(enrolment, &code), Err(Error::NotAllowed));
+    let phone = house.cabinet.factors(&session).unwrap()[0].id;
+    let change = house.cabinet.begin_change(&session, phone).unwrap();
+    let offered = house.cabinet.offer_contact(&change.enrolment, "other@example.org");
+    assert_eq!(offered, Err(Error::NotAllowed));
+    assert_eq!(house.cabinet.factors(&session).unwrap().len(), 2);
 }
 
 #[test]

@@ -11,8 +11,8 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use harness::{House, Phone, password, request};
 use tempfile::TempDir;
 use zamok_cabinet::{
-    Approach, Assurance, Begun, Challenge, Content, DeviceAnswer, DeviceToken, Error, Evidence, MessageKind,
-    OperationId, Pin, Session, Subscription, Template, Value,
+    Approach, Assurance, Begun, Challenge, Content, DeviceAnswer, DeviceToken, Error, Evidence, FactorKind,
+    MessageKind, OperationId, Pin, Session, Subscription, SweepPlace, Template, Value,
 };
 use zamok_core::Error as CoreError;
 use zamok_core::event::EventKind;
@@ -149,7 +149,7 @@ fn blocking_a_device_that_approves_makes_nothing_weaker_enough() {
     let code = house.arrived(MessageKind::EnrolmentCode).remove(0);
     house.cabinet.confirm_factor(&enrolment, &code).unwrap();
     for factor in house.cabinet.factors(&session).unwrap() {
-        if factor.kind == zamok_cabinet::FactorKind::Generator {
+        if factor.kind == FactorKind::Generator {
             house.cabinet.drop_factor(&session, factor.id).unwrap();
         }
     }
@@ -163,16 +163,24 @@ fn blocking_a_device_that_approves_makes_nothing_weaker_enough() {
     let challenge = house.cabinet.begin_login_by_phone("+79160000001", &Approach::default()).unwrap();
     assert_eq!(house.arrived(MessageKind::LoginCode).len(), 0, "no shorter way in");
     assert_eq!(house.cabinet.answer(&challenge, "", request()), Err(REJECTED));
-    // Nor is a payment confirmed by what is left, until the owner has dropped what was lost.
+    // Nor is a payment confirmed by what is left: whoever has its card drops the phone from the account as well as its owner.
     let confirm = || {
         let operation = house.cabinet.propose(&owner, OperationId(request().0), &payment()).unwrap();
         house.cabinet.begin_confirmation(&owner, operation.id, None)
     };
     assert_eq!(confirm().err(), Some(Error::MethodTooWeak));
     let lost = house.cabinet.factors(&owner).unwrap();
-    let lost = lost.iter().find(|factor| factor.kind == zamok_cabinet::FactorKind::Push).unwrap();
+    let lost = lost.iter().find(|factor| factor.kind == FactorKind::Push).unwrap();
     house.cabinet.drop_factor(&owner, lost.id).unwrap();
-    assert_eq!(confirm().unwrap().by, Evidence::Sms);
+    assert_eq!(confirm().err(), Some(Error::MethodTooWeak));
+    house.cabinet.remove_factor("ivan", lost.id, "stolen, as the owner says at the desk").unwrap();
+    house.clock.advance(60);
+    let challenge = begin(&house, Evidence::Sms).unwrap();
+    let owner =
+        house.cabinet.answer(&challenge, &house.arrived(MessageKind::LoginCode)[0], request()).unwrap();
+    house.clock.advance(60);
+    let operation = house.cabinet.propose(&owner, OperationId(request().0), &payment()).unwrap();
+    assert_eq!(house.cabinet.begin_confirmation(&owner, operation.id, None).unwrap().by, Evidence::Sms);
 }
 
 #[test]
@@ -181,7 +189,13 @@ fn a_session_of_a_known_device_stays_with_it() {
     let (phone, _) = at_home(&house);
     let session = house.login("ivan", &phone).unwrap();
     let token = house.cabinet.trust_device(&session, "stolen").unwrap();
-    assert_eq!(house.cabinet.trust_device(&session, "the thief's").err(), Some(Error::NotAllowed));
+    // Trusted again, it is the same device for longer, and takes the session along as before.
+    house.clock.advance(30);
+    let again = house.cabinet.trust_device(&session, "stolen").unwrap();
+    assert_eq!(again.to_text(), token.to_text());
+    let devices = house.cabinet.devices_of("ivan").unwrap();
+    let expires = house.clock_now().plus(house.cabinet.policy().device.trusted);
+    assert_eq!(devices.iter().map(|device| device.expires).collect::<Vec<_>>(), [expires]);
     house.clock.advance(30);
     let owner = house.login("ivan", &phone).unwrap();
     house.cabinet.block_device(&owner, token.device()).unwrap();
@@ -415,4 +429,72 @@ fn an_account_whose_factors_cannot_be_used_here_is_not_let_in_to_enrol() {
     house.clock.advance(house.cabinet.policy().device.trusted);
     assert_eq!(house.cabinet.begin_login("ivan", &password()), Err(Error::MethodUnavailable));
     drop(token);
+}
+
+#[test]
+fn an_old_session_blocks_no_device_on_which_the_last_way_in_lies() {
+    let house = House::new();
+    let (phone, session, _, token) = with_push(&house);
+    for factor in house.cabinet.factors(&session).unwrap() {
+        if factor.kind == FactorKind::Generator {
+            house.cabinet.drop_factor(&session, factor.id).unwrap();
+        }
+    }
+    drop(phone);
+    house.clock.advance(house.cabinet.policy().session.fresh);
+    let block = || house.cabinet.block_device(&session, token.device());
+    assert_eq!(block(), Err(Error::FreshAuthenticationNeeded));
+    assert!(begin(&house, Evidence::Push).is_ok(), "its owner is let in as before");
+    house.cabinet.block_device_of("ivan", token.device(), "lost").unwrap();
+}
+
+#[test]
+fn a_device_that_is_forgotten_takes_its_factors_along_and_the_owner_is_told() {
+    let house = House::new();
+    let (phone, session, _, token) = with_push(&house);
+    let kinds = |house: &House| {
+        let factors = house.cabinet.factors_of("ivan").unwrap();
+        factors.into_iter().map(|factor| factor.kind).collect::<Vec<_>>()
+    };
+    let told = |house: &House| {
+        let messages = house.cabinet.outbox(100).unwrap();
+        messages.iter().filter(|message| message.kind == MessageKind::FactorRemoved).count()
+    };
+    assert_eq!(kinds(&house), [FactorKind::Generator, FactorKind::Push]);
+    house.cabinet.remove_device(&session, token.device()).unwrap();
+    assert_eq!((kinds(&house), told(&house)), (vec![FactorKind::Generator], 1));
+    assert!(house.login("ivan", &phone).is_ok());
+    // So does one whose time is over.
+    let house = House::new();
+    let (_, _, _, token) = with_push(&house);
+    house.clock.advance(house.cabinet.policy().device.trusted);
+    swept(&house);
+    assert_eq!((kinds(&house), told(&house)), (vec![FactorKind::Generator], 1));
+    assert!(house.cabinet.devices_of("ivan").unwrap().iter().all(|device| device.id != token.device()));
+}
+
+#[test]
+fn a_device_that_ends_is_no_other_way_in_and_opens_none() {
+    let house = House::new();
+    let (phone, session, _, token) = with_push(&house);
+    let generator = house.cabinet.factors(&session).unwrap()[0].id;
+    house.cabinet.block_device(&session, token.device()).unwrap();
+    let session = house.login("ivan", &phone).unwrap();
+    assert_eq!(house.cabinet.drop_factor(&session, generator), Err(Error::LastFactor));
+    // Where all that the account has ends with its device, the password alone enrols no other.
+    let house = House::new();
+    let (_, session, _, _) = with_push(&house);
+    let generator = house.cabinet.factors(&session).unwrap()[0].id;
+    house.cabinet.drop_factor(&session, generator).unwrap();
+    house.clock.advance(house.cabinet.policy().device.trusted);
+    swept(&house);
+    assert_eq!(house.cabinet.begin_login("ivan", &password()), Err(Error::MethodUnavailable));
+    assert_eq!(house.cabinet.factors_of("ivan").unwrap().len(), 1);
+}
+
+fn swept(house: &House) {
+    let mut next = Some(SweepPlace::default());
+    while let Some(place) = next {
+        next = house.cabinet.sweep(&place).unwrap().next;
+    }
 }

@@ -25,7 +25,6 @@ fn outcome<T>(found: Result<T, Error>) -> (Outcome, Option<T>) {
         Err(Error::Core(CoreError::Rejected)) => Outcome::Rejected,
         Err(Error::SessionEnded) => Outcome::SessionEnded,
         Err(Error::FreshAuthenticationNeeded) => Outcome::NotFresh,
-        Err(Error::NotAllowed) => Outcome::NotAllowed,
         Err(Error::TooManyDevices) => Outcome::TooManyDevices,
         Err(Error::DeviceUnknown) => Outcome::DeviceUnknown,
         Err(Error::OperationUnknown) => Outcome::OperationUnknown,
@@ -230,6 +229,9 @@ impl Walk {
             }
             (64..68, Some(id), _) => {
                 let (found, token) = outcome(cabinet.trust_device(&self.sessions[id], "a phone"));
+                let known =
+                    |token: &DeviceToken| self.tokens.iter().any(|other| other.device() == token.device());
+                let token = token.filter(|token| !known(token));
                 self.tokens.extend(token);
                 ("trust", found, self.model.trust(id))
             }

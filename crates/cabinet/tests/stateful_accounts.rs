@@ -32,6 +32,7 @@ fn outcome<T>(found: Result<T, Error>) -> (Outcome, Option<T>) {
         Err(Error::ResendTooSoon { .. }) => Outcome::TooSoon,
         Err(Error::SupportNeeded) => Outcome::Support,
         Err(Error::LastFactor) => Outcome::LastFactor,
+        Err(Error::FactorExists) => Outcome::FactorExists,
         Err(Error::NothingOffered) => Outcome::NothingOffered,
         Err(Error::ApprovalPending) => Outcome::Pending,
         Err(Error::AccountState) => Outcome::AccountState,
@@ -249,7 +250,11 @@ impl Walk {
                 let found = self.house.cabinet.remove_factor(&self.login, self.things[factor].id, "test");
                 ("remove", outcome(found).0, self.model.remove(factor))
             }
-            (90..94, _, _, Some(factor)) => {
+            (93, ..) => {
+                let found = self.house.cabinet.let_enrol(&self.login, "test");
+                ("let enrol", outcome(found).0, self.model.let_enrol())
+            }
+            (90..93, _, _, Some(factor)) => {
                 let found = self.house.cabinet.resume_factor(&self.login, self.things[factor].id, "test");
                 ("resume a factor", outcome(found).0, self.model.resume_factor(factor))
             }
@@ -312,14 +317,17 @@ impl Walk {
                     _ => cabinet.answer(&challenge, &code, request()),
                 };
                 let (found, session) = outcome(answered);
+                let expected = self.model.answer(id, right);
+                // Taking a change back forgets a device that became known since.
+                self.device = self.device.filter(|_| self.model.device.is_some());
                 if let Some(session) = session {
                     if self.device.is_none() {
                         let token = cabinet.trust_device(&session, "phone").unwrap();
-                        self.device = Some(token.device());
+                        (self.device, self.model.device) = (Some(token.device()), Some(self.model.now));
                     }
                     self.sessions.push(session);
                 }
-                ("answer", found, self.model.answer(id, right))
+                ("answer", found, expected)
             }
         }
     }

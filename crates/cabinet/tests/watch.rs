@@ -408,6 +408,25 @@ fn an_operation_is_watched_with_its_fields() {
 }
 
 #[test]
+fn a_step_up_is_not_met_by_a_phone_alone_however_short_ago_it_was_shown() {
+    let (mut house, script) = watched();
+    let mut policy = house.cabinet.policy().clone();
+    policy.contact.login = true;
+    house.cabinet = house.cabinet.with_policy(policy);
+    house.texter("ivan", "+7 916 123-45-67");
+    let challenge = house.cabinet.begin_login_by_phone("+79161234567", &approach()).unwrap();
+    let code = house.arrived(MessageKind::LoginCode).remove(0);
+    let session = house.cabinet.answer(&challenge, &code, request()).unwrap();
+    let id = OperationId(request().0);
+    house.cabinet.propose(&session, id, &payment(500)).unwrap();
+    let _ = script.noted();
+    script.answers(Occasion::Operation, Answer::StepUp);
+    assert_eq!(house.cabinet.begin_confirmation(&session, id, None).err(), Some(Error::MethodTooWeak));
+    assert_eq!(script.noted(), [], "what is refused does not happen");
+    assert_eq!(told(&house).len(), 1, "and the journal says so");
+}
+
+#[test]
 fn a_request_of_the_service_is_answered_and_journalled() {
     let (house, script) = watched();
     let phone = house.citizen("ivan");

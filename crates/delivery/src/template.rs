@@ -45,6 +45,8 @@ const FIELDS: &[(MessageKind, &str, &[&str], &[&str])] = &[
     (MessageKind::DeviceTrusted, "device-trusted", &["service", "device"], &[]),
     (MessageKind::PowerGiven, "power-given", &["service", "agent", "until"], &[]),
     (MessageKind::RecoveryCodesMade, "recovery-codes-made", &["service"], &[]),
+    (MessageKind::PasswordChanged, "password-changed", &["service"], &[]),
+    (MessageKind::RecoveryUsed, "recovery-used", &["service"], &[]),
     (MessageKind::Notice, "notice", &["service", "title", "link"], &["text"]),
 ];
 

@@ -7,12 +7,13 @@ mod harness;
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::sync::Arc;
+use std::time::Duration;
 
 use harness::{Fake, House, LIGHT, PASSPHRASE, texter, wide};
 use zamok_cabinet::{Cabinet, Category, Ending, Error, Evidence, Matched, Receipt, ReceiptState, Session};
 use zamok_core::{Env, Error as CoreError};
 use zamok_delivery::Why;
-use zamok_host::backup::{BackupKey, Opener, Replay, Surviving};
+use zamok_host::backup::{BackupKey, JournalEnd, Opener, Replay, Surviving};
 use zamok_host::{Credential, Options, OsRandom, Passphrase, Vault};
 use zamok_store_sqlite::SqliteStore;
 
@@ -90,7 +91,8 @@ impl Town {
             Ok(())
         };
         let (store, old_secret) = (self.store.clone(), Credential::Passphrase(&secret));
-        let replay = journal.then_some(Replay { store, secret: old_secret, above: &mut above });
+        let replay = Replay { store, secret: old_secret, end: JournalEnd::Vouched, above: &mut above };
+        let replay = journal.then_some(replay);
         let restored = Vault::restore_and_replay(
             target,
             &mut || open(),
@@ -230,9 +232,10 @@ fn a_vault_that_moves_takes_its_messages_along() {
     let before = town.taken();
     let new = Arc::new(SqliteStore::create(town.folder.path().join("new.db")).unwrap());
     let secret = Passphrase::from(PASSPHRASE);
+    // Nobody else has it open.
+    let options = Options { settling: Duration::ZERO, ..town.options() };
     let moved =
-        Vault::relocate(town.store.clone(), new, "sqlite:new.db", &secret, town.options(), &mut |_| {})
-            .unwrap();
+        Vault::relocate(town.store.clone(), new, "sqlite:new.db", &secret, options, &mut |_| {}).unwrap();
     let cabinet = Arc::new(Cabinet::open(Arc::new(moved.vault)).unwrap());
     town.step(&cabinet);
     let texts = town.texts(before);

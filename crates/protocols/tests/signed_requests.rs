@@ -9,7 +9,7 @@ use house::{House, NOON, Person, policy, request};
 use zamok_core::event::EventKind;
 use zamok_core::signature::RsaBits;
 use zamok_core::store::{Range, Store, Table};
-use zamok_core::vault::{KeyId, KeyKind, Purpose, macs};
+use zamok_core::vault::{KeyId, KeyKind, Purpose, finding, macs};
 use zamok_core::{Error as CoreError, UnixTime};
 
 use zamok_protocols::Error;
@@ -415,6 +415,27 @@ fn keys_are_registered_once_listed_and_revoked_for_good() {
     let pem = house.pem(house.key(KeyKind::Ed25519, Purpose::Request));
     let full = zamok_cabinet::Error::TooMany { what: "keys of clients", limit };
     assert_eq!(clients.add("ivan", &NewClientKey::PublicKeyPem(&pem), None, ""), Err(Error::Cabinet(full)));
+}
+
+#[test]
+fn an_account_that_is_to_be_erased_leaves_no_key_and_no_name_of_one() {
+    let house = House::new();
+    house.person("ivan");
+    let clients = Clients::new(&house.cabinet);
+    let pem = house.pem(house.key(KeyKind::P256, Purpose::Request));
+    let public = clients.add("ivan", &NewClientKey::PublicKeyPem(&pem), None, "Ivan's laptop").unwrap();
+    let secret = NewClientKey::Secret(vec![7; 32].into());
+    let secret = clients.add("ivan", &secret, None, "Ivan's server").unwrap();
+    clients.revoke(public.id, "lost").unwrap();
+    for _ in 0..2 {
+        clients.forget("ivan", "asked for it").unwrap();
+    }
+    let left = clients.list("ivan").unwrap();
+    assert!(left.len() == 2 && left.iter().all(|key| key.revoked && key.label.is_empty()), "{left:?}");
+    let named = |label: &str| house.cabinet.vault().transact(|tx| finding::by_label(tx, label, 1));
+    assert!(named("Ivan's server").is_ok_and(|found: Vec<_>| found.is_empty()), "{}", secret.id);
+    assert_eq!(house.events(EventKind::ClientKeyRevoked).len(), 2);
+    house.cabinet.erase_account("ivan", "asked for it").unwrap();
 }
 
 #[test]

@@ -1,15 +1,18 @@
 //! Phones and e-mail addresses of an account (R9): kept in their normal form, found by it once they are verified.
 
 use zamok_core::event::{Detail, EventKind};
+use zamok_core::store::RowKey;
 use zamok_core::vault::Transaction;
 use zamok_core::wire::{Reader, Writer, hex};
 use zamok_core::{Error as CoreError, UnixTime};
 
-use super::{AccountRecord, AccountStep, find, index, load};
+use super::record::leaving;
+use super::{AccountId, AccountRecord, AccountStep, find, index, load};
 use crate::error::Error;
 use crate::factor;
 use crate::name::{self, Login};
-use crate::outbox::{Message, MessageKind};
+use crate::outbox::{Category, Message, MessageKind};
+use crate::policy::Policy;
 use crate::session::{self, Session};
 use crate::{Cabinet, flag};
 
@@ -44,6 +47,8 @@ pub struct Contact {
     pub address: String,
     /// Whether a code that was sent there came back.
     pub verified: bool,
+    /// When it did, or when it was written down.
+    pub added: UnixTime,
     /// When it goes away: another has taken its place (R9).
     pub until: Option<UnixTime>,
 }
@@ -72,6 +77,11 @@ impl ContactKind {
 }
 
 impl Contact {
+    /// One whose code has not come back yet.
+    pub(crate) fn unverified(id: ContactId, kind: ContactKind, address: &str, added: UnixTime) -> Self {
+        Self { id, kind, address: address.into(), verified: false, added, until: None }
+    }
+
     /// What may be shown to somebody who only knows the login: `+7···4567`, `i···@example.org`.
     #[must_use]
     pub fn masked(&self) -> String {
@@ -88,6 +98,13 @@ impl Contact {
         }
     }
 
+    /// Whether it gets messages of this sort now. One that was dropped or replaced hears for a while of what it can take back, and then
+    /// of nothing: it may be somebody else's by now.
+    pub(crate) fn takes(&self, now: UnixTime, category: Category) -> bool {
+        let leaving = |until| now < until && category == Category::Security;
+        self.verified && self.until.is_none_or(leaving)
+    }
+
     /// What the journal says of it: never the address.
     fn told(&self) -> Detail {
         Detail::new().with("contact", self.id.to_string()).with("kind", self.kind.name())
@@ -95,7 +112,7 @@ impl Contact {
 
     pub(super) fn write(&self, writer: &mut Writer) -> Result<(), CoreError> {
         writer.raw(&self.id.0).u8(self.kind as u8).text(&self.address)?.u8(u8::from(self.verified));
-        writer.u64(self.until.map_or(0, |until| until.0));
+        writer.u64(self.added.0).u64(self.until.map_or(0, |until| until.0));
         Ok(())
     }
 
@@ -107,8 +124,9 @@ impl Contact {
             _ => return Err(CoreError::Refused),
         };
         let (address, verified) = (reader.text()?.into(), flag(reader)?);
+        let added = UnixTime(reader.u64()?);
         let until = Some(UnixTime(reader.u64()?)).filter(|until| *until > UnixTime(0));
-        Ok(Self { id, kind, address, verified, until })
+        Ok(Self { id, kind, address, verified, added, until })
     }
 }
 
@@ -148,9 +166,11 @@ impl Cabinet {
         }
         if known.is_none() {
             let id = ContactId(tx.env().random());
-            contacts.push(Contact { id, kind, address: address.into(), verified: false, until: None });
+            contacts.push(Contact::unverified(id, kind, address, tx.now()));
         }
-        contacts[place].verified = true;
+        if !contacts[place].verified {
+            (contacts[place].verified, contacts[place].added) = (true, tx.now());
+        }
         contacts[place].until = None;
         let contact = contacts[place].clone();
         // Whoever let it go keeps nobody else from it.
@@ -210,13 +230,29 @@ impl Cabinet {
     }
 }
 
-/// Takes away the contacts whose time is over. The caller writes the account.
-fn expire(tx: &mut Transaction<'_>, record: &mut AccountRecord) -> Result<(), Error> {
+/// Takes away the contacts whose time is over, whatever the account's state. The caller writes the account.
+pub(crate) fn expire(tx: &mut Transaction<'_>, record: &mut AccountRecord) -> Result<(), Error> {
     let now = tx.now();
     let over = |contact: &Contact| contact.until.is_some_and(|until| now >= until);
     let gone: Vec<ContactId> =
         record.account.contacts.iter().filter(|contact| over(contact)).map(|contact| contact.id).collect();
-    gone.into_iter().try_for_each(|id| drop_contact(tx, record, id, "its time was over"))
+    gone.into_iter().try_for_each(|id| forget(tx, record, id, "its time was over"))
+}
+
+/// From when on retention takes a contact of an account away.
+pub(crate) fn due(body: &[u8], _: &Policy) -> Result<UnixTime, CoreError> {
+    Ok(leaving(body)?.unwrap_or(UnixTime(u64::MAX)))
+}
+
+/// Takes away the contacts of an account whose time is over; the account's row stays.
+pub(crate) fn sweep(tx: &mut Transaction<'_>, row: &RowKey, _: &Policy) -> Result<bool, Error> {
+    let id = AccountId(row.key.as_slice().try_into().map_err(|_| CoreError::Refused)?);
+    // An account that cannot be read keeps what it lists.
+    let Ok(mut record) = load(tx, id) else { return Ok(false) };
+    expire(tx, &mut record)?;
+    record.former = record.former.filter(|former| tx.now() < former.until);
+    record.put(tx)?;
+    Ok(false)
 }
 
 /// Takes a contact away, and with it what leads from it to the account. The caller writes the account.
@@ -227,6 +263,15 @@ pub(crate) fn drop_contact(
     reason: &str,
 ) -> Result<(), Error> {
     record.take(AccountStep::Change)?;
+    forget(tx, record, id, reason)
+}
+
+fn forget(
+    tx: &mut Transaction<'_>,
+    record: &mut AccountRecord,
+    id: ContactId,
+    reason: &str,
+) -> Result<(), Error> {
     let contacts = &mut record.account.contacts;
     let place = contacts.iter().position(|contact| contact.id == id).ok_or(CoreError::Rejected)?;
     let contact = contacts.remove(place);
@@ -247,7 +292,7 @@ mod tests {
     fn a_mask_shows_enough_to_its_owner_and_little_to_others() {
         let contact = |text: &str| {
             let (kind, address) = ContactKind::parse(text).unwrap();
-            Contact { id: ContactId([0; 16]), kind, address, verified: true, until: None }.masked()
+            Contact::unverified(ContactId([0; 16]), kind, &address, UnixTime(0)).masked()
         };
         assert_eq!(contact("+7 916 123-45-67"), "+7···4567");
         assert_eq!(contact("Ivan@Example.ORG"), "i···@example.org");

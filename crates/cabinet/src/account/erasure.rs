@@ -2,15 +2,18 @@
 //! so that the journal still proves; its details about the person go as well. Copies in backups die with the key of the backup.
 
 use zamok_core::event::{Detail, EventKind, Subject};
+use zamok_core::store::{Range, RowKey};
 use zamok_core::vault::{KeyState, Transaction, keys, personal};
 
 use super::record::AccountRecord;
-use super::{AccountStep, find, index};
+use super::{AccountId, AccountStep, find, index, power};
 use crate::Cabinet;
+use crate::challenge::{self, CHALLENGES};
 use crate::device;
 use crate::error::Error;
 use crate::factor;
 use crate::name::Login;
+use crate::session::{self, SESSIONS};
 use crate::watch;
 
 impl Cabinet {
@@ -23,12 +26,49 @@ impl Cabinet {
     /// [`zamok_core::Error::Rejected`] when no account has this login; the vault's and the store's.
     pub fn erase_account(&self, login: &str, reason: &str) -> Result<Subject, Error> {
         let login = Login::parse(login)?;
-        let subject = self.vault.transact(|tx| {
+        let (account, subject) = self.vault.transact(|tx| {
             let record = find(tx, &login)?.ok_or(zamok_core::Error::Rejected)?;
-            erase(tx, record, reason)
+            let account = record.account.id;
+            erase(tx, record, reason).map(|subject| (account, subject))
         })?;
+        self.forget_visits(account)?;
         self.finish_erasure(subject)?;
         Ok(subject)
+    }
+
+    /// Forgets from where an erased account came, in small steps: no list names its challenges and the sessions that have ended. What an
+    /// interruption leaves of them goes by retention.
+    pub(crate) fn forget_visits(&self, account: AccountId) -> Result<(), Error> {
+        for (table, owner) in [(CHALLENGES, challenge::owner as fn(&[u8]) -> _), (SESSIONS, session::owner)] {
+            let mut after = None;
+            loop {
+                let page = self.vault.read(|store, keyring| {
+                    let page = store.scan(table, &Range::all(), Self::SWEEP, after.as_ref())?;
+                    let of_account = |(key, row): (Vec<u8>, zamok_core::store::Row)| {
+                        let key = RowKey::new(table, key);
+                        let found = keyring.open(&key, &row).and_then(|opened| owner(&opened.body));
+                        // A row that cannot be read stays for the audit.
+                        found.is_ok_and(|found| found == account).then_some(key)
+                    };
+                    Ok((page.rows.into_iter().filter_map(of_account).collect::<Vec<_>>(), page.next))
+                })?;
+                if !page.0.is_empty() {
+                    self.vault.transact(|tx| {
+                        for key in &page.0 {
+                            if tx.record(key)?.is_some() {
+                                tx.delete(key)?;
+                            }
+                        }
+                        Ok::<_, Error>(())
+                    })?;
+                }
+                after = page.1;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Deletes what the journal tells of an erased account in words, and what lists its entries. The entries themselves stay and
@@ -62,17 +102,17 @@ pub(crate) fn erase(
     factor::remove_all(tx, &mut record, reason)?;
     // Here, and not by retention some day: what the journal tells of them is erased with the rest.
     device::remove_all(tx, &record.account)?;
+    power::end_all(tx, &record.account)?;
     let account = &mut record.account;
     let document_key = keys::info(tx, account.document_key)?.state;
     if matches!(document_key, KeyState::Active | KeyState::Suspended) {
         keys::change_state(tx, account.document_key, KeyState::Deactivated, reason)?;
     }
-    account.epoch += 1;
-    personal::erase(tx, account.subject, reason)?;
-    watch::forget(tx, account.id)?;
-    record.put(tx)?;
-    let account = &record.account;
+    let (id, subject) = (account.id, account.subject);
+    personal::erase(tx, subject, reason)?;
+    watch::forget(tx, id)?;
+    session::forget_all(tx, record, reason)?;
     let detail = Detail::new().with("reason", reason);
-    tx.event(EventKind::AccountErased, Some(account.subject), &account.id.row(), &detail)?;
-    Ok(account.subject)
+    tx.event(EventKind::AccountErased, Some(subject), &id.row(), &detail)?;
+    Ok(subject)
 }

@@ -5,6 +5,7 @@ mod access;
 mod contact;
 mod erasure;
 mod index;
+mod leave;
 pub(crate) mod power;
 mod record;
 mod rights;
@@ -27,12 +28,12 @@ use crate::password::{Password, PasswordHash};
 use crate::throttle::Budget;
 
 pub use access::Authority;
-pub(crate) use contact::drop_contact;
 pub use contact::{Contact, ContactId, ContactKind};
+pub(crate) use contact::{drop_contact, due, expire, sweep};
 pub(crate) use erasure::erase;
 pub(crate) use index::{BY_LOGIN, BY_NAME, decoy, find, find_contact, find_or_decoy};
 pub use power::{Power, PowerId, PowerKind, PowerState, Terms};
-pub(crate) use record::{AccountRecord, load};
+pub(crate) use record::{AccountRecord, Former, load};
 pub use rights::{Hours, Limits, Network, Right, Rights, Role, Roles};
 
 /// Sealed account records, under their id.
@@ -254,8 +255,8 @@ pub(crate) fn begin_decoy(tx: &mut Transaction<'_>, cost: Argon2Cost) -> Result<
     let mut account = make(tx, &Login::decoy(), &password)?;
     // It lists a factor, as most accounts do, so that its record is as long as theirs.
     account.factors.push(FactorId(tx.env().random()));
-    let (id, password_changed) = (account.id, tx.now());
-    AccountRecord { account, password, password_changed }.put(tx)?;
+    let id = account.id;
+    AccountRecord::new(account, password, tx.now()).put(tx)?;
     index::claim_decoy(tx, id)?;
     Ok(id)
 }
@@ -287,8 +288,7 @@ fn make(tx: &mut Transaction<'_>, login: &Login, password: &PasswordHash) -> Res
     };
     personal::begin(tx, subject)?;
     Budget::begin(tx, account.id.0)?;
-    let password_changed = tx.now();
-    AccountRecord { account: account.clone(), password: password.again(), password_changed }.put(tx)?;
+    AccountRecord::new(account.clone(), password.again(), tx.now()).put(tx)?;
     Ok(account)
 }
 

@@ -1,6 +1,8 @@
 //! Powers of attorney and family profiles (R73): who may act for whom, in what, how far and until when. A power is offered by the
 //! one who gives it, counts once it is accepted, and ends by its date or by either side.
 
+use std::collections::BTreeMap;
+
 use zamok_core::event::{Detail, EventKind};
 use zamok_core::store::{RowKey, Table};
 use zamok_core::vault::Transaction;
@@ -8,17 +10,22 @@ use zamok_core::wire::{Reader, Writer, hex};
 use zamok_core::{Error as CoreError, UnixTime};
 
 use super::rights::{Right, Rights};
-use super::{Account, AccountId, begin, find, load};
+use super::{Account, AccountId, AccountRecord, begin, find, load};
 use crate::Cabinet;
 use crate::error::Error;
+use crate::factor::Since;
 use crate::machine::Machine;
 use crate::name::Login;
 use crate::outbox::{Message, MessageKind};
 use crate::password::Password;
 use crate::session::Session;
+use crate::throttle::Cap;
 
 /// Sealed powers, under their id.
 const POWERS: Table = Table(42);
+
+const HOUR: u64 = 60 * 60;
+const DAY: u64 = 24 * HOUR;
 
 /// The id of a power: 128 random bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,12 +108,14 @@ pub struct Power {
     pub agent: AccountId,
     /// How far it goes.
     pub terms: Terms,
+    /// When it was given.
+    pub given: UnixTime,
     /// Where it stands.
     pub state: PowerState,
 }
 
 impl Power {
-    const FORMAT: u8 = 1;
+    const FORMAT: u8 = 2;
     /// Most matters of one power.
     const SCOPE: usize = 32;
     /// Most powers that one account has given and been given.
@@ -121,6 +130,11 @@ impl Power {
             && self.terms.scope.iter().any(|scope| scope == "*" || scope == matter)
     }
 
+    /// Whether it counts, or waits for an answer.
+    fn stands(&self, now: UnixTime) -> bool {
+        self.state != PowerState::Ended && now < self.terms.until
+    }
+
     fn row(id: PowerId) -> RowKey {
         RowKey::new(POWERS, id.0)
     }
@@ -128,7 +142,11 @@ impl Power {
     fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
         let mut writer = Writer::new();
         writer.u8(Self::FORMAT).raw(&self.id.0).raw(&self.principal.0).raw(&self.agent.0);
-        writer.u8(self.terms.kind as u8).u8(self.terms.rights.bits()).u64(self.terms.until.0);
+        writer
+            .u8(self.terms.kind as u8)
+            .u8(self.terms.rights.bits())
+            .u64(self.terms.until.0)
+            .u64(self.given.0);
         writer.u8(self.state as u8).u8(u8::try_from(self.terms.scope.len()).unwrap_or(u8::MAX));
         for matter in &self.terms.scope {
             writer.text(matter)?;
@@ -152,7 +170,7 @@ impl Power {
             _ => return Err(CoreError::Refused.into()),
         };
         let rights = Rights::from_bits(reader.u8()?)?;
-        let until = UnixTime(reader.u64()?);
+        let (until, given) = (UnixTime(reader.u64()?), UnixTime(reader.u64()?));
         let state = match reader.u8()? {
             1 => PowerState::Offered,
             2 => PowerState::Active,
@@ -162,7 +180,7 @@ impl Power {
         let scope = (0..reader.u8()?).map(|_| reader.text().map(Into::into)).collect::<Result<_, _>>()?;
         reader.end()?;
         let terms = Terms { kind, rights, scope, until };
-        let power = Self { id, principal, agent, terms, state };
+        let power = Self { id, principal, agent, terms, given, state };
         if found == id { Ok(power) } else { Err(CoreError::Refused.into()) }
     }
 }
@@ -177,6 +195,51 @@ fn tell(tx: &mut Transaction<'_>, power: &Power, kind: EventKind) -> Result<(), 
     for account in [power.principal, power.agent] {
         let subject = load(tx, account)?.account.subject;
         tx.event(kind, Some(subject), &Power::row(power.id), &detail)?;
+    }
+    Ok(())
+}
+
+/// Ends the powers that an account has given since, with a change that is taken back.
+pub(crate) fn end_since(tx: &mut Transaction<'_>, account: &Account, since: Since) -> Result<(), Error> {
+    for id in &account.powers {
+        let mut power = Power::load(tx, *id)?;
+        if power.principal != account.id || !since.has(power.given) {
+            continue;
+        }
+        if let Some(state) = power.state.after(PowerStep::End) {
+            power.state = state;
+            power.put(tx)?;
+            tell(tx, &power, EventKind::PowerEnded)?;
+        }
+    }
+    Ok(())
+}
+
+/// Of offers, oldest first, the oldest of whoever has made most: a flood displaces itself.
+fn first_of_most(offered: Vec<Power>) -> Option<Power> {
+    let mut counts: BTreeMap<AccountId, usize> = BTreeMap::new();
+    offered.iter().for_each(|power| *counts.entry(power.principal).or_default() += 1);
+    let most = counts.values().copied().max()?;
+    offered.into_iter().find(|power| counts[&power.principal] == most)
+}
+
+/// Ends the powers that an account gave and was given, for its erasure: what they were about, in the words of the service, goes.
+pub(super) fn end_all(tx: &mut Transaction<'_>, account: &Account) -> Result<(), Error> {
+    for id in &account.powers {
+        // A row that somebody has taken away keeps the rest from nothing.
+        if tx.record(&Power::row(*id))?.is_none() {
+            continue;
+        }
+        let mut power = Power::load(tx, *id)?;
+        let other = if power.principal == account.id { power.agent } else { power.principal };
+        if let Some(state) = power.state.after(PowerStep::End) {
+            power.state = state;
+            if tx.record(&other.row())?.is_some() {
+                tell(tx, &power, EventKind::PowerEnded)?;
+            }
+        }
+        power.terms.scope.clear();
+        power.put(tx)?;
     }
     Ok(())
 }
@@ -198,24 +261,36 @@ pub(crate) fn end_again(tx: &mut Transaction<'_>, id: [u8; 16]) -> Result<bool, 
 }
 
 impl Cabinet {
+    /// Most powers that one account offers in an hour, and most logins that it so learns of.
+    pub const OFFERS: usize = 16;
+
     /// Gives another account a power over the matters of one's own, in a session that is fresh; it counts once the other accepts.
     ///
     /// # Errors
     /// [`Error::FreshAuthenticationNeeded`]; [`Error::SessionEnded`]; [`CoreError::Rejected`] when nobody has this login; [`Error::PowerUnusable`] for terms without
-    /// rights, matters or an end, or with one that policy forbids; [`Error::TooMany`]; the vault's and the store's.
+    /// rights, matters or an end, or with one that policy forbids; [`Error::TooMany`] powers, or more than [`Cabinet::OFFERS`] in an hour;
+    /// the vault's and the store's.
     pub fn give_power(&self, session: &Session, agent: &str, terms: &Terms) -> Result<Power, Error> {
         let agent = Login::parse(agent)?;
-        self.vault.transact(|tx| {
+        let given = self.vault.transact(|tx| {
             let principal = self.fresh_owner(tx, session)?;
-            let agent = find(tx, &agent)?.ok_or(CoreError::Rejected)?.account;
+            let most = u32::try_from(Self::OFFERS).unwrap_or(u32::MAX);
+            let offers = Cap::new(tx.now(), "offers", &principal.id.0, HOUR, most);
+            if offers.is_full(tx)? {
+                return Err(Error::TooMany { what: "offers in an hour", limit: Self::OFFERS });
+            }
+            offers.count(tx);
+            // Who is not there is counted as well: that commits, and is refused.
+            let Some(AccountRecord { account: agent, .. }) = find(tx, &agent)? else { return Ok(None) };
             let power = self.offer(tx, &principal, &agent, terms)?;
             power.put(tx)?;
             tell(tx, &power, EventKind::PowerOffered)?;
             let notice = Message::notice(tx, MessageKind::PowerGiven, principal.id);
             let until = crate::moment::text(terms.until);
-            notice.with("agent", agent.login.as_str()).with("until", &until).post(tx)?;
-            Ok(power)
-        })
+            notice.with("agent", &agent.id.to_string()).with("until", &until).post(tx)?;
+            Ok(Some(power))
+        })?;
+        given.ok_or(Error::Core(CoreError::Rejected))
     }
 
     fn offer(
@@ -238,18 +313,20 @@ impl Cabinet {
         for account in [principal.id, agent.id] {
             let mut record = load(tx, account)?;
             // What has ended, or run out, makes room.
-            let (mut kept, mut offered) = (Vec::new(), None);
+            let (mut kept, mut offered) = (Vec::new(), Vec::new());
             for id in core::mem::take(&mut record.account.powers) {
                 let power = Power::load(tx, id)?;
-                if power.state != PowerState::Ended && now < power.terms.until {
-                    let waits = power.state == PowerState::Offered && power.agent == account;
-                    offered = offered.or(waits.then(|| power.clone()));
+                if power.stands(now) {
                     kept.push(id);
+                    if power.state == PowerState::Offered && power.agent == account {
+                        offered.push(power);
+                    }
                 }
             }
             if kept.len() >= Power::MOST {
-                // What others offer unasked keeps nobody from giving and being given: the oldest offer gives way.
-                let mut oldest = offered.ok_or(Error::TooMany { what: "powers", limit: Power::MOST })?;
+                // What others offer unasked keeps nobody from giving and being given: an offer gives way.
+                let oldest = first_of_most(offered);
+                let mut oldest = oldest.ok_or(Error::TooMany { what: "powers", limit: Power::MOST })?;
                 oldest.state = oldest.state.after(PowerStep::End).ok_or(Error::PowerUnusable)?;
                 oldest.put(tx)?;
                 tell(tx, &oldest, EventKind::PowerEnded)?;
@@ -259,7 +336,7 @@ impl Cabinet {
             record.account.powers = kept;
             record.put(tx)?;
         }
-        Ok(Power { id, principal: principal.id, agent: agent.id, terms: terms.clone(), state })
+        Ok(Power { id, principal: principal.id, agent: agent.id, terms: terms.clone(), given: now, state })
     }
 
     /// Accepts a power that was offered to the account of this session.
@@ -313,7 +390,7 @@ impl Cabinet {
             let mut found = Vec::new();
             for id in account.powers {
                 let power = Power::load(tx, id)?;
-                if power.state != PowerState::Ended && tx.now() < power.terms.until {
+                if power.stands(tx.now()) {
                     found.push(power);
                 }
             }
@@ -321,11 +398,15 @@ impl Cabinet {
         })
     }
 
+    /// Most profiles that one account has, and opens in a day.
+    pub const PROFILES: usize = 16;
+
     /// Opens a profile for somebody of the family who has no account yet: a login of its own, which its password opens later,
-    /// and a power of the family over it for the account of this session, at once and in all matters.
+    /// and a power of the family over it for the account of this session, at once and in all matters. The session is fresh, and one account
+    /// opens [`Cabinet::PROFILES`] of them in a day, and has as many.
     ///
     /// # Errors
-    /// [`Error::SessionEnded`]; [`Error::LoginUnusable`], [`Error::LoginTaken`], the password's errors; the vault's and the
+    /// [`Error::FreshAuthenticationNeeded`]; [`Error::TooMany`]; [`Error::SessionEnded`]; [`Error::LoginUnusable`], [`Error::LoginTaken`], the password's errors; the vault's and the
     /// store's.
     pub fn open_profile(
         &self,
@@ -337,7 +418,20 @@ impl Cabinet {
         password.check(&[login.as_str(), &self.issuer], &self.policy.password)?;
         let hash = self.hash_password(password)?;
         self.vault.transact(|tx| {
-            let head = self.owner(tx, session)?;
+            let head = self.fresh_owner(tx, session)?;
+            // Those that it has, and those that it has opened of late and let go.
+            let most = u32::try_from(Self::PROFILES).unwrap_or(u32::MAX);
+            let opened = Cap::new(tx.now(), "profiles", &head.id.0, DAY, most);
+            let mut profiles = 0;
+            for id in &head.powers {
+                let power = Power::load(tx, *id)?;
+                let given = power.agent == head.id && power.terms.kind == PowerKind::Family;
+                profiles += usize::from(given && power.stands(tx.now()));
+            }
+            if profiles >= Self::PROFILES || opened.is_full(tx)? {
+                return Err(Error::TooMany { what: "profiles", limit: Self::PROFILES });
+            }
+            opened.count(tx);
             let profile = begin(tx, &login, &hash)?;
             let until = tx.now().plus(self.policy.power.longest);
             let terms =

@@ -23,13 +23,31 @@ pub(crate) struct AccountRecord {
     pub(crate) account: Account,
     pub(crate) password: PasswordHash,
     pub(crate) password_changed: UnixTime,
+    /// That the password has to be changed: it was put back, and somebody else has known it.
+    pub(crate) password_due: bool,
+    pub(crate) former: Option<Former>,
+    /// Whether a factor of it has ever counted: from then on the password alone leads to no enrolment.
+    pub(crate) enrolled: bool,
+    /// Until when an officer lets it lead to one all the same.
+    pub(crate) leave: Option<UnixTime>,
 }
 
-const FORMAT: u8 = 2;
+/// The password before the present one, for a while: with it an old channel takes changes back (R9), and it opens nothing else.
+pub(crate) struct Former {
+    pub(crate) password: PasswordHash,
+    pub(crate) until: UnixTime,
+}
+
+const FORMAT: u8 = 3;
 /// Factors, powers, contacts and attributes together stay far below what a row may hold.
 const IDS: usize = 16;
 
 impl AccountRecord {
+    pub(crate) const fn new(account: Account, password: PasswordHash, password_changed: UnixTime) -> Self {
+        let (password_due, former, enrolled, leave) = (false, None, false, None);
+        Self { account, password, password_changed, password_due, former, enrolled, leave }
+    }
+
     /// Moves the account on, where its table has such a step.
     pub(crate) fn take(&mut self, step: AccountStep) -> Result<(), Error> {
         self.account.state = self.account.state.after(step).ok_or(Error::AccountState)?;
@@ -41,13 +59,28 @@ impl AccountRecord {
         self.password.matches(typed) & (self.account.state == AccountState::Open)
     }
 
+    /// Whether this is the password before the present one, and still asks an old channel.
+    pub(crate) fn admits_former(&self, typed: &PasswordHash, now: UnixTime) -> bool {
+        let live = self.former.as_ref().filter(|former| now < former.until);
+        live.is_some_and(|former| former.password.matches(typed)) & (self.account.state == AccountState::Open)
+    }
+
     pub(crate) fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
         let account = &self.account;
         let mut writer = Writer::new();
         writer.u8(FORMAT).raw(&account.id.0).raw(&account.subject.0).u8(number(account.state)?);
         writer.u64(account.registered.0).u64(account.epoch).raw(&account.document_key.0);
         self.password.write(&mut writer)?;
-        writer.u64(self.password_changed.0).u8(account.roles.bits());
+        writer.u64(self.password_changed.0).u8(u8::from(self.password_due));
+        writer.u64(self.former.as_ref().map_or(0, |former| former.until.0));
+        if let Some(former) = &self.former {
+            former.password.write(&mut writer)?;
+        }
+        writer.u8(account.roles.bits());
+        let former = self.former.as_ref().map(|former| former.until);
+        let leaving = account.contacts.iter().filter_map(|contact| contact.until).chain(former).min();
+        writer.u64(leaving.map_or(0, |until| until.0));
+        writer.u8(u8::from(self.enrolled)).u64(self.leave.map_or(0, |until| until.0));
         account.limits.write(&mut writer)?;
         writer.bytes(&account.factors.iter().flat_map(|factor| factor.0).collect::<Vec<_>>())?;
         writer.bytes(&account.powers.iter().flat_map(|power| power.0).collect::<Vec<_>>())?;
@@ -79,7 +112,7 @@ fn named(account: &Account) -> Result<Writer, Error> {
 pub(crate) fn load(tx: &mut Transaction<'_>, id: AccountId) -> Result<AccountRecord, Error> {
     // An account whose record is missing is locked, not new.
     let opened = tx.record(&id.row())?.ok_or(CoreError::Refused)?;
-    let (mut record, sealed) = decode(&opened.body)?;
+    let (mut record, _, sealed) = decode(&opened.body)?;
     if record.account.id != id {
         return Err(CoreError::Refused.into());
     }
@@ -93,7 +126,7 @@ pub(crate) fn load(tx: &mut Transaction<'_>, id: AccountId) -> Result<AccountRec
 
 /// What a record's body says, outside of any transaction: for audits.
 pub(super) fn read(store: &dyn Store, keyring: &Keyring, body: &[u8]) -> Result<Account, CoreError> {
-    let (AccountRecord { mut account, .. }, sealed) = decode(body)?;
+    let (AccountRecord { mut account, .. }, _, sealed) = decode(body)?;
     if account.state != AccountState::Erased {
         let plain = personal::read(store, keyring, account.subject, &account.id.0, &sealed)?;
         name(&mut account, &plain.ok_or(CoreError::Refused)?)?;
@@ -101,8 +134,14 @@ pub(super) fn read(store: &dyn Store, keyring: &Keyring, body: &[u8]) -> Result<
     Ok(account)
 }
 
-/// All but what names the person, and that, sealed.
-fn decode(body: &[u8]) -> Result<(AccountRecord, Vec<u8>), CoreError> {
+/// When the first goes that is on its way out: a contact, or the former password.
+pub(super) fn leaving(body: &[u8]) -> Result<Option<UnixTime>, CoreError> {
+    let (_, leaving, _) = decode(body)?;
+    Ok(leaving)
+}
+
+/// All but what names the person, when its first contact goes, and that, sealed.
+fn decode(body: &[u8]) -> Result<(AccountRecord, Option<UnixTime>, Vec<u8>), CoreError> {
     let mut reader = Reader::new(body);
     let found = reader.u8()?;
     if found != FORMAT {
@@ -115,8 +154,15 @@ fn decode(body: &[u8]) -> Result<(AccountRecord, Vec<u8>), CoreError> {
     let epoch = reader.u64()?;
     let document_key = KeyId(reader.array()?);
     let password = PasswordHash::read(&mut reader)?;
-    let password_changed = UnixTime(reader.u64()?);
+    let (password_changed, password_due) = (UnixTime(reader.u64()?), crate::flag(&mut reader)?);
+    let former = match UnixTime(reader.u64()?) {
+        UnixTime(0) => None,
+        until => Some(Former { password: PasswordHash::read(&mut reader)?, until }),
+    };
     let roles = Roles::from_bits(reader.u8()?)?;
+    let time = |seconds: u64| Some(UnixTime(seconds)).filter(|time| *time > UnixTime(0));
+    let leaving = time(reader.u64()?);
+    let (enrolled, leave) = (crate::flag(&mut reader)?, time(reader.u64()?));
     let limits = Limits::read(&mut reader)?;
     let factors = ids(reader.bytes()?)?.map(FactorId).collect();
     let powers = ids(reader.bytes()?)?.map(PowerId).collect();
@@ -138,7 +184,8 @@ fn decode(body: &[u8]) -> Result<(AccountRecord, Vec<u8>), CoreError> {
         factors,
         powers,
     };
-    Ok((AccountRecord { account, password, password_changed }, sealed))
+    let record = AccountRecord { account, password, password_changed, password_due, former, enrolled, leave };
+    Ok((record, leaving, sealed))
 }
 
 fn name(account: &mut Account, plain: &[u8]) -> Result<(), CoreError> {

@@ -8,7 +8,7 @@ use crate::Cabinet;
 use crate::account::{self, Account};
 use crate::device;
 use crate::error::Error;
-use crate::evidence::Evidence;
+use crate::evidence::{Assurance, Evidence};
 use crate::factor::{self, Attempt, Checked, PinRecipe, Typed};
 use crate::outbox::{Message, MessageKind};
 use crate::session::{self, Opening, Seen, Session};
@@ -175,6 +175,11 @@ impl Cabinet {
         let found = factor::means(tx, account, caller)?;
         let weakest = Means::weakest(purpose, found.best, self.policy.factor.weakest);
         let means = Means::pick(&found.usable, wanted, purpose, weakest)?.ok_or(Error::MethodUnavailable)?;
+        // What one phone has opened, its next code does not confirm: both together are one factor (R11, R19).
+        let shown: Vec<Evidence> = session.evidence.iter().copied().chain([means.evidence]).collect();
+        if purpose == Purpose::Operation && Assurance::of(&shown) < Assurance::Substantial {
+            return Err(Error::MethodTooWeak);
+        }
         let mut challenge = ChallengeRecord::begin(
             tx,
             NewChallenge {

@@ -63,7 +63,8 @@ impl Cabinet {
         }
         let opened = Cap::new(tx.now(), "challenges", &id.0, HOUR, self.policy.challenge.per_hour);
         let means = factor::means(tx, &record.account, caller)?.usable;
-        let pin = means.into_iter().find(|means| means.evidence == Evidence::Pin);
+        let shown = vec![Evidence::Device];
+        let pin = means.into_iter().find(|means| means.suits(Purpose::Login, &shown));
         let Some(means) = pin.filter(|_| !opened.is_full(tx).unwrap_or(true)) else { return Ok(REJECTED) };
         opened.count(tx);
         found.tell(tx, facts.occasion, subject, &account.row())?;
@@ -81,7 +82,7 @@ impl Cabinet {
                 means: Some(means),
                 caller,
                 address: approach.address,
-                shown: vec![Evidence::Device],
+                shown,
                 client: Approach::cut(&approach.client),
                 language: Approach::cut(&approach.language),
                 lifetime: self.lifetime(means),

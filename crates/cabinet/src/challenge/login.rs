@@ -88,11 +88,13 @@ impl Cabinet {
         self.begin(login, password, approach, Door::In)
     }
 
-    /// Checks a login and a password, and asks the channel that was replaced last, if it was not long ago, whether that shall be
-    /// taken back (R9): for an owner who was told of a change that was not his. See [`Cabinet::undo_change`].
+    /// Checks a login and a password, and asks a channel that was replaced or dropped, if it was not long ago, whether that shall be
+    /// taken back (R9): for an owner who was told of a change that was not his. Of several it is the one that the account has had longest,
+    /// or, where the approach names one, another that was there before, or in the line of what replaced that one. The password may be that of before: see
+    /// [`Cabinet::change_password`]. Then see [`Cabinet::undo_change`].
     ///
     /// # Errors
-    /// As [`Cabinet::begin_login_from`]; [`Error::MethodUnavailable`] when nothing was replaced lately.
+    /// As [`Cabinet::begin_login_from`]; [`Error::MethodUnavailable`] when nothing was replaced lately that can be asked.
     pub fn begin_undo(
         &self,
         login: &str,
@@ -123,14 +125,21 @@ impl Cabinet {
                 let decoy: [u8; 32] = tx.keyring().blind_index("decoy salt", login.as_str().as_bytes())?;
                 let salt = *decoy.first_chunk().expect("32 bytes begin with 16");
                 let nobody = Recipe::new(self.policy.password.cost, salt);
-                Ok::<_, Error>(record.map_or(nobody, |record| record.password.recipe))
+                let former = record.as_ref().and_then(|record| record.former.as_ref());
+                let former = former.map_or(nobody.clone(), |former| former.password.recipe.clone());
+                Ok::<_, Error>((record.map_or(nobody, |record| record.password.recipe), former))
             })?;
-            let typed = PasswordHash::compute(password, &stored, &self.policy.password)?;
+            let hash = |recipe| PasswordHash::compute(password, recipe, &self.policy.password);
+            // Who takes a change back may do so with the password of before, which is hashed for everybody: whether there is one does not show.
+            let former = if door == Door::Undo { Some(hash(&stored.1)?) } else { None };
+            let typed = Typed { password: hash(&stored.0)?, former };
             let decided = self
                 .watched_knowing(&mut known, |tx| self.decide_password(tx, &login, &typed, approach, door))?;
             match decided {
                 Decided::Begun(begun) => {
-                    self.renew_hash(&login, password, &typed)?;
+                    if door == Door::In {
+                        self.renew_hash(&login, password, &typed.password)?;
+                    }
                     return Ok(begun);
                 }
                 Decided::Refused(error) => return Err(error),
@@ -165,7 +174,7 @@ impl Cabinet {
         &self,
         tx: &mut Transaction<'_>,
         login: &Login,
-        typed: &PasswordHash,
+        typed: &Typed,
         approach: &Approach,
         door: Door,
     ) -> Result<Decided, Error> {
@@ -174,7 +183,7 @@ impl Cabinet {
         let subject = record.as_ref().map(|record| record.account.subject);
         let bucket = Bucket::of(tx, login.as_str())?;
         let (caller, mut budget) = match &record {
-            Some(record) if known && record.password.recipe != typed.recipe => {
+            Some(record) if known && !typed.is_of(record) => {
                 return Ok(Decided::PasswordChanged);
             }
             // A decoy knows no device.
@@ -215,10 +224,12 @@ impl Cabinet {
         }
         // Outside of its limits the right password is like a wrong one: whoever guesses from there learns nothing (R18).
         let now = tx.now();
-        let (mut admitted, mut outside) = (record, false);
+        let (mut admitted, mut outside, mut former) = (record, false, false);
         if let Some(record) = &admitted {
             outside = !record.account.limits.allow(now, approach.address);
-            if outside | !record.admits(typed) | !known {
+            let present = record.admits(&typed.password);
+            former = typed.former.as_ref().is_some_and(|former| record.admits_former(former, now)) & !present;
+            if outside | !(present | former) | !known {
                 admitted = None;
             }
         }
@@ -256,7 +267,7 @@ impl Cabinet {
         // A refusal from here on commits as well: the password was right, and its failures are forgotten.
         let begun = match door {
             Door::In => self.open_challenge(tx, &record, caller, approach, demand),
-            Door::Undo => self.open_undo(tx, &record, caller, approach),
+            Door::Undo => self.open_undo(tx, &record, caller, approach, former),
         };
         match begun {
             Ok(begun) => Ok(Decided::Begun(begun)),
@@ -270,7 +281,7 @@ impl Cabinet {
         }
     }
 
-    pub(crate) fn open_challenge(
+    fn open_challenge(
         &self,
         tx: &mut Transaction<'_>,
         record: &AccountRecord,
@@ -279,18 +290,30 @@ impl Cabinet {
         demand: Demand,
     ) -> Result<Begun, Error> {
         let found = factor::means(tx, &record.account, caller)?;
-        // A PIN is as little held as the password is: it is asked for where a device began.
-        let usable: Vec<Means> =
-            found.usable.into_iter().filter(|means| means.evidence != Evidence::Pin).collect();
+        let mut usable = found.usable;
+        usable.retain(|means| means.suits(Purpose::Login, &[Evidence::Password]));
         let means = match (usable.is_empty(), found.any_active) {
-            (true, false) => None,
-            // Factors that cannot be used here are no reason to let somebody enrol another one.
-            (true, true) => return Err(Error::MethodUnavailable),
+            (true, false) if record.may_enrol(tx.now()) => None,
+            // Factors that cannot be used here, or are gone, are no reason to let somebody enrol another one.
+            (true, _) => return Err(Error::MethodUnavailable),
             (false, _) => {
                 let weakest = demand.weakest(&usable).max(self.policy.factor.weakest);
                 Means::pick(&usable, approach.wanted(), Purpose::Login, weakest)?
             }
         };
+        self.let_through(tx, record, caller, approach, demand, means)
+    }
+
+    /// Opens the challenge that is answered so, or an enrolment.
+    pub(crate) fn let_through(
+        &self,
+        tx: &mut Transaction<'_>,
+        record: &AccountRecord,
+        caller: Caller,
+        approach: &Approach,
+        demand: Demand,
+        means: Option<Means>,
+    ) -> Result<Begun, Error> {
         let (purpose, lifetime) = match means {
             Some(means) => (Purpose::Login, self.lifetime(means)),
             None => (Purpose::Enrolment, self.policy.challenge.enrolment),
@@ -326,8 +349,10 @@ impl Cabinet {
         record: &AccountRecord,
         caller: Caller,
         approach: &Approach,
+        former: bool,
     ) -> Result<Begun, Error> {
-        let means = factor::set_aside(tx, &record.account)?.ok_or(Error::MethodUnavailable)?;
+        let means = factor::set_aside(tx, &record.account, caller, approach.wanted())?;
+        let means = means.ok_or(Error::MethodUnavailable)?;
         let mut challenge = ChallengeRecord::begin(
             tx,
             NewChallenge {
@@ -344,6 +369,7 @@ impl Cabinet {
                 lifetime: self.lifetime(means),
             },
         )?;
+        challenge.former = former;
         self.started(tx, &mut challenge, record)?;
         Ok(Begun::Code(challenge.told()?))
     }
@@ -368,6 +394,21 @@ impl Cabinet {
             (_, Some(_)) => self.policy.issued.lifetime,
             (_, None) => self.policy.challenge.lifetime,
         }
+    }
+}
+
+/// The hashes of what was typed: after the recipe of the account's password, and after that of the one before, where it may be that one.
+struct Typed {
+    password: PasswordHash,
+    former: Option<PasswordHash>,
+}
+
+impl Typed {
+    /// Whether the account's passwords are hashed as they were when this was.
+    fn is_of(&self, record: &AccountRecord) -> bool {
+        let former = self.former.as_ref().zip(record.former.as_ref());
+        self.password.recipe == record.password.recipe
+            && former.is_none_or(|(typed, former)| typed.recipe == former.password.recipe)
     }
 }
 

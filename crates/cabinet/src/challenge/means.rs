@@ -24,6 +24,14 @@ pub(crate) struct Wanted {
     pub(crate) factor: Option<FactorId>,
 }
 
+impl Wanted {
+    /// Whether it is what the client asks for.
+    pub(crate) fn takes(self, means: &Means) -> bool {
+        self.evidence.is_none_or(|evidence| means.evidence == evidence)
+            && self.factor.is_none_or(|factor| means.factor == factor.0)
+    }
+}
+
 /// How strong an answer a challenge takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Demand {
@@ -60,6 +68,12 @@ impl Means {
         factor && self.contact.is_none_or(listed)
     }
 
+    /// Whether a challenge can be answered so that began with this. A PIN is as little held as a password is: whoever logs in with the
+    /// password is not asked for it, and whoever began by showing a device answers with nothing else (decision 71).
+    pub(crate) fn suits(&self, purpose: Purpose, shown: &[Evidence]) -> bool {
+        purpose != Purpose::Login || (self.evidence == Evidence::Pin) == (shown == [Evidence::Device])
+    }
+
     /// Whether it is an answer to this sort of challenge, where nothing below `weakest` is taken.
     pub(crate) const fn serves(&self, purpose: Purpose, weakest: u8) -> bool {
         // A PIN is taken on its own device alone, which is the other factor then; and confirms nothing.
@@ -94,10 +108,7 @@ impl Means {
             return Ok(None);
         }
         let serves = |means: &&Self| means.serves(purpose, weakest);
-        let asked = |means: &&Self| {
-            wanted.evidence.is_none_or(|evidence| means.evidence == evidence)
-                && wanted.factor.is_none_or(|factor| means.factor == factor.0)
-        };
+        let asked = |means: &&Self| wanted.takes(means);
         if !means.iter().any(|means| asked(&means)) {
             return Err(Error::MethodUnavailable);
         }

@@ -87,11 +87,9 @@ impl Cabinet {
         if challenge.is_by_phone() {
             return Err(CoreError::Rejected.into());
         }
-        // Whoever began by showing a device answers with what belongs to it.
-        let by_device = challenge.shown == [Evidence::Device];
         let found = factor::means(tx, account, challenge.caller)?;
         let mut means = found.usable;
-        means.retain(|means| matches!(means.evidence, Evidence::Pin) || !by_device);
+        means.retain(|means| means.suits(challenge.purpose, &challenge.shown));
         let weakest = Means::weakest(challenge.purpose, found.best, self.policy.factor.weakest);
         let weakest = challenge.demand.weakest(&means).max(weakest);
         means.retain(|means| means.serves(challenge.purpose, weakest));

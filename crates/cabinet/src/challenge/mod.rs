@@ -23,7 +23,7 @@ pub use self::login::Approach;
 pub(crate) use self::means::{Demand, Means, Wanted};
 pub use self::methods::Method;
 pub(crate) use self::record::{
-    CHALLENGES, ChallengeRecord, NewChallenge, Replaced, Sending, counts, due, sweep,
+    CHALLENGES, ChallengeRecord, NewChallenge, Replaced, Sending, counts, due, owner, sweep,
 };
 use crate::evidence::Evidence;
 use crate::machine::Machine;

@@ -62,6 +62,8 @@ pub(crate) struct ChallengeRecord {
     /// The session that its right answer opened or renewed.
     pub(crate) outcome: Option<SessionId>,
     pub(crate) demand: Demand,
+    /// At a change that is taken back: whether it was asked for with the former password.
+    pub(crate) former: bool,
     pub(crate) state: State,
 }
 
@@ -96,7 +98,7 @@ pub(crate) struct NewChallenge<'a> {
 }
 
 impl ChallengeRecord {
-    const FORMAT: u8 = 4;
+    const FORMAT: u8 = 5;
 
     /// Opens a challenge. The caller puts it.
     pub(crate) fn begin(tx: &mut Transaction<'_>, new: NewChallenge<'_>) -> Result<Self, Error> {
@@ -126,6 +128,7 @@ impl ChallengeRecord {
             last: None,
             outcome: None,
             demand: Demand::Usual,
+            former: false,
             state: State::Absent,
         };
         challenge.step(Step::Begin)?;
@@ -231,7 +234,7 @@ impl ChallengeRecord {
             Some(Replaced::Contact(id)) => (2, id.0),
         };
         writer.u8(sort).raw(&replaced).u8(u8::from(self.agreed));
-        writer.u8(u8::from(self.demand == Demand::Strongest));
+        writer.u8(u8::from(self.demand == Demand::Strongest)).u8(u8::from(self.former));
         writer.raw(&self.outcome.map_or([0; 16], |session| session.0)).u8(match self.state {
             State::Open => 1,
             State::Answered => 2,
@@ -302,6 +305,7 @@ impl ChallengeRecord {
         };
         let agreed = crate::flag(&mut reader)?;
         let demand = if crate::flag(&mut reader)? { Demand::Strongest } else { Demand::Usual };
+        let former = crate::flag(&mut reader)?;
         let outcome = some(reader.array()?).map(SessionId);
         let state = match reader.u8()? {
             1 => State::Open,
@@ -338,6 +342,7 @@ impl ChallengeRecord {
             last,
             outcome,
             demand,
+            former,
             state,
         })
     }
@@ -357,6 +362,11 @@ pub(crate) fn counts(tx: &mut Transaction<'_>, sending: Sending, account: &Accou
             && challenge.is_alive(tx.now(), account)
             && challenge.sending() == sending
     }))
+}
+
+/// Whose challenge a row holds.
+pub(crate) fn owner(body: &[u8]) -> Result<AccountId, CoreError> {
+    Ok(ChallengeRecord::decode(body)?.account)
 }
 
 /// From when on a challenge is removed: when it has been over for as long as it could have lived.

@@ -14,7 +14,8 @@ use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::factor;
 use crate::outbox::{Message, MessageKind, Recipient};
-use crate::throttle::Cap;
+use crate::session;
+use crate::throttle::{Caller, Cap};
 
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
@@ -73,6 +74,24 @@ impl Cabinet {
         }
     }
 
+    /// Who stands behind what a challenge sends.
+    fn behind(&self, tx: &mut Transaction<'_>, challenge: &ChallengeRecord) -> Result<Behind, Error> {
+        // A change was begun in a session that was fresh; a device has shown its token.
+        let asked = match challenge.purpose {
+            Purpose::Operation | Purpose::Again => challenge.session,
+            _ if challenge.is_by_phone() && challenge.caller == Caller::Stranger => {
+                return Ok(Behind::Nobody);
+            }
+            _ => None,
+        };
+        let Some(id) = asked else { return Ok(Behind::Owner) };
+        match session::load(tx, id) {
+            Ok(session) if session.stale(tx.now(), &self.policy.session).is_none() => Ok(Behind::Owner),
+            Ok(_) | Err(Error::SessionEnded) => Ok(Behind::Session),
+            Err(error) => Err(error),
+        }
+    }
+
     fn send(
         &self,
         tx: &mut Transaction<'_>,
@@ -94,14 +113,21 @@ impl Cabinet {
         if challenge.sent == 0 && wait(last) > 0 {
             return Err(Error::ResendTooSoon { seconds: wait(last) });
         }
-        let target = factor::target(tx, account, &means)?;
+        let (target, behind) = (factor::target(tx, account, &means)?, self.behind(tx, challenge)?);
         let mut caps = match means.evidence {
-            Evidence::Push => vec![Cap::new(now, "asked", &target, HOUR, self.policy.push.per_hour)],
+            Evidence::Push => vec![behind.cap(now, "asked", &target, HOUR, self.policy.push.per_hour)],
             _ => vec![
-                Cap::new(now, "sent", &target, HOUR, policy.per_hour),
-                Cap::new(now, "sent", &target, DAY, policy.per_day),
+                behind.cap(now, "sent", &target, HOUR, policy.per_hour),
+                behind.cap(now, "sent", &target, DAY, policy.per_day),
             ],
         };
+        if behind != Behind::Owner && policy.resend > 0 {
+            let pause = behind.pause(now, &target, policy.resend);
+            if pause.is_full(tx)? {
+                return Err(Error::ResendTooSoon { seconds: policy.resend - now.0 % policy.resend });
+            }
+            caps.push(pause);
+        }
         if challenge.purpose == Purpose::Enrolment {
             // Nobody has shown yet that the phone is his: one account does not make strangers' phones ring without end.
             caps.push(Cap::new(now, "enrolling", &account.id.0, HOUR, policy.per_hour));
@@ -114,7 +140,7 @@ impl Cabinet {
         }
         caps.into_iter().for_each(|cap| cap.count(tx));
         // Nothing was written until here: a refusal before may be committed with what it refuses.
-        factor::note_sending(tx, account, &means)?;
+        factor::note_sending(tx, account, &means, behind == Behind::Owner)?;
         challenge.step(Step::Send)?;
         challenge.sent += 1;
         challenge.last_sent = now;
@@ -141,6 +167,37 @@ impl Cabinet {
         challenge.put(tx)?;
         tx.event(EventKind::CodeSent, Some(account.subject), &challenge.row(), &detail)?;
         Ok(())
+    }
+}
+
+/// Who stands behind a sending: what others ask for keeps nothing from whoever has shown something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Behind {
+    /// A password, a known device, or a session in which its owner has shown who he is a short while ago.
+    Owner,
+    /// A session, old or of a phone alone: whoever has stolen it asks like its owner.
+    Session,
+    /// Nobody: whoever knows a phone number.
+    Nobody,
+}
+
+impl Behind {
+    /// At most so many within a span; of what the owner does not stand behind half as many, and counted apart.
+    fn cap(self, now: UnixTime, what: &str, target: &[u8], span: u64, most: u32) -> Cap {
+        match self {
+            Self::Owner => Cap::new(now, what, target, span, most),
+            _ => Cap::new(now, &self.named(what), target, span, most.div_ceil(2)),
+        }
+    }
+
+    /// One within a pause: nothing is written of it where the owner's own sendings would find it.
+    fn pause(self, now: UnixTime, target: &[u8], pause: u64) -> Cap {
+        Cap::new(now, &self.named("pause"), target, pause, 1)
+    }
+
+    fn named(self, what: &str) -> String {
+        let by = if self == Self::Session { "session" } else { "nobody" };
+        format!("{what}-{by}")
     }
 }
 

@@ -5,9 +5,9 @@ use zamok_core::Error as CoreError;
 use zamok_core::event::{Detail, EventKind};
 use zamok_core::vault::Transaction;
 
-use super::{Aside, Factor, FactorId, FactorState, FactorStep, Holding, listing};
+use super::{Aside, Factor, FactorId, FactorState, FactorStep, Holding, Since, listing, recovery};
 use crate::Cabinet;
-use crate::account::{self, AccountRecord, Contact, ContactId};
+use crate::account::{self, AccountRecord, ContactId, power};
 use crate::challenge::{
     Challenge, ChallengeRecord, Enrolment, Look, Means, NewChallenge, Purpose, Replaced, RequestId, Ruling,
     State, Wanted,
@@ -16,7 +16,8 @@ use crate::device;
 use crate::error::Error;
 use crate::factor::Attempt;
 use crate::moment;
-use crate::outbox::{Message, MessageKind, Recipient};
+use crate::outbox::{Message, MessageKind};
+use crate::password::put_back;
 use crate::session::{self, Session};
 
 /// A change of a channel that was begun.
@@ -28,6 +29,8 @@ pub struct Change {
     /// What the old channel answers before, where policy wants both: see [`Cabinet::agree`].
     pub agreement: Option<Challenge>,
 }
+
+const TAKEN_BACK: &str = "a change was taken back";
 
 impl Cabinet {
     /// Begins to replace a factor by another, of the same kind or of another one, in a session that is fresh. Offer the new one in
@@ -149,24 +152,16 @@ impl Cabinet {
         record: &mut AccountRecord,
         replaced: Replaced,
         by: FactorId,
+        shown: u8,
     ) -> Result<(), Error> {
         let account = record.account.id;
         let old = match replaced {
             Replaced::Contact(id) => {
-                let masked =
-                    record.account.contacts.iter().find(|contact| contact.id == id).map(Contact::masked);
                 self.let_go(tx, record, id)?;
-                let kind =
-                    record.account.contacts.iter().find(|contact| contact.id == id).map(|found| found.kind);
-                let kind = kind.ok_or(CoreError::Refused)?;
-                let to = Some((id.0, super::channel::evidence_of(kind)));
-                return tell(
-                    tx,
-                    MessageKind::ContactRemoved,
-                    account,
-                    to,
-                    &[("kind", kind.name()), ("contact", &masked.unwrap_or_default())],
-                );
+                let contact = record.account.contacts.iter().find(|contact| contact.id == id);
+                let contact = contact.ok_or(CoreError::Refused)?;
+                let fields = [("kind", contact.kind.name()), ("contact", &contact.masked())];
+                return tell(tx, MessageKind::ContactRemoved, account, &fields);
             }
             Replaced::Factor(id) => id,
         };
@@ -176,21 +171,37 @@ impl Cabinet {
         let place = factors.iter().position(|id| *id == old).ok_or(CoreError::Refused)?;
         factors.insert(place, by);
         let mut factor = Factor::load(tx, old, account)?;
-        self.put_aside(tx, record, &mut factor, Some(by))
+        let stronger = factor.kind.evidence().strength() > shown;
+        self.put_aside(tx, record, &mut factor, Some(by), stronger)
     }
 
-    /// Sets a factor aside, which can take that back for a while, and tells it.
+    /// How much was shown in a change: all that its session has, or by the old channel itself.
+    pub(super) fn shown(&self, tx: &mut Transaction<'_>, change: &ChallengeRecord) -> Result<u8, Error> {
+        match change.session {
+            _ if change.agreed => Ok(u8::MAX),
+            None => Ok(0),
+            Some(id) => {
+                let seen = session::Seen { id, address: change.address };
+                Ok(super::strength(&session::live(tx, seen, &self.policy.session)?.evidence))
+            }
+        }
+    }
+
+    /// Sets a factor aside, which can take that back for a while, and tells it; where it `counts`, nothing weaker confirms an operation
+    /// until then.
     pub(super) fn put_aside(
         &self,
         tx: &mut Transaction<'_>,
         record: &mut AccountRecord,
         factor: &mut Factor,
         by: Option<FactorId>,
+        counts: bool,
     ) -> Result<(), Error> {
         let (account, subject) = (record.account.id, Some(record.account.subject));
-        let until = tx.now().plus(self.policy.contact.reversible);
+        let at = tx.now();
+        let until = at.plus(self.policy.contact.reversible);
         factor.step(FactorStep::Replace)?;
-        factor.aside = Some(Aside { until, by: by.unwrap_or(FactorId([0; 16])) });
+        factor.aside = Some(Aside { at, until, by: by.unwrap_or(FactorId([0; 16])), counts });
         factor.put(tx)?;
         let by = match by {
             Some(by) => Factor::load(tx, by, account)?.kind.name(),
@@ -201,25 +212,18 @@ impl Cabinet {
             .with("by", by)
             .with("until", until.0.to_string());
         tx.event(EventKind::FactorReplaced, subject, &factor.id.row(), &detail)?;
-        let to = match factor.holding {
-            Holding::Contact(id) => {
-                self.let_go(tx, record, id)?;
-                Some((id.0, factor.kind.evidence()))
-            }
-            _ => None,
-        };
-        tell(
-            tx,
-            MessageKind::ChannelReplaced,
-            account,
-            to,
-            &[("factor", factor.kind.name()), ("by", by), ("until", &moment::text(until))],
-        )
+        if let Holding::Contact(id) = factor.holding {
+            self.let_go(tx, record, id)?;
+        }
+        let until = moment::text(until);
+        let fields = [("factor", factor.kind.name()), ("by", by), ("until", until.as_str())];
+        tell(tx, MessageKind::ChannelReplaced, account, &fields)
     }
 
     /// Takes a change back (R9): the old channel answers a challenge of [`Cabinet::begin_undo`]. It stands where it stood, every session
     /// has ended, and the owner has a new one. With it goes all that came after: factors that were added since are gone, the one that
-    /// had replaced it among them, and those that were replaced since are back.
+    /// had replaced it among them, and so are phones and addresses, known devices, powers and recovery codes; what was replaced or dropped
+    /// since is back. Where the former password asked for it, that is the password again, and has to be changed ([`Cabinet::password_due`]).
     ///
     /// # Errors
     /// [`CoreError::Rejected`]; [`Error::ApprovalPending`]; the vault's and the store's.
@@ -241,7 +245,11 @@ impl Cabinet {
                     let means = challenge.means.ok_or(CoreError::Refused)?;
                     let mut record = account::load(tx, account.id)?;
                     self.restore(tx, &mut record, FactorId(means.factor))?;
-                    session::raise_epoch(tx, record, None, "a change of a channel was taken back")?;
+                    let former = record.former.take().filter(|_| challenge.former);
+                    if let Some(former) = former {
+                        put_back(tx, &mut record, former.password)?;
+                    }
+                    session::raise_epoch(tx, record, None, TAKEN_BACK)?;
                     let account = account::load(tx, account.id)?.account;
                     let session = self.let_in(tx, &challenge, &account)?;
                     challenge.outcome = Some(session.id);
@@ -259,8 +267,10 @@ impl Cabinet {
         record: &mut AccountRecord,
         id: FactorId,
     ) -> Result<(), Error> {
-        let account = record.account.id;
-        let aside = Factor::load(tx, id, account)?.aside.ok_or(CoreError::Refused)?;
+        let (account, now) = (record.account.id, tx.now());
+        let restored = Factor::load(tx, id, account)?;
+        let aside = restored.aside.ok_or(CoreError::Refused)?;
+        let (since, mut first) = (Since::of(&restored, aside), aside.at);
         // What replaced it, and what replaced that.
         let (mut came_in, mut next) = (Vec::new(), aside.by);
         while record.account.factors.contains(&next) && !came_in.contains(&next) {
@@ -272,23 +282,32 @@ impl Cabinet {
         }
         for other in record.account.factors.clone() {
             let factor = Factor::load(tx, other, account)?;
-            let since = factor.added.plus(self.policy.contact.reversible) > aside.until;
-            let came_in = since || came_in.contains(&other);
-            let later = factor.aside.is_some_and(|other| other.until >= aside.until);
-            if other == id || (later && !came_in) {
-                back(tx, record, factor)?;
-            } else if came_in {
-                listing::remove(tx, record, other, FactorStep::Remove, "a change was taken back")?;
-                // Whoever had the channel that came in keeps no contact of the account either.
-                if let Holding::Contact(contact) = factor.holding
-                    && factor_of(tx, &record.account, contact)?.is_none()
-                {
-                    account::drop_contact(tx, record, contact, "a change was taken back")?;
-                }
+            if came_in.contains(&other) || since.has(factor.added) {
+                first = first.min(factor.added);
+                listing::remove(tx, record, other, FactorStep::Remove, TAKEN_BACK)?;
             }
         }
-        let kind = Factor::load(tx, id, account)?.kind;
-        tell(tx, MessageKind::ChannelRestored, account, None, &[("factor", kind.name())])
+        for other in record.account.factors.clone() {
+            let factor = Factor::load(tx, other, account)?;
+            if other == id || factor.aside.is_some_and(|aside| aside.at >= first && now < aside.until) {
+                back(tx, record, factor)?;
+            }
+        }
+        for contact in record.account.contacts.clone() {
+            let let_go = contact.until.filter(|until| now < *until).map(|until| since.before(until));
+            if factor_of(tx, &record.account, contact.id)?.is_some() {
+                continue;
+            }
+            if !contact.verified || since.has(contact.added) {
+                account::drop_contact(tx, record, contact.id, TAKEN_BACK)?;
+            } else if let_go.is_some_and(|at| at >= first) {
+                keep(record, contact.id)?;
+            }
+        }
+        device::remove_since(tx, &record.account, since)?;
+        power::end_since(tx, &record.account, since)?;
+        recovery::forget_since(tx, &record.account, since)?;
+        tell(tx, MessageKind::ChannelRestored, account, &[("factor", restored.kind.name())])
     }
 }
 
@@ -297,13 +316,19 @@ fn back(tx: &mut Transaction<'_>, record: &mut AccountRecord, mut factor: Factor
     factor.aside = None;
     factor.step(FactorStep::Restore)?;
     if let Holding::Contact(contact) = factor.holding {
-        let contacts = &mut record.account.contacts;
-        let contact = contacts.iter_mut().find(|other| other.id == contact).ok_or(CoreError::Refused)?;
-        contact.until = None;
+        keep(record, contact)?;
     }
     factor.put(tx)?;
     let detail = Detail::new().with("factor", factor.kind.name());
     tx.event(EventKind::FactorRestored, Some(record.account.subject), &factor.id.row(), &detail)?;
+    Ok(())
+}
+
+/// A contact that was let go stays.
+fn keep(record: &mut AccountRecord, id: ContactId) -> Result<(), Error> {
+    let contacts = &mut record.account.contacts;
+    let contact = contacts.iter_mut().find(|contact| contact.id == id).ok_or(CoreError::Refused)?;
+    contact.until = None;
     Ok(())
 }
 
@@ -328,16 +353,14 @@ pub(crate) fn factor_of(
     Ok(None)
 }
 
-/// Posts a notice to one contact, or to every one.
+/// Posts a notice to every contact: also to one that was just replaced.
 fn tell(
     tx: &mut Transaction<'_>,
     kind: MessageKind,
     account: account::AccountId,
-    contact: Option<([u8; 16], crate::Evidence)>,
     fields: &[(&str, &str)],
 ) -> Result<(), Error> {
-    let mut message = Message::notice(tx, kind, account);
-    message.recipient = Recipient { account, contact };
+    let message = Message::notice(tx, kind, account);
     fields.iter().fold(message, |message, (name, value)| message.with(name, value)).post(tx)?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use zamok_core::vault::Transaction;
 use super::{Holding, kind_of};
 use crate::Cabinet;
 use crate::account::{AccountRecord, Contact, ContactId, ContactKind};
-use crate::challenge::{Enrolment, Means};
+use crate::challenge::{Enrolment, Means, Replaced};
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::outbox::{Message, MessageKind};
@@ -43,8 +43,8 @@ impl Cabinet {
         let (kind, address) = ContactKind::parse(address)?;
         self.vault.transact(|tx| {
             let (mut challenge, mut record) = self.open_enrolment(tx, enrolment)?;
-            // The first thing that an account has must be something that it is entered by.
-            if challenge.session.is_none() {
+            // The first thing that an account has must be something that it is entered by, and what it is entered by is replaced by such.
+            if challenge.session.is_none() || matches!(challenge.replaces, Some(Replaced::Factor(_))) {
                 return Err(Error::NotAllowed);
             }
             self.prepare_offer(tx, &mut challenge, &mut record)?;
@@ -76,7 +76,7 @@ impl Cabinet {
             return Err(Error::TooMany { what: "contacts", limit });
         }
         let id = ContactId(tx.env().random());
-        contacts.push(Contact { id, kind, address: address.into(), verified: false, until: None });
+        contacts.push(Contact::unverified(id, kind, address, tx.now()));
         Ok(id)
     }
 

@@ -131,6 +131,10 @@ impl Cabinet {
             return Err(Error::MethodTooWeak);
         }
         let (mut challenge, mut record) = self.open_enrolment(tx, enrolment)?;
+        // What agreed to be replaced was asked as a contact: no factor takes its place.
+        if matches!(challenge.replaces, Some(Replaced::Contact(_))) {
+            return Err(Error::NotAllowed);
+        }
         self.prepare_offer(tx, &mut challenge, &mut record)?;
         let most = self.policy.factor.most;
         if record.account.factors.len() >= most {
@@ -171,7 +175,8 @@ impl Cabinet {
     ///
     /// # Errors
     /// [`CoreError::Rejected`] for a wrong code or an enrolment that has ended; [`Error::NothingOffered`];
-    /// [`Error::ApprovalPending`]; [`Error::OldChannelNeeded`] in a change to which the old channel has not agreed;
+    /// [`Error::ApprovalPending`]; [`Error::OldChannelNeeded`] in a change to which the old channel has not agreed; [`Error::NotAllowed`]
+    /// for a factor in the place of a contact, and the other way round;
     /// [`Error::ContactTaken`] when another account has verified the phone or address; [`Error::SessionEnded`]; the vault's
     /// and the store's.
     pub fn confirm_factor(&self, enrolment: &Enrolment, code: &str) -> Result<(), Error> {
@@ -182,6 +187,10 @@ impl Cabinet {
                 None => waiting_generator(tx, &record)?,
             };
             let means = means.ok_or(Error::NothingOffered)?;
+            let contact = means.factor == [0; 16];
+            if challenge.replaces.is_some_and(|old| matches!(old, Replaced::Contact(_)) != contact) {
+                return Err(Error::NotAllowed);
+            }
             let wanted = self.policy.contact.old_channel_confirms;
             if challenge.replaces.is_some() && wanted && !challenge.agreed {
                 return Err(Error::OldChannelNeeded);
@@ -211,16 +220,16 @@ impl Cabinet {
                 factor.step(FactorStep::Test)?;
                 factor.added = tx.now();
                 factor.put(tx)?;
+                record.has_enrolled();
                 tx.event(EventKind::FactorEnrolled, subject, &factor.id.row(), &detail)?;
-                if challenge.replaces.is_none() {
-                    Message::notice(tx, MessageKind::FactorAdded, record.account.id)
-                        .with("factor", factor.kind.name())
-                        .with("label", &factor.label)
-                        .post(tx)?;
-                }
+                Message::notice(tx, MessageKind::FactorAdded, record.account.id)
+                    .with("factor", factor.kind.name())
+                    .with("label", &factor.label)
+                    .post(tx)?;
             }
             if let Some(replaced) = challenge.replaces {
-                self.replace(tx, &mut record, replaced, FactorId(means.factor))?;
+                let shown = self.shown(tx, &challenge)?;
+                self.replace(tx, &mut record, replaced, FactorId(means.factor), shown)?;
             }
             // What an account can be entered by has changed: all that was opened before is over, but for this session (R17).
             session::raise_epoch(tx, record, challenge.session, "a factor or a contact was added")?;

@@ -8,6 +8,7 @@ use zamok_core::{Error as CoreError, UnixTime};
 use super::{Factor, FactorId, FactorKind, Holding};
 use crate::Cabinet;
 use crate::account::{self, AccountRecord};
+use crate::device::DeviceId;
 use crate::error::Error;
 use crate::machine::Machine;
 use crate::outbox::{Message, MessageKind};
@@ -172,10 +173,11 @@ impl Cabinet {
 
     /// Takes a factor of a session's account away, in a session that is fresh. Every other session ends, and the owner is told. A phone
     /// or an address can take that back for a while where policy wants the old channel to agree to changes: adding another one
-    /// and dropping it is a change as well.
+    /// and dropping it is a change as well. So can a factor that is stronger than all that the session has shown, and until then no weaker
+    /// one confirms an operation.
     ///
     /// # Errors
-    /// [`Error::LastFactor`]; [`CoreError::Rejected`] when the account has no such factor; [`Error::NotAllowed`] for one that can still
+    /// [`Error::LastFactor`] when no other lets its owner in from everywhere; [`CoreError::Rejected`] when the account has no such factor; [`Error::NotAllowed`] for one that can still
     /// take back that it was replaced; [`Error::FreshAuthenticationNeeded`]; [`Error::SessionEnded`]; the vault's and the store's.
     pub fn drop_factor(&self, session: &Session, id: FactorId) -> Result<(), Error> {
         self.vault.transact(|tx| {
@@ -185,27 +187,20 @@ impl Cabinet {
             if factor.aside.is_some_and(|aside| tx.now() < aside.until) {
                 return Err(Error::NotAllowed);
             }
-            let mut others = 0;
-            for other in record.account.factors.iter().filter(|other| **other != id) {
-                let other = Factor::load(tx, *other, record.account.id)?;
-                // A PIN alone lets nobody in from elsewhere.
-                others += usize::from(other.state == FactorState::Active && other.kind != FactorKind::Pin);
-            }
-            if factor.state == FactorState::Active && others == 0 {
+            let active = factor.state == FactorState::Active;
+            // A PIN, or a device that is not known any more, lets nobody in from elsewhere.
+            let usable = super::means(tx, &record.account, Caller::Stranger)?.usable;
+            if active && usable.iter().all(|other| other.factor == id.0) {
                 return Err(Error::LastFactor);
             }
-            let told = Message::notice(tx, MessageKind::FactorRemoved, record.account.id)
-                .with("factor", factor.kind.name())
-                .with("label", &factor.label);
-            match factor.holding {
-                Holding::Contact(_)
-                    if factor.state == FactorState::Active && self.policy.contact.old_channel_confirms =>
-                {
-                    self.put_aside(tx, &mut record, &mut factor, None)?;
-                }
-                _ => remove(tx, &mut record, id, FactorStep::Remove, "by its owner")?,
+            let stronger = factor.kind.evidence().strength() > super::strength(&session.evidence);
+            let channel = matches!(factor.holding, Holding::Contact(_));
+            if active && (stronger || channel && self.policy.contact.old_channel_confirms) {
+                self.put_aside(tx, &mut record, &mut factor, None, stronger)?;
+            } else {
+                remove(tx, &mut record, id, FactorStep::Remove, "by its owner")?;
+                tell_removed(tx, &record, &factor)?;
             }
-            told.post(tx)?;
             session::raise_epoch(tx, record, Some(session.id), "a factor was taken away")
         })
     }
@@ -247,15 +242,51 @@ fn list(tx: &mut Transaction<'_>, record: &AccountRecord) -> Result<Vec<FactorIn
     Ok(found)
 }
 
-/// Takes every factor of an account away. The caller writes the account.
+/// Takes every factor of an account away, for its erasure: a row that somebody has taken away keeps the rest from nothing. The caller
+/// writes the account.
 pub(crate) fn remove_all(
     tx: &mut Transaction<'_>,
     record: &mut AccountRecord,
     reason: &str,
 ) -> Result<(), Error> {
     for id in record.account.factors.clone() {
-        remove(tx, record, id, FactorStep::Remove, reason)?;
+        match tx.record(&id.row())? {
+            Some(_) => remove(tx, record, id, FactorStep::Remove, reason)?,
+            None => record.account.factors.retain(|other| *other != id),
+        }
     }
+    Ok(())
+}
+
+/// Takes away what belongs to a device that is gone, and tells its owner; but not the last that the account has, which keeps everybody
+/// with the password from enrolling another. Whether the account has to be written.
+pub(crate) fn remove_of_device(
+    tx: &mut Transaction<'_>,
+    record: &mut AccountRecord,
+    device: DeviceId,
+    reason: &str,
+) -> Result<bool, Error> {
+    let (mut own, mut others) = (Vec::new(), false);
+    for id in &record.account.factors {
+        let factor = Factor::load(tx, *id, record.account.id)?;
+        match factor.holding {
+            Holding::Device(of, _) | Holding::Pin(of, ..) if of == device => own.push(factor),
+            _ => others |= factor.state == FactorState::Active,
+        }
+    }
+    own.retain(|factor| others || factor.state != FactorState::Active);
+    for factor in &own {
+        remove(tx, record, factor.id, FactorStep::Remove, reason)?;
+        tell_removed(tx, record, factor)?;
+    }
+    Ok(!own.is_empty())
+}
+
+fn tell_removed(tx: &mut Transaction<'_>, record: &AccountRecord, factor: &Factor) -> Result<(), Error> {
+    Message::notice(tx, MessageKind::FactorRemoved, record.account.id)
+        .with("factor", factor.kind.name())
+        .with("label", &factor.label)
+        .post(tx)?;
     Ok(())
 }
 

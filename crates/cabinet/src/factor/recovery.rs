@@ -1,9 +1,9 @@
 //! Recovery codes (`CRYPTO.md` §4): the way back for whom every second factor is lost. A code is a public number and 80 random
 //! bits. What is kept of it is Argon2id over a keyed MAC: neither the store alone nor a stolen key alone can be guessed at.
-//! One use takes every factor away, ends every session, is told to the owner, and leads to a new enrolment.
+//! One use takes every factor away, ends every session, is told to the owner, and leads to a new enrolment. A phone or an address can take
+//! that back for a while, as it can take back a change.
 
 use subtle::ConstantTimeEq;
-use zamok_core::Error as CoreError;
 use zamok_core::event::{Detail, EventKind};
 use zamok_core::mac;
 use zamok_core::store::{RowKey, Table};
@@ -11,10 +11,12 @@ use zamok_core::vault::Transaction;
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_core::vault::spend::Failures;
 use zamok_core::wire::{Reader, Writer};
+use zamok_core::{Error as CoreError, UnixTime};
 use zamok_host::argon2id;
 use zeroize::Zeroizing;
 
-use crate::account::{self, AccountId};
+use super::{Factor, FactorState, FactorStep, Holding, Since, listing};
+use crate::account::{self, Account, AccountId, AccountRecord};
 use crate::challenge::{Approach, Begun, Demand};
 use crate::error::Error;
 use crate::name::Login;
@@ -75,7 +77,8 @@ struct Set {
     salt: [u8; 16],
     /// The key of the MAC, drawn with the set: it lies sealed, and goes on when the keys of the vault change.
     pepper: Zeroizing<[u8; 32]>,
-    /// By number, from 1; `None` for a used one.
+    made: UnixTime,
+    /// By number, from 1.
     hashes: Vec<[u8; 32]>,
     failures: Failures,
 }
@@ -87,7 +90,7 @@ struct Looked {
 }
 
 impl Set {
-    const FORMAT: u8 = 2;
+    const FORMAT: u8 = 3;
 
     fn row(account: AccountId) -> RowKey {
         RowKey::new(RECOVERY, account.0)
@@ -98,6 +101,7 @@ impl Set {
         writer.u8(Self::FORMAT).raw(&account.0).raw(self.pepper.as_slice());
         writer.u32(self.cost.memory_kib).u32(self.cost.passes).u32(self.cost.lanes).raw(&self.salt);
         self.failures.write(&mut writer);
+        writer.u64(self.made.0);
         writer.bytes(&self.hashes.concat())?;
         Ok(tx.put_record(&Self::row(account), &[], writer.as_slice())?)
     }
@@ -116,12 +120,13 @@ impl Set {
         let pepper = Zeroizing::new(reader.array()?);
         let cost = Argon2Cost { memory_kib: reader.u32()?, passes: reader.u32()?, lanes: reader.u32()? };
         let (cost, salt, failures) = (cost.bounded()?, reader.array()?, Failures::read(&mut reader)?);
+        let made = UnixTime(reader.u64()?);
         let (hashes, rest) = reader.bytes()?.as_chunks::<32>();
         let hashes = hashes.to_vec();
         let whole = rest.is_empty();
         reader.end()?;
         if whole {
-            Ok(Some(Self { cost, salt, pepper, hashes, failures }))
+            Ok(Some(Self { cost, salt, pepper, made, hashes, failures }))
         } else {
             Err(CoreError::Refused.into())
         }
@@ -181,7 +186,7 @@ impl Cabinet {
             // A session that ended meanwhile makes none.
             let owner = self.owner(tx, session)?;
             let (cost, hashes, failures) = (policy.cost, hashes.clone(), Failures::default());
-            let set = Set { cost, salt, pepper: pepper.clone(), hashes, failures };
+            let set = Set { cost, salt, pepper: pepper.clone(), made: tx.now(), hashes, failures };
             set.put(tx, owner.id)?;
             let detail = Detail::new().with("codes", policy.codes.to_string());
             tx.event(EventKind::RecoveryCodesMade, Some(owner.subject), &Set::row(account.id), &detail)?;
@@ -200,7 +205,8 @@ impl Cabinet {
     }
 
     /// The way back: a login, a password and a recovery code. When all three are right, every factor and the other codes are
-    /// gone, every session has ended, and a new factor can be enrolled.
+    /// gone, every session has ended, and a new factor can be enrolled. The owner is told by every contact; a phone or an address that was a
+    /// factor can take that back for a while ([`Cabinet::begin_undo`]).
     ///
     /// An unknown login, a wrong password, a wrong or used code, and an account without codes look alike, in answer and in work.
     ///
@@ -306,7 +312,7 @@ impl Cabinet {
             self.tell_watch(tx, &facts, Outcome::Wrong)?;
             return Ok(None);
         }
-        super::remove_all(tx, &mut record, "a recovery code was used")?;
+        self.clear(tx, &mut record, set.made)?;
         set.hashes.clear();
         set.failures.succeed();
         set.put(tx, id)?;
@@ -314,13 +320,54 @@ impl Cabinet {
         record.put(tx)?;
         let detail = Detail::new().with("number", typed.number.to_string());
         tx.event(EventKind::RecoveryUsed, subject, &Set::row(id), &detail)?;
+        Message::notice(tx, MessageKind::RecoveryUsed, id).post(tx)?;
         found.tell(tx, facts.occasion, subject, &Set::row(id))?;
         self.tell_watch(tx, &facts, Outcome::Right)?;
-        match self.open_challenge(tx, &record, Caller::Stranger, approach, Demand::Usual)? {
+        match self.let_through(tx, &record, Caller::Stranger, approach, Demand::Usual, None)? {
             Begun::Enrol(enrolment) => Ok(Some(enrolment)),
             Begun::Code(_) => Err(CoreError::Refused.into()),
         }
     }
+
+    /// Takes every factor away. A phone or an address is set aside, and what was set aside before stays so: the paper with the codes may be in
+    /// other hands. Codes that were made a short while ago may be another's: then whatever can take that back is set aside, and counts.
+    fn clear(
+        &self,
+        tx: &mut Transaction<'_>,
+        record: &mut AccountRecord,
+        made: UnixTime,
+    ) -> Result<(), Error> {
+        let young = tx.now() < made.plus(self.policy.contact.reversible);
+        for id in record.account.factors.clone() {
+            let mut factor = Factor::load(tx, id, record.account.id)?;
+            let (channel, pin) = match factor.holding {
+                Holding::Contact(_) => (true, false),
+                Holding::Pin(..) => (false, true),
+                _ => (false, false),
+            };
+            match factor.state {
+                _ if factor.aside.is_some_and(|aside| tx.now() < aside.until) => {}
+                FactorState::Active if channel || young && !pin => {
+                    self.put_aside(tx, record, &mut factor, None, young)?;
+                }
+                _ => listing::remove(tx, record, id, FactorStep::Remove, "a recovery code was used")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Forgets the codes that were made since, with a change that is taken back.
+pub(super) fn forget_since(tx: &mut Transaction<'_>, account: &Account, since: Since) -> Result<(), Error> {
+    let Some(mut set) = Set::load(tx, account.id)? else { return Ok(()) };
+    if set.hashes.is_empty() || !since.has(set.made) {
+        return Ok(());
+    }
+    set.hashes.clear();
+    set.put(tx, account.id)?;
+    let detail = Detail::new().with("codes", "0");
+    tx.event(EventKind::RecoveryCodesMade, Some(account.subject), &Set::row(account.id), &detail)?;
+    Ok(())
 }
 
 /// Makes the set of recovery codes of the decoy: as many as others have, and nobody has them.
@@ -332,7 +379,8 @@ pub(crate) fn begin_decoy(
     let salt = tx.env().random();
     let hashes = (0..policy.codes).map(|_| tx.env().random()).collect();
     let pepper = Zeroizing::new(tx.env().random());
-    Set { cost: policy.cost, salt, pepper, hashes, failures: Failures::default() }.put(tx, decoy)
+    let (made, failures) = (tx.now(), Failures::default());
+    Set { cost: policy.cost, salt, pepper, made, hashes, failures }.put(tx, decoy)
 }
 
 #[cfg(test)]

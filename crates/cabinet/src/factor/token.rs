@@ -79,6 +79,7 @@ impl Cabinet {
                 factor.step(FactorStep::Test)?;
                 factor.added = tx.now();
                 factor.put(tx)?;
+                record.has_enrolled();
                 record.account.epoch += 1;
                 record.put(tx)?;
                 tx.event(EventKind::FactorEnrolled, subject, &row, &detail)?;

@@ -225,7 +225,8 @@ impl Cabinet {
     /// Opens the challenge whose answer confirms an operation as it stands. One that was open for it before is dead.
     ///
     /// `by` asks for a factor; a weaker one than the account's strongest is refused, also while that one cannot be used: on a device
-    /// that was blocked, for instance, until it is dropped.
+    /// that was blocked, for instance, until it is dropped. A session that a phone alone has opened confirms nothing: with the phone's
+    /// second code it shows no second factor.
     ///
     /// # Errors
     /// [`Error::MethodTooWeak`], [`Error::MethodUnavailable`]; [`Error::TooManyMessages`]; [`Error::NotAllowed`] and
@@ -267,11 +268,14 @@ impl Cabinet {
         let facts = watch::session_facts(tx, Occasion::Operation, session, account, &parameters);
         let found = self.ask_watch(tx, &facts)?;
         found.tell(tx, facts.occasion, Some(account.subject), &row(operation.id))?;
-        let fresh = tx.now().since(session.authenticated) < self.policy.session.fresh;
         match found.answer() {
             Answer::Delay | Answer::Block => return Ok(Some(Error::NotAllowed)),
-            Answer::StepUp if !fresh => return Ok(Some(Error::FreshAuthenticationNeeded)),
-            Answer::StepUp | Answer::Allow => {}
+            Answer::StepUp => {
+                if let Some(refused) = session.stale(tx.now(), &self.policy.session) {
+                    return Ok(Some(refused));
+                }
+            }
+            Answer::Allow => {}
         }
         self.tell_watch(tx, &facts, Outcome::Right)?;
         Ok(None)

@@ -25,7 +25,8 @@ impl Cabinet {
         address: &Address,
         weigh: &dyn Fn(&Message, &str, &Address) -> Result<Load, &'static str>,
     ) -> Result<Result<(), Stop>, Error> {
-        let load = match weigh(&row.message, preferred, address) {
+        let shown = row.message.clone().shown(tx)?;
+        let load = match weigh(&shown, preferred, address) {
             Ok(load) => load,
             Err(reason) => return Ok(Err(Stop::End(Ending::Rejected, reason))),
         };

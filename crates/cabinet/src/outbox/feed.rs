@@ -126,6 +126,7 @@ fn open(tx: &mut Transaction<'_>, account: &Account, row: &RowKey) -> Result<Opt
     let mut reader = Reader::new(&plain);
     message.read_fields(&mut reader)?;
     reader.end()?;
+    let message = message.shown(tx)?;
     let (category, priority) = (message.category(), message.priority());
     Ok(Some(FeedEntry { message, category, priority }))
 }

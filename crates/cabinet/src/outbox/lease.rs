@@ -262,8 +262,8 @@ impl Cabinet {
                 let found =
                     account.contacts.iter().find(|contact| contact.id.0 == id && contact.kind == wanted);
                 // The code that verifies a contact is the one that goes to one that is not verified.
-                let usable = found
-                    .filter(|contact| contact.verified || message.kind == super::MessageKind::EnrolmentCode);
+                let verifies = message.kind == super::MessageKind::EnrolmentCode;
+                let usable = found.filter(|contact| verifies || contact.takes(now, message.category()));
                 usable.map(|contact| match contact.kind {
                     ContactKind::Phone => Address::Phone(contact.address.clone()),
                     ContactKind::Email => Address::Email(contact.address.clone()),
@@ -307,6 +307,7 @@ impl Cabinet {
         row.put(tx, until)?;
         let taken = row.parts.iter().map(|part| Some(part.id.clone()).filter(|id| !id.is_empty())).collect();
         let Row { message, attempts, carrier, .. } = row;
+        let message = message.shown(tx)?;
         let lease = Lease { message, address, attempt: attempts, taken, carrier, until, preferred, worker };
         Ok(Leased::Ready(Box::new(lease)))
     }

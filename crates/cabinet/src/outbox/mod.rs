@@ -80,7 +80,7 @@ pub enum MessageKind {
     FactorAdded = 21,
     /// A factor was taken away. Fields: `factor`, `label`.
     FactorRemoved = 22,
-    /// This channel was replaced by another (R9). Fields: `factor`, `by`, `until`: until when that can be taken back.
+    /// A channel was replaced by another, or dropped, and can take that back (R9). Fields: `factor`, `by`, `until`.
     ChannelReplaced = 23,
     /// That a channel was replaced was taken back, and every session has ended. Fields: `factor`.
     ChannelRestored = 24,
@@ -92,12 +92,17 @@ pub enum MessageKind {
     ApprovalDeclined = 27,
     /// A device is known from now on. Fields: `device`.
     DeviceTrusted = 28,
-    /// Somebody was given a power over this account's matters (R73). Fields: `agent`: the login of the other; `until`.
+    /// Somebody was given a power over this account's matters (R73). Fields: `agent`: the login of the other, or his id once he was
+    /// erased; `until`.
     PowerGiven = 29,
     /// New recovery codes were made, and the old ones count no more.
     RecoveryCodesMade = 30,
+    /// The password was changed, or reset at the desk.
+    PasswordChanged = 31,
     /// What a service has to say (R59, R60). Fields: `title`, `text`, `link`, `category`, `priority`.
     Notice = 32,
+    /// Somebody used a recovery code: every session has ended, and another factor can be enrolled.
+    RecoveryUsed = 33,
 }
 
 /// The id of a message, and the transaction id under which it is sent: sent twice under one id, it arrives once.
@@ -170,7 +175,7 @@ impl core::fmt::Debug for Message {
 
 impl MessageKind {
     /// Every kind.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::LoginCode,
         Self::EnrolmentCode,
         Self::OperationCode,
@@ -193,7 +198,9 @@ impl MessageKind {
         Self::DeviceTrusted,
         Self::PowerGiven,
         Self::RecoveryCodesMade,
+        Self::PasswordChanged,
         Self::Notice,
+        Self::RecoveryUsed,
     ];
 
     /// The name in the journal.
@@ -222,7 +229,9 @@ impl MessageKind {
             Self::DeviceTrusted => "device trusted",
             Self::PowerGiven => "power given",
             Self::RecoveryCodesMade => "recovery codes made",
+            Self::PasswordChanged => "password changed",
             Self::Notice => "notice",
+            Self::RecoveryUsed => "recovery code used",
         }
     }
 
@@ -301,6 +310,25 @@ impl Message {
         Ok(self.id)
     }
 
+    /// As it is shown. The login of somebody else is looked up for that and kept nowhere, so that erasing him takes it from there, too
+    /// (R27); of whoever is erased, his id is shown.
+    fn shown(mut self, tx: &mut Transaction<'_>) -> Result<Self, Error> {
+        if self.kind != MessageKind::PowerGiven {
+            return Ok(self);
+        }
+        for (_, value) in self.fields.iter_mut().filter(|(name, _)| name == "agent") {
+            let Some(MessageId(id)) = MessageId::parse(value) else { continue };
+            match account::load(tx, AccountId(id)) {
+                Ok(record) if !record.account.login.is_empty() => {
+                    *value = Zeroizing::new(record.account.login)
+                }
+                Ok(_) | Err(Error::Core(CoreError::Refused)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self)
+    }
+
     fn write_fields(&self, writer: &mut Writer) -> Result<(), CoreError> {
         writer.u8(u8::try_from(self.fields.len()).map_err(|_| CoreError::Refused)?);
         for (name, value) in &self.fields {
@@ -348,7 +376,7 @@ impl Cabinet {
         let Some(row) = Row::load(tx, key)?.filter(|row| row.state == State::Queued) else { return Ok(None) };
         let account = account::load(tx, row.message.recipient.account)?.account;
         if lease::counts(tx, &row.message, &account)? {
-            return Ok(Some(row.message));
+            return row.message.shown(tx).map(Some);
         }
         row.end(tx, &self.policy.delivery, Ending::Expired, lease::SUPERSEDED)?;
         Ok(None)

@@ -24,7 +24,8 @@ impl Cabinet {
         let preferences = preferences::load(tx, account)?;
         let (category, priority) = (row.message.category(), row.message.priority());
         let mut contacts: Vec<([u8; 16], Evidence)> = Vec::new();
-        for contact in account.contacts.iter().filter(|contact| contact.verified) {
+        let now = tx.now();
+        for contact in account.contacts.iter().filter(|contact| contact.takes(now, category)) {
             let channel = match contact.kind {
                 ContactKind::Phone => Evidence::Sms,
                 ContactKind::Email => Evidence::Email,
@@ -41,7 +42,6 @@ impl Cabinet {
             }
         }
         contacts.retain(|(_, channel)| preferences.allows(category, *channel));
-        let now = tx.now();
         for contact in &contacts {
             let recipient = Recipient { account: account.id, contact: Some(*contact) };
             let message = Message { id: MessageId(tx.env().random()), recipient, ..row.message.clone() };

@@ -117,11 +117,12 @@ pub(super) fn load(
 }
 
 impl Cabinet {
-    /// Has messages pushed to the device of this session from now on; another subscription of it is replaced.
+    /// Has messages pushed to the device of this session from now on. Another subscription of it is replaced in a session that is fresh:
+    /// what outlasts a session, and says nothing of itself, is not given to whoever has an old one. The same again changes nothing.
     ///
     /// # Errors
-    /// [`Error::DeviceUnknown`] when the session is not one of a known device; [`Error::SessionEnded`]; the vault's and the
-    /// store's.
+    /// [`Error::DeviceUnknown`] when the session is not one of a known device; [`Error::FreshAuthenticationNeeded`] and
+    /// [`Error::MethodTooWeak`] where another subscription is replaced; [`Error::SessionEnded`]; the vault's and the store's.
     pub fn subscribe(&self, session: &Session, subscription: &Subscription) -> Result<(), Error> {
         self.vault.transact(|tx| {
             let live = session::live(tx, session.seen(), &self.policy.session)?;
@@ -129,6 +130,11 @@ impl Cabinet {
             let device = live.device.ok_or(Error::DeviceUnknown)?;
             if !device::is_known(tx, device, account.id)? {
                 return Err(Error::DeviceUnknown);
+            }
+            match load(tx, &account, device.0)? {
+                Some(known) if known == *subscription => return Ok(()),
+                Some(_) => drop(self.fresh_owner(tx, session)?),
+                None => {}
             }
             let mut plain = Writer::new();
             plain.text(&subscription.endpoint)?.raw(&subscription.key).raw(&*subscription.auth);

@@ -7,10 +7,11 @@ use zamok_core::vault::Transaction;
 use super::rules::{self, Strength};
 use super::{ImportedPassword, Password, PasswordHash, Recipe};
 use crate::Cabinet;
-use crate::account::{self, Account, AccountRecord};
+use crate::account::{self, Account, AccountRecord, Former};
 use crate::device;
 use crate::error::Error;
 use crate::name::Login;
+use crate::outbox::{Message, MessageKind};
 use crate::session::{self, Session};
 use crate::throttle::Budget;
 
@@ -24,20 +25,21 @@ impl Cabinet {
         Ok(rules::strength(&normal, &[login, &self.issuer]))
     }
 
-    /// Changes the password of the account of a live session, given the old one (ASVS 6.2.3). Every session of the account
-    /// ends, this one as well.
+    /// Changes the password of the account of a session that is fresh, given the old one (ASVS 6.2.3). Every session of the account
+    /// ends, this one as well, and the owner is told. For `contact.reversible` seconds the old one still asks a channel that was replaced
+    /// whether that shall be taken back ([`Cabinet::begin_undo`]), and opens nothing else.
     ///
     /// # Errors
-    /// [`Error::SessionEnded`]; [`CoreError::Rejected`] for a wrong old password, which is charged like one at login; the new
+    /// [`Error::SessionEnded`]; [`Error::FreshAuthenticationNeeded`]; [`CoreError::Rejected`] for a wrong old password, which is charged like one at login; the new
     /// password's errors; the vault's and the store's.
     pub fn change_password(&self, session: &Session, old: &Password, new: &Password) -> Result<(), Error> {
-        let account = self.vault.transact(|tx| self.owner(tx, session))?;
+        let account = self.vault.transact(|tx| self.fresh_owner(tx, session))?;
         let hash = self.checked_hash(&account, new)?;
         let recipe =
             self.vault.transact(|tx| Ok::<_, Error>(account::load(tx, account.id)?.password.recipe))?;
         let typed = PasswordHash::compute(old, &recipe, &self.policy.password)?;
         let right = self.vault.transact(|tx| {
-            let account = self.owner(tx, session)?;
+            let account = self.fresh_owner(tx, session)?;
             let mut record = account::load(tx, account.id)?;
             let caller = device::caller_of(tx, account.id, session.device)?;
             let mut budget = Budget::of(tx, account.id.0, caller)?;
@@ -53,14 +55,21 @@ impl Cabinet {
                 tx.event(EventKind::PasswordRejected, Some(account.subject), budget.row(), &detail)?;
                 return Ok(false);
             }
+            let now = tx.now();
+            let until = now.plus(self.policy.contact.reversible);
+            let before = record.password.again();
+            // Of several, the one that was there first: a thief changes it twice as well.
+            let former = record.former.take().filter(|former| now < former.until);
+            record.former = Some(former.unwrap_or(Former { password: before, until }));
             replace(tx, &mut record, hash.again(), "by its owner")?;
+            record.put(tx)?;
             Ok(true)
         })?;
         if right { Ok(()) } else { Err(CoreError::Rejected.into()) }
     }
 
     /// Gives an account another password. For an officer who has made sure that whoever asks is the owner; journalled with the
-    /// reason. The second factor stays what it is.
+    /// reason. The second factor stays what it is, and the owner is told. The old password takes nothing back.
     ///
     /// # Errors
     /// [`CoreError::Rejected`] when no account has this login; the new password's errors; the vault's and the store's.
@@ -69,7 +78,9 @@ impl Cabinet {
         let hash = self.checked_hash(&account, new)?;
         self.vault.transact(|tx| {
             let mut record = account::load(tx, account.id)?;
-            replace(tx, &mut record, hash.again(), reason)
+            record.former = None;
+            replace(tx, &mut record, hash.again(), reason)?;
+            record.put(tx)
         })
     }
 
@@ -81,7 +92,8 @@ impl Cabinet {
         self.open_account(&Login::parse(login)?, &password.0)
     }
 
-    /// When the password of a live session's account has to be changed; `None` where the policy says on compromise only.
+    /// When the password of a live session's account has to be changed; `None` where the policy says on compromise only, and it was not put
+    /// back by [`Cabinet::undo_change`], after which it is at once.
     ///
     /// # Errors
     /// [`Error::SessionEnded`]; the vault's and the store's.
@@ -89,8 +101,9 @@ impl Cabinet {
         let span = self.policy.password.change_after;
         self.vault.transact(|tx| {
             let account = self.owner(tx, session)?;
-            let changed = account::load(tx, account.id)?.password_changed;
-            Ok((span > 0).then(|| changed.plus(span)))
+            let record = account::load(tx, account.id)?;
+            let changed = record.password_changed;
+            Ok(if record.password_due { Some(changed) } else { (span > 0).then(|| changed.plus(span)) })
         })
     }
 
@@ -121,6 +134,18 @@ impl Cabinet {
     }
 }
 
+/// The former password counts again, since the channel of that time has taken back what came after; and has to be changed. The caller writes the account.
+pub(crate) fn put_back(
+    tx: &mut Transaction<'_>,
+    record: &mut AccountRecord,
+    former: PasswordHash,
+) -> Result<(), Error> {
+    replace(tx, record, former, "a change was taken back")?;
+    record.password_due = true;
+    Ok(())
+}
+
+/// The caller writes the account.
 fn replace(
     tx: &mut Transaction<'_>,
     record: &mut AccountRecord,
@@ -131,9 +156,10 @@ fn replace(
     record.password_changed = tx.now();
     // Whoever knew the old one is out.
     record.account.epoch += 1;
-    record.put(tx)?;
+    record.password_due = false;
     let detail = Detail::new().with("reason", reason);
     let row = record.account.id.row();
     tx.event(EventKind::PasswordChanged, Some(record.account.subject), &row, &detail)?;
+    Message::notice(tx, MessageKind::PasswordChanged, record.account.id).post(tx)?;
     Ok(())
 }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 
+pub(crate) use change::put_back;
 pub use foreign::ImportedPassword;
 pub(crate) use hash::{PasswordHash, Recipe};
 pub use rules::{Strength, Weakness};

@@ -131,6 +131,23 @@ pub(crate) fn raise_epoch(
     Ok(())
 }
 
+/// Writes an account that is erased with its epoch raised, and forgets its sessions, with what they say of its clients.
+pub(crate) fn forget_all(tx: &mut Transaction<'_>, record: AccountRecord, reason: &str) -> Result<(), Error> {
+    let sessions = Doors::load(tx, record.account.id)?.sessions;
+    raise_epoch(tx, record, None, reason)?;
+    for door in sessions {
+        match load(tx, door.session) {
+            Ok(mut session) => {
+                session.step(Step::Sweep)?;
+                tx.delete(&row(session.id))?;
+            }
+            Err(Error::SessionEnded) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// Ends the sessions that were opened from a device.
 pub(crate) fn end_those_of(
     tx: &mut Transaction<'_>,

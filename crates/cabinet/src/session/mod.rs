@@ -14,8 +14,8 @@ use zamok_core::{Error as CoreError, UnixTime};
 
 pub(crate) use self::doors::{Doors, devices_of};
 pub use self::ending::Which;
-pub(crate) use self::ending::{due, end_those_of, raise_epoch, sweep};
-pub(crate) use self::record::{SESSIONS, load, put, row};
+pub(crate) use self::ending::{due, end_those_of, forget_all, raise_epoch, sweep};
+pub(crate) use self::record::{SESSIONS, load, owner, put, row};
 use crate::Cabinet;
 use crate::account::{self, Account, AccountId};
 use crate::device::{self, DeviceId};
@@ -124,6 +124,17 @@ impl Session {
     pub(crate) fn step(&mut self, step: Step) -> Result<(), Error> {
         self.state = self.state.after(step).ok_or(Error::SessionEnded)?;
         Ok(())
+    }
+
+    /// Why it is not one for a critical change, if it is not: only something that its owner knows makes it one, and only for a while.
+    pub(crate) fn stale(&self, now: UnixTime, policy: &SessionPolicy) -> Option<Error> {
+        if !self.evidence.iter().any(|shown| shown.is_known()) {
+            Some(Error::MethodTooWeak)
+        } else if now.since(self.authenticated) >= policy.fresh {
+            Some(Error::FreshAuthenticationNeeded)
+        } else {
+            None
+        }
     }
 
     /// Why it is over, if it is.
@@ -301,11 +312,10 @@ pub(crate) fn live(tx: &mut Transaction<'_>, seen: Seen, policy: &SessionPolicy)
 /// whoever has it for a moment would enrol what stays.
 pub(crate) fn fresh(tx: &mut Transaction<'_>, seen: Seen, policy: &SessionPolicy) -> Result<Session, Error> {
     let session = live(tx, seen, policy)?;
-    if !session.evidence.iter().any(|shown| shown.is_known()) {
-        return Err(Error::MethodTooWeak);
+    match session.stale(tx.now(), policy) {
+        None => Ok(session),
+        Some(error) => Err(error),
     }
-    let age = tx.now().since(session.authenticated);
-    if age < policy.fresh { Ok(session) } else { Err(Error::FreshAuthenticationNeeded) }
 }
 
 /// Notes that the owner of a session has shown again who he is.

@@ -42,6 +42,11 @@ pub(crate) fn load(tx: &mut Transaction<'_>, id: SessionId) -> Result<Session, E
     if session.id == id { Ok(session) } else { Err(CoreError::Refused.into()) }
 }
 
+/// Whose session a row holds.
+pub(crate) fn owner(body: &[u8]) -> Result<AccountId, CoreError> {
+    Ok(decode(body)?.account)
+}
+
 /// Reads the body of a session's row.
 pub(super) fn decode(body: &[u8]) -> Result<Session, CoreError> {
     let mut reader = Reader::new(body);

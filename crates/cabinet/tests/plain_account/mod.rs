@@ -11,6 +11,7 @@ pub(crate) enum Outcome {
     TooSoon,
     Support,
     LastFactor,
+    FactorExists,
     NotAllowed,
     NothingOffered,
     Pending,
@@ -19,8 +20,8 @@ pub(crate) enum Outcome {
 }
 
 use Outcome::{
-    AccountState, Done, KeyState, LastFactor, MethodUnavailable, NotAllowed, NotFresh, NothingOffered,
-    Pending, Rejected, SessionEnded, Support, TooSoon,
+    AccountState, Done, FactorExists, KeyState, LastFactor, MethodUnavailable, NotAllowed, NotFresh,
+    NothingOffered, Pending, Rejected, SessionEnded, Support, TooSoon,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +31,18 @@ pub(crate) enum Kind {
     Push,
 }
 
+impl Kind {
+    /// How much it withstands.
+    fn strength(self) -> u8 {
+        if self == Self::Sms { 2 } else { 3 }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Offered,
     Active,
-    Aside { until: u64, by: usize },
+    Aside { at: u64, until: u64, by: usize },
 }
 
 #[derive(Clone, Debug)]
@@ -81,6 +89,7 @@ pub(crate) struct Challenge {
 pub(crate) struct Session {
     epoch: u64,
     shown: u64,
+    strength: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +104,11 @@ pub(crate) struct Model {
     pub(crate) now: u64,
     pub(crate) standing: Standing,
     epoch: u64,
+    /// Whether a factor has ever counted, and until when an officer lets the password alone enrol the next.
+    enrolled: bool,
+    leave: u64,
+    /// When the device became known.
+    pub(crate) device: Option<u64>,
     /// In the account's order.
     pub(crate) listed: Vec<usize>,
     pub(crate) factors: Vec<Factor>,
@@ -109,11 +123,27 @@ const WEEK: u64 = 604_800;
 impl Model {
     pub(crate) fn new(now: u64) -> Self {
         let (listed, factors, challenges, sessions) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { now, standing: Standing::Open, epoch: 0, listed, factors, challenges, sessions }
+        let (enrolled, leave) = (false, 0);
+        Self {
+            now,
+            standing: Standing::Open,
+            epoch: 0,
+            enrolled,
+            leave,
+            device: None,
+            listed,
+            factors,
+            challenges,
+            sessions,
+        }
     }
 
     fn is(&self, id: usize, place: Place) -> bool {
         self.listed.contains(&id) && self.factors[id].place == place
+    }
+
+    fn aside(&self, by: usize) -> Place {
+        Place::Aside { at: self.now, until: self.now + WEEK, by }
     }
 
     fn active(&self) -> Vec<usize> {
@@ -172,6 +202,8 @@ impl Model {
         }
         match self.active().first() {
             Some(factor) => self.open_by(For::Login, *factor),
+            // What once had a factor is not given another for its password alone.
+            None if self.enrolled && self.now >= self.leave => MethodUnavailable,
             None => {
                 self.begin(For::Enrol { session: None, replaces: None }, None, 900);
                 Done
@@ -179,21 +211,34 @@ impl Model {
         }
     }
 
+    /// An officer lets the password lead to an enrolment again.
+    pub(crate) fn let_enrol(&mut self) -> Outcome {
+        match self.standing {
+            Standing::Open if !self.active().is_empty() => FactorExists,
+            Standing::Open => {
+                self.leave = self.now + 900;
+                Done
+            }
+            Standing::Suspended => AccountState,
+            Standing::Erased => Rejected,
+        }
+    }
+
     pub(crate) fn begin_undo(&mut self) -> Outcome {
         if self.standing != Standing::Open {
             return Rejected;
         }
-        let mut first: Option<(u64, usize)> = None;
+        let mut first: Option<(u64, u64, usize)> = None;
         for id in self.listed.iter().rev() {
-            if let Place::Aside { until, .. } = self.factors[*id].place
+            if let Place::Aside { at, until, .. } = self.factors[*id].place
                 && self.now < until
-                && first.is_none_or(|(other, _)| until < other)
+                && first.is_none_or(|(added, other, _)| (self.factors[*id].added, at) < (added, other))
             {
-                first = Some((until, *id));
+                first = Some((self.factors[*id].added, at, *id));
             }
         }
         match first {
-            Some((_, factor)) => self.open_by(For::Undo, factor),
+            Some((_, _, factor)) => self.open_by(For::Undo, factor),
             None => MethodUnavailable,
         }
     }
@@ -250,13 +295,16 @@ impl Model {
             self.undo(factor);
             self.epoch += 1;
         }
-        self.sessions.push(Session { epoch: self.epoch, shown: self.now });
+        let strength = self.factors[factor].kind.strength();
+        self.sessions.push(Session { epoch: self.epoch, shown: self.now, strength });
         Done
     }
 
     /// What was set aside is back, and what was set aside later; what came in since is gone.
     fn undo(&mut self, factor: usize) {
-        let Place::Aside { until, mut by } = self.factors[factor].place else { unreachable!() };
+        let Place::Aside { at, until, mut by } = self.factors[factor].place else { unreachable!() };
+        let (own, mut first) = (self.factors[factor].added, at);
+        let since = |added: u64| added > own && added + (until - at) > at;
         let mut gone = Vec::new();
         while self.listed.contains(&by) {
             gone.push(by);
@@ -264,14 +312,20 @@ impl Model {
             by = next;
         }
         for other in self.listed.clone() {
-            let came_in = gone.contains(&other) || self.factors[other].added + WEEK > until;
-            let later = matches!(self.factors[other].place, Place::Aside { until: end, .. } if end >= until);
-            if other == factor || later && !came_in {
-                self.factors[other].place = Place::Active;
-            } else if came_in {
+            let added = self.factors[other].added;
+            if gone.contains(&other) || since(added) {
+                first = first.min(added);
                 self.listed.retain(|listed| *listed != other);
             }
         }
+        for other in self.listed.clone() {
+            let later =
+                |place| matches!(place, Place::Aside { at, until, .. } if at >= first && self.now < until);
+            if other == factor || later(self.factors[other].place) {
+                self.factors[other].place = Place::Active;
+            }
+        }
+        self.device = self.device.filter(|trusted| !since(*trusted));
     }
 
     pub(crate) fn resend(&mut self, id: usize) -> Outcome {
@@ -438,10 +492,11 @@ impl Model {
         let For::Enrol { session, replaces } = self.challenges[id].what else { unreachable!() };
         self.challenges[id].state = State::Over;
         self.factors[factor].place = Place::Active;
+        (self.enrolled, self.leave) = (true, 0);
         self.factors[factor].last_step = self.now / 30;
         self.factors[factor].added = self.now;
         if let Some(old) = replaces {
-            self.factors[old].place = Place::Aside { until: self.now + WEEK, by: factor };
+            self.factors[old].place = self.aside(factor);
             self.listed.retain(|other| *other != factor);
             let place = self.listed.iter().position(|other| *other == old).unwrap();
             self.listed.insert(place, factor);
@@ -464,7 +519,12 @@ impl Model {
         if self.active() == [factor] {
             return LastFactor;
         }
-        self.listed.retain(|other| *other != factor);
+        let found = &self.factors[factor];
+        if found.place == Place::Active && found.kind.strength() > self.sessions[session].strength {
+            self.factors[factor].place = self.aside(usize::MAX);
+        } else {
+            self.listed.retain(|other| *other != factor);
+        }
         self.raise(Some(session));
         Done
     }

@@ -7,7 +7,6 @@ pub(crate) enum Outcome {
     Rejected,
     SessionEnded,
     NotFresh,
-    NotAllowed,
     TooManyDevices,
     DeviceUnknown,
     OperationUnknown,
@@ -17,8 +16,8 @@ pub(crate) enum Outcome {
 }
 
 use Outcome::{
-    DeviceUnknown, Done, NotAllowed, NotConfirmed, NotFresh, OperationOver, OperationTaken, OperationUnknown,
-    Rejected, SessionEnded, TooManyDevices,
+    DeviceUnknown, Done, NotConfirmed, NotFresh, OperationOver, OperationTaken, OperationUnknown, Rejected,
+    SessionEnded, TooManyDevices,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -317,8 +316,10 @@ impl Model {
             return ready;
         }
         // A session of a device that is known stays with it.
-        if self.sessions[session].device.is_some_and(|device| self.known(device)) {
-            return NotAllowed;
+        if let Some(device) = self.sessions[session].device.filter(|device| self.known(*device)) {
+            self.touch(session);
+            self.devices[device].expires = self.now + self.numbers.trusted;
+            return Done;
         }
         if self.devices.iter().filter(|device| !device.gone).count() >= self.numbers.devices {
             return TooManyDevices;

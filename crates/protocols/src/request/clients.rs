@@ -4,11 +4,11 @@ use base64ct::{Base64, Encoding};
 use std::net::IpAddr;
 
 use zamok_cabinet::{AccountId, Cabinet, Error as CabinetError, Limits};
-use zamok_core::event::{Detail, EventKind};
+use zamok_core::event::{Detail, EventKind, Subject};
 use zamok_core::hash::sha256;
 use zamok_core::signature::VerifyingKey;
 use zamok_core::store::{RowKey, Table};
-use zamok_core::vault::{KeyId, KeyKind, Purpose, Transaction, importing, keys};
+use zamok_core::vault::{KeyId, KeyKind, KeyState, Purpose, Transaction, importing, keys};
 use zamok_core::wire::{Reader, Writer};
 use zamok_core::{Error as CoreError, UnixTime};
 use zeroize::Zeroizing;
@@ -180,6 +180,26 @@ impl ClientKey {
         Ok((key, limits))
     }
 
+    /// Lets it count no more, and destroys what it is made of.
+    fn revoke(
+        &mut self,
+        tx: &mut Transaction<'_>,
+        subject: Option<Subject>,
+        reason: &str,
+    ) -> Result<(), CoreError> {
+        self.revoked = true;
+        if let Some(secret) = self.secret {
+            // Once it is destroyed, its name cannot be taken from it any more.
+            let owner = keys::info(tx, secret)?.owner;
+            keys::rename(tx, secret, "", owner)?;
+            keys::change_state(tx, secret, KeyState::Deactivated, reason)?;
+            keys::change_state(tx, secret, KeyState::Destroyed, reason)?;
+        }
+        self.put(tx)?;
+        let detail = Detail::new().with("key", self.id.to_string()).with("reason", reason);
+        tx.event(EventKind::ClientKeyRevoked, subject, &self.id.row(), &detail).map(drop)
+    }
+
     pub(super) fn public(&self) -> Result<VerifyingKey, CoreError> {
         VerifyingKey::from_spki_der(&self.public).map_err(|_| CoreError::Refused)
     }
@@ -278,15 +298,29 @@ impl<'a> Clients<'a> {
             if key.revoked {
                 return Ok(());
             }
-            key.revoked = true;
-            if let Some(secret) = key.secret {
-                keys::change_state(tx, secret, zamok_core::vault::KeyState::Deactivated, reason)?;
-                keys::change_state(tx, secret, zamok_core::vault::KeyState::Destroyed, reason)?;
-            }
-            key.put(tx)?;
             let subject = self.cabinet.account_in(tx, key.account).map(|account| account.subject).ok();
-            let detail = Detail::new().with("key", id.to_string()).with("reason", reason);
-            tx.event(EventKind::ClientKeyRevoked, subject, &id.row(), &detail)?;
+            key.revoke(tx, subject, reason)?;
+            Ok(())
+        })
+    }
+
+    /// Revokes every key of an account, and forgets what its owner called them: before the account is erased (R27). An account
+    /// without keys, and asking again, is no error.
+    ///
+    /// # Errors
+    /// [`CoreError::Rejected`] when no account has this login; the vault's and the store's.
+    pub fn forget(&self, login: &str, reason: &str) -> Result<(), Error> {
+        let account = self.cabinet.account_by_login(login)?;
+        self.cabinet.vault().transact(|tx| {
+            for id in listed(tx, account.id)? {
+                // A row that somebody has taken away keeps the rest from nothing.
+                let Some(mut key) = ClientKey::load(tx, id)? else { continue };
+                key.label.clear();
+                match key.revoked {
+                    true => key.put(tx)?,
+                    false => key.revoke(tx, Some(account.subject), reason)?,
+                }
+            }
             Ok(())
         })
     }
