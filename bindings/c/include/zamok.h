@@ -953,8 +953,8 @@ typedef struct zamok_backup_info {
 typedef struct zamok_backup_source {
     // `sizeof(zamok_backup_source)`.
     uint32_t size;
-    // 0.
-    uint32_t reserved;
+    // 1 where the caller knows that the store with the journal was neither put back to an older copy nor cut; else 0.
+    uint32_t journal_is_whole;
     // The backup: the path of its file.
     const char *file;
     // Its length.
@@ -972,6 +972,11 @@ typedef struct zamok_backup_source {
     const char *journal_secret;
     // Its length.
     size_t journal_secret_length;
+    // The path of the file that was the anchor of that store, with which the journal is compared: without one nobody knows whether
+    // its end was cut off, and counter keys are suspended (unless `journal_is_whole`). Null: none.
+    const char *journal_anchor;
+    // Its length.
+    size_t journal_anchor_length;
 } zamok_backup_source;
 #endif
 

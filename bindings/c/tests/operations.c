@@ -392,6 +392,15 @@ static void a_backup_brings_back_what_was_there(const char *folder)
     IS(ZAMOK_E_REJECTED, zamok_restore(&source, TEXT(to), TEXT("new"), &options, &came, &restored));
     source.journal_secret = "passphrase";
     source.journal_secret_length = strlen(source.journal_secret);
+    source.journal_is_whole = 2;
+    IS(ZAMOK_E_ARGUMENT, zamok_restore(&source, TEXT(to), TEXT("new"), &options, &came, &restored));
+    source.journal_is_whole = 0;
+    source.journal_anchor = "/nowhere/anchor";
+    source.journal_anchor_length = strlen(source.journal_anchor);
+    IS(ZAMOK_E_ANCHOR_MISSING, zamok_restore(&source, TEXT(to), TEXT("new"), &options, &came, &restored));
+    source.journal_anchor = NULL;
+    source.journal_anchor_length = 0;
+    source.journal_is_whole = 1;
     IS(ZAMOK_OK, zamok_restore(&source, TEXT(to), TEXT("new"), &options, &came, &restored));
     IS(ZAMOK_REPLAYED_ALL, came.replayed);
     HOLDS(came.events >= 2 && came.unknown_since >= made.made);

@@ -2,11 +2,12 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use zamok::backup::{self, BackupKey, End, Header, Lock, LostStore};
-use zamok::{Clock as _, CoreError, Env, OsRandom, Passphrase, SystemClock};
+use zamok::backup::{self, BackupKey, End, Header, JournalEnd, Lock, LostStore};
+use zamok::{Clock as _, CoreError, Env, FileAnchor, OsRandom, Passphrase, SystemClock};
 
 use crate::fault::Fault;
 use crate::opening::{self, Cost, ManualClock, Opener};
@@ -111,7 +112,9 @@ pub(crate) fn check(py: Python<'_>, file: PathBuf, secret: &Bound<'_, PyAny>) ->
 ///
 /// `secret` opens the backup, as in `check`. `url` and what follows is as in `Vault.create`; the anchor is a new one, too. `journal` is the URL of the store that
 /// was lost, where its journal survived, and `journal_passphrase` or `journal_key` what opens one of its slots; the auditor's is
-/// enough: what it says was done after the backup is done again. Nothing is written to it.
+/// enough: what it says was done after the backup is done again. Nothing is written to it. HOTP keys are suspended all the same unless
+/// `journal_anchor`, the file that was that store's anchor, tells that the journal is there to its end, or `journal_is_whole` says that
+/// the store was neither put back nor cut.
 ///
 /// Whatever else may have happened since is lost: sessions and challenges end, codes of TOTP keys up to now are spent, HOTP keys are
 /// suspended, and a new log begins (docs/operations.md).
@@ -121,7 +124,7 @@ pub(crate) fn check(py: Python<'_>, file: PathBuf, secret: &Bound<'_, PyAny>) ->
 #[pyfunction]
 #[pyo3(signature = (
     file, secret, url, passphrase=None, *, key=None, policy=None, cost=None, idle=Some(900), clock=None,
-    anchor=None, journal=None, journal_passphrase=None, journal_key=None
+    anchor=None, journal=None, journal_passphrase=None, journal_key=None, journal_anchor=None, journal_is_whole=false
 ))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn restore(
@@ -139,19 +142,33 @@ pub(crate) fn restore(
     journal: Option<OsString>,
     journal_passphrase: Option<&Bound<'_, PyAny>>,
     journal_key: Option<&Bound<'_, PyAny>>,
+    journal_anchor: Option<PathBuf>,
+    journal_is_whole: bool,
 ) -> PyResult<Restored> {
     let secret = opening::lines_of(secret)?;
     let (opener, policy) = (Opener::of(passphrase, key)?, opening::policy(policy)?);
     let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock, None));
+    let is_vouched = journal_anchor.is_some() || journal_is_whole;
+    let end = match (journal_anchor, journal_is_whole) {
+        (None, false) => JournalEnd::Unknown,
+        (None, true) => JournalEnd::Vouched,
+        (Some(file), false) => JournalEnd::Anchored(Arc::new(FileAnchor::at(file))),
+        (Some(_), true) => {
+            return Err(PyTypeError::new_err(
+                "give the anchor of a journal, or say that it is whole, and not both",
+            ));
+        }
+    };
     let lost = match journal {
-        None if journal_passphrase.is_none() && journal_key.is_none() => None,
-        None => return Err(PyTypeError::new_err("what opens a journal is given, and no journal")),
+        None if journal_passphrase.is_none() && journal_key.is_none() && !is_vouched => None,
+        None => return Err(PyTypeError::new_err("what belongs to a journal is given, and no journal")),
         Some(journal) => Some((opening::place(journal)?, Opener::of(journal_passphrase, journal_key)?)),
     };
     let done = py.detach(|| {
         let options = opening::begun(options, anchor)?;
         let lost = lost.as_ref().map(|(place, opener)| {
-            place.open().map(|store| LostStore { store, secret: opener.credential() })
+            let (secret, end) = (opener.credential(), end.clone());
+            place.open().map(|store| LostStore { store, secret, end })
         });
         let (lost, target) = (lost.transpose().map_err(Fault::from)?, || Ok(place.create()?));
         let done = backup::restore_file(&file, &secret, target, opener.credential(), options, lost);

@@ -63,8 +63,17 @@ def test_a_surviving_journal_is_done_again(house: House, tmp_path: Path) -> None
         backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, journal=house.url, journal_key=bytes(32))
     with pytest.raises(TypeError):
         backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, journal_passphrase=PASSPHRASE)
+    journal = {"journal": house.url, "journal_passphrase": PASSPHRASE}
+    # Nobody says that the journal is there to its end.
+    away = f"sqlite:{tmp_path / 'unsure.db'}"
+    unsure = backup.restore(tmp_path / "b", AWAY, away, "new", cost=CHEAP, clock=house.clock, **journal)
+    assert unsure.whole is True and unsure.suspended == 1
+    with pytest.raises(TypeError):
+        backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, journal_is_whole=True)
+    with pytest.raises(errors.AnchorMissing):
+        backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, **journal, journal_anchor=tmp_path / "none")
     restored = backup.restore(
-        tmp_path / "b", AWAY, url, "new", cost=CHEAP, clock=house.clock, journal=house.url, journal_passphrase=PASSPHRASE
+        tmp_path / "b", AWAY, url, "new", cost=CHEAP, clock=house.clock, **journal, journal_is_whole=True
     )
     assert restored.whole is True and restored.events is not None and restored.events >= 2
     assert restored.suspended == 0 and restored.unknown_since > made.made

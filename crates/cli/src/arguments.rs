@@ -61,6 +61,7 @@ machine can see:
   the vault's passphrase   --passphrase-file, ZAMOK_PASSPHRASE_FILE, ZAMOK_PASSPHRASE
   a backup's passphrase    --backup-passphrase-file, ZAMOK_BACKUP_PASSPHRASE_FILE, ZAMOK_BACKUP_PASSPHRASE
   a surviving journal's    --journal-passphrase-file, ZAMOK_JOURNAL_PASSPHRASE_FILE, ZAMOK_JOURNAL_PASSPHRASE
+  the officer's, of a move  --officer-passphrase-file, ZAMOK_OFFICER_PASSPHRASE_FILE, ZAMOK_OFFICER_PASSPHRASE
   an account's password    --password-file, ZAMOK_PASSWORD_FILE, ZAMOK_PASSWORD; a new one --new-password-file, ZAMOK_NEW_PASSWORD
   an access token          --token-file, ZAMOK_TOKEN_FILE, ZAMOK_TOKEN
   the PIN of a token       --pkcs11-pin-file, ZAMOK_PKCS11_PIN_FILE, ZAMOK_PKCS11_PIN
@@ -363,11 +364,12 @@ impl Arguments {
 }
 
 /// What somebody might write who takes a secret for an argument.
-const SECRETS: [&str; 12] = [
+const SECRETS: [&str; 13] = [
     "--passphrase",
     "--new-passphrase",
     "--backup-passphrase",
     "--journal-passphrase",
+    "--officer-passphrase",
     "--password",
     "--new-password",
     "--token",

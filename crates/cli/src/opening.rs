@@ -144,7 +144,15 @@ pub(crate) fn options(shared: &Shared) -> Result<Options, Failure> {
 /// What is asked whether the store was put back.
 fn anchor(shared: &Shared) -> Result<Option<Arc<dyn Anchor>>, Failure> {
     let Opening { anchor, anchor_witnesses, .. } = &shared.opening;
-    Ok(match (anchor, anchor_witnesses) {
+    anchor_at(anchor.as_deref(), anchor_witnesses.as_deref())
+}
+
+/// The anchor in this file, or of the witnesses of this policy.
+pub(crate) fn anchor_at(
+    file: Option<&Path>,
+    witnesses: Option<&Path>,
+) -> Result<Option<Arc<dyn Anchor>>, Failure> {
+    Ok(match (file, witnesses) {
         (Some(file), _) => {
             files::in_use(file);
             there(file)?;
@@ -153,6 +161,16 @@ fn anchor(shared: &Shared) -> Result<Option<Arc<dyn Anchor>>, Failure> {
         (None, Some(file)) => Some(Arc::new(Client::new(policy(file)?))),
         (None, None) => None,
     })
+}
+
+/// The witnesses that are the anchor, where they are.
+pub(crate) fn witnesses(shared: &Shared) -> Result<Option<Arc<Client>>, Failure> {
+    match &shared.opening {
+        Opening { anchor: None, anchor_witnesses: Some(file), .. } => {
+            Ok(Some(Arc::new(Client::new(policy(file)?))))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Makes sure that the file of an anchor is there, before anybody is asked for a passphrase.

@@ -60,6 +60,25 @@ pub(crate) fn journal_passphrase(file: Option<&Path>, output: &Output) -> Result
     passphrase_of(&source.read(Asked::Once, output)?, Asked::Once)
 }
 
+/// The officer's passphrase, where a file or the variable names one: nobody is asked.
+pub(crate) fn officer_passphrase(
+    file: Option<&Path>,
+    output: &Output,
+) -> Result<Option<Passphrase>, Failure> {
+    const VARIABLE: &str = "ZAMOK_OFFICER_PASSPHRASE";
+    if file.is_none() && env::var_os(VARIABLE).is_none() {
+        return Ok(None);
+    }
+    let source = Source {
+        what: "the officer's passphrase",
+        prompt: "Passphrase of the officer",
+        file,
+        variable: VARIABLE,
+        option: "--officer-passphrase-file",
+    };
+    passphrase_of(&source.read(Asked::Once, output)?, Asked::Once).map(Some)
+}
+
 /// A passphrase; a new one has a shortest length.
 fn passphrase_of(secret: &[u8], asked: Asked) -> Result<Passphrase, Failure> {
     if asked == Asked::Twice {

@@ -94,6 +94,15 @@ fn an_anchor_that_is_gone_or_of_another_log_is_no_permission_and_a_new_one_is_be
     desk.zamok(["register", "ivan", "--anchor", "second"]).done();
     assert!(fs::symlink_metadata(desk.path("second")).expect("a link").is_symlink());
     assert_ne!(fs::read(desk.path("away/second")).expect("a note"), before, "it is written where it lies");
+    // One that was emptied is no permission, and nobody fills it but whoever begins another.
+    let kept = desk.read("away/second");
+    desk.write("away/second", "");
+    desk.zamok(["doctor", "--anchor", "second", "--json"]).failed(4, 454, "anchor-missing");
+    desk.zamok(["journal", "anchor", "--anchor", "second", "--json"]).failed(4, 454, "anchor-missing");
+    assert!(desk.read("away/second").is_empty());
+    desk.zamok(["journal", "anchor", "third"]).done();
+    desk.zamok(["doctor", "--anchor", "third"]).done();
+    desk.write("away/second", &kept);
     // The old one is behind, and no liar.
     desk.zamok(["doctor", "--anchor", "lost"]).done();
 }

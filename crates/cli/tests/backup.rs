@@ -128,7 +128,7 @@ fn a_vault_moves_and_the_old_store_says_where_it_went() {
     let (mut desk, phone) = Desk::enrolled("ivan");
     let copy = [&["store", "copy", "sqlite:zamok.db", "sqlite:new.db"], &CHEAP[..]].concat();
     exits(desk.zamok(&copy), 2);
-    let told = desk.zamok([&copy[..], &["--yes", "--json"]].concat()).done().json();
+    let told = desk.zamok([&copy[..], &["--yes", "--ended", "--json"]].concat()).done().json();
     assert!(told["items"].as_u64().unwrap() > 20, "{told}");
     let moved = desk.zamok(["login", "ivan", "--code", &phone.code(1), "--json"]);
     moved.failed(4, 446, "moved");
@@ -149,7 +149,9 @@ fn a_store_that_cannot_take_a_vault_leaves_the_old_one_as_it_was() {
         run(init.env("ZAMOK_PASSPHRASE", passphrase)).done();
     }
     let copy = |to: &str| {
-        desk.zamok([&["store", "copy", "sqlite:zamok.db", to, "--yes", "--json"], &CHEAP[..]].concat())
+        desk.zamok(
+            [&["store", "copy", "sqlite:zamok.db", to, "--yes", "--ended", "--json"], &CHEAP[..]].concat(),
+        )
     };
     for taken in ["sqlite:taken.db", "sqlite:theirs.db"] {
         copy(taken).failed(2, 443, "backup-not-empty");
@@ -198,7 +200,10 @@ fn a_move_that_was_interrupted_goes_on_under_another_name_or_to_another_place() 
         assert!(halfway.stdout.contains("/small.db"), "{halfway:?}");
         symlink("small.db", desk.path("link.db")).unwrap();
         let copy = |to: &str| {
-            desk.zamok([&["store", "copy", "sqlite:zamok.db", to, "--yes", "--json"], &CHEAP[..]].concat())
+            desk.zamok(
+                [&["store", "copy", "sqlite:zamok.db", to, "--yes", "--ended", "--json"], &CHEAP[..]]
+                    .concat(),
+            )
         };
         // Another vault is none of its places.
         let init = ["init", "--store", "sqlite:taken.db"];
@@ -216,4 +221,51 @@ fn a_move_that_was_interrupted_goes_on_under_another_name_or_to_another_place() 
             copy("sqlite:small.db").failed(4, 446, "moved");
         }
     }
+}
+
+#[test]
+fn a_surviving_journal_tells_of_counter_tokens_with_its_anchor_or_somebodys_word_for_its_end() {
+    let (desk, _) = Desk::enrolled("ivan");
+    with_secret(&desk, &[&["backup", "vault.backup"], &CHEAP[..]].concat()).done();
+    desk.zamok(["register", "olga"]).done();
+    desk.zamok(["journal", "anchor", "anchor"]).done();
+    desk.write("blank", "");
+    let restore = |name: &str, more: &[&str]| {
+        let store = format!("sqlite:{name}.db");
+        let fixed =
+            ["restore", "vault.backup", "--yes", "--json", "--journal", "sqlite:zamok.db", "--store", &store];
+        let mut command = desk.command([&fixed[..], &CHEAP[..], more].concat());
+        command.env("ZAMOK_JOURNAL_PASSPHRASE", PASSPHRASE);
+        run(command.env("ZAMOK_BACKUP_PASSPHRASE", "another six random words"))
+    };
+    let anchor = ["--journal-anchor", "anchor"];
+    let blank = ["--journal-anchor", "blank"];
+    let word = ["--journal-is-whole"];
+    for (name, more, known) in
+        [("one", &[][..], false), ("two", &anchor[..], true), ("three", &blank, false), ("four", &word, true)]
+    {
+        let told = restore(name, more).done().json();
+        let replayed = &told["replayed"];
+        assert_eq!((&replayed["whole"], &replayed["end_known"]), (&true.into(), &known.into()), "{name}");
+    }
+    exits(restore("five", &[&anchor[..], &word].concat()), 2);
+    restore("six", &["--journal-anchor", "nowhere"]).failed(4, 454, "anchor-missing");
+}
+
+#[test]
+fn a_move_takes_the_officers_secret_where_it_is_another_than_the_users() {
+    let (desk, _) = Desk::enrolled("ivan");
+    let officer = "the officer's own six words";
+    run(desk.command(["slots", "change", "0"]).env("ZAMOK_NEW_PASSPHRASE", officer)).done();
+    let copy = ["store", "copy", "sqlite:zamok.db", "sqlite:new.db", "--yes", "--ended"];
+    let copy = || desk.command([&copy[..], &CHEAP[..]].concat());
+    let refused = exits(run(&mut copy()), 4);
+    assert!(refused.contains("--officer-passphrase-file"), "{refused}");
+    desk.zamok(["why", "ivan"]).done();
+    run(copy().env("ZAMOK_OFFICER_PASSPHRASE", officer)).done();
+    desk.zamok(["why", "ivan", "--store", "sqlite:new.db"]).done();
+    // The user is the user there, and not the officer.
+    let add = ["slots", "reset", "1", "--store", "sqlite:new.db"];
+    exits(desk.zamok(add), 4);
+    run(desk.command(add).env("ZAMOK_PASSPHRASE", officer)).done();
 }

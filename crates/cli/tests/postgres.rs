@@ -58,7 +58,8 @@ fn a_vault_in_a_database_is_backed_up_restored_and_moved_like_any_other() {
     desk.store = schema("beta").into();
     desk.zamok(restore.into_iter().chain(secret)).done();
     desk.zamok(["audit", "rows"]).done();
-    let copy = ["store", "copy", &schema("beta"), &schema("gamma"), "--yes", "--argon2-memory", "1"];
+    let copy =
+        ["store", "copy", &schema("beta"), &schema("gamma"), "--yes", "--ended", "--argon2-memory", "1"];
     desk.zamok(copy).done();
     desk.zamok(["keys", "list", "--json"]).failed(4, 446, "moved");
     desk.store = schema("gamma").into();

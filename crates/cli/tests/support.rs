@@ -160,11 +160,34 @@ fn a_recovery_code_leads_back_once_and_to_a_new_enrolment() {
     ivan.login(PASSWORD, &[]).done();
     let sure = ["recovery", "use", "ivan", "--json"];
     let told = desk.zamok_reading(&format!("recover\n{}\n", codes[1]), sure).done().json();
-    assert_eq!(told, json!({"login": "ivan", "recovered": true}));
+    let enrolment = told["enrolment"].as_str().unwrap();
+    let expires = told["expires"].as_u64().unwrap();
+    assert_eq!(told, json!({"login": "ivan", "recovered": true, "enrolment": enrolment, "expires": expires}));
     recover(codes[1]).failed(1, 100, "rejected");
     recover(codes[2]).failed(1, 100, "rejected");
     session_ended(desk);
-    ivan.login(PASSWORD, &[]).failed(2, 608, "nothing-offered");
+    ivan.login(PASSWORD, &[]).failed(2, 650, "method-unavailable");
+    // The password alone enrols nothing any more: what the code has opened does.
+    desk.zamok(["enrol", "ivan", "--json"]).failed(2, 607, "factor-exists");
+    let held = ["enrol", "ivan", "--enrolment", enrolment];
+    let offered = desk.zamok([&held[..], &["--json"]].concat()).done().json();
+    let other = Phone::scan(offered["uri"].as_str().unwrap());
+    desk.zamok([&held[..], &["--confirm", &other.code(0)]].concat()).done();
+    desk.log_in("ivan", &other);
+}
+
+#[test]
+fn the_desk_lets_an_account_that_has_lost_its_factor_enrol_another_for_a_while() {
+    let (desk, _) = Desk::enrolled("ivan");
+    let factors = |arguments: &[&str]| desk.zamok([&["factors"], arguments, &["--json"]].concat());
+    let leave = || factors(&["let-enrol", "ivan", "--reason", "showed a passport"]);
+    leave().failed(2, 607, "factor-exists");
+    factors(&["let-enrol", "nobody", "--reason", "x"]).failed(1, 100, "rejected");
+    let listed = factors(&["list", "ivan"]).done().json();
+    factors(&["remove", "ivan", listed["factors"][0]["id"].as_str().unwrap(), "--reason", "lost"]).done();
+    desk.zamok(["enrol", "ivan", "--json"]).failed(2, 607, "factor-exists");
+    let told = leave().done().json();
+    assert!(told["until"].as_u64().is_some() && told["login"] == "ivan", "{told}");
     let offered = desk.zamok(["enrol", "ivan", "--json"]).done().json();
     let other = Phone::scan(offered["uri"].as_str().unwrap());
     desk.zamok(["enrol", "ivan", "--confirm", &other.code(0)]).done();

@@ -110,13 +110,15 @@ event_kinds! {
     VaultMovedIn = 11, "vault.moved-in";
     /// The vault leaves this store. Detail: `to`.
     VaultMovedOut = 12, "vault.moved-out";
+    /// Everything that the vault holds is written into a backup. Detail: `backup`, `role`.
+    BackedUp = 13, "vault.backed-up";
     /// What a surviving journal says was done after the backup was done again. Detail: `entries`, `whole`, `keys`, `counters`.
     JournalReplayed = 14, "vault.journal-replayed";
     /// From now on the vault opens only with its anchor.
     AnchorRequired = 15, "vault.anchor-required";
     /// A key was made inside the vault. Detail: `kind`, `purpose`, `label`.
     KeyCreated = 16, "key.created";
-    /// The secret of a pre-active OTP key was shown, once, for enrolment.
+    /// The secret of a pre-active OTP key was shown, once, for enrolment, or may have been before a restore. Detail: `reason`.
     KeyProvisioned = 17, "key.provisioned";
     /// A key became active.
     KeyActivated = 18, "key.activated";
@@ -140,9 +142,9 @@ event_kinds! {
     KeyRenamed = 27, "key.renamed";
     /// The officer trusts a key to wrap others. Detail: `reason`.
     KeyTrusted = 28, "key.trusted";
-    /// A key left, wrapped. Detail: `by`, `mechanism`.
+    /// A key left, wrapped. Detail: `by`, `mechanism`; of the note that it left `key`.
     KeyWrapped = 29, "key.wrapped";
-    /// A key came in, wrapped. Detail: `kind`, `purpose`, `label`.
+    /// A key came in, wrapped. Detail: `kind`, `purpose`, `label`; of the note of where it is `key`.
     KeyUnwrapped = 30, "key.unwrapped";
     /// A key that stands in for a token computed a code. Detail: `step`.
     CodeGenerated = 31, "code.generated";

@@ -396,14 +396,16 @@ fn what_comes_in_bare_is_typed_by_the_template_and_stays() {
     let bytes = scene.transact(|tx| wrapping::wrap(tx, wrapper, key, M::AesKeyWrap)).unwrap();
     let unwrap =
         |template: &Template<'_>| scene.try_out(|tx| wrapping::unwrap_bare(tx, wrapper, &bytes, template));
-    assert!(unwrap(&Template::new(KeyKind::P384, Purpose::Document)).is_ok());
-    assert_eq!(unwrap(&Template::new(KeyKind::P256, Purpose::Document)), Err(Error::KeyMaterial));
+    assert!(unwrap(&Template::new(KeyKind::P384, Purpose::Token)).is_ok());
+    assert_eq!(unwrap(&Template::new(KeyKind::P384, Purpose::Document)), Err(Error::KeyPurpose));
+    assert_eq!(unwrap(&Template::new(KeyKind::P256, Purpose::Token)), Err(Error::KeyMaterial));
     assert_eq!(unwrap(&Template::new(KeyKind::Aes256, Purpose::Wrapping)), Err(Error::KeyPurpose));
-    let mut leaving = Template::new(KeyKind::P384, Purpose::Document);
+    let mut leaving = Template::new(KeyKind::P384, Purpose::Token);
     leaving.flags = leaving.flags.or(Flags::of(&[Flag::Wrappable]));
     assert_eq!(unwrap(&leaving), Err(Error::KeyNotWrappable));
-    let template = Template::new(KeyKind::P384, Purpose::Document);
+    let template = Template::new(KeyKind::P384, Purpose::Token).named("another label", None);
     let back = scene.transact(|tx| wrapping::unwrap_bare(tx, wrapper, &bytes, &template)).unwrap();
     let info = scene.transact(|tx| keys::info(tx, back)).unwrap();
     assert!(!info.is_local() && !info.flags.contains(Flag::Wrappable));
+    assert_eq!(info.label, "another label");
 }

@@ -27,6 +27,7 @@ fn numbers_and_names_of_events_are_stable_and_used_once() {
         (10, "vault.restored"),
         (11, "vault.moved-in"),
         (12, "vault.moved-out"),
+        (13, "vault.backed-up"),
         (14, "vault.journal-replayed"),
         (15, "vault.anchor-required"),
         (16, "key.created"),

@@ -14,10 +14,11 @@ use zamok_core::vault::spend::STATES;
 use zamok_core::vault::{
     DETAILS, Life, Purpose,
     ciphers::NONCES,
+    departed::DEPARTED,
     finding::KEY_INDEX,
     keys::{KEYS, VERSIONS},
     life,
-    questions::QUESTIONS,
+    questions::{ASKED, QUESTIONS},
 };
 
 /// Numbers with names and rooms, as the page gives them.
@@ -114,9 +115,21 @@ fn an_emptied_row_keeps_counting_so_that_no_old_copy_fits_again() {
 
 #[test]
 fn the_tables_of_the_core_have_their_numbers_and_the_vault_writes_no_others() {
-    let numbers = [VAULT, KEYS, STATES, VERSIONS, KEY_INDEX, NONCES, QUESTIONS, EntryId::TABLE, DETAILS]
-        .map(|table| table.0);
-    assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 16, 17]);
+    let numbers = [
+        VAULT,
+        KEYS,
+        STATES,
+        VERSIONS,
+        KEY_INDEX,
+        NONCES,
+        QUESTIONS,
+        ASKED,
+        DEPARTED,
+        EntryId::TABLE,
+        DETAILS,
+    ]
+    .map(|table| table.0);
+    assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17]);
     let scene = Scene::new("tables");
     let _ = scene.totp();
     let _ = scene.signer(Purpose::Document);

@@ -303,6 +303,8 @@ pub enum Warning {
     RecoveryCodes,
     /// The owner had disabled the token.
     Disabled,
+    /// The key of the file's MACs was encrypted in a way that shows no alteration (PSKC in CBC mode).
+    LooseMacKey,
 }
 
 impl Warning {
@@ -324,6 +326,9 @@ impl Warning {
             Self::HashAssumed => "the hash is not given: SHA-1 was taken",
             Self::RecoveryCodes => "recovery codes were not taken over",
             Self::Disabled => "the token was disabled where it comes from",
+            Self::LooseMacKey => {
+                "the file shows no alteration by somebody who knows a secret in it: trust the way it came, or not at all"
+            }
         }
     }
 }

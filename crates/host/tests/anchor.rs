@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use zamok_core::Error;
 use zamok_core::event::{Detail, EventKind};
-use zamok_core::store::{MemoryStore, RowKey, Table};
+use zamok_core::store::{Change, ChangeId, MemoryStore, Outcome, RowKey, Store, Table};
+use zamok_core::vault::anchoring;
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_host::{FileAnchor, Freshness, Options, Passphrase, Vault};
 use zamok_journal::{Anchor, Checkpoint, Journal, SignedCheckpoint};
@@ -117,4 +118,123 @@ fn an_anchor_that_is_gone_or_damaged_is_never_an_empty_one() {
         fs::write(&path, damage).unwrap();
         assert_eq!(FileAnchor::at(&path).last("zamok/log"), Err(Error::Refused));
     }
+}
+
+/// A vault that asks for the anchor in this file, and how it is opened.
+fn anchored(path: &std::path::Path) -> (Arc<MemoryStore>, Options) {
+    let anchor = FileAnchor::create(path).unwrap();
+    let options = Options {
+        cost: Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 },
+        freshness: Freshness::Anchored(Arc::new(anchor)),
+        ..Options::default()
+    };
+    let store: Arc<MemoryStore> = Arc::default();
+    let vault = Vault::create(store.clone(), &Passphrase::from("a long sentence"), options.clone()).unwrap();
+    vault.require_anchor().unwrap();
+    (store, options)
+}
+
+fn open(store: &Arc<MemoryStore>, options: Options) -> Result<Vault, Error> {
+    Vault::unlock(store.clone(), &Passphrase::from("a long sentence"), options)
+}
+
+#[test]
+fn an_anchor_that_was_emptied_opens_nothing_and_is_begun_again_only_by_whoever_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("anchor");
+    let (store, options) = anchored(&path);
+    let vault = open(&store, options.clone()).unwrap();
+    grown(&vault);
+    fs::write(&path, "").unwrap();
+    assert_eq!(open(&store, options.clone()).err(), Some(Error::AnchorMissing));
+    // Nor does a handle that is open fill it with whatever the store says now.
+    assert_eq!(vault.checkpoint().err(), Some(Error::AnchorMissing));
+    assert_eq!(vault.require_anchor(), Err(Error::AnchorMissing));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "");
+    let begins =
+        Options { freshness: Freshness::Beginning(Arc::new(FileAnchor::at(&path))), ..options.clone() };
+    let signed = open(&store, begins.clone()).unwrap().checkpoint().unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), signed.to_string());
+    open(&store, options).unwrap();
+    // What it knows it is asked all the same.
+    let other = self::vault();
+    fs::write(&path, grown(&other).to_string()).unwrap();
+    assert_eq!(open(&store, begins).err(), Some(Error::LogForked));
+}
+
+#[test]
+fn an_anchor_is_asked_for_once_it_remembers_what_the_vault_is() {
+    /// Takes everything and remembers nothing.
+    #[derive(Debug)]
+    struct Sieve;
+    impl Anchor for Sieve {
+        fn last(&self, _: &str) -> Result<Option<Checkpoint>, Error> {
+            Ok(None)
+        }
+        fn keep(&self, _: &SignedCheckpoint) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+    let store: Arc<MemoryStore> = Arc::default();
+    let plain = Options { cost: Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 }, ..Options::default() };
+    let options = Options { freshness: Freshness::Anchored(Arc::new(Sieve)), ..plain.clone() };
+    let vault = Vault::create(store.clone(), &Passphrase::from("a long sentence"), options).unwrap();
+    assert_eq!(vault.require_anchor(), Err(Error::AnchorMissing));
+    drop(vault);
+    assert_eq!(open(&store, plain).unwrap().anchoring(), Ok((false, false)));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("anchor");
+    let (store, options) = anchored(&path);
+    assert!(!fs::read_to_string(&path).unwrap().is_empty(), "it remembers before it is asked for");
+    assert_eq!(open(&store, options).unwrap().anchoring(), Ok((true, true)));
+}
+
+#[test]
+fn a_vault_whose_row_about_its_anchor_was_deleted_opens_for_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, options) = anchored(&folder.path().join("anchor"));
+    let without = Options { freshness: Freshness::Trusting, ..options.clone() };
+    assert_eq!(open(&store, without.clone()).err(), Some(Error::AnchorMissing));
+    let row = store.get(&anchoring::row()).unwrap().unwrap();
+    let mut change = Change::new(ChangeId([7; 16]));
+    change.delete(anchoring::row(), row.version).unwrap();
+    assert_eq!(store.commit(&change), Ok(Outcome::Committed));
+    for options in [options, without.clone()] {
+        assert_eq!(open(&store, options).err(), Some(Error::Refused));
+    }
+    // Every vault has it, also one that asks for none.
+    let store: Arc<MemoryStore> = Arc::default();
+    drop(Vault::create(store.clone(), &Passphrase::from("a long sentence"), without.clone()).unwrap());
+    open(&store, without.clone()).unwrap();
+    let mut change = Change::new(ChangeId([8; 16]));
+    change.delete(anchoring::row(), 1).unwrap();
+    assert_eq!(store.commit(&change), Ok(Outcome::Committed));
+    assert_eq!(open(&store, without).err(), Some(Error::Refused));
+}
+
+#[test]
+fn an_anchor_that_is_down_costs_no_attempt_at_the_slot() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, away) = (folder.path().join("anchor"), folder.path().join("away"));
+    let (store, options) = anchored(&path);
+    let failures = || {
+        let slots = Vault::slots(&*store, &options).unwrap();
+        slots.iter().map(|slot| slot.failures).collect::<Vec<_>>()
+    };
+    let wrong = Vault::unlock(store.clone(), &Passphrase::from("a wrong one"), options.clone());
+    assert_eq!(wrong.err(), Some(Error::Rejected));
+    assert_eq!(failures(), [0, 1]);
+    fs::rename(&path, &away).unwrap();
+    // More than a slot has attempts.
+    for _ in 0..30 {
+        assert_eq!(open(&store, options.clone()).err(), Some(Error::AnchorMissing));
+    }
+    assert_eq!(failures(), [0, 1], "nor does it forgive others");
+    fs::rename(&away, &path).unwrap();
+    let vault = open(&store, options.clone()).unwrap();
+    assert_eq!(failures(), [0, 0]);
+    vault.integrate().unwrap();
+    let told = vault.read(|store, keyring| Journal::new(store, keyring).range(0..u64::MAX)).unwrap();
+    let failed = told.iter().filter(|entry| entry.leaf.kind == EventKind::UnlockFailed).count();
+    assert_eq!(failed, 1, "the wrong one is told");
 }

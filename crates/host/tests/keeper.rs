@@ -3,8 +3,8 @@
 #[allow(dead_code)]
 mod scene;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -98,17 +98,19 @@ fn keeping_is_no_use_of_the_vault_and_a_locked_vault_ends_it() {
 #[derive(Debug, Default)]
 struct Moody {
     quiet: AtomicU64,
+    kept: Mutex<Option<Checkpoint>>,
 }
 
 impl Anchor for Moody {
     fn last(&self, _: &str) -> Result<Option<Checkpoint>, Error> {
         match self.quiet.load(Ordering::SeqCst) {
-            0 => Ok(None),
+            0 => Ok(self.kept.lock().unwrap().clone()),
             _ => Err(Error::Store(zamok_core::store::StoreFault::Unavailable)),
         }
     }
 
-    fn keep(&self, _: &SignedCheckpoint) -> Result<(), Error> {
+    fn keep(&self, signed: &SignedCheckpoint) -> Result<(), Error> {
+        *self.kept.lock().unwrap() = Some(signed.checkpoint().clone());
         Ok(())
     }
 }
@@ -139,7 +141,8 @@ fn a_vault_that_asks_for_an_anchor_opens_with_none_for_nobody() {
     assert_eq!(vault.require_anchor(), Err(Error::AnchorMissing), "whoever has none cannot ask for one");
     drop(vault);
     let passphrase = Passphrase::from("a long sentence");
-    let anchored = || Options { freshness: Freshness::Anchored(Arc::new(Moody::default())), ..options() };
+    let anchor = Arc::new(Moody::default());
+    let anchored = || Options { freshness: Freshness::Anchored(anchor.clone()), ..options() };
     let vault = Vault::unlock(store.clone(), &passphrase, anchored()).unwrap();
     assert_eq!(vault.anchoring(), Ok((true, false)));
     vault.require_anchor().unwrap();

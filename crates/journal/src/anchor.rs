@@ -2,16 +2,11 @@
 //! day, or rewritten by whoever holds its keys, is noticed (`CRYPTO.md` §1c).
 
 use zamok_core::Error;
-use zamok_core::event::{Detail, EventKind};
-use zamok_core::store::{RowKey, Store};
-use zamok_core::vault::{Keyring, Transaction};
+pub use zamok_core::vault::anchoring::{is_required as requires_anchor, require as require_anchor};
 
 use crate::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::read::Journal;
-use crate::signing::{ANCHOR, CHECKPOINTS};
 use crate::tree;
-
-const VERSION: u8 = 1;
 
 /// A place outside of the store that remembers the last checkpoint it was given: a file elsewhere, a witness.
 pub trait Anchor: Send + Sync + core::fmt::Debug {
@@ -48,34 +43,5 @@ impl Journal<'_> {
         let (head, path) = self.extends(known.size)?;
         tree::verify_consistency((known.size, &known.root), (head.size, &head.root), &path)
             .map_err(|_| Error::LogForked)
-    }
-}
-
-/// Has the vault open only with an anchor from now on, whoever opens it. Journalled, once: it is not taken back.
-///
-/// It guards against forgetting, not against whoever writes to the store: that the anchor is asked is the work of whoever
-/// opens the vault, and the audit names the row when it is gone.
-///
-/// # Errors
-/// [`Error::Refused`] when the row was altered; a store's fault.
-pub fn require_anchor(tx: &mut Transaction<'_>) -> Result<(), Error> {
-    let row = RowKey::new(CHECKPOINTS, ANCHOR);
-    if tx.state(&row)?.is_some() {
-        return Ok(());
-    }
-    tx.put_state(&row, &[VERSION])?;
-    tx.event(EventKind::AnchorRequired, None, &row, &Detail::new()).map(|_| ())
-}
-
-/// Whether the vault opens only with an anchor.
-///
-/// # Errors
-/// [`Error::Refused`] when the row was altered; a store's fault.
-pub fn requires_anchor(store: &dyn Store, keyring: &Keyring) -> Result<bool, Error> {
-    let row = RowKey::new(CHECKPOINTS, ANCHOR);
-    let Some(found) = store.get(&row)? else { return Ok(false) };
-    match keyring.verify(&row, &found)? {
-        [VERSION] => Ok(true),
-        _ => Err(Error::Refused),
     }
 }

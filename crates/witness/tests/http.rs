@@ -337,8 +337,45 @@ fn witnesses_that_offer_no_such_call_or_have_no_address_have_not_answered() {
     assert_eq!(vault.require_anchor(), Err(Error::Unwitnessed));
     drop(vault);
     assert!(matches!(Vault::unlock(store.clone(), &passphrase(), anchored(&mute)), Err(Error::Unwitnessed)));
-    let vault = Vault::unlock(store, &passphrase(), anchored(&scene.policy)).unwrap();
+    // Witnesses that know nothing of the log yet do, once they were asked to cosign it.
+    let vault = Vault::unlock(store.clone(), &passphrase(), anchored(&scene.policy)).unwrap();
+    assert_eq!(vault.require_anchor(), Err(Error::AnchorMissing));
+    drop(vault);
+    assert!(Vault::unlock(store, &passphrase(), options()).is_ok(), "nothing asks for an anchor");
+}
+
+#[test]
+fn witnesses_are_the_anchor_of_a_vault_once_they_have_cosigned_its_log() {
+    let store = Arc::new(MemoryStore::new());
+    let log = Vault::create(store.clone(), &passphrase(), options()).unwrap();
+    let scene = scene(&log, 2, 1);
+    let client = Arc::new(Client::new(scene.policy.clone()));
+    let anchored = |begins| Options {
+        freshness: if begins {
+            Freshness::Beginning(client.clone())
+        } else {
+            Freshness::Anchored(client.clone())
+        },
+        ..options()
+    };
+    drop(log);
+    let vault = Vault::unlock(store.clone(), &passphrase(), anchored(true)).unwrap();
+    client.gather(&vault).unwrap();
     vault.require_anchor().unwrap();
+    drop(vault);
+    assert!(matches!(Vault::unlock(store.clone(), &passphrase(), options()), Err(Error::AnchorMissing)));
+    Vault::unlock(store.clone(), &passphrase(), anchored(false)).unwrap();
+    // Others in their place, who have never heard of it, are no permission.
+    let strangers = self::scene(&vault_of(&store, anchored(false)), 2, 1);
+    let stranger = Options {
+        freshness: Freshness::Anchored(Arc::new(Client::new(strangers.policy.clone()))),
+        ..options()
+    };
+    assert!(matches!(Vault::unlock(store, &passphrase(), stranger), Err(Error::AnchorMissing)));
+}
+
+fn vault_of(store: &Arc<MemoryStore>, options: Options) -> Vault {
+    Vault::unlock(store.clone(), &passphrase(), options).unwrap()
 }
 
 #[test]

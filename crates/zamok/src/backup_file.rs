@@ -11,7 +11,7 @@ use zamok_core::error::BackupFault;
 use zamok_core::store::Store;
 use zamok_core::vault::backup::{Header, Lock};
 use zamok_core::vault::shares::Share;
-use zamok_host::backup::{BackupKey, Checked, Opener, Replay, Restored, Surviving, Written};
+use zamok_host::backup::{BackupKey, Checked, JournalEnd, Opener, Replay, Restored, Surviving, Written};
 use zamok_host::{Credential, Options, Passphrase, Vault};
 use zeroize::Zeroizing;
 
@@ -105,6 +105,8 @@ pub struct LostStore<'a> {
     pub store: Arc<dyn Store>,
     /// What opens it.
     pub secret: Credential<'a>,
+    /// Who says that its journal is there to its end.
+    pub end: JournalEnd,
 }
 
 impl std::fmt::Debug for LostStore<'_> {
@@ -139,7 +141,8 @@ pub fn restore_file<'a>(
         Err(Error::Core(error)) => Err(error),
         Err(_) => Err(CoreError::Refused),
     };
-    let replay = lost.map(|lost| Replay { store: lost.store, secret: lost.secret, above: &mut above });
+    let replay =
+        lost.map(|lost| Replay { store: lost.store, secret: lost.secret, end: lost.end, above: &mut above });
     let restored = Vault::restore_and_replay(
         target()?,
         &mut || open(path),

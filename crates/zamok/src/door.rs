@@ -12,12 +12,14 @@ use zamok_cabinet::{
 };
 use zamok_core::Error as CoreError;
 use zamok_core::UnixTime;
+use zamok_core::event::Subject;
 use zamok_core::store::Store;
 use zamok_core::vault::finding::{self, Reindexing};
 use zamok_core::vault::{DataKeyId, Transaction, rotation};
 use zamok_host::backup::Surviving;
 use zamok_host::{Cadence, Cosigners, Credential, Keeper, Options, Vault};
 use zamok_journal::{Entries, Journal, Report, SignedCheckpoint};
+use zamok_protocols::request::Clients;
 use zamok_protocols::token::AccessTokens;
 
 use crate::url::StoreUrl;
@@ -217,7 +219,21 @@ impl Zamok {
         Ok(self.vault().read(zamok_journal::audit_rows)?)
     }
 
-    /// A right to enrol the account's first factor. An account that has one already is sent nothing.
+    /// Erases an account, as [`Cabinet::erase_account`] does, and before it the keys by which its clients signed requests. Interrupted in
+    /// between, it is asked for again.
+    ///
+    /// # Errors
+    /// [`CoreError::Rejected`] when no account has this login; the vault's and the store's.
+    pub fn erase_account(&self, login: &str, reason: &str) -> Result<Subject, Error> {
+        Clients::new(&self.cabinet).forget(login, reason).map_err(|error| match error {
+            zamok_protocols::Error::Cabinet(error) => error,
+            // Whatever else it may say is said of keys that somebody shows.
+            _ => Error::Core(CoreError::Refused),
+        })?;
+        self.cabinet.erase_account(login, reason)
+    }
+
+    /// A right to enrol the account's first factor. An account that has one already, or that has lost its last one, is sent nothing.
     ///
     /// # Errors
     /// [`CoreError::Rejected`] for a wrong login or password; [`Error::FactorExists`]; the vault's and the store's.

@@ -113,8 +113,8 @@ pub mod backup {
     pub use zamok_core::vault::relocation::FormerLog;
     pub use zamok_core::vault::shares::{Share, ShareSet};
     pub use zamok_host::backup::{
-        BackupKey, Checked, Consequences, Moved, Opener, Replay, Replayed, Restored, Step, Surviving, Told,
-        Written,
+        BackupKey, Checked, Consequences, Holders, JournalEnd, Moved, Opener, Replay, Replayed, Restored,
+        Step, Surviving, Told, Written,
     };
 
     pub use crate::backup_file::{LostStore, check_file, key_of, restore_file, shares_in, write_file};

@@ -8,15 +8,18 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use planted::dump;
-use zamok::backup::{BackupKey, Opener, Restored, Share};
+use zamok::backup::{BackupKey, Holders, Opener, Restored, Share, Step};
 use zamok::event::EventKind;
+use zamok::journal::Telling;
 use zamok::otp::{OtpUri, Totp, TotpParameters};
 use zamok::store::{Range, Row, RowKey, Store, Table};
 use zamok::{
-    Argon2Cost, Clock, CoreError, Error, ManualClock, Options, OsRandom, Passphrase, Password, Policy,
-    Session, Settings, StoreUrl, UnixTime, Vault, Zamok,
+    Argon2Cost, Clock, CoreError, Credential, Error, ManualClock, Options, OsRandom, Passphrase, Password,
+    Policy, Role, Session, Settings, StoreUrl, UnixTime, UnlockPolicy, Vault, Zamok,
 };
 use zamok_core::Env;
 use zamok_core::error::{BackupFault, ShareFault};
@@ -43,7 +46,10 @@ fn password() -> Password {
 }
 
 fn options(now: UnixTime) -> Options {
-    Options { clock: Arc::new(ManualClock::new(now)), cost: CHEAP, ..Options::default() }
+    // An attempt that was killed is over at once: the clock of these tests stands still. Who has a store open is known here.
+    let unlock = UnlockPolicy { free: 1000, attempt: 0, ..Options::default().unlock };
+    let (clock, settling) = (Arc::new(ManualClock::new(now)), Duration::ZERO);
+    Options { clock, cost: CHEAP, unlock, officer: unlock, settling, ..Options::default() }
 }
 
 /// A service in a file, with a person, an open session, and an HOTP token.
@@ -278,7 +284,7 @@ fn a_file_that_was_cut_altered_or_mixed_is_refused_before_anything_is_written() 
 fn a_backup_shows_one_moment_while_others_write() {
     let house = House::new();
     let stop = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         scope.spawn(|| {
             let mut number = 0_u32;
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
@@ -287,7 +293,7 @@ fn a_backup_shows_one_moment_while_others_write() {
             }
         });
         for round in 0..3 {
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            thread::sleep(Duration::from_millis(100));
             let file = house.backup(&format!("{round}.backup"));
             let target = StoreUrl::Memory.create().unwrap();
             restore(target.clone(), &file, house.clock.now()).unwrap();
@@ -368,15 +374,122 @@ fn what_is_written_behind_a_move_stops_it() {
         options(house.clock.now()),
         &mut |step| {
             // A process that had the vault open before signs while the copying goes on.
-            if matches!(step, zamok::backup::Step::Copied(_)) && !written {
+            if matches!(step, Step::Copied(_)) && !written {
                 written = true;
                 let _ = house.zamok.sign(&house.session, b"late", "late.txt").unwrap();
             }
         },
     );
     assert_eq!(found.map(drop), Err(CoreError::Backup(BackupFault::Changed)));
+    let unfinished = Err(Error::Core(CoreError::Backup(BackupFault::Unfinished)));
     let opened = Zamok::open_in(sqlite(&new), &passphrase(), options(house.clock.now()));
-    assert_eq!(opened.map(drop), Err(Error::Core(CoreError::Backup(BackupFault::Unfinished))));
+    assert_eq!(opened.map(drop), unfinished);
+
+    // It ends, and the same is asked again of another new store: what was written comes along.
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let (old, second) = (folder.path().join("old.db"), folder.path().join("second.db"));
+    drop(relocate(&old, &second, now).unwrap());
+    let zamok = Zamok::open_in(sqlite(&second), &passphrase(), options(now)).unwrap();
+    let history = zamok.history_of("ivan", 20, None).unwrap().entries;
+    let told = history.iter().any(|entry| match &entry.detail {
+        Telling::Told(detail) => detail.get("document") == Some("late.txt"),
+        _ => false,
+    });
+    assert!(told, "the late signature");
+    assert!(zamok.audit_rows().unwrap().is_clean());
+    let opened = Zamok::open_in(sqlite(&new), &passphrase(), options(now));
+    assert_eq!(opened.map(drop), unfinished, "what lies in the first never opens");
+    let found = Zamok::open_in(sqlite(&old), &passphrase(), options(now));
+    assert_eq!(found.map(drop), Err(Error::Core(CoreError::Backup(BackupFault::Moved))));
+}
+
+#[test]
+fn whoever_has_the_old_store_open_is_locked_out_of_it_and_has_the_time_to_learn_of_it() {
+    let (old, new) = (StoreUrl::Memory.create().unwrap(), StoreUrl::Memory.create().unwrap());
+    let clock = ManualClock::new(NOON);
+    let own = Options { clock: Arc::new(clock.clone()), ..options(NOON) };
+    let vault = Vault::create(old.clone(), &passphrase(), own.clone()).unwrap();
+    let officer = Vault::unlock_as(Role::Officer, old.clone(), &passphrase(), own).unwrap();
+    let write = |vault: &Vault| vault.transact(|tx| tx.put_state(&RowKey::new(Table(63), *b"name"), b"late"));
+    let settling = Duration::from_secs(3);
+    let slow = || Options { settling, ..options(NOON) };
+    // What is written shortly after everything was copied, and before anybody has learned of the move, stops it.
+    thread::scope(|scope| {
+        let mut begun = false;
+        let found = Vault::relocate(old.clone(), new, "sqlite:new.db", &passphrase(), slow(), &mut |step| {
+            if matches!(step, Step::Copied(_)) && !begun {
+                begun = true;
+                scope.spawn(|| {
+                    thread::sleep(Duration::from_millis(300));
+                    write(&vault).unwrap();
+                });
+            }
+        });
+        assert_eq!(found.map(drop), Err(CoreError::Backup(BackupFault::Changed)));
+    });
+    let (new, begun) = (StoreUrl::Memory.create().unwrap(), Instant::now());
+    drop(
+        Vault::relocate(old.clone(), new.clone(), "sqlite:new.db", &passphrase(), slow(), &mut |_| {})
+            .unwrap(),
+    );
+    assert!(begun.elapsed() >= settling, "{:?}", begun.elapsed());
+    clock.advance(60);
+    for vault in [&vault, &officer] {
+        assert_eq!(write(vault), Err(CoreError::Locked));
+        assert!(vault.is_locked());
+    }
+    // The vault in its new store is open like any other, for as long as it is.
+    let clock = ManualClock::new(NOON);
+    let own = Options { clock: Arc::new(clock.clone()), ..options(NOON) };
+    let vault = Vault::unlock(new, &passphrase(), own).unwrap();
+    clock.advance(600);
+    write(&vault).unwrap();
+}
+
+#[test]
+fn a_move_is_the_officers_to_make_and_nobody_takes_a_role_along_that_was_not_his() {
+    let [officer, user, third] =
+        ["the officer's words", "the user's words", "a third one's"].map(Passphrase::from);
+    let old = StoreUrl::Memory.create().unwrap();
+    drop(Vault::create_for(old.clone(), &officer, &user, options(NOON)).unwrap());
+    let move_by = |target: &Arc<dyn Store>, holders: Holders<'_>| {
+        Vault::relocate(old.clone(), target.clone(), "sqlite:new.db", holders, options(NOON), &mut |_| {})
+            .map(drop)
+    };
+    let by = |officer, user| Holders {
+        officer: Credential::Passphrase(officer),
+        user: Credential::Passphrase(user),
+    };
+    let new = StoreUrl::Memory.create().unwrap();
+    for holders in
+        [(&user).into(), (&officer).into(), by(&user, &officer), by(&officer, &third), by(&third, &user)]
+    {
+        assert_eq!(move_by(&new, holders), Err(CoreError::Rejected));
+        assert!(is_empty(&*new));
+        Vault::unlock(old.clone(), &user, options(NOON)).unwrap();
+    }
+    move_by(&new, by(&officer, &user)).unwrap();
+    let open = |role, secret| Vault::unlock_as(role, new.clone(), secret, options(NOON)).map(drop);
+    assert_eq!([open(Role::Officer, &officer), open(Role::User, &user)], [Ok(()), Ok(())]);
+    assert_eq!(
+        [open(Role::Officer, &user), open(Role::User, &officer)],
+        [Err(CoreError::Rejected), Err(CoreError::Rejected)]
+    );
+}
+
+#[test]
+fn the_journal_tells_through_which_slot_a_backup_was_made() {
+    let house = House::new();
+    let file = house.backup("vault.backup");
+    let id = opener(&file).unwrap().header().id;
+    let told = house.zamok.journal(|journal| journal.range(0..u64::MAX)).unwrap();
+    let last = told.last().unwrap();
+    assert_eq!((last.leaf.kind, last.leaf.row.key.as_slice()), (EventKind::BackedUp, &b"slot/\x01"[..]));
+    let Telling::Told(detail) = &last.detail else { panic!("{:?}", last.detail) };
+    let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!((detail.get("backup"), detail.get("role")), (Some(id.as_str()), Some("user")));
 }
 
 /// The work of a child process, which a named point of the store kills.

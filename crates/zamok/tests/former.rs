@@ -7,27 +7,35 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use zamok::account::{AccountState, AccountStep};
-use zamok::backup::{AccountsReplayed, BackupKey, Opener, Replay, Restored, Surviving, replay_accounts};
+use zamok::backup::{
+    AccountsReplayed, BackupKey, JournalEnd, Opener, Replay, Restored, Surviving, replay_accounts,
+};
 use zamok::event::EventKind;
 use zamok::guessing::{SpendPolicy, Throttle};
-use zamok::journal::{InclusionProof, Journal, Receipt, Status, Telling, TrustPolicy};
+use zamok::journal::{Anchor, InclusionProof, Journal, Receipt, Status, Telling, TrustPolicy};
 use zamok::keys::questions::{self, Answer, Inputs, Matter};
 use zamok::otp::{
     Digits, Hotp, HotpParameters, Ocra, OcraChallenge, OcraInput, OcraSuite, OtpUri, Totp, TotpParameters,
     Window,
 };
-use zamok::store::{Range, Store, Table};
 use zamok::{
-    Argon2Cost, Clock, CoreError, Credential, Error, ManualClock, NewSlot, Options, OsRandom, Passphrase,
-    Password, Policy, Role, Session, Settings, StoreUrl, UnixTime, UnlockPolicy, Vault, Zamok,
+    Argon2Cost, Clock, CoreError, Credential, Error, FileAnchor, ManualClock, NewSlot, Options, OsRandom,
+    Passphrase, Password, Policy, Role, Session, Settings, StoreUrl, UnixTime, UnlockPolicy, Vault, Zamok,
 };
 use zamok_core::Env;
+use zamok_core::error::BackupFault;
 use zamok_core::hash::HashAlgorithm;
 use zamok_core::secret::Secret;
+use zamok_core::store::{
+    Capabilities, Change, ChangeId, CounterKey, Cursor, Outcome, Page, Range, Resolution, Row, RowKey, Store,
+    StoreFault, Table,
+};
 use zamok_core::vault::keys::{KeyKind, Purpose, Template};
-use zamok_core::vault::one_time::{self, ImportedParameters};
+use zamok_core::vault::one_time::{self, ImportedParameters, MovingFactor, OtpParameters};
 use zamok_core::vault::relocation::{FORMER_DETAILS, FORMER_LEAVES, FORMER_SUBJECTS};
 use zamok_core::vault::versions::{self, RotationPolicy};
 use zamok_core::vault::{KeyId, KeyState, keys, spend};
@@ -55,7 +63,8 @@ fn password() -> Password {
 fn options(now: UnixTime) -> Options {
     // An attempt that was killed is over at once: the clock of these tests stands still.
     let unlock = UnlockPolicy { free: 1000, attempt: 0, ..Options::default().unlock };
-    Options { clock: Arc::new(ManualClock::new(now)), cost: CHEAP, unlock, ..Options::default() }
+    let (clock, settling) = (Arc::new(ManualClock::new(now)), Duration::ZERO);
+    Options { clock, cost: CHEAP, unlock, settling, ..Options::default() }
 }
 
 fn sqlite(path: &Path) -> Arc<dyn Store> {
@@ -173,6 +182,17 @@ fn restore_and_replay(
     secret: &Passphrase,
     now: UnixTime,
 ) -> Result<(Restored, AccountsReplayed), CoreError> {
+    restore_to(target, from, journal, secret, JournalEnd::Vouched, now)
+}
+
+fn restore_to(
+    target: Arc<dyn Store>,
+    from: &Path,
+    journal: Arc<dyn Store>,
+    secret: &Passphrase,
+    end: JournalEnd,
+    now: UnixTime,
+) -> Result<(Restored, AccountsReplayed), CoreError> {
     let key = BackupKey::by_passphrase(opener(from)?.header(), &backup_passphrase())?;
     let mut accounts = AccountsReplayed::default();
     let mut above = |vault: &Arc<Vault>, surviving: &Surviving| {
@@ -182,7 +202,7 @@ fn restore_and_replay(
         })?;
         Ok(())
     };
-    let replay = Replay { store: journal, secret: Credential::Passphrase(secret), above: &mut above };
+    let replay = Replay { store: journal, secret: Credential::Passphrase(secret), end, above: &mut above };
     let restored = Vault::restore_and_replay(
         target,
         &mut || opener(from),
@@ -653,6 +673,239 @@ fn the_journal_of_another_vault_or_of_an_older_copy_restores_nothing() {
     assert_eq!(refused(&other.path("old.db"), &passphrase()), CoreError::LogForked);
 }
 
+/// A restore with a journal that ends after everything was taken in, and before anything was done again.
+fn cut_short(target: Arc<dyn Store>, from: &Path, journal: Arc<dyn Store>, now: UnixTime) {
+    let key = BackupKey::by_passphrase(opener(from).unwrap().header(), &backup_passphrase()).unwrap();
+    let mut above = |_: &Arc<Vault>, _: &Surviving| Err(CoreError::Busy);
+    let secret = auditor();
+    let secret = Credential::Passphrase(&secret);
+    let replay = Replay { store: journal, secret, end: JournalEnd::Vouched, above: &mut above };
+    let (options, replay) = (options(now), Some(replay));
+    let cut = Vault::restore_and_replay(
+        target,
+        &mut || opener(from),
+        &key,
+        &passphrase(),
+        options,
+        replay,
+        &mut |_| {},
+    );
+    assert_eq!(cut.err(), Some(CoreError::Busy));
+}
+
+#[test]
+fn a_restore_that_goes_on_without_the_journal_suspends_what_that_would_have_told() {
+    let house = House::new();
+    let file = house.backup("one.backup");
+    live_on(&house);
+    let now = house.clock.now();
+    let House { folder, zamok, token, .. } = house;
+    drop(zamok);
+    let (old, new) = (sqlite(&folder.path().join("old.db")), sqlite(&folder.path().join("new.db")));
+    cut_short(new.clone(), &file, old.clone(), now);
+    let restored = restore(new, &file, now).unwrap();
+    assert!(restored.resumed > 40);
+    assert_eq!((restored.consequences.suspended, restored.consequences.fenced), (1, 1));
+    let taken = takes(&restored.vault, token, 8);
+    assert_eq!(taken, Err(CoreError::KeyState(KeyState::Suspended)), "it was spent after the backup");
+    // And one that gets its journal late is told what it has to be.
+    let other = sqlite(&folder.path().join("other.db"));
+    cut_short(other.clone(), &file, old.clone(), now);
+    let (restored, _) = restore_and_replay(other, &file, old, &auditor(), now).unwrap();
+    assert_eq!(restored.consequences.suspended, 0);
+    assert_eq!(takes(&restored.vault, token, 8), Ok(false));
+    assert_eq!(takes(&restored.vault, token, 9), Ok(true));
+}
+
+#[test]
+fn a_journal_whose_end_nobody_vouches_for_leaves_counter_tokens_suspended_and_its_anchor_tells_of_a_cut() {
+    let house = House::new();
+    let file = house.backup("one.backup");
+    // As the disk was when the backup was made: an honest journal, and nothing in it that came later.
+    let cut = copied(&house.path("old.db"), &house.path("cut.db"));
+    live_on(&house);
+    let anchor = FileAnchor::create(house.path("anchor")).unwrap();
+    anchor.keep(&house.zamok.vault().checkpoint().unwrap()).unwrap();
+    let now = house.clock.now();
+    let House { folder, zamok, token, .. } = house;
+    drop(zamok);
+    let old = folder.path().join("old.db");
+    let anchored = |path: &str| JournalEnd::Anchored(Arc::new(FileAnchor::at(folder.path().join(path))));
+    let mut stores = 0;
+    let mut from = |journal: &Path, end| {
+        stores += 1;
+        let new = sqlite(&folder.path().join(format!("new {stores}.db")));
+        restore_to(new, &file, sqlite(journal), &auditor(), end, now).map(|(restored, _)| restored)
+    };
+    for journal in [&cut, &old] {
+        let restored = from(journal, JournalEnd::Unknown).unwrap();
+        let replayed = restored.replayed.as_ref().unwrap();
+        assert_eq!((replayed.is_whole, replayed.is_vouched), (true, false));
+        assert_eq!(restored.consequences.suspended, 1);
+        let taken = takes(&restored.vault, token, 8);
+        assert_eq!(taken, Err(CoreError::KeyState(KeyState::Suspended)));
+    }
+    assert!(matches!(from(&cut, anchored("anchor")).err(), Some(CoreError::LogBehind { .. })));
+    let restored = from(&old, anchored("anchor")).unwrap();
+    assert!(restored.replayed.as_ref().unwrap().is_vouched);
+    assert_eq!((restored.consequences.suspended, takes(&restored.vault, token, 8)), (0, Ok(false)));
+    // One that knows nothing vouches for nothing.
+    drop(FileAnchor::create(folder.path().join("blank")).unwrap());
+    let restored = from(&old, anchored("blank")).unwrap();
+    assert_eq!((restored.replayed.unwrap().is_vouched, restored.consequences.suspended), (false, 1));
+}
+
+#[test]
+fn a_key_that_was_not_in_use_yet_is_not_shown_a_second_time_and_not_activated_by_a_code_that_was_used() {
+    let house = House::new();
+    let vault = house.zamok.vault().clone();
+    let generate = |factor, label: &str| {
+        let parameters = OtpParameters { factor, algorithm: HashAlgorithm::Sha1, digits: Digits::SIX };
+        vault.transact(|tx| one_time::generate(tx, parameters, label, None)).unwrap()
+    };
+    let provision = |vault: &Vault, key| {
+        vault.transact(|tx| one_time::provision(tx, key, "Bank", "anna")).map(|uri| uri.as_str().to_owned())
+    };
+    let counter = generate(MovingFactor::Counter(0), "counter");
+    let shown = generate(MovingFactor::Counter(0), "shown");
+    let clock = generate(MovingFactor::Time { period: 30 }, "clock");
+    let fresh = generate(MovingFactor::Counter(0), "fresh");
+    let suite = OcraSuite::parse("OCRA-1:HOTP-SHA1-6:QN08-T1M").unwrap();
+    let secret = Secret::new(&SECRET).unwrap();
+    let parameters = ImportedParameters::Ocra { suite, counter: 0 };
+    let ocra = vault.transact(|tx| one_time::import(tx, parameters, &secret, "a device", None)).unwrap();
+    let file = house.backup("one.backup");
+    let uri = OtpUri::parse(&provision(&vault, counter).unwrap()).unwrap();
+    let own = Hotp::new(uri.secret(), parameters_of_token());
+    let activate = |vault: &Vault, counter_of: u64| {
+        let (window, look_ahead) = (Window::steps(1, 1).unwrap(), Window::look_ahead(10).unwrap());
+        let policy =
+            SpendPolicy { window, drift_limit: 2, look_ahead, throttle: Policy::strict().pin.throttle };
+        let code = own.code(counter_of).to_string();
+        vault.transact(|tx| spend::activate(tx, counter, &code, &policy))
+    };
+    assert!(matches!(activate(&vault, 0), Ok(zamok::otp::Verdict::Accepted { .. })));
+    for key in [shown, clock] {
+        provision(&vault, key).unwrap();
+    }
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    drop((zamok, vault));
+    let old = sqlite(&folder.path().join("old.db"));
+    let state = |vault: &Vault, key| vault.transact(|tx| keys::info(tx, key)).unwrap().state;
+    let aside = CoreError::KeyState(KeyState::Suspended);
+
+    let restored = restore(sqlite(&folder.path().join("alone.db")), &file, now).unwrap();
+    let vault = &restored.vault;
+    assert_eq!((restored.consequences.suspended, restored.consequences.fenced), (4, 3));
+    for key in [counter, shown, fresh] {
+        assert_eq!(provision(vault, key).err(), Some(aside.clone()));
+        let resumed = vault.transact(|tx| spend::resume(tx, key, "a test"));
+        assert_eq!(resumed, Err(aside.clone()), "it was never active");
+    }
+    assert_eq!(activate(vault, 0).err(), Some(aside.clone()), "its code was used");
+    assert_eq!(provision(vault, clock).err(), Some(CoreError::KeyUsage));
+    // The response of now may have been given before the loss.
+    let policy = SpendPolicy {
+        window: Window::steps(1, 1).unwrap(),
+        drift_limit: 2,
+        look_ahead: Window::look_ahead(10).unwrap(),
+        throttle: Policy::strict().pin.throttle,
+    };
+    let answered = |vault: &Vault| {
+        let question = vault.transact(|tx| questions::ask(tx, ocra, Matter::Presence, 60)).unwrap();
+        let time = OcraInput { time: Some(now), ..OcraInput::new(OcraChallenge::OneWay(&question.text)) };
+        let response = Ocra::new(&secret, suite).response(&time).unwrap();
+        let inputs = Inputs::default();
+        vault.transact(|tx| questions::answer(tx, question.id, response.as_str(), inputs, &policy)).unwrap()
+    };
+    assert_eq!(answered(vault), Answer::Rejected);
+
+    let (restored, _) =
+        restore_and_replay(sqlite(&folder.path().join("told.db")), &file, old, &auditor(), now).unwrap();
+    let vault = &restored.vault;
+    assert_eq!(restored.consequences.suspended, 0);
+    assert_eq!((state(vault, counter), activate(vault, 0).err()), (KeyState::Suspended, Some(aside)));
+    for key in [shown, clock] {
+        assert_eq!(provision(vault, key).err(), Some(CoreError::KeyUsage));
+    }
+    let lost = &restored.replayed.as_ref().unwrap().lost;
+    let lost: Vec<_> = lost.iter().filter(|told| told.kind == EventKind::KeyActivated).collect();
+    assert!(matches!(lost[..], [told] if told.row.key == counter.0), "{lost:?}");
+    provision(vault, fresh).unwrap();
+}
+
+/// A store that is lost after so many commits.
+struct Failing {
+    inner: Arc<dyn Store>,
+    left: AtomicU64,
+}
+
+impl Store for Failing {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
+        self.inner.get(key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        range: &Range,
+        limit: usize,
+        after: Option<&Cursor>,
+    ) -> Result<Page, StoreFault> {
+        self.inner.scan(table, range, limit, after)
+    }
+
+    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
+        match self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+            Ok(_) => self.inner.commit(change),
+            Err(_) => Err(StoreFault::Unavailable),
+        }
+    }
+
+    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
+        self.inner.resolve(id)
+    }
+
+    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
+        self.inner.counter(key)
+    }
+}
+
+#[test]
+fn a_replay_that_was_cut_short_adds_no_failures_a_second_time() {
+    let house = House::new();
+    let file = house.backup("one.backup");
+    live_on(&house);
+    let now = house.clock.now();
+    let House { folder, zamok, token, .. } = house;
+    drop(zamok);
+    let old = sqlite(&folder.path().join("old.db"));
+    let spent = |vault: &Vault| vault.transact(|tx| tx.state(&RowKey::new(spend::STATES, token.0))).unwrap();
+    let begin = |inner: &Arc<dyn Store>, commits| {
+        let target = Arc::new(Failing { inner: inner.clone(), left: AtomicU64::new(commits) });
+        let done = restore_and_replay(target.clone(), &file, old.clone(), &auditor(), now);
+        (done.map(|(restored, _)| restored), commits - target.left.load(Ordering::SeqCst))
+    };
+    let (whole, commits) = begin(&StoreUrl::Memory.create().unwrap(), 1 << 20);
+    let expected = spent(&whole.unwrap().vault);
+    // Among the last ones are those of each token, and what comes after them.
+    for fewer in 1..=8 {
+        let target = StoreUrl::Memory.create().unwrap();
+        let (cut, _) = begin(&target, commits - fewer);
+        assert_eq!(cut.err(), Some(CoreError::Store(StoreFault::Unavailable)), "{fewer}");
+        match restore_and_replay(target, &file, old.clone(), &auditor(), now) {
+            Ok((restored, _)) => assert_eq!(spent(&restored.vault), expected, "{fewer}"),
+            // It had come to its end but for the journal's own work.
+            Err(error) => assert_eq!((fewer, error), (1, CoreError::Backup(BackupFault::NotEmpty))),
+        }
+    }
+}
+
 #[test]
 fn a_process_that_restores_and_replays() {
     let Ok(folder) = std::env::var("ZAMOK_FORMER_FOLDER") else { return };
@@ -694,6 +947,12 @@ fn a_replay_that_is_killed_at_any_commit_goes_on_and_ends_as_one_that_was_not() 
     println!("{kills} kills");
     assert!(kills >= 5, "{kills}");
     let zamok = open(&folder.path().join("new.db"), now);
+    // Failures were added once, however often it was begun.
+    let (old, other) = (folder.path().join("old.db"), sqlite(&folder.path().join("other.db")));
+    let file = folder.path().join("one.backup");
+    let (whole, _) = restore_and_replay(other, &file, sqlite(&old), &auditor(), now).unwrap();
+    let spent = |vault: &Vault| vault.transact(|tx| tx.state(&RowKey::new(spend::STATES, token.0))).unwrap();
+    assert_eq!(spent(zamok.vault()), spent(&whole.vault));
     assert_eq!(takes(zamok.vault(), token, 8), Ok(false));
     assert_eq!(takes(zamok.vault(), token, 9), Ok(true));
     assert_eq!(zamok.account_by_login("olga").err(), Some(Error::Core(CoreError::Rejected)));

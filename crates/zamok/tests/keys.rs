@@ -227,13 +227,15 @@ fn what_may_not_be_copied_is_not() {
     let key = make(&Template::new(KeyKind::P256, Purpose::Token));
     let copied = officer.transact(|tx| keys::copy(tx, key, &Narrowing::default(), "", None));
     assert_eq!(copied, Err(Error::Role(Role::Officer)));
-    // Trust is given to one key, not to its copies.
-    let wrapper = make(&Template::new(KeyKind::Aes256, Purpose::Wrapping));
+    // Trust is given to one key, which has no copies.
+    let (wrapper, other) = (Template::new(KeyKind::Aes256, Purpose::Wrapping), KeyKind::X25519);
+    let (wrapper, untrusted) = (make(&wrapper), make(&wrapper));
+    assert_eq!(copy(make(&Template::new(other, Purpose::Wrapping))), Err(Error::KeyPurpose));
     officer.transact(|tx| keys::trust(tx, wrapper, "test")).unwrap();
+    assert_eq!(copy(wrapper), Err(Error::KeyPurpose));
     let mut wrappable = Template::new(KeyKind::Hmac, Purpose::Data);
     wrappable.flags = wrappable.flags.or(Flags::of(&[Flag::Wrappable]));
     let secret = make(&wrappable);
-    let untrusted = copy(wrapper).unwrap();
     let wrap = |by| house.vault.transact(|tx| wrapping::wrap(tx, by, secret, Mechanism::Envelope)).map(drop);
     assert_eq!(wrap(untrusted), Err(Error::KeyNotTrusted));
     assert_eq!(wrap(wrapper), Ok(()));

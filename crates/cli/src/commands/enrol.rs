@@ -8,6 +8,7 @@ use zamok::{Enrolment, Zamok};
 
 use super::factors::offering::{Kind, Offering};
 use crate::arguments::{PasswordSource, Shared};
+use crate::challenges;
 use crate::events::hex;
 use crate::failure::{Exit, Failure};
 use crate::opening;
@@ -31,6 +32,9 @@ pub(crate) struct Enrol {
     kind: Kind,
     #[command(flatten)]
     offering: Offering,
+    /// The enrolment that `zamok recovery use` has opened, in the place of the password.
+    #[arg(long, value_name = "ID", value_parser = challenges::enrolment)]
+    enrolment: Option<Enrolment>,
     /// The first code of the app: ends the enrolment that was begun before.
     #[arg(long, value_name = "CODE", conflicts_with_all = ["qr", "kind"])]
     confirm: Option<String>,
@@ -48,19 +52,10 @@ impl Enrol {
             None => Some(self.offering.read(self.kind, output)?),
         };
         opening::with_vault(shared, output, |zamok| {
-            let password = secrets::password(&self.password, Asked::Once, output)?;
-            let enrolment = zamok.begin_enrolment(&self.login, &password).map_err(|error| {
-                let failure = Failure::from(error)
-                    .when_rejected("the login or the password is wrong", AFTER_FAILURES);
-                match failure.name {
-                    "factor-exists" => {
-                        let message = "the account has a second factor already".into();
-                        let hint = "log in with it: `zamok login LOGIN`; `zamok factors add` adds another in the session";
-                        Failure { message, ..failure }.hint(hint)
-                    }
-                    _ => failure,
-                }
-            })?;
+            let enrolment = match self.enrolment {
+                Some(enrolment) => enrolment,
+                None => self.begun(zamok, output)?,
+            };
             if let Some(code) = &self.confirm {
                 return self.confirmed(zamok, &enrolment, code, output);
             }
@@ -72,9 +67,11 @@ impl Enrol {
             if output.is_for_programs() || !io::stdin().is_terminal() || !self.kind.is_typed() {
                 let next = match self.kind {
                     Kind::Generator => {
+                        let held = self.enrolment.map(|held| format!(" --enrolment {}", hex(&held.id)));
                         format!(
-                            "scan it with an authenticator app, then: zamok enrol {} --confirm CODE",
-                            self.login
+                            "scan it with an authenticator app, then: zamok enrol {}{} --confirm CODE",
+                            self.login,
+                            held.unwrap_or_default()
                         )
                     }
                     _ => format!("zamok factors test {}", hex(&enrolment.id)),
@@ -83,6 +80,24 @@ impl Enrol {
                 return Ok(Exit::Done);
             }
             self.ask(zamok, &enrolment, output)
+        })
+    }
+
+    /// The enrolment that the password opens.
+    fn begun(&self, zamok: &Zamok, output: &Output) -> Result<Enrolment, Failure> {
+        let password = secrets::password(&self.password, Asked::Once, output)?;
+        zamok.begin_enrolment(&self.login, &password).map_err(|error| {
+            let failure =
+                Failure::from(error).when_rejected("the login or the password is wrong", AFTER_FAILURES);
+            match failure.name {
+                "factor-exists" => {
+                    let message = "the account has a second factor already, or has lost its last one".into();
+                    let hint = "log in with it: `zamok login LOGIN`; `zamok factors add` adds another in the session. After a loss \
+                                `zamok recovery use` opens an enrolment, or the desk: `zamok factors let-enrol`";
+                    Failure { message, ..failure }.hint(hint)
+                }
+                _ => failure,
+            }
         })
     }
 

@@ -60,6 +60,15 @@ enum What {
     Rename(own::Rename),
     /// As the owner of an account: take a factor away; every other session ends.
     Drop(own::Drop),
+    /// Let the password of an account that has lost its last factor open an enrolment once more, for a short while, after you have made
+    /// sure who asks.
+    LetEnrol {
+        /// The login of the account.
+        login: String,
+        /// Why, for the journal.
+        #[arg(long)]
+        reason: String,
+    },
     /// Take a factor away; the sessions of the account end.
     Remove {
         /// The login of the account.
@@ -126,6 +135,15 @@ impl Factors {
                 What::Prefer(prefer) => prefer.run(zamok, output)?,
                 What::Rename(rename) => rename.run(zamok, output)?,
                 What::Drop(drop) => drop.run(zamok, output)?,
+                What::LetEnrol { login, reason } => {
+                    let until = zamok.let_enrol(login, reason).map_err(|error| nobody(error.into()))?;
+                    output.line(format!(
+                        "The password of {login} opens an enrolment until {}. The journal says why.",
+                        moment::text(until)
+                    ))?;
+                    output.remark(format!("next: zamok enrol {login}"));
+                    output.object(&json!({"login": login, "until": until.0}))?;
+                }
                 What::Remove { login, id, reason } => {
                     let factors = zamok.factors_of(login).map_err(|error| nobody(error.into()))?;
                     let factor = factors

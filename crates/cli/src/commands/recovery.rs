@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::enrol::AFTER_FAILURES;
 use crate::arguments::{PasswordSource, Shared, TokenSource, Yes};
+use crate::events::hex;
 use crate::failure::{Exit, Failure};
 use crate::files::{Prepared, Readable};
 use crate::opening;
@@ -81,15 +82,17 @@ impl Recovery {
             What::Use { login, password, code_file, .. } => {
                 let password = secrets::password(password, Asked::Once, output)?;
                 let code = secrets::recovery_code(code_file.as_deref(), output)?;
-                // An enrolment begins with the password alone once no factor is left: this one is not needed.
-                let _enrolment = zamok.recover(login, &password, &code).map_err(|error| {
+                let enrolment = zamok.recover(login, &password, &code).map_err(|error| {
                     Failure::from(error)
                         .when_rejected("the login, the password or the code is wrong", AFTER_FAILURES)
                 })?;
                 output
                     .line("Every factor of the account is gone, with the other codes and every session.")?;
-                output.remark(format!("next: zamok enrol {login}"));
-                output.object(&json!({"login": login, "recovered": true}))?;
+                let id = hex(&enrolment.id);
+                output.remark(format!("next: zamok enrol {login} --enrolment {id}"));
+                output.object(&json!({
+                    "login": login, "recovered": true, "enrolment": id, "expires": enrolment.expires.0,
+                }))?;
                 Ok(Exit::Done)
             }
         })

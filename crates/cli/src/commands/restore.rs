@@ -10,8 +10,8 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 use zamok::backup::{
-    AccountsReplayed, BackupKey, Lock, Opener, Replay, Replayed, Restored, Share, Surviving, Told,
-    replay_accounts,
+    AccountsReplayed, BackupKey, JournalEnd, Lock, Opener, Replay, Replayed, Restored, Share, Surviving,
+    Told, replay_accounts,
 };
 use zamok::store::Store;
 use zamok::{CoreError, Error, Freshness, Options, StoreUrl, Vault};
@@ -52,6 +52,16 @@ pub(crate) struct Restore {
     /// A file with the key of a slot of that store: 64 hexadecimal digits.
     #[arg(long, value_name = "FILE", requires = "journal", conflicts_with = "journal_passphrase_file")]
     journal_key_file: Option<PathBuf>,
+    /// The anchor of that store, a file: the journal must have come as far as it remembers. Without an anchor nobody knows whether
+    /// the end of the journal was cut off, and counter tokens are suspended.
+    #[arg(long, value_name = "FILE", requires = "journal", conflicts_with_all = ["journal_anchor_witnesses", "journal_is_whole"])]
+    journal_anchor: Option<PathBuf>,
+    /// The witnesses that are the anchor of that store, by their policy.
+    #[arg(long, value_name = "FILE", requires = "journal", conflicts_with = "journal_is_whole")]
+    journal_anchor_witnesses: Option<PathBuf>,
+    /// You know that the store with the journal was neither put back to an older copy nor cut since it was last used.
+    #[arg(long, requires = "journal")]
+    journal_is_whole: bool,
     #[command(flatten)]
     cost: CostChoice,
     #[command(flatten)]
@@ -70,11 +80,17 @@ impl Restore {
             Lock::Shares(_) => BackupKey::by_shares(&header, &self.shares()?)?,
         };
         let since = moment::text(header.made);
+        let end = self.end()?;
         let survived = self.journal.as_deref().map(|url| self.survived(url, output)).transpose()?;
         if survived.is_some() {
             output.remark(format!(
                 "the backup was made at {since}; what the journal says was done later is done again"
             ));
+            if matches!(end, JournalEnd::Unknown) {
+                output.remark(
+                    "no anchor says that the journal is there to its end: counter tokens are suspended (--journal-anchor FILE)",
+                );
+            }
         } else {
             output.remark(format!("the backup was made at {since}; what came later is lost"));
             output.remark("counter tokens are suspended, since nobody knows which of their codes were used");
@@ -106,6 +122,7 @@ impl Restore {
         let replay = survived.as_ref().map(|(store, held)| Replay {
             store: store.clone(),
             secret: held.credential(),
+            end: end.clone(),
             above: &mut above,
         });
         let restored = Vault::restore_and_replay(
@@ -147,6 +164,17 @@ impl Restore {
         Ok((store, held))
     }
 
+    /// Who says that the journal is there to its end.
+    fn end(&self) -> Result<JournalEnd, Failure> {
+        let witnesses = self.journal_anchor_witnesses.as_deref();
+        let anchor = opening::anchor_at(self.journal_anchor.as_deref(), witnesses)?;
+        Ok(match anchor {
+            Some(anchor) => JournalEnd::Anchored(anchor),
+            None if self.journal_is_whole => JournalEnd::Vouched,
+            None => JournalEnd::Unknown,
+        })
+    }
+
     fn tell(
         &self,
         restored: &Restored,
@@ -164,7 +192,7 @@ impl Restore {
         output.line(format!("Sessions, challenges and the like that have ended: {dropped}"))?;
         output.line(format!("Generators whose codes up to now are spent: {}", consequences.fenced))?;
         output.line(format!(
-            "Counter tokens that are suspended until they are enrolled anew: {}",
+            "Counter tokens, and tokens that were not in use yet, that are suspended until they are enrolled anew: {}",
             consequences.suspended
         ))?;
         match replayed {
@@ -193,6 +221,7 @@ impl Restore {
             "replayed": replayed.as_ref().map(|replayed| json!({
                 "entries": replayed.entries,
                 "whole": replayed.is_whole,
+                "end_known": replayed.is_vouched,
                 "until": replayed.until.0,
                 "keys": replayed.keys,
                 "counters": replayed.counters,
@@ -226,13 +255,16 @@ impl Restore {
 
 /// What was done again, and what cannot be.
 fn tell_replayed(replayed: &Replayed, accounts: &AccountsReplayed, output: &Output) -> Result<(), Failure> {
-    let Replayed { entries, is_whole, until, keys, counters, .. } = replayed;
+    let Replayed { entries, is_whole, is_vouched, until, keys, counters, .. } = replayed;
     output.line(format!(
         "The journal told of {entries} events after the backup, until {}.",
         moment::text(*until)
     ))?;
     if !is_whole {
         output.line("  It has gaps: what stood there is not known, and counter tokens are suspended.")?;
+    }
+    if !is_vouched {
+        output.line("  Nobody says that it is there to its end: counter tokens are suspended.")?;
     }
     let AccountsReplayed { erased, suspended, factors, devices, powers, messages, .. } = accounts;
     output.line(format!("  Done again: accounts erased {erased}, accounts suspended {suspended}, factors removed {factors}, devices blocked {devices}, powers ended {powers}, keys put aside or ended {keys}."))?;

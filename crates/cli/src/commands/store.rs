@@ -3,20 +3,23 @@
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use zamok::backup::Step;
+use zamok::backup::{Holders, Step};
 use zamok::sqlite::SqliteStore;
 use zamok::store::StoreFault;
-use zamok::{Options, StoreUrl, Vault};
+use zamok::{CoreError, Options, StoreUrl, Vault};
 
 use crate::arguments::{CostChoice, Shared, Yes};
-use crate::credentials::Held;
+use crate::credentials::{Held, key_in};
 use crate::events::hex;
 use crate::failure::{Exit, Failure};
 use crate::opening;
 use crate::output::Output;
+use crate::secrets;
 
 /// Look after the store itself, or move into another.
 #[derive(Args, Debug)]
@@ -30,8 +33,8 @@ enum What {
     /// Read every page of the file and say what is damaged; exits with 1 when something is. Whether the rows say what
     /// they should, `zamok audit rows` finds.
     Check,
-    /// Move the vault from one store into another, new one. The store that is left opens for nobody from then on; end
-    /// everything that has it open first. A move that was interrupted goes on with the same command.
+    /// Move the vault from one store into another, new one; for the officer. The store that is left opens for nobody from then
+    /// on; end everything that has it open first. A move that was interrupted goes on with the same command.
     Copy(Copy),
 }
 
@@ -41,6 +44,16 @@ struct Copy {
     from: OsString,
     /// The store that is filled, as in sqlite:/srv/zamok/new.db.
     to: OsString,
+    /// A file with the officer's passphrase, where it is another than the user's; otherwise ZAMOK_OFFICER_PASSPHRASE. Both open
+    /// the new store as they open the old one.
+    #[arg(long, value_name = "FILE", env = "ZAMOK_OFFICER_PASSPHRASE_FILE", hide_env_values = true)]
+    officer_passphrase_file: Option<PathBuf>,
+    /// A file with the key of the officer's slot: 64 hexadecimal digits.
+    #[arg(long, value_name = "FILE", conflicts_with = "officer_passphrase_file")]
+    officer_key_file: Option<PathBuf>,
+    /// Every process that had the old store open has ended: do not wait the two minutes within which they learn of the move.
+    #[arg(long)]
+    ended: bool,
     #[command(flatten)]
     yes: Yes,
     #[command(flatten)]
@@ -66,14 +79,22 @@ impl Copy {
         output
             .remark(format!("{from} will open for nobody any more, and its log ends; {to} begins a new one"));
         self.yes.confirm("move", output)?;
-        let options = Options { cost: self.cost.cost(), ..opening::options(shared)? };
+        let mut options = Options { cost: self.cost.cost(), ..opening::options(shared)? };
+        if self.ended {
+            options.settling = Duration::ZERO;
+        }
         let held = Held::read(shared, output)?;
+        let officer = self.officer(output)?;
+        let officer = officer.as_ref().unwrap_or(&held).credential();
+        if !self.ended {
+            output.remark("it takes two minutes at least: whoever has the old store open learns of it within them (--ended)");
+        }
         let target = opening::new_store(&to)?;
         let moved = Vault::relocate(
             source.clone(),
             target,
             &lasting(&to).to_string(),
-            held.credential(),
+            Holders { officer, user: held.credential() },
             options.clone(),
             &mut |step| {
                 let (items, what) = match step {
@@ -86,7 +107,11 @@ impl Copy {
         );
         output.progress_ends();
         let moved = moved.map_err(|error| {
+            let rejected = matches!(error, CoreError::Rejected | CoreError::SlotMethod);
             let failure = opening::unopened(error, &*source, &held, &options);
+            if rejected {
+                return failure.hint("a move takes the officer's secret and the user's: name the officer's with --officer-passphrase-file or ZAMOK_OFFICER_PASSPHRASE");
+            }
             match failure.name {
                 "backup-not-empty" => {
                     let message = format!("{to} is not empty, and nothing of {from} is on its way there");
@@ -112,6 +137,17 @@ impl Copy {
             "origin": moved.vault.origin(),
         }))?;
         Ok(Exit::Done)
+    }
+}
+
+impl Copy {
+    /// The officer's secret, where it was named by itself.
+    fn officer(&self, output: &Output) -> Result<Option<Held>, Failure> {
+        if let Some(file) = &self.officer_key_file {
+            return key_in(file, output).map(|key| Some(Held::Key(key)));
+        }
+        let passphrase = secrets::officer_passphrase(self.officer_passphrase_file.as_deref(), output)?;
+        Ok(passphrase.map(Held::Passphrase))
     }
 }
 

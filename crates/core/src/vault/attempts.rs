@@ -184,6 +184,32 @@ pub fn end(store: &dyn Store, slot: &Slot, attempt: Attempt, env: &mut Env<'_>) 
     Ok(())
 }
 
+/// Takes an attempt back that was right and still opened nothing, for a reason that is not its own: it counts as no failure,
+/// and those before it stay. The journal is told nothing.
+///
+/// # Errors
+/// As [`charge`]; [`Error::Busy`] when others changed the counter all the time.
+pub fn take_back(store: &dyn Store, slot: &Slot, attempt: Attempt, env: &mut Env<'_>) -> Result<(), Error> {
+    const TRIES: usize = 8;
+    let key = attempts_row(slot.number);
+    for _ in 0..TRIES {
+        let row = store.get(&key)?.ok_or(Error::Refused)?;
+        let attempts = Attempts::decode(Some(&row))?;
+        // Forgiven by somebody's success meanwhile.
+        if attempt.number <= attempts.forgiven {
+            return Ok(());
+        }
+        // Counts only rise: one more is charged, and one more is forgiven.
+        let forgiven = attempts.forgiven + 1;
+        let until = if attempts.charged == attempt.number { UnixTime(0) } else { attempts.until };
+        if put(store, &key, row.version, Attempts { forgiven, until, ..attempts }, env)? == Outcome::Committed
+        {
+            return Ok(());
+        }
+    }
+    Err(Error::Busy)
+}
+
 fn put(
     store: &dyn Store,
     key: &RowKey,

@@ -141,8 +141,8 @@ pub(super) fn aes_key(record: &KeyRecord) -> Result<Zeroizing<[u8; 32]>, Error> 
 }
 
 /// Where the messages of a key are counted.
-fn count_row(info: &KeyInfo) -> RowKey {
-    RowKey::new(NONCES, [&info.id.0[..], &info.version.to_be_bytes()].concat())
+fn count_row((id, version): (KeyId, u32)) -> RowKey {
+    RowKey::new(NONCES, [&id.0[..], &version.to_be_bytes()].concat())
 }
 
 /// Begins to count the messages of a new key, or of a new version, where it has any that are counted: nothing is sealed
@@ -151,17 +151,24 @@ pub(super) fn begin_count(tx: &mut Transaction<'_>, info: &KeyInfo) -> Result<()
     if info.mechanisms.contains(Mechanism::AesGcm) { put_count(tx, info, 0) } else { Ok(()) }
 }
 
-/// Lets a copy of a key go on from where the key is.
-pub(super) fn copy_count(tx: &mut Transaction<'_>, from: &KeyInfo, to: &KeyInfo) -> Result<(), Error> {
+/// Lets a key go on from where those are that have its secret, with their versions.
+pub(super) fn resume_count(
+    tx: &mut Transaction<'_>,
+    from: &[(KeyId, u32)],
+    to: &KeyInfo,
+) -> Result<(), Error> {
     if !to.mechanisms.contains(Mechanism::AesGcm) {
         return Ok(());
     }
-    let count = count(tx, from)?;
-    put_count(tx, to, count)
+    let mut most = 0;
+    for key in from {
+        most = count(tx, *key)?.max(most);
+    }
+    put_count(tx, to, most)
 }
 
-fn count(tx: &mut Transaction<'_>, info: &KeyInfo) -> Result<u64, Error> {
-    let body = tx.state(&count_row(info))?.ok_or(Error::Refused)?;
+fn count(tx: &mut Transaction<'_>, key: (KeyId, u32)) -> Result<u64, Error> {
+    let body = tx.state(&count_row(key))?.ok_or(Error::Refused)?;
     let mut reader = Reader::new(&body);
     let found = reader.u8()?;
     if found != 1 {
@@ -173,12 +180,12 @@ fn count(tx: &mut Transaction<'_>, info: &KeyInfo) -> Result<u64, Error> {
 }
 
 fn put_count(tx: &mut Transaction<'_>, info: &KeyInfo, count: u64) -> Result<(), Error> {
-    tx.put_state(&count_row(info), Writer::new().u8(1).u64(count).as_slice())
+    tx.put_state(&count_row((info.id, info.version)), Writer::new().u8(1).u64(count).as_slice())
 }
 
 /// Counts one more message. A row that was put back makes the bound looser, and nothing else depends on it, so that it
 /// is not journalled.
 fn count_nonce(tx: &mut Transaction<'_>, info: &KeyInfo) -> Result<(), Error> {
-    let count = count(tx, info)?;
+    let count = count(tx, (info.id, info.version))?;
     if count >= MOST_NONCES { Err(Error::KeyExhausted) } else { put_count(tx, info, count + 1) }
 }

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
+use super::anchoring;
 use super::attempts::{Attempts, attempts_row};
 use super::chain::Writer as Chain;
 use super::header::{Header, ListedKey, ListedSlot, Log, digest, header_row, log_row};
@@ -189,6 +190,7 @@ fn make(
     for (_, row, listed) in index {
         tx.put_plain(&Family::Index.row(listed.id), row)?;
     }
+    anchoring::begin(&mut tx)?;
     match heritage {
         None => {
             Relocation::end(&mut tx)?;
@@ -398,6 +400,11 @@ pub fn remove_slot(tx: &mut Transaction<'_>, number: u8) -> Result<(), Error> {
     header.put(tx)?;
     let detail = Detail::new().with("slot", format!("{number}")).with("role", format!("{role}"));
     tx.event(EventKind::SlotRemoved, None, &slot_row(number), &detail).map(|_| ())
+}
+
+/// Writes the header anew as it is, so that every open handle looks at the vault again.
+pub(super) fn touch(tx: &mut Transaction<'_>) -> Result<(), Error> {
+    Header::load(tx)?.put(tx)
 }
 
 fn put_slot(tx: &mut Transaction<'_>, slot: &Slot, kek: &Key32) -> Result<[u8; 32], Error> {

@@ -9,6 +9,8 @@ pub use roles::Role;
 pub use state::KeyState;
 
 #[cfg(feature = "alloc")]
+pub mod anchoring;
+#[cfg(feature = "alloc")]
 pub mod attempts;
 #[cfg(feature = "alloc")]
 mod attributes;
@@ -20,6 +22,8 @@ mod cache;
 mod chain;
 #[cfg(feature = "alloc")]
 pub mod ciphers;
+#[cfg(feature = "alloc")]
+pub mod departed;
 #[cfg(feature = "alloc")]
 pub mod doors;
 #[cfg(feature = "alloc")]

@@ -8,7 +8,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::doors;
 use super::keyring::Keyring;
+use super::keys::KeyId;
+use super::roles::Operation;
 use super::transaction::Transaction;
 use crate::env::UnixTime;
 use crate::error::{BackupFault, Error};
@@ -38,6 +41,8 @@ pub enum Relocation {
         source: [u8; 16],
         /// Items that have come.
         items: u64,
+        /// The last OTP key of which a surviving journal was done again; they come in the order of their ids.
+        replayed: Option<KeyId>,
     },
     /// The vault leaves this store; nothing is written here any more.
     Leaving {
@@ -84,19 +89,37 @@ impl Relocation {
         }
     }
 
-    /// Says so.
+    /// Says so. Of a vault that leaves, every handle that is open learns it as it learns of other keys: its header is written
+    /// anew.
     ///
     /// # Errors
-    /// A store's fault.
+    /// [`Error::Role`] for a vault that leaves, unless an officer opened it; [`Error::Refused`] for an altered header; a
+    /// store's fault.
     pub fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
         let mut body = Writer::new();
         body.u8(VERSION);
         match self {
-            Self::Filling { source, items } => body.u8(1).raw(source).u64(*items),
+            Self::Filling { source, items, replayed } => {
+                body.u8(1).raw(source).u64(*items);
+                match replayed {
+                    None => body.u8(0),
+                    Some(key) => body.u8(1).raw(&key.0),
+                }
+            }
             Self::Leaving { to, log } => write_log(body.u8(2).text(to)?, log.as_ref())?,
             Self::Left { to, log } => write_log(body.u8(3).text(to)?, log.as_ref())?,
         };
+        if self.is_departure() {
+            tx.keyring().permit(Operation::Move)?;
+            doors::touch(tx)?;
+        }
         tx.put_state(&Self::row(), body.as_slice())
+    }
+
+    /// Whether the vault leaves its store, or has left it.
+    #[must_use]
+    pub const fn is_departure(&self) -> bool {
+        matches!(self, Self::Leaving { .. } | Self::Left { .. })
     }
 
     /// The vault has arrived, or stays after all.
@@ -114,7 +137,15 @@ impl Relocation {
             return Err(Error::Format { found: found.into(), supported: VERSION.into() });
         }
         let relocation = match reader.u8()? {
-            1 => Self::Filling { source: reader.array()?, items: reader.u64()? },
+            1 => {
+                let (source, items) = (reader.array()?, reader.u64()?);
+                let replayed = match reader.u8()? {
+                    0 => None,
+                    1 => Some(KeyId(reader.array()?)),
+                    _ => return Err(Error::Refused),
+                };
+                Self::Filling { source, items, replayed }
+            }
             2 => Self::Leaving { to: reader.text()?.into(), log: read_log(&mut reader)? },
             3 => Self::Left { to: reader.text()?.into(), log: read_log(&mut reader)? },
             _ => return Err(Error::Refused),

@@ -11,7 +11,7 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Role {
-    /// Keeps the doors: slots, resets, marks, rotation. Uses nobody's keys (PKCS#11: the security officer).
+    /// Keeps the doors: slots, resets, marks, rotation, moves. Uses nobody's keys (PKCS#11: the security officer).
     Officer = 1,
     /// Works with keys and accounts: a service, day by day.
     User = 2,
@@ -40,11 +40,13 @@ pub enum Operation {
     ResetAttempts,
     /// New data and journal keys, rewrapping, and the end of old ones.
     Rotate,
+    /// Leaving the store for another one, in which the doors are made anew.
+    Move,
 }
 
 impl Operation {
     /// All of them, in the order of the page.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ReadJournal,
         Self::Transact,
         Self::UseKeys,
@@ -54,6 +56,7 @@ impl Operation {
         Self::ChangeOwnSecret,
         Self::ResetAttempts,
         Self::Rotate,
+        Self::Move,
     ];
 }
 
@@ -76,13 +79,20 @@ impl Role {
     #[must_use]
     pub const fn may(self, operation: Operation) -> bool {
         use Operation::{
-            ChangeOwnSecret, MakeKeys, ManageSlots, MarkKeys, ReadJournal, ResetAttempts, Rotate, Transact,
-            UseKeys,
+            ChangeOwnSecret, MakeKeys, ManageSlots, MarkKeys, Move, ReadJournal, ResetAttempts, Rotate,
+            Transact, UseKeys,
         };
         match self {
             Self::Officer => matches!(
                 operation,
-                ReadJournal | Transact | MarkKeys | ManageSlots | ChangeOwnSecret | ResetAttempts | Rotate
+                ReadJournal
+                    | Transact
+                    | MarkKeys
+                    | ManageSlots
+                    | ChangeOwnSecret
+                    | ResetAttempts
+                    | Rotate
+                    | Move
             ),
             Self::User => {
                 matches!(operation, ReadJournal | Transact | UseKeys | MakeKeys | ChangeOwnSecret)

@@ -238,6 +238,8 @@ pub(super) fn unwrap(kek: &Key32, header: &[u8], sealed: &[u8]) -> Result<Key32,
     Ok(Zeroizing::new(plain.as_slice().try_into().map_err(|_| Error::Refused)?))
 }
 
-pub(super) fn slot_row(number: u8) -> RowKey {
+/// The row of the slot with this number.
+#[must_use]
+pub fn slot_row(number: u8) -> RowKey {
     RowKey::new(VAULT, [SLOT, &[number][..]].concat())
 }

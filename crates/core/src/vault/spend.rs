@@ -6,7 +6,7 @@
 
 use alloc::format;
 
-use super::attributes::{KeyInfo, Purpose, Usage};
+use super::attributes::{Flag, KeyInfo, Purpose, Usage};
 use super::keyring::Opened;
 use super::keys::{self, Asked, KeyId, KeyRecord};
 use super::kinds::KeyKind;
@@ -181,6 +181,18 @@ impl Spent {
         let hotp = HotpState { next: reader.u64()?, burned: u128::from_be_bytes(reader.array()?) };
         Ok(Self { totp, hotp, next_to_generate: reader.u64()? })
     }
+
+    /// What is spent by either of two keys with one secret.
+    fn with(self, other: Self) -> Self {
+        let totp = if other.totp.last_step > self.totp.last_step { other.totp } else { self.totp };
+        let (ahead, behind) =
+            if other.hotp.next > self.hotp.next { (other.hotp, self.hotp) } else { (self.hotp, other.hotp) };
+        // Bit i stands for the counter next + i.
+        let past = u32::try_from(ahead.next - behind.next).unwrap_or(u32::MAX);
+        let burned = ahead.burned | behind.burned.checked_shr(past).unwrap_or(0);
+        let next_to_generate = self.next_to_generate.max(other.next_to_generate);
+        Self { totp, hotp: HotpState { next: ahead.next, burned }, next_to_generate }
+    }
 }
 
 /// What is spent of a key; nothing for a key that spends nothing.
@@ -191,16 +203,25 @@ pub(super) fn spent(tx: &mut Transaction<'_>, record: &KeyRecord) -> Result<Spen
     OtpState::load(tx, record.info.id, record.info.version).map(|state| state.spent)
 }
 
-/// Writes the first state row of a key that came from another vault.
+/// Writes the first state row of a key that came in wrapped. What is spent of it is what the wrap says, and what keys that had
+/// its secret in this vault spent; what they failed at is not forgiven.
 pub(super) fn resume_from(
     tx: &mut Transaction<'_>,
     record: &KeyRecord,
-    spent: &Spent,
+    spent: Spent,
+    formers: &[(KeyId, u32)],
     entry: EntryId,
 ) -> Result<(), Error> {
     let (key, version) = (record.info.id, record.info.version);
     let row = OtpState::row(key);
-    let state = OtpState { row, key, version, spent: *spent, failures: Failures::default(), entry };
+    let mut state = OtpState { row, key, version, spent, failures: Failures::default(), entry };
+    for (former, version) in formers {
+        let former = OtpState::load(tx, *former, *version)?;
+        state.spent = state.spent.with(former.spent);
+        if former.failures.in_a_row >= state.failures.in_a_row {
+            state.failures = former.failures;
+        }
+    }
     tx.put_state(&state.row, state.encode().as_slice())
 }
 
@@ -598,14 +619,16 @@ pub(super) fn refuse_unseen(
 /// What becomes of an OTP key whose newest state may be lost with a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restored {
-    /// TOTP: every step up to now is spent.
+    /// TOTP, and OCRA with time and without a counter: every step up to now is spent.
     Fenced,
     /// HOTP, and OCRA with a counter or with neither counter nor time: nobody knows which counters or questions are spent, so
-    /// that it is put aside until it is enrolled anew.
+    /// that it is put aside until it is enrolled anew. A key that was not active yet may have become so since, and with
+    /// nothing spent it is put aside for good, OCRA with time included.
     Suspended,
 }
 
-/// What becomes of the key in this record when it is restored; `None` for a key that makes no codes, or is not in use.
+/// What becomes of the key in this record when it is restored; `None` for a key that makes no codes, or is not in use. What
+/// the secret of a key that is fenced and was not active yet may have been shown to, [`note_shown`] answers.
 ///
 /// # Errors
 /// [`Error::Refused`] and [`Error::Format`] for what is no record of a key.
@@ -615,23 +638,55 @@ pub fn restored(attributes: &[u8]) -> Result<Option<Restored>, Error> {
         (KeyKind::Totp { .. }, KeyState::PreActive | KeyState::Active | KeyState::Suspended) => {
             Some(Restored::Fenced)
         }
-        (KeyKind::Hotp { .. }, KeyState::Active) => Some(Restored::Suspended),
-        (KeyKind::Ocra { suite }, KeyState::Active) if suite.has_counter() || suite.time_step().is_none() => {
-            Some(Restored::Suspended)
+        (KeyKind::Hotp { .. }, KeyState::PreActive | KeyState::Active)
+        | (KeyKind::Ocra { .. }, KeyState::PreActive) => Some(Restored::Suspended),
+        (KeyKind::Ocra { suite }, KeyState::Active | KeyState::Suspended)
+            if !suite.has_counter() && suite.time_step().is_some() =>
+        {
+            Some(Restored::Fenced)
         }
+        (KeyKind::Ocra { .. }, KeyState::Active) => Some(Restored::Suspended),
         _ => None,
     })
 }
 
-/// Spends every step of a TOTP key up to the one after now, since codes may have been spent that the row does not know
-/// of; the key's record lies in its place. Rows of other keys stay as they are.
+/// Notes of an OTP key that was not active yet that its secret may have been shown since: it is not shown (again). Journalled
+/// as a showing with the reason. Whether it was noted; keys in other states, and other keys, stay as they are.
+///
+/// # Errors
+/// [`Error::UnknownKey`]; [`Error::Refused`]; a store's fault.
+pub fn note_shown(tx: &mut Transaction<'_>, id: KeyId, reason: &str) -> Result<bool, Error> {
+    let mut record = KeyRecord::load(tx, id)?;
+    let info = &record.info;
+    if info.purpose != Purpose::OneTimeCode
+        || info.state != KeyState::PreActive
+        || info.flags.contains(Flag::Provisioned)
+    {
+        return Ok(false);
+    }
+    record.disclose()?;
+    record.put(tx)?;
+    let detail = Detail::new().with("reason", reason);
+    tx.event(EventKind::KeyProvisioned, record.info.owner, &id.row(), &detail)?;
+    Ok(true)
+}
+
+/// Spends every step of a key that counts time, up to the one after now, since codes may have been spent that the row does not
+/// know of; the key's record lies in its place. Rows of other keys stay as they are.
 ///
 /// # Errors
 /// [`Error::UnknownKey`] without the record; [`Error::Refused`]; a store's fault.
 pub fn fence(tx: &mut Transaction<'_>, row: &RowKey) -> Result<(), Error> {
     let id = KeyId(row.key.as_slice().try_into().map_err(|_| Error::Refused)?);
     let info = KeyRecord::load(tx, id)?.info;
-    let KeyKind::Totp { period, t0, .. } = info.kind else { return Ok(()) };
+    let (period, t0) = match info.kind {
+        KeyKind::Totp { period, t0, .. } => (period, t0),
+        KeyKind::Ocra { suite } => match suite.time_step() {
+            Some(period) => (period.into(), 0),
+            None => return Ok(()),
+        },
+        _ => return Ok(()),
+    };
     let mut state = OtpState::load(tx, id, info.version)?;
     // A clock that the phone is ahead of, and the step of the window that lies in the future.
     let ahead = u64::try_from(state.spent.totp.drift).unwrap_or(0).saturating_add(1);

@@ -1,14 +1,17 @@
 //! Keys on their way out and in, always wrapped (`docs/formats/wrapped-key.md`).
 //!
 //! The vault's own wrap authenticates kind and attributes: unwrapping restores them and never widens. AES key wrap
-//! (RFC 5649) carries none: what comes in by it is typed by whoever unwraps it, and stays.
+//! (RFC 5649) carries none: by it comes in what left this vault, as what it was, and stays. What is known of a key that left
+//! stands in [`departed`]. Wrapping keys come in by no wrap.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use super::attributes::{Flag, Flags, KeyInfo, Purpose, Usage};
+use super::attributes::{Dates, Flag, Flags, KeyInfo, Purpose, Usage};
 use super::ciphers::{self, aes_key};
+use super::departed::{self, Former};
 use super::keys::{Asked, KeyId, KeyRecord, Template};
 use super::kinds::KeyKind;
 use super::material::{Material, curve};
@@ -34,7 +37,8 @@ const LABEL: &[u8] = b"zamok/wrap/v1";
 /// [`Mechanism::EnvelopeTo`] for the public key of another vault. Journalled; the key is known for ever as one that left.
 ///
 /// # Errors
-/// [`Error::KeyNotWrappable`] for a key that may not leave; [`Error::KeyNotTrusted`] and [`Error::KeyTooWeak`] for a
+/// [`Error::KeyNotWrappable`] for a key that may not leave, as a trusted wrapping key, and one for OCRA with neither counter
+/// nor time, whose questions would stay behind; [`Error::KeyNotTrusted`] and [`Error::KeyTooWeak`] for a
 /// wrapping key that may not take it; [`Error::KeyState`] for a compromised or destroyed key;
 /// [`Error::KeyKind`], [`Error::KeyUsage`], [`Error::KeyPurpose`], [`Error::KeyMechanism`] for misuse;
 /// [`Error::UnknownKey`]; a store's fault.
@@ -46,7 +50,12 @@ pub fn wrap(tx: &mut Transaction<'_>, by: KeyId, id: KeyId, mechanism: Mechanism
     wrapper.allow(tx, &Asked { usage, purpose, mechanism: Some(mechanism), states })?;
 
     let mut record = KeyRecord::load(tx, id)?;
-    if by == id || !record.info.kind.is_secret() || !record.info.flags.contains(Flag::Wrappable) {
+    if by == id
+        || !record.info.kind.is_secret()
+        || !record.info.flags.contains(Flag::Wrappable)
+        || record.info.flags.contains(Flag::Trusted)
+        || is_spent_by_question(record.info.kind)
+    {
         return Err(Error::KeyNotWrappable);
     }
     if matches!(record.info.state, KeyState::Compromised | KeyState::Destroyed) {
@@ -86,16 +95,24 @@ pub fn wrap(tx: &mut Transaction<'_>, by: KeyId, id: KeyId, mechanism: Mechanism
     let by = alloc::format!("{by}");
     let detail = Detail::new().with("by", by).with("mechanism", mechanism.name());
     tx.event(EventKind::KeyWrapped, record.info.owner, record.row(), &detail)?;
+    departed::note(tx, &record, EventKind::KeyWrapped)?;
     Ok(bytes)
 }
 
 /// Takes in a key from the vault's own wrap, with the attributes that it had: it is active or what it was, was not made
-/// here, and can do no more than before. `owner` is whose it is in this vault.
+/// here, and can do no more than before. Where this vault has or had it, it can do no more than is left of it here,
+/// protects nothing new once it was deactivated here, and what was spent of it stays spent. `owner` is whose it is in this
+/// vault.
+///
+/// Of [`Mechanism::EnvelopeTo`] nobody knows who wrapped it: whoever has the public key can.
 ///
 /// # Errors
 /// [`Error::Rejected`] when it was not wrapped for this key, or was altered; for misuse of `by` as [`wrap`];
-/// [`Error::KeyKind`] for a one-time-password key that this vault still has, since each of its codes would be accepted once by
-/// either; [`Error::UnknownKey`]; a store's fault.
+/// [`Error::KeyPurpose`] for a wrapping key, which comes in by no wrap; [`Error::KeyTooWeak`] for a key that is stronger
+/// than what it came under; [`Error::KeyState`] for one that is compromised here; [`Error::KeyKind`] for a
+/// one-time-password key that this vault still has, since each of its codes would be accepted once by either, and for one
+/// of OCRA with neither counter nor time; [`Error::KeyUsage`] where nothing is left that it may be used for;
+/// [`Error::UnknownKey`]; a store's fault.
 pub fn unwrap(
     tx: &mut Transaction<'_>,
     by: KeyId,
@@ -125,22 +142,25 @@ pub fn unwrap(
             }
         };
         if let Ok(opened) = record::open(&key, LABEL, envelope.header, envelope.sealed) {
-            verdict = Ok(opened);
+            verdict = Ok((opened, strength(&wrapper)?));
             break;
         }
     }
-    let body = verdict?;
-    let (info, _) = KeyInfo::decode(envelope.attributes).map_err(|_| Error::Rejected)?;
-    restore(tx, info, &body, owner)
+    let (body, wrapping) = verdict?;
+    let (mut info, _) = KeyInfo::decode(envelope.attributes).map_err(|_| Error::Rejected)?;
+    info.owner = owner;
+    restore(tx, info, &body, wrapping)
 }
 
-/// Takes in bare key bytes from AES key wrap (RFC 5649). The wrap says nothing of them: `template` does. The key was not
-/// made here, wraps nothing, and never leaves again.
+/// Takes in bare key bytes from AES key wrap (RFC 5649). The wrap says nothing of them; what left this vault is known by its
+/// material, and nothing else is taken. The key can do what `template` and the key that left both allow; it was not made
+/// here, wraps nothing, and never leaves again.
 ///
 /// # Errors
 /// [`Error::Rejected`] when it was not wrapped under this key; [`Error::KeyMaterial`] when it is no key of the
-/// template's kind; [`Error::KeyPurpose`] for a wrapping key, which comes in by no wrap; [`Error::KeyNotWrappable`] for a
-/// template that lets it leave; as [`unwrap`].
+/// template's kind; [`Error::KeyKind`] when no key of that kind with this material left the vault, for a kind that is
+/// read, and for a one-time-password key; [`Error::KeyPurpose`] for a wrapping key, which comes in by no wrap, and for
+/// another purpose than it had; [`Error::KeyNotWrappable`] for a template that lets it leave; as [`unwrap`].
 pub fn unwrap_bare(
     tx: &mut Transaction<'_>,
     by: KeyId,
@@ -159,16 +179,40 @@ pub fn unwrap_bare(
     if template.flags.contains(Flag::Wrappable) {
         return Err(Error::KeyNotWrappable);
     }
-    if matches!(template.kind, KeyKind::Hotp { .. } | KeyKind::Totp { .. } | KeyKind::Ocra { .. }) {
-        // What is spent of it would be unknown.
+    // What is read would show it; of codes it would be unknown what is spent.
+    let is_one_time =
+        matches!(template.kind, KeyKind::Hotp { .. } | KeyKind::Totp { .. } | KeyKind::Ocra { .. });
+    if !template.kind.is_secret() || is_one_time {
         return Err(Error::KeyKind);
     }
     tx.self_test(mechanism)?;
     let key = aes_key(&wrapper)?;
     let plain = aead::key_unwrap(&key, bytes)?;
     let material = super::importing::from_plain_form(template.kind, &plain)?;
-    let event = (Flags::NONE, EventKind::KeyUnwrapped);
-    KeyRecord::begin(tx, template, material, event, KeyState::Active).map(|record| record.info.id)
+    // Typed freely, it would come back as whatever serves its holder. Absence is never permission.
+    let former = departed::find(tx, template.kind, &material.secret)?.ok_or(Error::KeyKind)?;
+    let Template { valid_from, valid_to, .. } = *template;
+    let info = KeyInfo {
+        id: by,
+        version: 1,
+        kind: template.kind,
+        usages: template.usages,
+        purpose: template.purpose,
+        mechanisms: template.mechanisms,
+        flags: template.flags,
+        state: KeyState::Active,
+        dates: Dates { activated: Some(tx.now()), valid_from, valid_to, ..Dates::default() },
+        external_id: template.external_id.to_vec(),
+        public_key: None,
+        label: String::from(template.label),
+        owner: template.owner,
+    };
+    arrive(tx, info, material, &[former], Spent::default())
+}
+
+/// Whether the responses of a key change with the question alone: what is spent of it stands in the vault that asked.
+fn is_spent_by_question(kind: KeyKind) -> bool {
+    matches!(kind, KeyKind::Ocra { suite } if !suite.has_counter() && suite.time_step().is_none())
 }
 
 /// Refuses a key that has nothing to do with this mechanism.
@@ -248,33 +292,43 @@ impl<'a> Envelope<'a> {
     }
 }
 
-fn restore(
-    tx: &mut Transaction<'_>,
-    info: KeyInfo,
-    body: &[u8],
-    owner: Option<Subject>,
-) -> Result<KeyId, Error> {
+fn restore(tx: &mut Transaction<'_>, mut info: KeyInfo, body: &[u8], wrapping: u16) -> Result<KeyId, Error> {
     let mut reader = Reader::new(body);
-    let label = reader.text()?;
+    info.label = reader.text()?.into();
     let secret = Zeroizing::new(reader.bytes()?.to_vec());
     let spent = Spent::read(&mut reader)?;
     reader.end()?;
-    // Where the key was wrapped in this vault, what was spent of it since counts too.
-    let original = match KeyRecord::load(tx, info.id) {
-        Ok(original) => Some(original),
-        Err(Error::UnknownKey) => None,
-        Err(error) => return Err(error),
-    };
-    let spent = match &original {
-        Some(original) if original.info.purpose == Purpose::OneTimeCode => {
-            if original.info.state != KeyState::Destroyed {
-                return Err(Error::KeyKind);
-            }
-            spend::spent(tx, original)?
-        }
-        _ => spent,
-    };
+    // No vault wraps these.
+    if !info.kind.is_secret() || matches!(info.state, KeyState::Compromised | KeyState::Destroyed) {
+        return Err(Error::Rejected);
+    }
+    if info.purpose == Purpose::Wrapping {
+        return Err(Error::KeyPurpose);
+    }
+    if is_spent_by_question(info.kind) {
+        return Err(Error::KeyKind);
+    }
+    let wrapped = info.kind.strength(secret.len());
+    if wrapping < wrapped {
+        return Err(Error::KeyTooWeak { wrapping, wrapped });
+    }
     let material = Material::read(info.kind, secret)?;
+    // The key that the wrap names, and the one that has its material: elsewhere it had another name.
+    let named = departed::named(tx, info.id, info.version)?;
+    let known = departed::find(tx, info.kind, &material.secret)?;
+    let formers: Vec<Former> = named.into_iter().chain(known).collect();
+    arrive(tx, info, material, &formers, spent)
+}
+
+/// Makes a key of what came in, held to what is known of it here.
+fn arrive(
+    tx: &mut Transaction<'_>,
+    mut info: KeyInfo,
+    material: Material,
+    formers: &[Former],
+    spent: Spent,
+) -> Result<KeyId, Error> {
+    departed::hold(&mut info, formers)?;
     // Nobody knows where it was meanwhile, and trust is given in one vault.
     let lost = Flags::MADE_HERE.or(Flags::of(&[Flag::Trusted, Flag::Provisioned]));
     let template = Template {
@@ -283,24 +337,26 @@ fn restore(
         usages: info.usages,
         mechanisms: info.mechanisms,
         flags: info.flags.without(lost),
-        label,
-        owner,
+        label: &info.label,
+        owner: info.owner,
         external_id: &info.external_id,
         length: None,
         valid_from: info.dates.valid_from,
         valid_to: info.dates.valid_to,
     };
-    let entry = tx.next_entry();
-    let past = info.flags.and(Flags::of(&[Flag::Provisioned]));
+    // A secret for codes is shown in one place alone: this is another.
+    let is_one_time = info.purpose == Purpose::OneTimeCode;
+    let past = if is_one_time { Flags::of(&[Flag::Provisioned]) } else { Flags::NONE };
     let event = (past, EventKind::KeyUnwrapped);
     let mut record = KeyRecord::begin(tx, &template, material, event, info.state)?;
-    record.info.dates = super::attributes::Dates { created: tx.now(), ..info.dates };
+    record.info.dates = Dates { created: tx.now(), ..info.dates };
     record.put(tx)?;
-    if original.is_some() {
-        ciphers::copy_count(tx, &info, &record.info)?;
-    }
-    if info.purpose == Purpose::OneTimeCode {
-        spend::resume_from(tx, &record, &spent, entry)?;
+    let ids = departed::ids(formers);
+    ciphers::resume_count(tx, &ids, &record.info)?;
+    if is_one_time {
+        let entry = tx.next_entry();
+        departed::note(tx, &record, EventKind::KeyUnwrapped)?;
+        spend::resume_from(tx, &record, spent, &ids, entry)?;
     }
     Ok(record.info.id)
 }

@@ -59,10 +59,27 @@ impl Cipher {
 
     /// Decrypts what was authenticated, or what authenticates itself.
     pub(super) fn decrypt(self, key: &[u8], text: &[u8]) -> Result<Bytes, Fault> {
+        self.decrypt_padded(key, text, Padding::Counted)
+    }
+
+    /// Decrypts the key of a MAC, before anything is authenticated. In CBC mode nothing says that it is the issuer's: it must
+    /// look like a key. Whoever knows what some blocks decrypt to, as those that are padding alone, and puts them
+    /// together, meets eight right bytes of padding or more by chance alone.
+    pub(super) fn decrypt_mac_key(self, key: &[u8], text: &[u8]) -> Result<Bytes, Fault> {
+        let mac_key = self.decrypt_padded(key, text, Padding::Pkcs7)?;
+        let fits = if self.is_authenticated() {
+            mac_key.len() >= SHORTEST_MAC_KEY
+        } else {
+            MAC_KEYS.contains(&mac_key.len()) && !repeats(text)
+        };
+        if fits { Ok(mac_key) } else { Err(Fault::Refused) }
+    }
+
+    fn decrypt_padded(self, key: &[u8], text: &[u8], padding: Padding) -> Result<Bytes, Fault> {
         match self {
-            Self::Cbc(16) => from_cbc::<Aes128>(key, text),
-            Self::Cbc(24) => from_cbc::<Aes192>(key, text),
-            Self::Cbc(_) => from_cbc::<Aes256>(key, text),
+            Self::Cbc(16) => from_cbc::<Aes128>(key, text, padding),
+            Self::Cbc(24) => from_cbc::<Aes192>(key, text, padding),
+            Self::Cbc(_) => from_cbc::<Aes256>(key, text, padding),
             Self::KeyWrap(16) => unwrap::<Aes128>(key, text),
             Self::KeyWrap(24) => unwrap::<Aes192>(key, text),
             Self::KeyWrap(_) => unwrap::<Aes256>(key, text),
@@ -74,8 +91,32 @@ impl Cipher {
 }
 
 const BLOCK: usize = 16;
+/// Shortest key of a MAC, in bytes: 128 bits. RFC 2104 §3 advises the hash's length, and some issuers have less.
+const SHORTEST_MAC_KEY: usize = 16;
+/// Keys of MACs in CBC mode, in bytes: as long as a key of AES, an output of a hash that is served, or SHA-384's. Each leaves eight bytes of
+/// padding or more.
+const MAC_KEYS: [usize; 6] = [16, 20, 24, 32, 48, 64];
 
-fn from_cbc<C>(key: &[u8], text: &[u8]) -> Result<Bytes, Fault>
+/// Which padding is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Padding {
+    /// XML Encryption §5.2: the last byte counts, the others mean nothing.
+    Counted,
+    /// RFC 5652 §6.3: each byte counts.
+    Pkcs7,
+}
+
+/// The blocks behind the IV.
+pub(super) fn blocks(text: &[u8]) -> std::slice::ChunksExact<'_, u8> {
+    text.get(BLOCK..).unwrap_or_default().chunks_exact(BLOCK)
+}
+
+/// Whether a block stands twice in a ciphertext in CBC mode, in which two alike are somebody's work.
+fn repeats(text: &[u8]) -> bool {
+    blocks(text).enumerate().any(|(place, block)| blocks(text).skip(place + 1).any(|other| other == block))
+}
+
+fn from_cbc<C>(key: &[u8], text: &[u8], rule: Padding) -> Result<Bytes, Fault>
 where
     C: cbc::cipher::BlockCipherDecrypt + KeyInit,
     cbc::Decryptor<C>: KeyIvInit + BlockModeDecrypt,
@@ -87,12 +128,16 @@ where
     let cipher = cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(|_| Fault::Refused)?;
     let mut plain = Zeroizing::new(blocks.to_vec());
     cipher.decrypt_padded::<NoPadding>(&mut plain).map_err(|_| Fault::Refused)?;
-    // XML Encryption §5.2: the last byte counts the padding, whose other bytes mean nothing.
     let padding = plain.last().map_or(0, |last| usize::from(*last));
     if padding == 0 || padding > BLOCK {
         return Err(Fault::Refused);
     }
-    plain.truncate(blocks.len() - padding);
+    let (kept, counted) = plain.split_at(blocks.len() - padding);
+    if rule == Padding::Pkcs7 && counted.iter().any(|byte| usize::from(*byte) != padding) {
+        return Err(Fault::Refused);
+    }
+    let kept = kept.len();
+    plain.truncate(kept);
     Ok(plain)
 }
 

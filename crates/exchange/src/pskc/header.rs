@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::crypto::{Cipher, MacHash};
+use super::crypto::{self, Cipher, MacHash};
 use super::xml::{Element, Space};
 use crate::error::Fault;
 use crate::text::{self, Bytes};
@@ -29,8 +29,6 @@ impl std::fmt::Debug for PskcKey {
     }
 }
 
-/// Shortest key of a MAC, in bytes: 128 bits. RFC 2104 §3 advises the hash's length, and some issuers have less.
-const SHORTEST_MAC_KEY: usize = 16;
 /// Longest salt, in bytes.
 const LONGEST_SALT: usize = 1024;
 
@@ -153,6 +151,10 @@ impl Opener {
         let (cipher, text) = ciphertext(value)?;
         let mac = mac.map(|mac| text::base64(mac.text(), "ValueMAC")).transpose()?;
         self.derive(cipher)?;
+        if !cipher.is_authenticated() && self.is_in_mac_key(&text) {
+            // A MACKey of blocks of the file's own values is put together by somebody who knows one of them.
+            return Err(Fault::Refused);
+        }
         // RFC 6030 §6.1.1: the MAC is that of the ciphertext, and is checked before anything is decrypted.
         match (self.mac.as_ref().map(|method| method.hash), mac) {
             (Some(hash), Some(mac)) => hash.verify(self.mac_key()?, &text, &mac)?,
@@ -162,6 +164,22 @@ impl Opener {
         }
         let key = self.key.as_ref().ok_or(Fault::KeyNeeded)?;
         cipher.decrypt(key, &text)
+    }
+
+    /// Whether the key of the MACs came in a way that says nothing about who put it there.
+    pub(super) fn is_loose(&self) -> bool {
+        let cipher = self.mac.as_ref().and_then(|mac| mac.key.as_ref()).map(|(cipher, _)| *cipher);
+        cipher.is_some_and(|cipher| !cipher.is_authenticated())
+    }
+
+    /// Whether a block of a value in CBC mode stands in the `MACKey` as well.
+    fn is_in_mac_key(&self, text: &[u8]) -> bool {
+        match self.mac.as_ref().and_then(|mac| mac.key.as_ref()) {
+            Some((cipher, key)) if !cipher.is_authenticated() => {
+                crypto::blocks(text).any(|block| crypto::blocks(key).any(|other| other == block))
+            }
+            _ => false,
+        }
     }
 
     /// Makes the encryption key, once, and holds it against the cipher.
@@ -196,11 +214,7 @@ impl Opener {
             }
             let key = self.key.as_ref().ok_or(Fault::KeyNeeded)?;
             self.mac_key = Some(match self.mac.as_ref().and_then(|mac| mac.key.as_ref()) {
-                // In CBC mode nothing authenticates this one: what it decrypts to shows in the MAC alone. Cut down to its
-                // padding it would be a key that everybody knows.
-                Some((cipher, text)) => cipher
-                    .decrypt(key, text)
-                    .and_then(|key| if key.len() < SHORTEST_MAC_KEY { Err(Fault::Refused) } else { Ok(key) }),
+                Some((cipher, text)) => cipher.decrypt_mac_key(key, text),
                 None => Ok(key.clone()),
             });
         }

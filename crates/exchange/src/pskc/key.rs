@@ -56,6 +56,8 @@ pub(super) fn record(
             return Err(Fault::Conflict("a plain secret where encryption is expected"));
         }
         warnings.push(Warning::PlainSecret);
+    } else if opener.is_loose() {
+        warnings.push(Warning::LooseMacKey);
     }
     let secret = match secret.is_plain {
         true => text::base64(secret.text()?, "the secret")?,

@@ -48,9 +48,10 @@ impl Trust<'_> {
 pub struct Consequences {
     /// Rows whose time is taken to be over, such as sessions and challenges, by table.
     pub dropped: BTreeMap<u16, u64>,
-    /// TOTP keys whose steps up to now are spent.
+    /// Keys that count time, TOTP and OCRA, whose steps up to now are spent.
     pub fenced: u64,
-    /// HOTP keys that were suspended until they are enrolled anew.
+    /// HOTP and OCRA keys that are suspended until they are enrolled anew: what was spent of them, or whether they are in use, is
+    /// not known.
     pub suspended: u64,
 }
 
@@ -62,11 +63,22 @@ pub(crate) struct Import<'a> {
     log: u32,
     batch: Vec<Item>,
     bytes: usize,
-    /// Items that were met, and those that an earlier attempt has taken in.
+    /// Rows of OTP keys that an earlier attempt has taken in, with the attributes of those that are records.
+    judged_again: Vec<(RowKey, Option<Vec<u8>>)>,
+    /// Items that were met.
     met: u64,
-    done: u64,
+    filled: Filled,
     consequences: Consequences,
     progress: &'a mut dyn FnMut(u64),
+}
+
+/// How far an earlier attempt came.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Filled {
+    /// Items that it has taken in.
+    pub(crate) items: u64,
+    /// The last OTP key of which it has done a surviving journal again.
+    pub(crate) replayed: Option<KeyId>,
 }
 
 impl<'a> Import<'a> {
@@ -75,22 +87,93 @@ impl<'a> Import<'a> {
         trust: Trust<'a>,
         source: [u8; 16],
         log: u32,
-        done: u64,
+        filled: Filled,
         progress: &'a mut dyn FnMut(u64),
     ) -> Self {
-        let (batch, consequences) = (Vec::new(), Consequences::default());
-        Self { vault, trust, source, log, batch, bytes: 0, met: 0, done, consequences, progress }
+        let (batch, judged_again, consequences) = (Vec::new(), Vec::new(), Consequences::default());
+        Self {
+            vault,
+            trust,
+            source,
+            log,
+            batch,
+            bytes: 0,
+            judged_again,
+            met: 0,
+            filled,
+            consequences,
+            progress,
+        }
     }
 
     pub(crate) fn item(&mut self, item: Item) -> Result<(), Error> {
         self.met += 1;
         self.count(&item)?;
-        if self.met <= self.done {
-            return Ok(());
+        if self.met <= self.filled.items {
+            return self.item_again(item);
         }
         self.bytes += weight(&item);
         self.batch.push(item);
         if self.batch.len() >= ITEMS || self.bytes >= BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// An earlier attempt has taken it in, and may have known more, or less, of what came after the backup.
+    fn item_again(&mut self, item: Item) -> Result<(), Error> {
+        if self.trust == Trust::Whole {
+            return Ok(());
+        }
+        match item {
+            Item::Record { row, attributes, .. } if row.table == keys::KEYS => {
+                self.judged_again.push((row, Some(attributes)));
+            }
+            Item::State { row, .. } if row.table == spend::STATES => self.judged_again.push((row, None)),
+            _ => {}
+        }
+        if self.judged_again.len() >= ITEMS { self.judge_again() } else { Ok(()) }
+    }
+
+    fn judge_again(&mut self) -> Result<(), Error> {
+        let suspended = self.vault.transact(|tx| {
+            let mut suspended = 0;
+            for (row, attributes) in &self.judged_again {
+                match attributes {
+                    // Somebody who was erased again has taken it along.
+                    None if tx.state(row)?.is_none() => {}
+                    None => spend::fence(tx, row)?,
+                    Some(attributes) => {
+                        self.restrain(tx, row, attributes)?;
+                        let counts = spend::restored(attributes)? == Some(spend::Restored::Suspended);
+                        let is_aside = counts && keys::info(tx, id(row)?)?.state == KeyState::Suspended;
+                        suspended += u64::from(is_aside);
+                    }
+                }
+            }
+            Ok::<_, Error>(suspended)
+        })?;
+        self.consequences.suspended += suspended;
+        self.judged_again.clear();
+        Ok(())
+    }
+
+    /// Does to a key whose newest state may be lost what has to be done; not a second time.
+    fn restrain(&self, tx: &mut Transaction<'_>, row: &RowKey, attributes: &[u8]) -> Result<(), Error> {
+        let id = id(row)?;
+        match self.trust.judge(row, attributes)? {
+            Some(spend::Restored::Suspended) => {
+                match keys::info(tx, id)?.state {
+                    KeyState::PreActive | KeyState::Active => {
+                        keys::change_state(tx, id, KeyState::Suspended, REASON)
+                    }
+                    // By an earlier attempt, or it has come to its end since.
+                    _ => Ok(()),
+                }
+            }
+            // A whole journal tells by itself what was shown.
+            Some(spend::Restored::Fenced) if self.trust == Trust::Behind => {
+                spend::note_shown(tx, id, REASON).map(|_| ())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes the rest in. The caller ends the journey.
@@ -101,7 +184,9 @@ impl<'a> Import<'a> {
 
     /// Takes in what is gathered.
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
-        let marker = Relocation::Filling { source: self.source, items: self.met };
+        self.judge_again()?;
+        let (source, items, replayed) = (self.source, self.met, self.filled.replayed);
+        let marker = Relocation::Filling { source, items, replayed };
         self.vault.transact(|tx| {
             for item in &self.batch {
                 self.take(tx, item)?;
@@ -126,8 +211,11 @@ impl<'a> Import<'a> {
             Item::Record { row, attributes, .. } if row.table == keys::KEYS => {
                 match self.trust.judge(row, attributes)? {
                     Some(spend::Restored::Fenced) => self.consequences.fenced += 1,
-                    Some(spend::Restored::Suspended) => self.consequences.suspended += 1,
-                    None => {}
+                    // Of those that an earlier attempt has taken in, what they are now counts.
+                    Some(spend::Restored::Suspended) if self.met > self.filled.items => {
+                        self.consequences.suspended += 1;
+                    }
+                    Some(spend::Restored::Suspended) | None => {}
                 }
             }
             _ => {}
@@ -144,12 +232,7 @@ impl<'a> Import<'a> {
             }
             Item::Record { row, attributes, body, .. } => {
                 tx.put_record(row, attributes, body)?;
-                let restored = (row.table == keys::KEYS).then(|| self.trust.judge(row, attributes));
-                if let Some(Some(spend::Restored::Suspended)) = restored.transpose()? {
-                    let id = KeyId(row.key.as_slice().try_into().map_err(|_| Error::Refused)?);
-                    keys::change_state(tx, id, KeyState::Suspended, "restored from a backup")?;
-                }
-                Ok(())
+                if row.table == keys::KEYS { self.restrain(tx, row, attributes) } else { Ok(()) }
             }
             Item::State { row, body, .. } => {
                 tx.put_state(&place(row, self.log), body)?;
@@ -171,6 +254,14 @@ impl<'a> Import<'a> {
             }
         }
     }
+}
+
+/// Why something is taken away that the backup had.
+const REASON: &str = "restored from a backup";
+
+/// Which key a row of [`keys::KEYS`] is of.
+fn id(row: &RowKey) -> Result<KeyId, Error> {
+    row.key.as_slice().try_into().map(KeyId).map_err(|_| Error::Refused)
 }
 
 /// Where a state row goes: what the log was signed with is that of a former log from now on.

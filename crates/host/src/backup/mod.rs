@@ -16,9 +16,9 @@ use zamok_core::{Env, Error};
 
 pub use self::import::Consequences;
 pub use self::read::{Checked, Opener};
-pub use self::relocate::{Moved, Step};
+pub use self::relocate::{Holders, Moved, Step};
 pub use self::restore::Restored;
-pub use self::surviving::{Above, Replay, Replayed, Surviving, Told};
+pub use self::surviving::{Above, JournalEnd, Replay, Replayed, Surviving, Told};
 pub use self::write::Written;
 use crate::argon2id::argon2id;
 use crate::passphrase::Passphrase;

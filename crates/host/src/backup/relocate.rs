@@ -1,6 +1,8 @@
 //! Moving house: a vault goes into another store, and the one that it leaves is retired (`CRYPTO.md` §5).
 
 use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
 
 use zamok_core::Error;
 use zamok_core::error::BackupFault;
@@ -10,14 +12,16 @@ use zamok_core::vault::backup::{Digest, Item};
 use zamok_core::vault::doors::Heritage;
 use zamok_core::vault::relocation::{FORMER_DETAILS, FormerLog, Relocation};
 use zamok_core::vault::slot::Key32;
-use zamok_core::vault::{DataKeyId, Entry, Keyring, Transaction};
+use zamok_core::vault::{DataKeyId, Entry, Keyring, Role, Transaction};
 use zamok_core::wire::{Reader, Writer};
 use zamok_journal::LEAVES;
 
 use super::export::{Waiting, export, log, rows};
-use super::import::{Import, Trust, place};
+use super::import::{Filled, Import, Trust, place};
 use super::restore::is_empty;
 use crate::credential::Credential;
+use crate::passphrase::Passphrase;
+use crate::secret_key::SecretKey;
 use crate::vault::{Freshness, Options, Vault};
 
 /// What a move came to.
@@ -44,6 +48,34 @@ pub enum Step {
     Compared(u64),
 }
 
+/// What opens the doors of a vault that moves, in the store that is left and in the new one.
+#[derive(Clone, Copy, Debug)]
+pub struct Holders<'a> {
+    /// Opens a slot of the officer's.
+    pub officer: Credential<'a>,
+    /// Opens a slot of the user's.
+    pub user: Credential<'a>,
+}
+
+/// One secret, for a vault of which it opens both.
+impl<'a> From<Credential<'a>> for Holders<'a> {
+    fn from(secret: Credential<'a>) -> Self {
+        Self { officer: secret, user: secret }
+    }
+}
+
+impl<'a> From<&'a Passphrase> for Holders<'a> {
+    fn from(passphrase: &'a Passphrase) -> Self {
+        Credential::from(passphrase).into()
+    }
+}
+
+impl<'a> From<&'a SecretKey> for Holders<'a> {
+    fn from(key: &'a SecretKey) -> Self {
+        Credential::from(key).into()
+    }
+}
+
 /// What was counted before anything is copied.
 struct Inventory {
     digest: [u8; 32],
@@ -51,14 +83,18 @@ struct Inventory {
 }
 
 impl Vault {
-    /// Moves a vault into an empty store, whose URL the old one will name, under the same secret, and opens it there.
+    /// Moves a vault into an empty store, whose URL the old one will name, and opens it there as its user. That is the officer's
+    /// to decide: the new store gets a slot for the officer and one for the user, and each has shown in the old one that it is
+    /// theirs. One secret does where it opens slots of both roles. Other slots are made anew.
     ///
-    /// The old store opens for nobody once the new one was found empty. When everything was copied, both are read again and
+    /// The old store opens for nobody once the new one was found empty, and whoever has it open is locked out within a minute.
+    /// When everything was copied, and all have had the time to learn of it ([`Options::settling`]), both are read again and
     /// compared; a difference, such as what a process that had the vault open wrote meanwhile, ends the move before the
     /// new store opens. An attempt that did not come to its end goes on, in the same store by whatever URL, or in another
-    /// that is empty: what the first one holds then opens for nobody.
+    /// that is empty, into which comes what was written since: what the first one holds then opens for nobody.
     ///
     /// # Errors
+    /// [`Error::Rejected`] and [`Error::SlotMethod`] unless the secrets open a slot of the officer's and one of the user's;
     /// [`BackupFault::Changed`]; [`BackupFault::Moved`] for a vault that has left before; [`BackupFault::NotEmpty`], and then the
     /// old store is as it was; [`Error::Refused`] when a row fails its authentication; as [`Vault::unlock`] and
     /// [`Vault::create`]; a store's fault.
@@ -66,23 +102,26 @@ impl Vault {
         source: Arc<dyn Store>,
         target: Arc<dyn Store>,
         to: &str,
-        secret: impl Into<Credential<'a>>,
+        secrets: impl Into<Holders<'a>>,
         options: Options,
         progress: &mut dyn FnMut(Step),
     ) -> Result<Moved, Error> {
         let _span = tracing::info_span!("relocate").entered();
-        let secret = secret.into();
-        let old = Self::enter(source, secret, options.clone())?;
+        let Holders { officer, user } = secrets.into();
+        // Nobody takes a role along that was not theirs.
+        drop(Self::enter(Role::User, source.clone(), user, options.clone())?);
+        let old = Self::enter(Role::Officer, source, officer, options.clone())?;
         // The anchor is of the log that ends here, and the slot one of the old store.
         let options = Options { freshness: Freshness::Trusting, slot: None, ..options };
         // Nobody loses a vault for a target that cannot take it.
-        let log = if is_empty(&*target)? { old.leave(to)? } else { old.closed()? };
+        let log = if is_empty(&*target)? { old.leave(to)? } else { old.closed(to)? };
+        let settled = Instant::now() + options.settling;
         let inventory = old.inventory(&log, &mut |items| progress(Step::Counted(items)))?;
         let [source @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = inventory.digest;
-        let (vault, resumed) = match Self::arrived(&target, secret, &options, source) {
+        let (vault, filled) = match Self::arrived(&target, user, &options, source) {
             Ok(Some(found)) => {
                 // Whatever its URL was at the first attempt.
-                old.leave(to)?;
+                old.head_for(to)?;
                 found
             }
             Ok(None) => {
@@ -90,39 +129,41 @@ impl Vault {
                     index: &inventory.index,
                     event: EventKind::VaultMovedIn,
                     former: log.clone(),
-                    relocation: Relocation::Filling { source, items: 0 },
+                    relocation: Relocation::Filling { source, items: 0, replayed: None },
                 };
                 let id = old.read(|_, keyring| Ok(keyring.vault()))?;
-                (Self::settle(target, id, secret, &heritage, options)?, 0)
+                (Self::settle(target, id, [officer, user], &heritage, options)?, Filled::default())
             }
             // It is filled under the secret that the old store has just opened to.
             Err(Error::Rejected | Error::SlotMethod) => return Err(Error::Backup(BackupFault::NotEmpty)),
             Err(error) => return Err(error),
         };
+        let resumed = filled.items;
         // The first leaf of the new log is in its place before anything else is told.
         vault.integrate()?;
         let mut copied = |items| progress(Step::Copied(items));
-        let mut import = Import::new(&vault, Trust::Whole, source, log.number, resumed, &mut copied);
+        let mut import = Import::new(&vault, Trust::Whole, source, log.number, filled, &mut copied);
         old.read(|store, keyring| {
             export(store, keyring, &log, Waiting::Left, &mut |item| import.item(item))
         })?;
         import.flush()?;
+        // Whoever had the old store open has learned by then that nothing is written there any more.
+        thread::sleep(settled.saturating_duration_since(Instant::now()));
         let compared =
             vault.compare(&old, &log, inventory.digest, &mut |items| progress(Step::Compared(items)))?;
         // The old store first: if this one is never opened, nothing is lost but the last word.
         old.heading(|tx, found| match found {
-            Some(Relocation::Leaving { to: heads, .. } | Relocation::Left { to: heads, .. })
-                if heads == to =>
-            {
-                Relocation::Left { to: heads, log: Some(log.clone()) }.put(tx)
-            }
+            Some(
+                Relocation::Leaving { to: heads, log: Some(closed) }
+                | Relocation::Left { to: heads, log: Some(closed) },
+            ) if heads == to && closed == log => Relocation::Left { to: heads, log: Some(closed) }.put(tx),
             // Somebody has turned to another store meanwhile.
             _ => Err(Error::Backup(BackupFault::Changed)),
         })?;
         vault.transact(Relocation::end)?;
         vault.integrate()?;
         tracing::info!("the vault has moved");
-        Ok(Moved { vault, compared, digest: inventory.digest, resumed })
+        Ok(Moved { vault: vault.arrive(), compared, digest: inventory.digest, resumed })
     }
 
     /// The URL of the store into which the vault in this one went, or is on its way; `None` for one that stays. Nothing is
@@ -142,26 +183,24 @@ impl Vault {
         })
     }
 
-    /// Says in the store that the vault leaves it for this one, and answers with which log.
+    /// Says in the store that the vault leaves it for an empty one, and answers with which log: as it is now, also where an earlier
+    /// attempt was closed with a shorter one. What came of that opens for nobody.
     fn leave(&self, to: &str) -> Result<FormerLog, Error> {
-        let closed = self.heading(|tx, found| match found {
+        let left = self.heading(|tx, found| match found {
             None => {
                 Relocation::Leaving { to: to.into(), log: None }.put(tx)?;
                 let detail = Detail::new().with("to", to);
                 tx.event(EventKind::VaultMovedOut, None, &Relocation::row(), &detail).map(|_| None)
             }
-            // Wherever it was on its way to: what came there opens for nobody.
-            Some(Relocation::Leaving { to: before, log }) => {
-                if before != to {
-                    Relocation::Leaving { to: to.into(), log: log.clone() }.put(tx)?;
-                }
-                Ok(log)
+            // Wherever it was on its way to.
+            Some(Relocation::Leaving { log, .. }) => {
+                Relocation::Leaving { to: to.into(), log }.put(tx).map(|()| None)
             }
             Some(Relocation::Left { to: went, log: Some(log) }) if went == to => Ok(Some(log)),
             Some(Relocation::Left { .. }) => Err(Error::Backup(BackupFault::Moved)),
             Some(Relocation::Filling { .. }) => Err(Error::Backup(BackupFault::Unfinished)),
         })?;
-        if let Some(log) = closed {
+        if let Some(log) = left {
             return Ok(log);
         }
         // Whoever gets a proof of the former log later gets it under its last word; a log without leaves has none.
@@ -180,9 +219,23 @@ impl Vault {
         Ok(log)
     }
 
+    /// Says in the store by which URL the store is called now into which the vault has begun to go.
+    fn head_for(&self, to: &str) -> Result<(), Error> {
+        self.heading(|tx, found| match found {
+            Some(Relocation::Leaving { to: before, log }) if before != to => {
+                Relocation::Leaving { to: to.into(), log }.put(tx)
+            }
+            Some(Relocation::Leaving { .. }) => Ok(()),
+            Some(Relocation::Left { to: went, .. }) if went == to => Ok(()),
+            Some(Relocation::Left { .. }) => Err(Error::Backup(BackupFault::Moved)),
+            Some(Relocation::Filling { .. }) | None => Err(Error::Backup(BackupFault::Changed)),
+        })
+    }
+
     /// The log with which the vault is leaving, or has left: whatever came out of this store came under it.
-    fn closed(&self) -> Result<FormerLog, Error> {
+    fn closed(&self, to: &str) -> Result<FormerLog, Error> {
         match self.read(Relocation::read)? {
+            Some(Relocation::Left { to: went, .. }) if went != to => Err(Error::Backup(BackupFault::Moved)),
             Some(Relocation::Leaving { log: Some(log), .. } | Relocation::Left { log: Some(log), .. }) => {
                 Ok(log)
             }

@@ -11,10 +11,10 @@ use zamok_core::vault::backup::Item;
 use zamok_core::vault::doors::Heritage;
 use zamok_core::vault::relocation::{FORMER_LOGS, Relocation};
 use zamok_core::vault::slot::{Key32, VAULT};
-use zamok_core::vault::{DataKeyId, VaultId};
+use zamok_core::vault::{DataKeyId, Role, VaultId};
 
 use super::BackupKey;
-use super::import::{Consequences, Import, Trust, former};
+use super::import::{Consequences, Filled, Import, Trust, former};
 use super::read::{Checked, Opener};
 use super::surviving::{Replay, Replayed, Surviving};
 use crate::credential::Credential;
@@ -42,7 +42,8 @@ impl Vault {
     /// Everything that may have happened since the backup is lost, and is answered as `CRYPTO.md` §5 says: sessions and
     /// challenges end, steps of TOTP keys up to now are spent, HOTP keys are suspended. A new log begins, whose first
     /// leaf names the former one. An attempt that did not come to its end goes on, given the same backup and secret;
-    /// until then the store opens for nobody.
+    /// until then the store opens for nobody. The secret opens the new store as its officer and as its user: whoever holds a
+    /// backup and what opens it has all that the vault held.
     ///
     /// # Errors
     /// [`Error::Rejected`] for a key that is not the backup's, or, when an earlier attempt goes on, for another secret;
@@ -60,12 +61,14 @@ impl Vault {
 
     /// As [`Vault::restore`], and does again what a journal that survived says was done after the backup: steps and
     /// counters that were spent, failures, keys that were put aside or ended, and what stands above the vault, erasures
-    /// first. Counter keys are suspended only where the journal has gaps, or does not tell what was spent of them.
+    /// first. Counter keys are suspended only where the journal has gaps, where nobody says that it is there to its end
+    /// ([`Replay::end`]), or where it does not tell what was spent of them. An attempt that goes on may be given the journal that
+    /// the earlier one had not, and the other way round: what is not told now is suspended now.
     ///
     /// # Errors
     /// Besides those of [`Vault::restore`]: [`Error::Rejected`] when the secret opens no slot of the store with the journal;
-    /// [`Error::LogForked`] when its log is not the one that the backup was made of; [`Error::LogBehind`] when it is older;
-    /// what `above` returned.
+    /// [`Error::LogForked`] when its log is not the one that the backup was made of, or that its anchor remembers;
+    /// [`Error::LogBehind`] when it is older; the anchor's; what `above` returned.
     pub fn restore_and_replay<'a, R: Read>(
         target: Arc<dyn Store>,
         open: &mut dyn FnMut() -> Result<Opener<R>, Error>,
@@ -80,12 +83,14 @@ impl Vault {
         let backup = open()?.check(key)?;
         // Before anything is written, too.
         let surviving = match &replay {
-            Some(replay) => Some(Surviving::read(&*replay.store, replay.secret, &options, &backup)?),
+            Some(replay) => {
+                Some(Surviving::read(&*replay.store, replay.secret, &options, &backup, &replay.end)?)
+            }
             None => None,
         };
         let number = backup.end.counts.get(&FORMER_LOGS.0).copied().unwrap_or(0).saturating_add(1);
         let number = u32::try_from(number).map_err(|_| Error::Backup(BackupFault::Damaged))?;
-        let (vault, resumed) = match Self::arrived(&target, secret, &options, backup.header.id)? {
+        let (vault, filled) = match Self::arrived(&target, secret, &options, backup.header.id)? {
             Some(found) => found,
             None => {
                 let index = index_keys(open()?, key)?;
@@ -93,19 +98,21 @@ impl Vault {
                     index: &index,
                     event: EventKind::VaultRestored,
                     former: former(&backup.begin, number),
-                    relocation: Relocation::Filling { source: backup.header.id, items: 0 },
+                    relocation: Relocation::Filling { source: backup.header.id, items: 0, replayed: None },
                 };
-                (Self::settle(target, backup.header.vault, secret, &heritage, options)?, 0)
+                let vault = Self::settle(target, backup.header.vault, [secret; 2], &heritage, options)?;
+                (vault, Filled::default())
             }
         };
+        let resumed = filled.items;
         // The first leaf of the new log is in its place before anything else is told.
         vault.integrate()?;
         let vault = Arc::new(vault);
         let trust = match &surviving {
-            Some(surviving) if surviving.is_whole => Trust::Told(surviving),
+            Some(surviving) if surviving.tells_all() => Trust::Told(surviving),
             _ => Trust::Behind,
         };
-        let mut import = Import::new(&vault, trust, backup.header.id, number, resumed, progress);
+        let mut import = Import::new(&vault, trust, backup.header.id, number, filled, progress);
         let mut digest = None;
         open()?.read(key, &mut |item| {
             if let Item::End(end) = &item {
@@ -129,7 +136,7 @@ impl Vault {
         vault.integrate()?;
         tracing::info!("a backup was restored");
         // Whoever did something above the vault has ended.
-        let vault = Arc::try_unwrap(vault).map_err(|_| Error::Busy)?;
+        let vault = Arc::try_unwrap(vault).map_err(|_| Error::Busy)?.arrive();
         Ok(Restored { vault, backup, consequences, replayed, resumed })
     }
 
@@ -139,14 +146,16 @@ impl Vault {
         secret: Credential<'_>,
         options: &Options,
         source: [u8; 16],
-    ) -> Result<Option<(Self, u64)>, Error> {
+    ) -> Result<Option<(Self, Filled)>, Error> {
         if target.scan(VAULT, &Range::all(), 1, None)?.rows.is_empty() {
             let empty = is_empty(&**target)?;
             return if empty { Ok(None) } else { Err(Error::Backup(BackupFault::NotEmpty)) };
         }
-        let vault = Self::enter(target.clone(), secret, options.clone())?;
+        let vault = Self::enter(Role::User, target.clone(), secret, options.clone())?;
         match vault.read(Relocation::read)? {
-            Some(Relocation::Filling { source: found, items }) if found == source => Ok(Some((vault, items))),
+            Some(Relocation::Filling { source: found, items, replayed }) if found == source => {
+                Ok(Some((vault, Filled { items, replayed })))
+            }
             _ => Err(Error::Backup(BackupFault::NotEmpty)),
         }
     }

@@ -2,11 +2,13 @@
 //!
 //! The store that was lost may be damaged, or have been altered. What is believed of it is what the vault's journal keys
 //! authenticate: entries, one by one. Whether any is missing shows in the tree, which grows from the backup's to that of the head,
-//! and, of those that wait, in their writers' numbers; that the last ones are missing nobody can tell but an anchor.
+//! and, of those that wait, in their writers' numbers; that the last ones are missing nobody can tell but an anchor, or whoever
+//! knows what became of the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use zamok_core::error::BackupFault;
 use zamok_core::event::{Detail, EventKind, Leaf, Subject};
 use zamok_core::store::{EntryId, Range, RowKey, Store};
 use zamok_core::vault::relocation::Relocation;
@@ -15,7 +17,7 @@ use zamok_core::vault::{
     DETAILS, Entry, KeyId, KeyState, Keyring, Transaction, doors, keys, personal, questions, versions,
 };
 use zamok_core::{Error, UnixTime, hash};
-use zamok_journal::{Head, LEAVES, tree};
+use zamok_journal::{Anchor, Head, Journal, LEAVES, tree};
 
 use super::export::rows;
 use super::read::Checked;
@@ -28,9 +30,44 @@ pub struct Replay<'a> {
     pub store: Arc<dyn Store>,
     /// What opens one of its slots; the auditor's is enough.
     pub secret: Credential<'a>,
+    /// Who says that the journal is there to its end.
+    pub end: JournalEnd,
     /// What stands above the vault does its part, erasures first, before the new store opens for anybody. It may be asked
     /// again after an interruption, and then finds done what it did.
     pub above: &'a mut Above<'a>,
+}
+
+/// Who says that a journal is there to its end: its last entries can be cut off without a trace in it.
+#[derive(Clone, Debug, Default)]
+pub enum JournalEnd {
+    /// Nobody: keys that count are suspended as without a journal.
+    #[default]
+    Unknown,
+    /// What remembers the log's last checkpoint: the journal must have come as far.
+    Anchored(Arc<dyn Anchor>),
+    /// Whoever restores, who knows that the store was neither put back nor cut.
+    Vouched,
+}
+
+impl JournalEnd {
+    /// Whether it is so.
+    fn holds(&self, store: &dyn Store, keyring: &Keyring, origin: &str) -> Result<bool, Error> {
+        let anchor = match self {
+            Self::Unknown => return Ok(false),
+            Self::Vouched => return Ok(true),
+            Self::Anchored(anchor) => anchor,
+        };
+        let Some(known) = anchor.last(origin)? else {
+            tracing::warn!("the anchor knows nothing of the journal that survived");
+            return Ok(false);
+        };
+        match Journal::new(store, keyring).compare(&known) {
+            Ok(()) => Ok(true),
+            // A tree that was altered proves nothing, and is no reason to forget what its entries say.
+            Err(Error::Refused) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// What does its part of a replay above the vault.
@@ -62,6 +99,8 @@ pub struct Surviving {
     pub entries: u64,
     /// Whether none is missing between the backup and the end of what survived.
     pub is_whole: bool,
+    /// Whether an anchor, or whoever restores, says that nothing was cut off at its end.
+    pub is_vouched: bool,
     /// The time of the last entry.
     pub until: UnixTime,
     /// What happened, but for what is summed up in `keys`, and for uses and attempts that change nothing later.
@@ -79,6 +118,8 @@ pub struct Replayed {
     pub entries: u64,
     /// Whether none is missing between the backup and the end of what survived.
     pub is_whole: bool,
+    /// Whether an anchor, or whoever restored, says that nothing was cut off at its end.
+    pub is_vouched: bool,
     /// The time of the last entry.
     pub until: UnixTime,
     /// Keys that were put aside, ended or marked again.
@@ -96,12 +137,13 @@ impl Surviving {
     ///
     /// # Errors
     /// [`Error::Rejected`] when the secret opens no slot; [`Error::LogForked`] when the store holds another vault or another
-    /// log than the backup; [`Error::LogBehind`] when it is older than the backup; a store's fault.
+    /// log than the backup or its anchor; [`Error::LogBehind`] when it is older than they are; the anchor's; a store's fault.
     pub(crate) fn read(
         store: &dyn Store,
         secret: Credential<'_>,
         options: &Options,
         backup: &Checked,
+        end: &JournalEnd,
     ) -> Result<Self, Error> {
         let begin = &backup.begin;
         let keyring = Vault::keyring_of(store, secret, options)?;
@@ -116,7 +158,8 @@ impl Surviving {
         if head.is_some() && size < begin.size {
             return Err(Error::LogBehind { found: size, anchored: begin.size });
         }
-        let mut surviving = Self { is_whole: true, ..Self::default() };
+        let is_vouched = end.holds(store, &keyring, &begin.origin)?;
+        let mut surviving = Self { is_whole: true, is_vouched, ..Self::default() };
         let mut order = Order { writers: &backup.writers, met: BTreeSet::new() };
         let (mut next, mut tree) = (begin.size, backup.frontier.clone());
         let later = Range { start: begin.size.to_be_bytes().to_vec(), end: None };
@@ -157,6 +200,11 @@ impl Surviving {
             surviving.entry(store, &keyring, leaf)?;
         }
         Ok(surviving)
+    }
+
+    /// Whether nothing that was spent since the backup can be missing.
+    pub(crate) const fn tells_all(&self) -> bool {
+        self.is_whole && self.is_vouched
     }
 
     /// Takes in what an entry says.
@@ -264,9 +312,9 @@ fn matters(kind: EventKind) -> bool {
             | EventKind::UnlockFailed
             | EventKind::SlotReset
             | EventKind::VaultMovedOut
+            | EventKind::BackedUp
             | EventKind::SignatureMade
             | EventKind::KeyUsed
-            | EventKind::KeyProvisioned
             | EventKind::QuestionAsked
             | EventKind::FactorTestFailed
             | EventKind::LoginStarted
@@ -292,6 +340,7 @@ impl Vault {
         let mut replayed = Replayed {
             entries: surviving.entries,
             is_whole: surviving.is_whole,
+            is_vouched: surviving.is_vouched,
             until: surviving.until,
             ..Replayed::default()
         };
@@ -313,7 +362,22 @@ impl Vault {
                         _ => _ = ends.insert(key, told),
                     }
                 }
-                EventKind::KeyActivated => {}
+                EventKind::KeyActivated => {
+                    let Some((id, None)) = version_of(&told.row) else { continue };
+                    match self.transact(|tx| unlearn(tx, id)) {
+                        Ok(true) => replayed.lost.push(told.clone()),
+                        // It was made after the backup, as its making tells.
+                        Ok(false) | Err(Error::UnknownKey) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                EventKind::KeyProvisioned => {
+                    let Some((id, None)) = version_of(&told.row) else { continue };
+                    match self.transact(|tx| spend::note_shown(tx, id, REASON)) {
+                        Ok(_) | Err(Error::UnknownKey) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
                 EventKind::PersonErased => {
                     let Ok(subject) = <[u8; 16]>::try_from(told.row.key.as_slice()) else { continue };
                     self.transact(|tx| match tx.record(&told.row)? {
@@ -333,8 +397,23 @@ impl Vault {
                 Err(error) => return Err(error),
             }
         }
+        // How far an earlier attempt came: what it has added up is not added once more.
+        let Some(Relocation::Filling { source, items, replayed: before }) = self.read(Relocation::read)?
+        else {
+            return Err(Error::Backup(BackupFault::Unfinished));
+        };
         for (id, since) in &surviving.keys {
-            match self.transact(|tx| spend::replay(tx, KeyId(*id), since)) {
+            let id = KeyId(*id);
+            let is_added = before.is_some_and(|before| id <= before);
+            let since = if is_added { Since { rejected: 0, ..*since } } else { *since };
+            let done = self.transact(|tx| {
+                spend::replay(tx, id, &since)?;
+                if is_added {
+                    return Ok(());
+                }
+                Relocation::Filling { source, items, replayed: Some(id) }.put(tx)
+            });
+            match done {
                 Ok(()) => replayed.counters += 1,
                 // A key that was made after the backup.
                 Err(Error::UnknownKey) => {}
@@ -395,6 +474,17 @@ fn end(tx: &mut Transaction<'_>, id: KeyId, version: Option<u32>, kind: EventKin
         }
     }
     Ok(changed)
+}
+
+/// Puts a key aside, for good, that became active after the backup: what it was enrolled for is lost. Whether it was so.
+fn unlearn(tx: &mut Transaction<'_>, id: KeyId) -> Result<bool, Error> {
+    let info = keys::info(tx, id)?;
+    // Suspended, it was active never: an earlier attempt, or a journal with gaps, has put it aside already.
+    let is_new = info.dates.activated.is_none();
+    if info.state == KeyState::PreActive {
+        keys::change_state(tx, id, KeyState::Suspended, REASON)?;
+    }
+    Ok(is_new)
 }
 
 /// Which key stands in a row, and which version of it in a row of an older one.

@@ -3,11 +3,13 @@
 use std::io::Write;
 
 use zamok_core::error::BackupFault;
+use zamok_core::event::{Detail, EventKind};
 use zamok_core::store::StoreFault;
 use zamok_core::vault::backup::frame::{CHUNK, Chunks, Place};
 use zamok_core::vault::backup::{Digest, End, Header, Item};
 use zamok_core::vault::relocation::FormerLog;
-use zamok_core::wire::Writer;
+use zamok_core::vault::slot::slot_row;
+use zamok_core::wire::{Writer, hex};
 use zamok_core::{Env, Error};
 use zeroize::Zeroizing;
 
@@ -31,25 +33,36 @@ impl Vault {
     /// Writes everything that the vault holds, as one commit left it, sealed under a key of its own. The caller flushes
     /// what it gave and only then gives it its name. `progress` is told how many rows were written so far.
     ///
+    /// Whoever has the file and what opens it has all that the vault holds, in every role; the journal says through which slot
+    /// it was made.
+    ///
     /// It holds a chunk in memory. The view of one moment keeps a store from tidying up meanwhile; commits go on.
     ///
     /// # Errors
     /// [`BackupFault::NoSnapshot`]; [`BackupFault::File`]; [`Error::Refused`] when a row fails its authentication: the
-    /// audit of rows names it; [`Error::Locked`]; a store's fault.
+    /// audit of rows names it; [`Error::Role`] in the hands of an auditor; [`Error::Locked`]; a store's fault.
     pub fn backup(
         &self,
         key: &BackupKey,
         out: &mut dyn Write,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Written, Error> {
+        // Told before the first byte leaves, so that ending it early hides nothing.
+        let id = self.transact(|tx| {
+            let id: [u8; 16] = tx.env().random();
+            let slot = tx.keyring().slot().ok_or(Error::Locked)?;
+            let role = tx.keyring().role().to_string();
+            let detail = Detail::new().with("backup", hex(&id)).with("role", role);
+            tx.event(EventKind::BackedUp, None, &slot_row(slot), &detail)?;
+            Ok::<_, Error>(id)
+        })?;
         self.integrate()?;
         random::catching(|| {
             self.read(|store, keyring| {
                 let still = store.snapshot()?.ok_or(Error::Backup(BackupFault::NoSnapshot))?;
                 let mut random = OsRandom::new()?;
-                let mut env = Env { now: self.now(), rng: &mut random };
-                let header =
-                    Header { vault: keyring.vault(), id: env.random(), made: env.now, lock: key.lock };
+                let env = Env { now: self.now(), rng: &mut random };
+                let header = Header { vault: keyring.vault(), id, made: env.now, lock: key.lock };
                 let mut file = Sealing::begin(&header, key, out, env)?;
                 let mut rows = 0;
                 let log = log(&*still, keyring, self.origin())?;

@@ -59,7 +59,8 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error::LogBehind`] and [`Error::LogForked`] when the journal does not extend what was signed before: nothing is
-    /// signed then. [`Error::Busy`] when others sign all the time; the anchor's; otherwise as [`Vault::integrate`].
+    /// signed then. [`Error::AnchorMissing`] where the vault asks for an anchor and this one knows nothing of the log;
+    /// [`Error::Busy`] when others sign all the time; the anchor's; otherwise as [`Vault::integrate`].
     pub fn checkpoint(&self) -> Result<SignedCheckpoint, Error> {
         self.integrate()?;
         let signed = self.transact(zamok_journal::sign_checkpoint)?;
@@ -80,6 +81,10 @@ impl Vault {
                         return Ok(());
                     }
                 }
+                // It knew something: it was emptied, and is not begun again with whatever the store says now.
+                Ok(None) if !self.begins_anchor && self.read(zamok_journal::requires_anchor)? => {
+                    return Err(Error::AnchorMissing);
+                }
                 Ok(None) => {}
                 // Witnesses that do not answer are asked again when they are to cosign.
                 Err(Error::Unwitnessed) => tracing::warn!("too few witnesses say what they remember"),
@@ -94,15 +99,18 @@ impl Vault {
     }
 
     /// Has the vault open only with an anchor from now on ([`Freshness::Anchored`](crate::Freshness)); it is not taken
-    /// back. Journalled.
+    /// back. Journalled. First a checkpoint is signed and given to the anchor, which has to remember it, or a later one.
     ///
     /// # Errors
-    /// [`Error::AnchorMissing`] unless this handle was opened with one; the anchor's, when it cannot tell what it remembers, such
-    /// as witnesses that offer no such call; as [`Vault::transact`].
+    /// [`Error::AnchorMissing`] unless this handle was opened with one, and where it knows nothing of the log all the same, such as
+    /// witnesses that nobody has asked to cosign it; the anchor's, when it cannot tell what it remembers, such
+    /// as witnesses that offer no such call; as [`Vault::checkpoint`].
     pub fn require_anchor(&self) -> Result<(), Error> {
         let anchor = self.anchor.as_ref().ok_or(Error::AnchorMissing)?;
         // Asked before it is needed: one that cannot tell would shut the vault for good.
         anchor.last(&self.origin)?;
+        self.checkpoint()?;
+        anchor.last(&self.origin)?.ok_or(Error::AnchorMissing)?;
         self.transact(zamok_journal::require_anchor)
     }
 

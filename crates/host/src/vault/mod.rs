@@ -26,6 +26,7 @@ use zamok_core::secret::SecretMemory;
 use zamok_core::signature::Backend;
 use zamok_core::store::{EntryId, RowKey, Store};
 use zamok_core::vault::attempts::UnlockPolicy;
+use zamok_core::vault::relocation::Relocation;
 use zamok_core::vault::roles::Operation;
 use zamok_core::vault::{
     Committed, DETAILS, KeyId, Keyring, Known, Role, SelfTests, Transaction, Writer, doors, rotation,
@@ -56,7 +57,8 @@ use crate::random::{self, Draws};
 /// itself after [`Options::idle`] without use.
 ///
 /// **Keys that change.** When somebody rotates the vault's keys, every handle learns of it within a minute, or as soon
-/// as it meets a row under a newer key. A handle whose slot was taken away is locked then.
+/// as it meets a row under a newer key. A handle whose slot was taken away is locked then, and so is one of a vault that
+/// leaves its store.
 ///
 /// **Forking.** A forked child finds every inherited handle locked, and must unlock the vault for itself: it shares
 /// neither keys nor journal chains with its parent. A SQLite store has to be opened after the fork, and cannot be where it was open before.
@@ -76,6 +78,10 @@ pub struct Vault {
     fence: Option<UnixTime>,
     /// What remembers the journal's checkpoints elsewhere.
     anchor: Option<Arc<dyn Anchor>>,
+    /// Whether that may know nothing yet.
+    begins_anchor: bool,
+    /// It takes the vault into or out of its store, in which it opens for nobody else.
+    travels: bool,
     newest: Newest,
     /// Ends with the handle.
     _idle: Option<IdleLock>,
@@ -100,7 +106,7 @@ impl Vault {
         let idle = options.idle.map(|after| IdleLock::begin(&held, after)).transpose();
         let now = options.clock.now();
         let anchor = match &options.freshness {
-            Freshness::Anchored(anchor) => Some(anchor.clone()),
+            Freshness::Anchored(anchor) | Freshness::Beginning(anchor) => Some(anchor.clone()),
             Freshness::Trusting | Freshness::Fenced => None,
         };
         Ok(Self {
@@ -115,6 +121,8 @@ impl Vault {
             policy,
             learned: AtomicU64::new(now.0),
             anchor,
+            begins_anchor: matches!(options.freshness, Freshness::Beginning(_)),
+            travels: false,
             fence: matches!(options.freshness, Freshness::Fenced).then_some(now),
             newest: Newest::default(),
             _idle: idle.map_err(|error| {
@@ -391,13 +399,14 @@ impl Vault {
     /// the newest index key would take what was entered under it for a stranger's.
     ///
     /// # Errors
-    /// [`Error::Locked`], also when the slot was taken away; [`Error::Refused`] for altered rows; a store's fault.
+    /// [`Error::Locked`], also when the slot was taken away or the vault leaves the store; [`Error::Refused`] for altered rows; a
+    /// store's fault.
     pub fn refresh(&self) -> Result<(), Error> {
         let known = self.keyring()?;
         self.learn(&known).map(|_| ())
     }
 
-    /// Takes the keys of now, and answers whether they are others. A handle whose slot is gone is locked.
+    /// Takes the keys of now, and answers whether they are others. A handle whose slot is gone, or whose vault leaves, is locked.
     fn learn(&self, known: &Keyring) -> Result<bool, Error> {
         let now = self.now();
         match doors::reopen(&*self.store, known, &*self.memory) {
@@ -406,6 +415,11 @@ impl Vault {
                 Ok(false)
             }
             Ok(Some(fresh)) => {
+                if !self.travels && self.has_left(&fresh)? {
+                    tracing::warn!("the vault leaves this store: the handle is locked");
+                    self.lock();
+                    return Err(Error::Locked);
+                }
                 // A handle that was locked meanwhile stays locked.
                 if !self.held.replace(fresh) {
                     return Err(Error::Locked);
@@ -421,6 +435,14 @@ impl Vault {
                 Err(error)
             }
         }
+    }
+
+    /// Whether nobody works with the vault in this store any more. Auditors read on.
+    fn has_left(&self, keyring: &Keyring) -> Result<bool, Error> {
+        if keyring.role() == Role::Auditor {
+            return Ok(false);
+        }
+        Ok(Relocation::read(&*self.store, keyring)?.is_some_and(|at| at.is_departure()))
     }
 
     fn idle_writers(&self) -> MutexGuard<'_, Vec<Resting>> {

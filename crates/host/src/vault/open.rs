@@ -68,20 +68,20 @@ impl Vault {
         })
     }
 
-    /// Makes a vault in an empty store for one that comes from elsewhere, and opens it as its user.
+    /// Makes a vault in an empty store for one that comes from elsewhere, and opens it as its user. It travels.
     pub(crate) fn settle(
         store: Arc<dyn Store>,
         vault: VaultId,
-        secret: Credential<'_>,
+        [officer, user]: [Credential<'_>; 2],
         heritage: &Heritage<'_>,
         options: Options,
     ) -> Result<Self, Error> {
         random::catching(|| {
             let mut random = OsRandom::new()?;
             let mut env = Env { now: options.clock.now(), rng: &mut random };
-            let slots = first_slots(vault, secret, secret, &options, &mut env)?;
+            let slots = first_slots(vault, officer, user, &options, &mut env)?;
             let keyring = doors::settle(&*store, &slots, heritage, &*options.memory, env)?;
-            Self::new(store, &options, keyring)
+            Ok(Self { travels: true, ..Self::new(store, &options, keyring)? })
         })
     }
 
@@ -109,8 +109,9 @@ impl Vault {
     /// [`Error::SlotDisabled`]; [`Error::NoVault`] in an empty store; [`Error::SlotMethod`] when no slot is for this
     /// role and sort of secret; [`Error::Refused`] and [`Error::Format`] for rows that were altered, put back or
     /// written by another version; [`Error::TooLong`] for a stored cost beyond the bounds of
-    /// [`argon2id`](crate::argon2id); [`Error::Token`]; [`Error::AnchorMissing`]; [`Error::LogBehind`] and
-    /// [`Error::LogForked`] when the anchor knows better, and its own errors;
+    /// [`argon2id`](crate::argon2id); [`Error::Token`]; [`Error::AnchorMissing`], also for an anchor that knows nothing of this
+    /// log where the vault asks for one; [`Error::LogBehind`] and
+    /// [`Error::LogForked`] when the anchor knows better, and its own errors: none of these is a failed attempt;
     /// [`Error::Busy`] when others kept it waiting or the slot was changed meanwhile; [`Error::Randomness`]; a store's
     /// fault.
     pub fn unlock_as<'a>(
@@ -127,13 +128,28 @@ impl Vault {
         Ok(vault)
     }
 
-    /// Opens a vault as its user although it may be on its way into or out of this store.
+    /// Opens a vault although it may be on its way into or out of this store. It travels until [`Vault::arrive`]. A slot that is
+    /// asked for counts for its own role.
     pub(crate) fn enter(
+        role: Role,
         store: Arc<dyn Store>,
         secret: Credential<'_>,
         options: Options,
     ) -> Result<Self, Error> {
-        Self::come_in(Role::User, store, secret, options)
+        let is_of_role = |number: u8| -> Result<bool, Error> {
+            Ok(Slot::all(&*store)?.iter().any(|slot| slot.number == number && slot.role == role))
+        };
+        let slot = match options.slot {
+            Some(number) if is_of_role(number)? => Some(number),
+            _ => None,
+        };
+        let vault = Self::come_in(role, store, secret, Options { slot, ..options })?;
+        Ok(Self { travels: true, ..vault })
+    }
+
+    /// The vault is where it stays.
+    pub(crate) fn arrive(self) -> Self {
+        Self { travels: false, ..self }
     }
 
     /// The keys that a secret opens in a store of which nothing else is asked: the auditor's slot is tried first. No attempt
@@ -169,8 +185,11 @@ impl Vault {
             // Refused before it is charged: a cost that no attempt could pay must not use attempts up.
             slot.method.cost().map_or(Ok(()), payable)?;
             let attempt = charge(&*store, &slot, policy, &*options.clock)?;
-            let opened = secret.derive(&slot).and_then(|key| confirmed(&*store, &slot, &key, &options));
+            let opened =
+                secret.derive(&slot).and_then(|key| doors::open(&*store, &slot, &key, &*options.memory));
             let keyring = opened.or_else(|error| failed(&*store, &slot, attempt, &*options.clock, error))?;
+            confirm(&*store, &keyring, &options.freshness)
+                .or_else(|error| unconfirmed(&*store, &slot, attempt, &*options.clock, error))?;
             let vault = Self::new(store, &options, keyring)?;
             vault.discharging(policy, &mut |tx| attempts::discharge(tx, &slot, attempt))?;
             tracing::info!("the vault was unlocked");
@@ -210,6 +229,23 @@ pub(super) fn failed<T>(
     Err(error)
 }
 
+/// Ends an attempt whose secret was right, and which the anchor kept out: that is no failure.
+fn unconfirmed(
+    store: &dyn Store,
+    slot: &Slot,
+    attempt: Attempt,
+    clock: &dyn Clock,
+    error: Error,
+) -> Result<(), Error> {
+    tracing::warn!(%error, "the anchor keeps the vault shut");
+    let mut random = OsRandom::new()?;
+    let mut env = Env { now: clock.now(), rng: &mut random };
+    if let Err(error) = attempts::take_back(store, slot, attempt, &mut env) {
+        tracing::warn!(%error, "the attempt stays charged");
+    }
+    Err(error)
+}
+
 /// A slot for the officer and one for the user.
 fn first_slots(
     vault: VaultId,
@@ -241,23 +277,24 @@ fn choose(store: &dyn Store, role: Role, secret: &Credential<'_>, number: Option
     slots.into_iter().find(fits).ok_or(Error::SlotMethod)
 }
 
-/// Opens the slot, and asks the anchor where there is one.
-fn confirmed(store: &dyn Store, slot: &Slot, key: &Key32, options: &Options) -> Result<Keyring, Error> {
-    let keyring = doors::open(store, slot, key, &*options.memory)?;
-    if !matches!(options.freshness, Freshness::Anchored(_)) && requires_anchor(store, &keyring)? {
-        return Err(Error::AnchorMissing);
-    }
-    if let Freshness::Anchored(anchor) = &options.freshness {
-        let journal = Journal::new(store, &keyring);
-        match anchor.last(&doors::origin(store, &keyring)?)? {
-            Some(known) => journal.compare(&known)?,
-            // One that was never given anything, such as a new file, knows nothing that could be contradicted.
-            None => tracing::warn!(
-                "the anchor knows nothing of this log: a store that was put back is not noticed"
-            ),
+/// Asks the anchor where there is one, or where there has to be one.
+fn confirm(store: &dyn Store, keyring: &Keyring, freshness: &Freshness) -> Result<(), Error> {
+    let is_required = requires_anchor(store, keyring)?;
+    let (anchor, begins) = match freshness {
+        Freshness::Trusting | Freshness::Fenced if is_required => return Err(Error::AnchorMissing),
+        Freshness::Trusting | Freshness::Fenced => return Ok(()),
+        Freshness::Anchored(anchor) => (anchor, false),
+        Freshness::Beginning(anchor) => (anchor, true),
+    };
+    match anchor.last(&doors::origin(store, keyring)?)? {
+        Some(known) => Journal::new(store, keyring).compare(&known),
+        // Emptied, it would take the log that was put back for the first that it is given.
+        None if is_required && !begins => Err(Error::AnchorMissing),
+        None => {
+            tracing::warn!("the anchor knows nothing of this log: a store that was put back is not noticed");
+            Ok(())
         }
     }
-    Ok(keyring)
 }
 
 /// How long an attempt waits for one other that does not end.

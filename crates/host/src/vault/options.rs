@@ -8,6 +8,7 @@ use zamok_core::secret::SecretMemory;
 use zamok_core::signature::Backend;
 use zamok_core::vault::Role;
 use zamok_core::vault::attempts::UnlockPolicy;
+use zamok_core::vault::rotation::LEARNED_WITHIN;
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_journal::Anchor;
 
@@ -40,6 +41,10 @@ pub struct Options {
     pub idle: Option<Duration>,
     /// What is believed of the store's age. Default: [`Freshness::Trusting`].
     pub freshness: Freshness,
+    /// How long a move ([`Vault::relocate`](crate::Vault::relocate)) leaves whoever had the old store open to learn of it,
+    /// before both stores are compared. Default: twice [`LEARNED_WITHIN`], two minutes. Less is for whoever knows that nobody
+    /// has it open, and for tests.
+    pub settling: Duration,
 }
 
 /// What is believed of the store's age when a vault is opened (`CRYPTO.md` §1). A store that was put back as a whole
@@ -52,8 +57,12 @@ pub enum Freshness {
     /// to that of the opening, with the window after it, are refused.
     Fenced,
     /// An anchor outside of the store is asked: where its journal is not what the anchor remembers, or more, the vault
-    /// stays closed. Checkpoints are given to the anchor as they are signed.
+    /// stays closed. Checkpoints are given to the anchor as they are signed. One that knows nothing of the log opens no vault
+    /// that asks for an anchor.
     Anchored(Arc<dyn Anchor>),
+    /// As [`Freshness::Anchored`], with an anchor that may know nothing yet: the store is then taken as it is, and the next
+    /// checkpoint begins the anchor. For whoever gives a vault a new one and is sure of the store.
+    Beginning(Arc<dyn Anchor>),
 }
 
 impl Default for Options {
@@ -78,6 +87,7 @@ impl Default for Options {
             slot: None,
             idle: Some(Duration::from_secs(15 * 60)),
             freshness: Freshness::Trusting,
+            settling: Duration::from_secs(2 * LEARNED_WITHIN),
         }
     }
 }
@@ -104,6 +114,7 @@ impl fmt::Debug for Options {
             .field("slot", &self.slot)
             .field("idle", &self.idle)
             .field("freshness", &self.freshness)
+            .field("settling", &self.settling)
             .finish_non_exhaustive()
     }
 }
@@ -114,6 +125,7 @@ impl fmt::Debug for Freshness {
             Self::Trusting => "Trusting",
             Self::Fenced => "Fenced",
             Self::Anchored(_) => "Anchored",
+            Self::Beginning(_) => "Beginning",
         })
     }
 }

@@ -5,8 +5,10 @@ use std::mem::offset_of;
 use std::path::Path;
 use std::sync::Arc;
 
-use zamok::backup::{self, BackupKey, End, Header, Lock, LostStore};
-use zamok::{Clock as _, CoreError, Credential, Env, OsRandom, Passphrase, StoreUrl, SystemClock};
+use zamok::backup::{self, BackupKey, End, Header, JournalEnd, Lock, LostStore};
+use zamok::{
+    Clock as _, CoreError, Credential, Env, FileAnchor, OsRandom, Passphrase, StoreUrl, SystemClock,
+};
 use zeroize::Zeroizing;
 
 use super::access::OpenVault;
@@ -14,6 +16,8 @@ use super::error::{Trouble, told};
 use super::handles::{self, zamok_vault};
 use super::options::{self, Chosen, zamok_options};
 use super::{secret, zamok_id};
+use crate::border::Fault;
+use crate::codes::ZAMOK_E_ARGUMENT;
 use crate::pointer::{self, Buffer, Place, StructPlace, Versioned};
 use crate::zamok_status;
 
@@ -73,8 +77,8 @@ impl zamok_backup_info {
 pub struct zamok_backup_source {
     /// `sizeof(zamok_backup_source)`.
     pub size: u32,
-    /// 0.
-    pub reserved: u32,
+    /// 1 where the caller knows that the store with the journal was neither put back to an older copy nor cut; else 0.
+    pub journal_is_whole: u32,
     /// The backup: the path of its file.
     pub file: *const c_char,
     /// Its length.
@@ -92,6 +96,11 @@ pub struct zamok_backup_source {
     pub journal_secret: *const c_char,
     /// Its length.
     pub journal_secret_length: usize,
+    /// The path of the file that was the anchor of that store, with which the journal is compared: without one nobody knows whether
+    /// its end was cut off, and counter keys are suspended (unless `journal_is_whole`). Null: none.
+    pub journal_anchor: *const c_char,
+    /// Its length.
+    pub journal_anchor_length: usize,
 }
 
 // SAFETY: numbers and pointers without padding.
@@ -291,11 +300,22 @@ pub unsafe extern "C" fn zamok_restore(
             )
         };
         let url = StoreUrl::parse(url)?;
+        // SAFETY: the same.
+        let end = match (
+            unsafe { pointer::text(source.journal_anchor, source.journal_anchor_length)? },
+            source.journal_is_whole,
+        ) {
+            ("", 0) => JournalEnd::Unknown,
+            ("", 1) => JournalEnd::Vouched,
+            (anchor, 0) => JournalEnd::Anchored(Arc::new(FileAnchor::at(anchor))),
+            _ => return Err(Fault(ZAMOK_E_ARGUMENT).into()),
+        };
         let lost = match journal {
             "" => None,
             journal => Some(LostStore {
                 store: StoreUrl::parse(journal)?.open()?,
                 secret: Credential::Passphrase(&journal_secret),
+                end,
             }),
         };
         chosen.begin_anchor()?;

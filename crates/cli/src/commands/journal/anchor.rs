@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use zamok::{Freshness, Options, Zamok};
+use zamok::{CoreError, Freshness, Options, Zamok};
 
 use crate::arguments::Shared;
 use crate::credentials::Held;
@@ -16,8 +16,9 @@ use crate::output::Output;
 /// Have the vault open only with an anchor from now on: something outside of the store that remembers the journal's last
 /// checkpoint, so that a store that was put back to an older copy is noticed.
 ///
-/// With a FILE, a new anchor is begun there for the log as it is now; also where the old one is lost. Without, the one
-/// that --anchor or --anchor-witnesses names is asked and kept.
+/// With a FILE, a new anchor is begun there for the log as it is now; also where the old one is lost: the store is believed
+/// as it is. Without, the one that --anchor or --anchor-witnesses names is asked and kept; witnesses are asked to cosign the
+/// log as it is now.
 #[derive(Args, Debug)]
 pub(super) struct Anchor {
     /// A file that is not there yet, on another disk than the store.
@@ -35,14 +36,23 @@ impl Anchor {
         let held = Held::read(shared, output)?;
         if asked {
             // What is known already is asked before anything else is believed.
-            let zamok = open(shared, &held, store.clone(), opening::options(shared)?)?;
-            zamok.vault().checkpoint()?;
+            let mut options = opening::options(shared)?;
+            let witnesses = opening::witnesses(shared)?;
+            if let Some(witnesses) = &witnesses {
+                // They may not know the log yet: what they are told of it is told here.
+                options.freshness = Freshness::Beginning(witnesses.clone());
+            }
+            let zamok = open(shared, &held, store.clone(), options)?;
+            match &witnesses {
+                Some(witnesses) => drop(witnesses.gather(zamok.vault())?),
+                None => drop(zamok.vault().checkpoint()?),
+            }
             if self.file.is_none() {
                 return tell(&zamok, "the anchor that was named", output);
             }
         }
         let Some(file) = &self.file else { return Ok(Exit::Usage) };
-        let freshness = Freshness::Anchored(opening::begin_anchor(file)?);
+        let freshness = Freshness::Beginning(opening::begin_anchor(file)?);
         let zamok = open(shared, &held, store, Options { freshness, ..Options::default() })?;
         tell(&zamok, &file.display().to_string(), output)
     }
@@ -58,7 +68,11 @@ fn open(
 }
 
 fn tell(zamok: &Zamok, anchor: &str, output: &Output) -> Result<Exit, Failure> {
-    zamok.vault().require_anchor()?;
+    zamok.vault().require_anchor().map_err(|error| match error {
+        CoreError::AnchorMissing => Failure::from(error)
+            .hint("nobody of these witnesses has cosigned the log: tell them its key (`zamok journal checkpoint` shows it), then try again"),
+        _ => error.into(),
+    })?;
     let signed = zamok.vault().checkpoint()?;
     let checkpoint = signed.checkpoint();
     output.line(format!(

@@ -82,12 +82,11 @@ fn narrow_info(info: &mut KeyInfo, narrowing: &Narrowing) -> Result<(), Error> {
 /// Copies an active key under a new handle, label and owner, so that the copy can do what `narrowing` leaves of it and
 /// nothing more; answers its id. Journalled. The copy has a life of its own: what ends the original does not end it.
 ///
-/// Its past comes along (made here, never extracted), an officer's trust does not. Older versions stay behind: what they
-/// protected, the original opens.
+/// Its past comes along (made here, never extracted). Older versions stay behind: what they protected, the original opens.
 ///
 /// # Errors
 /// [`Error::KeyFixed`] for a key that may not be copied; [`Error::KeyKind`] for a one-time-password key, whose codes
-/// would each be accepted once by either; [`Error::KeyPurpose`] for the journal's key of checkpoints;
+/// would each be accepted once by either; [`Error::KeyPurpose`] for the journal's key of checkpoints and for wrapping keys;
 /// [`Error::KeyState`] when it is not active; [`Error::KeyWidened`] for anything that would allow more;
 /// [`Error::Role`]; [`Error::TooLong`]; [`Error::UnknownKey`]; a store's fault.
 pub fn copy(
@@ -103,7 +102,8 @@ pub fn copy(
     if matches!(record.info.purpose, Purpose::OneTimeCode) {
         return Err(Error::KeyKind);
     }
-    if record.info.purpose == Purpose::Checkpoint {
+    // Trust is given to the one key that has a secret: with copies, one could be trusted and another leave.
+    if matches!(record.info.purpose, Purpose::Checkpoint | Purpose::Wrapping) {
         return Err(Error::KeyPurpose);
     }
     if record.info.state != KeyState::Active {
@@ -112,9 +112,8 @@ pub fn copy(
     if !record.info.flags.contains(Flag::Copyable) {
         return Err(Error::KeyFixed);
     }
-    record.info.flags = record.info.flags.without(Flags::of(&[Flag::Trusted]));
     narrow_info(&mut record.info, narrowing)?;
-    let original = record.info.clone();
+    let original = (record.info.id, record.info.version);
     let new = KeyId(tx.env().random());
     record.row = new.row();
     record.info.id = new;
@@ -127,7 +126,7 @@ pub fn copy(
         EventKind::KeyCopied,
         &Detail::new().with("of", format!("{id}")).with("label", label),
     )?;
-    ciphers::copy_count(tx, &original, &record.info)?;
+    ciphers::resume_count(tx, &[original], &record.info)?;
     Ok(new)
 }
 
@@ -156,11 +155,13 @@ fn modifiable(tx: &mut Transaction<'_>, id: KeyId) -> Result<KeyRecord, Error> {
     if record.info.flags.contains(Flag::Modifiable) { Ok(record) } else { Err(Error::KeyFixed) }
 }
 
-/// Marks a wrapping key as trusted: keys may leave under it from now on. For the security officer; journalled.
+/// Marks a wrapping key as trusted: keys may leave under it from now on, and it does not leave itself. For the security
+/// officer; journalled.
 ///
 /// # Errors
 /// [`Error::Role`] unless an officer opened the vault; [`Error::KeyKind`] for a key that wraps nothing;
-/// [`Error::KeyState`] when it is not active; [`Error::KeyWidened`] for a symmetric one that was not made here; [`Error::UnknownKey`]; a store's fault.
+/// [`Error::KeyState`] when it is not active; [`Error::KeyWidened`] for a symmetric one that was not made here, has left, or may
+/// leave; [`Error::UnknownKey`]; a store's fault.
 pub fn trust(tx: &mut Transaction<'_>, id: KeyId, reason: &str) -> Result<(), Error> {
     tx.keyring().permit(Operation::MarkKeys)?;
     let mut record = KeyRecord::load(tx, id)?;
@@ -170,8 +171,9 @@ pub fn trust(tx: &mut Transaction<'_>, id: KeyId, reason: &str) -> Result<(), Er
     if record.info.state != KeyState::Active {
         return Err(Error::KeyState(record.info.state));
     }
-    // Whoever brought a secret key along may have kept a copy. A public key opens nothing, whoever brought it.
-    if record.info.kind.is_secret() && !record.info.is_local() {
+    // Whoever has a copy of a secret key opens what is wrapped under it. A public key opens nothing, whoever brought it.
+    let is_alone = Flags::MADE_HERE.is_within(record.info.flags);
+    if record.info.kind.is_secret() && (!is_alone || record.info.flags.contains(Flag::Wrappable)) {
         return Err(Error::KeyWidened);
     }
     record.info.flags = record.info.flags.or(Flags::of(&[Flag::Trusted]));

@@ -1,0 +1,148 @@
+//! What has left the vault, wrapped. A note names the key by its material (`docs/formats/state.md`), so that it is known again
+//! in whatever wrap it comes back, and is held to what became of it (`docs/decisions/0024-what-comes-back.md`).
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::attributes::{Flags, KeyInfo, Purpose};
+use super::keys::{KeyId, KeyRecord};
+use super::kinds::KeyKind;
+use super::state::KeyState;
+use super::transaction::Transaction;
+use crate::error::Error;
+use crate::event::{Detail, EventKind};
+use crate::mac::hmac_sha256;
+use crate::store::{RowKey, Table};
+use crate::wire::{Reader, Writer};
+
+/// Which key has the material that left, under a MAC of kind and material.
+pub const DEPARTED: Table = Table(9);
+const FORMAT: u8 = 1;
+const LABEL: &[u8] = b"zamok/departed/v1";
+
+/// A key of this vault with the material of one that comes in.
+pub(super) struct Former {
+    /// The version that left; `None` for one that this vault has not come to.
+    pub(super) version: Option<KeyInfo>,
+    newest: KeyInfo,
+}
+
+impl Former {
+    fn load(tx: &mut Transaction<'_>, id: KeyId, version: u32) -> Result<Self, Error> {
+        let newest = KeyRecord::load(tx, id)?.info;
+        let version = if version > newest.version {
+            None
+        } else {
+            // Absence is never permission: a version that is missing was deleted by somebody.
+            let found = KeyRecord::load_version(tx, id, version).map_err(|error| match error {
+                Error::UnknownKey => Error::Refused,
+                other => other,
+            })?;
+            Some(found.info)
+        };
+        Ok(Self { version, newest })
+    }
+
+    /// Takes from a key on its way in what was taken from this one, and leads it no step back in its life.
+    fn hold(&self, info: &mut KeyInfo) -> Result<(), Error> {
+        if self.newest.kind != info.kind {
+            return Err(Error::KeyKind);
+        }
+        if self.newest.purpose != info.purpose {
+            return Err(Error::KeyPurpose);
+        }
+        info.narrow_to(&self.newest);
+        let known = self.version.as_ref().unwrap_or(&self.newest);
+        if known.state == KeyState::Compromised || known.dates.compromised.is_some() {
+            return Err(Error::KeyState(KeyState::Compromised));
+        }
+        if info.purpose == Purpose::OneTimeCode {
+            // Each code would be accepted once by either. To be destroyed is how such a key goes, and no verdict on it.
+            return if known.state == KeyState::Destroyed { Ok(()) } else { Err(Error::KeyKind) };
+        }
+        let Some(version) = &self.version else { return Ok(()) };
+        info.narrow_to(version);
+        if version.dates.deactivated.is_some() {
+            (info.state, info.dates.deactivated) = (KeyState::Deactivated, version.dates.deactivated);
+        } else if version.state == KeyState::Suspended && info.state != KeyState::Deactivated {
+            info.state = KeyState::Suspended;
+        }
+        Ok(())
+    }
+}
+
+/// Notes which key has this material, in the words of the event by which it has it.
+pub(super) fn note(tx: &mut Transaction<'_>, record: &KeyRecord, event: EventKind) -> Result<(), Error> {
+    let KeyInfo { id, version, kind, owner, .. } = &record.info;
+    let row = row(*kind, &record.material)?;
+    let mut body = Writer::public(1 + 16 + 4);
+    body.u8(FORMAT).raw(&id.0).u32(*version);
+    if tx.state(&row)?.as_deref() == Some(body.as_slice()) {
+        return Ok(());
+    }
+    tx.put_state(&row, body.as_slice())?;
+    tx.event(event, *owner, &row, &Detail::new().with("key", format!("{id}"))).map(|_| ())
+}
+
+/// The key that is known to have this material as this kind; `None` where nothing of it left.
+pub(super) fn find(
+    tx: &mut Transaction<'_>,
+    kind: KeyKind,
+    material: &[u8],
+) -> Result<Option<Former>, Error> {
+    let Some(body) = tx.state(&row(kind, material)?)? else { return Ok(None) };
+    let mut reader = Reader::new(&body);
+    let found = reader.u8()?;
+    if found != FORMAT {
+        return Err(Error::Format { found: found.into(), supported: FORMAT.into() });
+    }
+    let (id, version) = (KeyId(reader.array()?), reader.u32()?);
+    reader.end()?;
+    Former::load(tx, id, version).map(Some).map_err(|error| match error {
+        Error::UnknownKey => Error::Refused,
+        other => other,
+    })
+}
+
+/// The key that is meant by id and version, where this vault has it.
+pub(super) fn named(tx: &mut Transaction<'_>, id: KeyId, version: u32) -> Result<Option<Former>, Error> {
+    match Former::load(tx, id, version) {
+        Err(Error::UnknownKey) => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+/// Holds a key on its way in to all that is known of it here.
+pub(super) fn hold(info: &mut KeyInfo, formers: &[Former]) -> Result<(), Error> {
+    formers.iter().try_for_each(|former| former.hold(info))
+}
+
+/// The kind counts: a secret comes back as what it was, and as nothing else.
+fn row(kind: KeyKind, material: &[u8]) -> Result<RowKey, Error> {
+    let mut name = Writer::new();
+    kind.write(&mut name)?;
+    Ok(RowKey::new(DEPARTED, hmac_sha256(material, &[LABEL, name.as_slice()])))
+}
+
+impl KeyInfo {
+    /// Leaves what this key and the other both allow.
+    fn narrow_to(&mut self, other: &Self) {
+        let forbidden = self.flags.or(other.flags).and(Flags::FORBIDDING);
+        self.usages = self.usages.and(other.usages);
+        self.mechanisms = self.mechanisms.and(other.mechanisms);
+        self.flags = self.flags.and(other.flags).or(forbidden);
+        let (ours, theirs) = (&mut self.dates, &other.dates);
+        let earlier = |ours: Option<_>, theirs: Option<_>| match (ours, theirs) {
+            (Some(ours), Some(theirs)) => Some(core::cmp::min(ours, theirs)),
+            (ours, theirs) => ours.or(theirs),
+        };
+        ours.valid_from = ours.valid_from.max(theirs.valid_from);
+        ours.valid_to = earlier(ours.valid_to, theirs.valid_to);
+        ours.accept_until = earlier(ours.accept_until, theirs.accept_until);
+    }
+}
+
+/// The names of those versions that this vault has.
+pub(super) fn ids(formers: &[Former]) -> Vec<(KeyId, u32)> {
+    formers.iter().filter_map(|former| former.version.as_ref()).map(|info| (info.id, info.version)).collect()
+}

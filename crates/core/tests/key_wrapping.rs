@@ -1,0 +1,395 @@
+//! Keys that left, wrapped, and what becomes of them when they come back, are brought twice, under another name, as something else,
+//! or from somebody who made them up (`docs/formats/wrapped-key.md`, decision 24).
+
+mod harness;
+
+use harness::{NOON, OWNER, Scene, generous, rows};
+use zamok_core::aead;
+use zamok_core::event::EventKind;
+use zamok_core::hash::{HashAlgorithm, sha256};
+use zamok_core::mac::hmac_sha256;
+use zamok_core::mechanism::Mechanism;
+use zamok_core::otp::{Digits, Hotp, HotpParameters, OcraSuite, Verdict};
+use zamok_core::secret::Secret;
+use zamok_core::vault::departed::DEPARTED;
+use zamok_core::vault::keys::{self, KeyInfo, Narrowing, Template, Usage, Usages};
+use zamok_core::vault::one_time::{self, ImportedParameters};
+use zamok_core::vault::versions::{self, RotationPolicy};
+use zamok_core::vault::{Flag, Flags, KeyId, KeyKind, KeyState, Purpose, importing, signing, wrapping};
+use zamok_core::wire::Writer;
+use zamok_core::{Error, UnixTime};
+
+use KeyState::{Active, Compromised, Deactivated, Destroyed, Suspended};
+
+const HOTP: HotpParameters = HotpParameters { algorithm: HashAlgorithm::Sha1, digits: Digits::SIX };
+/// 128 bits: what an agreement on P-256 may carry.
+const SECRET: &[u8; 16] = b"1234567890123456";
+
+fn info(scene: &Scene, key: KeyId) -> KeyInfo {
+    scene.transact(|tx| keys::info(tx, key)).unwrap()
+}
+
+fn become_(scene: &Scene, key: KeyId, states: &[KeyState]) {
+    for next in states {
+        scene.transact(|tx| keys::change_state(tx, key, *next, "test")).unwrap();
+    }
+}
+
+/// A key that may leave, and what else its template says.
+fn movable(scene: &Scene, kind: KeyKind, purpose: Purpose, also: &[Flag]) -> KeyId {
+    let mut template = Template::new(kind, purpose).named("a traveller", Some(OWNER));
+    template.flags = template.flags.or(Flags::of(&[Flag::Wrappable])).or(Flags::of(also));
+    scene.transact(|tx| keys::generate(tx, &template)).unwrap()
+}
+
+fn movable_hotp(scene: &Scene) -> KeyId {
+    let kind = KeyKind::Hotp { algorithm: HOTP.algorithm, digits: HOTP.digits };
+    let mut template = Template::new(kind, Purpose::OneTimeCode).named("a token", Some(OWNER));
+    template.flags = template.flags.or(Flags::of(&[Flag::Wrappable]));
+    let parameters = ImportedParameters::Hotp { parameters: HOTP, counter: 0 };
+    let secret = Secret::new(SECRET).unwrap();
+    scene.transact(|tx| one_time::import_from(tx, parameters, &secret, &template)).unwrap()
+}
+
+fn trusted(scene: &Scene) -> KeyId {
+    let template = Template::new(KeyKind::Aes256, Purpose::Wrapping);
+    let wrapper = scene.transact(|tx| keys::generate(tx, &template)).unwrap();
+    scene.by_officer(|tx| keys::trust(tx, wrapper, "ceremony")).unwrap();
+    wrapper
+}
+
+fn wrap(scene: &Scene, by: KeyId, key: KeyId, mechanism: Mechanism) -> Result<Vec<u8>, Error> {
+    scene.transact(|tx| wrapping::wrap(tx, by, key, mechanism))
+}
+
+fn unwrap(scene: &Scene, by: KeyId, bytes: &[u8]) -> Result<KeyId, Error> {
+    scene.transact(|tx| wrapping::unwrap(tx, by, bytes, Some(OWNER)))
+}
+
+fn is_right(scene: &Scene, key: KeyId, counter: u64) -> bool {
+    let code = Hotp::new(&Secret::new(SECRET).unwrap(), HOTP).code(counter).to_string();
+    matches!(scene.verify(key, &code, &generous()).unwrap(), Verdict::Accepted { .. })
+}
+
+/// A key to which others wrap keys, in a vault, and its public key, trusted in another.
+fn recipient(of: &Scene, seen_by: &Scene) -> (KeyId, KeyId) {
+    let own = Template::new(KeyKind::P256Agreement, Purpose::Wrapping);
+    let own = of.transact(|tx| keys::generate(tx, &own)).unwrap();
+    let template = Template::new(KeyKind::PublicKey, Purpose::Wrapping);
+    let spki = spki(of, own);
+    let peer = seen_by.transact(|tx| importing::raw(tx, &template, spki.clone().into())).unwrap();
+    seen_by.by_officer(|tx| keys::trust(tx, peer, "met in person")).unwrap();
+    (own, peer)
+}
+
+fn spki(scene: &Scene, key: KeyId) -> Vec<u8> {
+    use p256::pkcs8::DecodePublicKey as _;
+    use p256::pkcs8::EncodePublicKey as _;
+    let pem = scene.transact(|tx| signing::spki_pem(tx, key)).unwrap();
+    let key = p256::PublicKey::from_public_key_pem(&pem).unwrap();
+    key.to_public_key_der().unwrap().into_vec()
+}
+
+#[test]
+fn what_left_bare_comes_back_as_what_it_was_and_as_nothing_else() {
+    let scene = Scene::new("bare");
+    let wrapper = trusted(&scene);
+    let key = movable(&scene, KeyKind::Ed25519, Purpose::Document, &[Flag::AlwaysAuthenticate]);
+    let token = movable_hotp(&scene);
+    let bytes = wrap(&scene, wrapper, key, Mechanism::AesKeyWrap).unwrap();
+    let code = wrap(&scene, wrapper, token, Mechanism::AesKeyWrap).unwrap();
+    let bare = |bytes: &[u8], template: &Template<'_>| {
+        scene.transact(|tx| wrapping::unwrap_bare(tx, wrapper, bytes, template))
+    };
+    // Data would be read, a MAC key would compute codes: nothing is told of its bytes, or computed with them.
+    for kind in [KeyKind::Data, KeyKind::Certificate, KeyKind::PublicKey, KeyKind::Hmac, KeyKind::Generic] {
+        for purpose in [Purpose::Data, Purpose::Document] {
+            for bytes in [&bytes, &code] {
+                assert_eq!(
+                    bare(bytes, &Template::new(kind, purpose)),
+                    Err(Error::KeyKind),
+                    "{}",
+                    kind.name()
+                );
+            }
+        }
+    }
+    assert_eq!(
+        bare(&code, &Template::new(info(&scene, token).kind, Purpose::OneTimeCode)),
+        Err(Error::KeyKind)
+    );
+    let token_key = Template::new(KeyKind::Ed25519, Purpose::Token);
+    assert_eq!(bare(&bytes, &token_key), Err(Error::KeyPurpose));
+    // Whatever the template asks for, no more than the key itself may.
+    let mut wide = Template::new(KeyKind::Ed25519, Purpose::Document);
+    wide.flags = Flags::of(&[Flag::Copyable, Flag::Modifiable, Flag::Destroyable]);
+    let back = info(&scene, bare(&bytes, &wide).unwrap());
+    for flag in [Flag::AlwaysAuthenticate, Flag::Audited, Flag::WrapWithTrusted] {
+        assert!(back.flags.contains(flag), "{flag}");
+    }
+    for flag in [Flag::Local, Flag::AlwaysSensitive, Flag::NeverExtracted, Flag::Wrappable] {
+        assert!(!back.flags.contains(flag), "{flag}");
+    }
+    let usages = Some(Usages::of(&[Usage::Verify]));
+    let narrowing = Narrowing { usages, valid_to: Some(UnixTime(NOON + 60)), ..Narrowing::default() };
+    scene.transact(|tx| keys::narrow(tx, key, &narrowing)).unwrap();
+    let back = info(&scene, bare(&bytes, &wide).unwrap());
+    assert_eq!((Some(back.usages), back.dates.valid_to), (usages, Some(UnixTime(NOON + 60))));
+    let signing = Template { usages: Usages::of(&[Usage::Sign]), ..wide.clone() };
+    assert_eq!(bare(&bytes, &signing), Err(Error::KeyUsage));
+    become_(&scene, key, &[Compromised]);
+    assert_eq!(bare(&bytes, &wide), Err(Error::KeyState(Compromised)));
+}
+
+#[test]
+fn bare_bytes_of_which_it_does_not_stand_what_they_were_are_refused() {
+    let scene = Scene::new("without its note");
+    let wrapper = trusted(&scene);
+    let key = movable(&scene, KeyKind::Aes256, Purpose::Data, &[]);
+    let bytes = wrap(&scene, wrapper, key, Mechanism::AesKeyWrap).unwrap();
+    let note = rows(&scene.store).into_iter().find(|(row, _)| row.table == DEPARTED).unwrap().0;
+    // The journal names the note, so that its audit misses it.
+    let told = scene.journal();
+    assert!(told.iter().any(|told| told.leaf.kind == EventKind::KeyWrapped && told.leaf.row == note));
+    scene.store.plant(&note, None);
+    let template = Template::new(KeyKind::Aes256, Purpose::Data);
+    let back = scene.transact(|tx| wrapping::unwrap_bare(tx, wrapper, &bytes, &template));
+    assert_eq!(back, Err(Error::KeyKind));
+}
+
+#[test]
+fn a_wrapped_token_is_in_one_place_and_no_code_is_accepted_again_however_often_it_comes_back() {
+    let scene = Scene::new("once");
+    let wrapper = trusted(&scene);
+    let first = movable_hotp(&scene);
+    let bytes = wrap(&scene, wrapper, first, Mechanism::Envelope).unwrap();
+    // The note as the page says: HOTP, SHA-1, six digits.
+    let (row, note) = rows(&scene.store).into_iter().find(|(row, _)| row.table == DEPARTED).unwrap();
+    assert_eq!(row.key, hmac_sha256(SECRET, &[b"zamok/departed/v1", &[1, 1, 6]]));
+    let body = scene.keyring.verify(&row, &note).unwrap();
+    assert_eq!(body, [&[1][..], &first.0, &[0, 0, 0, 1]].concat());
+    assert!(is_right(&scene, first, 1));
+    assert_eq!(unwrap(&scene, wrapper, &bytes), Err(Error::KeyKind), "it is here");
+    become_(&scene, first, &[Deactivated, Destroyed]);
+    let second = unwrap(&scene, wrapper, &bytes).unwrap();
+    assert!(!is_right(&scene, second, 1) && is_right(&scene, second, 3));
+    // Guesses are not forgotten on the way either.
+    for _ in 0..3 {
+        assert!(!is_right(&scene, second, 3));
+    }
+    assert_eq!(unwrap(&scene, wrapper, &bytes), Err(Error::KeyKind), "it is here under another name");
+    become_(&scene, second, &[Deactivated, Destroyed]);
+    let third = unwrap(&scene, wrapper, &bytes).unwrap();
+    assert_eq!(scene.state(third).in_a_row, 3);
+    assert!(!is_right(&scene, third, 3) && is_right(&scene, third, 4));
+    become_(&scene, third, &[Compromised, Destroyed]);
+    assert_eq!(unwrap(&scene, wrapper, &bytes), Err(Error::KeyState(Compromised)));
+}
+
+#[test]
+fn a_token_that_was_in_another_vault_comes_back_with_what_was_spent_in_both() {
+    let (home, abroad) = (Scene::new("home"), Scene::new("abroad"));
+    let (own_abroad, to_abroad) = recipient(&abroad, &home);
+    let (own_home, to_home) = recipient(&home, &abroad);
+    let first = movable_hotp(&home);
+    let out = wrap(&home, to_abroad, first, Mechanism::EnvelopeTo).unwrap();
+    assert!(is_right(&home, first, 5), "after it was wrapped");
+    let there = unwrap(&abroad, own_abroad, &out).unwrap();
+    assert_eq!(unwrap(&abroad, own_abroad, &out), Err(Error::KeyKind), "once, where nobody knows its name");
+    assert!(is_right(&abroad, there, 2));
+    let back = wrap(&abroad, to_home, there, Mechanism::EnvelopeTo).unwrap();
+    assert_eq!(unwrap(&home, own_home, &back), Err(Error::KeyKind), "it is still at home");
+    become_(&home, first, &[Deactivated, Destroyed]);
+    let again = unwrap(&home, own_home, &back).unwrap();
+    for spent in 0..=5 {
+        assert!(!is_right(&home, again, spent), "{spent}");
+    }
+    assert!(is_right(&home, again, 6));
+    become_(&abroad, there, &[Deactivated, Destroyed]);
+    let once_more = unwrap(&abroad, own_abroad, &out).unwrap();
+    assert!(!is_right(&abroad, once_more, 2) && is_right(&abroad, once_more, 3));
+}
+
+#[test]
+fn a_secret_for_codes_is_not_shown_again_after_a_journey() {
+    let scene = Scene::new("shown");
+    let wrapper = trusted(&scene);
+    let kind = KeyKind::Totp { algorithm: HOTP.algorithm, digits: HOTP.digits, period: 30, t0: 0 };
+    let mut template = Template::new(kind, Purpose::OneTimeCode);
+    template.flags = template.flags.or(Flags::of(&[Flag::Wrappable]));
+    let key = scene.transact(|tx| one_time::generate_from(tx, &template, 0)).unwrap();
+    let bytes = wrap(&scene, wrapper, key, Mechanism::Envelope).unwrap();
+    scene.provision(key).unwrap();
+    become_(&scene, key, &[Destroyed]);
+    let back = unwrap(&scene, wrapper, &bytes).unwrap();
+    assert_eq!(info(&scene, back).state, KeyState::PreActive);
+    assert_eq!(scene.provision(back).map(drop), Err(Error::KeyUsage));
+}
+
+#[test]
+fn a_key_whose_asked_questions_would_stay_behind_does_not_leave() {
+    let scene = Scene::new("questions");
+    let wrapper = trusted(&scene);
+    let ocra = |suite: &str| {
+        let suite = OcraSuite::parse(suite).unwrap();
+        let mut template = Template::new(KeyKind::Ocra { suite }, Purpose::OneTimeCode);
+        template.flags = template.flags.or(Flags::of(&[Flag::Wrappable]));
+        scene.transact(|tx| one_time::generate_from(tx, &template, 0)).unwrap()
+    };
+    let alone = ocra("OCRA-1:HOTP-SHA1-6:QN08");
+    for mechanism in [Mechanism::Envelope, Mechanism::AesKeyWrap] {
+        assert_eq!(wrap(&scene, wrapper, alone, mechanism), Err(Error::KeyNotWrappable));
+    }
+    for suite in ["OCRA-1:HOTP-SHA1-6:C-QN08", "OCRA-1:HOTP-SHA1-6:QN08-T1M"] {
+        assert!(wrap(&scene, wrapper, ocra(suite), Mechanism::Envelope).is_ok());
+    }
+}
+
+#[test]
+fn an_envelope_gives_nothing_back_that_was_taken_from_its_key() {
+    let scene = Scene::new("narrowed");
+    let wrapper = trusted(&scene);
+    let made = || {
+        let key = movable(&scene, KeyKind::P256, Purpose::Document, &[]);
+        (key, wrap(&scene, wrapper, key, Mechanism::Envelope).unwrap())
+    };
+    let came = |bytes: &[u8]| unwrap(&scene, wrapper, bytes).map(|key| info(&scene, key));
+    for states in [&[Compromised][..], &[Compromised, Destroyed]] {
+        let (key, bytes) = made();
+        become_(&scene, key, states);
+        assert_eq!(came(&bytes).map(drop), Err(Error::KeyState(Compromised)));
+    }
+    for (states, expected) in [
+        (&[][..], Active),
+        (&[Suspended], Suspended),
+        (&[Deactivated], Deactivated),
+        (&[Deactivated, Destroyed], Deactivated),
+    ] {
+        let (key, bytes) = made();
+        become_(&scene, key, states);
+        let back = came(&bytes).unwrap();
+        assert_eq!((back.state, back.dates.deactivated), (expected, info(&scene, key).dates.deactivated));
+    }
+    let (key, bytes) = made();
+    let flags = info(&scene, key).flags.without(Flags::of(&[Flag::Wrappable, Flag::Copyable]));
+    let flags = flags.or(Flags::of(&[Flag::AlwaysAuthenticate]));
+    let narrowing = Narrowing {
+        usages: Some(Usages::of(&[Usage::Verify])),
+        flags: Some(flags),
+        valid_from: Some(UnixTime(7)),
+        valid_to: Some(UnixTime(NOON + 7)),
+        accept_until: Some(UnixTime(NOON + 77)),
+        ..Narrowing::default()
+    };
+    scene.transact(|tx| keys::narrow(tx, key, &narrowing)).unwrap();
+    let (now, back) = (info(&scene, key), came(&bytes).unwrap());
+    assert_eq!(back.usages, now.usages);
+    assert_eq!(
+        (back.dates.valid_from, back.dates.valid_to, back.dates.accept_until),
+        (now.dates.valid_from, now.dates.valid_to, now.dates.accept_until)
+    );
+    assert!(back.flags.is_within(now.flags) && back.flags.contains(Flag::AlwaysAuthenticate));
+    // A version that was rotated away verifies, as long as it would have, and the newest one's narrowing counts.
+    let (key, bytes) = made();
+    let policy = RotationPolicy { accept: Some(600) };
+    scene.transact(|tx| versions::rotate(tx, key, &policy, "due")).unwrap();
+    let usages = Some(Usages::of(&[Usage::Verify]));
+    scene.transact(|tx| keys::narrow(tx, key, &Narrowing { usages, ..Narrowing::default() })).unwrap();
+    let back = came(&bytes).unwrap();
+    assert_eq!((back.state, back.dates.accept_until), (Deactivated, Some(scene.now().plus(600))));
+    assert_eq!(Some(back.usages), usages);
+    scene.transact(|tx| keys::change_version_state(tx, key, 1, Compromised, "seen")).unwrap();
+    assert_eq!(came(&bytes).map(drop), Err(Error::KeyState(Compromised)));
+}
+
+#[test]
+fn a_wrapping_key_that_left_or_may_leave_is_not_trusted_and_a_trusted_one_stays() {
+    let scene = Scene::new("ceremony");
+    let trust = |key| scene.by_officer(|tx| keys::trust(tx, key, "ceremony"));
+    let untrusted = Template::new(KeyKind::Aes256, Purpose::Wrapping);
+    let untrusted = scene.transact(|tx| keys::generate(tx, &untrusted)).unwrap();
+    let mut template = Template::new(KeyKind::Aes256, Purpose::Wrapping);
+    template.flags = Flags::of(&[Flag::Wrappable, Flag::Modifiable, Flag::Copyable, Flag::Destroyable]);
+    let make = || scene.transact(|tx| keys::generate(tx, &template)).unwrap();
+    let stay = |key| {
+        let flags = info(&scene, key).flags.without(Flags::of(&[Flag::Wrappable]));
+        let narrowing = Narrowing { flags: Some(flags), ..Narrowing::default() };
+        scene.transact(|tx| keys::narrow(tx, key, &narrowing)).unwrap();
+    };
+    for mechanism in [Mechanism::Envelope, Mechanism::AesKeyWrap] {
+        let left = make();
+        wrap(&scene, untrusted, left, mechanism).unwrap();
+        assert_eq!(trust(left), Err(Error::KeyWidened), "it may leave");
+        stay(left);
+        assert_eq!(trust(left), Err(Error::KeyWidened), "it has left");
+    }
+    let key = make();
+    assert_eq!(trust(key), Err(Error::KeyWidened));
+    // No second key has its secret, which could leave in its place.
+    let copy = scene.try_out(|tx| keys::copy(tx, key, &Narrowing::default(), "", None));
+    assert_eq!(copy, Err(Error::KeyPurpose));
+    stay(key);
+    assert_eq!(trust(key), Ok(()));
+    assert_eq!(wrap(&scene, untrusted, key, Mechanism::Envelope), Err(Error::KeyNotWrappable));
+}
+
+/// An envelope that whoever has the public key makes, after the page: the ephemeral key is the generator itself, so that what is
+/// agreed on is the public key's own x coordinate.
+fn forged(spki: &[u8], (kind, usages, purpose, mechanisms): (u8, u32, u8, u32), material: &[u8]) -> Vec<u8> {
+    const GENERATOR: &str = "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
+                             4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+    let digits: Vec<char> = GENERATOR.chars().collect();
+    let point = digits.chunks(2).map(|two| u8::from_str_radix(&two.iter().collect::<String>(), 16).unwrap());
+    let ephemeral = [&spki[..26], &point.collect::<Vec<u8>>()].concat();
+    let mut attributes = Writer::new();
+    attributes.u8(1).raw(&[0xee; 16]).u32(1).u8(kind).u32(usages).u8(purpose).u32(mechanisms).u32(0);
+    attributes.u8(Active as u8).u64(NOON).raw(&[0; 7]).bytes(&[]).unwrap().raw(&[0; 32]);
+    attributes.u16(4).u16(u16::try_from(material.len()).unwrap()).u16(0);
+    let mut header = Writer::new();
+    header.raw(b"ZMKW").u16(1).u8(12).bytes(&sha256(&[spki])).unwrap().bytes(&ephemeral).unwrap();
+    header.bytes(attributes.as_slice()).unwrap();
+    let mut body = Writer::new();
+    body.text("evil").unwrap().bytes(material).unwrap().raw(&[0; 1 + 4 + 8 + 16 + 8]);
+    let (header, salt) = (header.as_slice(), [0x5a; 32]);
+    // HKDF-SHA-256 (RFC 5869) for 76 bytes.
+    let extracted = hmac_sha256(&salt, &[&spki[27..59]]);
+    let mut keys = Vec::new();
+    for number in 1..=3 {
+        let before = keys.len().saturating_sub(32);
+        let last = keys[before..].to_vec();
+        keys.extend(hmac_sha256(&extracted, &[&last, b"zamok/wrap/v1", &sha256(&[header]), &[number]]));
+    }
+    let (key, nonce) = (keys[..32].try_into().unwrap(), keys[32..44].try_into().unwrap());
+    let sealed = aead::gcm_seal(key, nonce, header, body.as_slice()).unwrap();
+    [header, &salt, &keys[44..76], &sealed].concat()
+}
+
+#[test]
+fn who_knows_a_public_key_alone_brings_in_no_key_under_which_others_would_leave() {
+    let scene = Scene::new("made up");
+    let own = Template::new(KeyKind::P256Agreement, Purpose::Wrapping);
+    let own = scene.transact(|tx| keys::generate(tx, &own)).unwrap();
+    let spki = spki(&scene, own);
+    let bring = |attributes, material: &[u8]| unwrap(&scene, own, &forged(&spki, attributes, material));
+    // An HMAC key of 128 bits comes in, whoever made it: nothing says who wrapped it.
+    let hmac = bring((32, 0x30, 7, 0x10), &[7; 16]).unwrap();
+    assert!(!info(&scene, hmac).is_local());
+    let aes = b"the key that the attacker knows!";
+    for usages in [0x100, 0x200, 0x300] {
+        assert_eq!(bring((33, usages, 9, 0xc00), aes), Err(Error::KeyPurpose));
+    }
+    assert_eq!(bring((25, 0x200, 9, 0x1000), &[7; 32]), Err(Error::KeyPurpose));
+    // Nor what no vault sends so: a stronger key than its wrap, and what is no secret.
+    let too_weak = Error::KeyTooWeak { wrapping: 128, wrapped: 256 };
+    assert_eq!(bring((33, 0xc0, 7, 0x280), aes), Err(too_weak));
+    assert_eq!(bring((48, 0x400, 7, 0), b"some data"), Err(Error::Rejected));
+}
+
+#[test]
+fn a_key_of_agreement_that_left_does_not_come_in_again() {
+    let scene = Scene::new("agreement");
+    let wrapper = trusted(&scene);
+    let key = movable(&scene, KeyKind::X25519, Purpose::Wrapping, &[]);
+    let bytes = wrap(&scene, wrapper, key, Mechanism::Envelope).unwrap();
+    assert_eq!(unwrap(&scene, wrapper, &bytes), Err(Error::KeyPurpose));
+}
