@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use zamok::{Argon2Cost, Options};
 
@@ -322,6 +322,18 @@ impl Ended {
 }
 
 impl Arguments {
+    /// What opens the vault is settled by where it was named: what stands on the command line sets aside what variables name.
+    fn parsed() -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches()?;
+        let mut arguments = Self::from_arg_matches(&matches)?;
+        arguments
+            .shared
+            .opening
+            .settle(&matches)
+            .map_err(|clash| Self::command().error(ErrorKind::ArgumentConflict, clash))?;
+        Ok(arguments)
+    }
+
     pub(crate) fn read() -> Result<Self, Ended> {
         if env::args_os().any(|argument| holds_password(&argument.to_string_lossy())) {
             return Err(Ended::Misused(
@@ -335,7 +347,7 @@ impl Arguments {
                     .hint("every user of this machine can read arguments: name a file with ?pin-source= or --pkcs11-pin-file, and change the PIN that was just shown"),
             ));
         }
-        Self::try_parse().map_err(|error| {
+        Self::parsed().map_err(|error| {
             // Without colours: the text quotes arguments, and is escaped before it is shown.
             let text = error.render().to_string();
             if !error.use_stderr() {

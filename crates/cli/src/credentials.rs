@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
 use zamok::backup::shares_in;
 use zamok::{Credential, Passphrase, Pkcs11Key, Pkcs11Uri, SecretKey};
 
@@ -17,31 +18,25 @@ use crate::secrets::{self, Asked};
 #[derive(Args, Debug)]
 pub(crate) struct Opening {
     /// Open with the key in this file: 64 hexadecimal digits, as `openssl rand -hex 32` makes them.
-    #[arg(long, value_name = "FILE", env = "ZAMOK_VAULT_KEY_FILE", global = true, conflicts_with_all = ["device_secret", "shares", "pkcs11"])]
+    #[arg(long, value_name = "FILE", env = "ZAMOK_VAULT_KEY_FILE", global = true)]
     pub(crate) vault_key_file: Option<PathBuf>,
     /// Open with a PIN, asked for in the place of the passphrase, and the secret in this file: 64 hexadecimal digits.
     /// Keep it off the disk of the store.
     #[arg(long, value_name = "FILE", env = "ZAMOK_DEVICE_SECRET", global = true)]
     pub(crate) device_secret: Option<PathBuf>,
     /// Open with the shares in this file, one or more of them; may be given several times.
-    #[arg(long, value_name = "FILE", global = true, conflicts_with_all = ["device_secret", "pkcs11"])]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(crate) shares: Vec<PathBuf>,
     /// Ask this file whether the store was put back: it remembers the journal's last checkpoint. Keep it on another disk,
     /// best on another machine's.
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "ZAMOK_ANCHOR",
-        global = true,
-        conflicts_with = "anchor_witnesses"
-    )]
+    #[arg(long, value_name = "FILE", env = "ZAMOK_ANCHOR", global = true)]
     pub(crate) anchor: Option<PathBuf>,
     /// Ask the witnesses of this policy (C2SP tlog-policy) whether the store was put back.
     #[arg(long, value_name = "FILE", env = "ZAMOK_ANCHOR_WITNESSES", global = true)]
     pub(crate) anchor_witnesses: Option<PathBuf>,
     /// Open with the key in a PKCS#11 token that this URI names (RFC 7512), as in 'pkcs11:token=vault;object=zamok'. The
     /// PIN is read from --pkcs11-pin-file, ZAMOK_PKCS11_PIN, the URI's pin-source, or a prompt.
-    #[arg(long, value_name = "URI", env = "ZAMOK_PKCS11", hide_env_values = true, global = true, conflicts_with = "device_secret", value_parser = Pkcs11Uri::parse)]
+    #[arg(long, value_name = "URI", env = "ZAMOK_PKCS11", hide_env_values = true, global = true, value_parser = Pkcs11Uri::parse)]
     pub(crate) pkcs11: Option<Pkcs11Uri>,
     /// The token's module, a shared library, where the URI names none with ?module-path=.
     #[arg(long, value_name = "FILE", env = "ZAMOK_PKCS11_MODULE", global = true)]
@@ -52,6 +47,49 @@ pub(crate) struct Opening {
     /// The slot to open; otherwise the first that fits.
     #[arg(long, value_name = "N", global = true)]
     pub(crate) slot: Option<u8>,
+    /// What opens the vault was named by a variable.
+    #[arg(skip)]
+    pub(crate) by_variable: bool,
+    /// The anchor was named by a variable.
+    #[arg(skip)]
+    pub(crate) anchor_by_variable: bool,
+}
+
+impl Opening {
+    /// Sets aside what variables name where the command line names something else; what is left must fit together.
+    pub(crate) fn settle(&mut self, matches: &ArgMatches) -> Result<(), &'static str> {
+        let typed = |option| matches.value_source(option) == Some(ValueSource::CommandLine);
+        let [key, shares, token, device] = ["vault_key_file", "shares", "pkcs11", "device_secret"].map(typed);
+        let opener = key || shares || token || device;
+        if opener || typed("passphrase_file") {
+            self.vault_key_file.take_if(|_| !key);
+            self.pkcs11.take_if(|_| !token);
+            // The file of a passphrase is that of the PIN as well.
+            self.device_secret.take_if(|_| opener && !device);
+        }
+        if typed("anchor") || typed("anchor_witnesses") {
+            self.anchor.take_if(|_| !typed("anchor"));
+            self.anchor_witnesses.take_if(|_| !typed("anchor_witnesses"));
+        }
+        let named = [
+            self.vault_key_file.is_some(),
+            !self.shares.is_empty(),
+            self.pkcs11.is_some(),
+            self.device_secret.is_some(),
+        ];
+        if named.into_iter().filter(|named| *named).count() > 1 {
+            return Err("of --vault-key-file, --shares, --pkcs11 and --device-secret one opens the vault: \
+                        a second was named, perhaps by a variable (ZAMOK_VAULT_KEY_FILE, ZAMOK_PKCS11, ZAMOK_DEVICE_SECRET)");
+        }
+        if self.anchor.is_some() && self.anchor_witnesses.is_some() {
+            return Err("of --anchor and --anchor-witnesses one is asked: both were named, perhaps by a \
+                        variable (ZAMOK_ANCHOR, ZAMOK_ANCHOR_WITNESSES)");
+        }
+        self.by_variable = named.contains(&true) && !opener;
+        self.anchor_by_variable = self.anchor.is_some() && !typed("anchor")
+            || self.anchor_witnesses.is_some() && !typed("anchor_witnesses");
+        Ok(())
+    }
 }
 
 /// A credential that is held.
@@ -91,8 +129,13 @@ impl Held {
             let file = opening.pkcs11_pin_file.as_deref();
             return Ok(Self::Token(token(uri, opening.pkcs11_module.as_deref(), file, &pin, output)?));
         }
+        Self::by_passphrase(shared, asked, output)
+    }
+
+    /// The passphrase, or the PIN with its device's secret.
+    pub(crate) fn by_passphrase(shared: &Shared, asked: Asked, output: &Output) -> Result<Self, Failure> {
         // First what lies in files: nobody is asked in vain.
-        let device = opening.device_secret.as_ref().map(|path| key_in(path, output)).transpose()?;
+        let device = shared.opening.device_secret.as_ref().map(|path| key_in(path, output)).transpose()?;
         let passphrase =
             secrets::passphrase(shared, if device.is_some() { Asked::Once } else { asked }, output)?;
         Ok(match device {

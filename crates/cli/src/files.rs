@@ -178,6 +178,11 @@ impl Prepared {
             Ok(found) if !found.is_file() => {
                 return Err(Failure::file(format!("{} is there and is not a file", path.display())));
             }
+            // Whatever its name is, and whether this run works with it or not.
+            Ok(_) if is_database(path) => {
+                return Err(Failure::usage(format!("{} is a database, perhaps a store", path.display()))
+                    .hint("name another file to be written"));
+            }
             _ => {}
         }
         let draft = Draft::new(folder(path), readable).map_err(|error| unwritable(path, &error))?;
@@ -278,6 +283,13 @@ impl Overwrite {
 fn is_in_use(path: &Path) -> bool {
     let used = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
     names(path).any(|name| used.contains(&name))
+}
+
+/// Whether the file begins as SQLite's files do (sqlite.org/fileformat.html §1.3).
+fn is_database(path: &Path) -> bool {
+    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+    let mut begin = [0; MAGIC.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *MAGIC
 }
 
 fn hidden() -> tempfile::Builder<'static, 'static> {

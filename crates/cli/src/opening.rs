@@ -20,7 +20,11 @@ use crate::credentials::{Held, Opening};
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
-use crate::secrets;
+use crate::secrets::{self, Asked};
+
+/// What follows for the anchor when a new log begins.
+pub(crate) const ANEW: &str = "a new log begins: --anchor or ZAMOK_ANCHOR names what remembers the former one; \
+                               `zamok journal anchor NEWFILE` begins another, for whoever sets the variable anew";
 
 /// The audience of tokens that this program itself accepts.
 pub(crate) const AUDIENCE: &str = "zamok";
@@ -36,10 +40,9 @@ pub(crate) fn place(shared: &Shared) -> Result<StoreUrl, Failure> {
     }
 }
 
-/// The store, before anybody is asked for a passphrase: is there anything to open?
-pub(crate) fn store(shared: &Shared) -> Result<Arc<dyn Store>, Failure> {
-    let place = place(shared)?;
-    if let StoreUrl::Sqlite(path) = &place {
+/// Keeps every output of this run away from the store and its anchor, whether the command opens them or not.
+pub(crate) fn reserve(shared: &Shared) {
+    if let Ok(StoreUrl::Sqlite(path)) = StoreUrl::parse(&shared.store) {
         // With what SQLite keeps beside it.
         for end in ["", "-wal", "-shm", "-journal"] {
             let mut name = path.clone().into_os_string();
@@ -47,6 +50,12 @@ pub(crate) fn store(shared: &Shared) -> Result<Arc<dyn Store>, Failure> {
             files::in_use(Path::new(&name));
         }
     }
+    shared.opening.anchor.iter().for_each(|file| files::in_use(file));
+}
+
+/// The store, before anybody is asked for a passphrase: is there anything to open?
+pub(crate) fn store(shared: &Shared) -> Result<Arc<dyn Store>, Failure> {
+    let place = place(shared)?;
     place.open().map_err(|fault| at(&place, fault))
 }
 
@@ -92,14 +101,22 @@ pub(crate) fn as_role<T>(
     let store = store(shared)?;
     let options = options(shared)?;
     let held = Held::read(shared, output)?;
-    let vault = Vault::unlock_as(role, store.clone(), held.credential(), options.clone())
-        .map_err(|error| unopened(error, &*store, &held, &options))?;
+    let unlock = |held: &Held| Vault::unlock_as(role, store.clone(), held.credential(), options.clone());
+    let vault = match unlock(&held) {
+        // The variable names what opens another role's slot.
+        Err(CoreError::SlotMethod) if shared.opening.by_variable => {
+            output
+                .remark(format!("what the variable names opens no slot of the {role}; its passphrase does"));
+            let held = Held::by_passphrase(shared, Asked::Once, output)?;
+            unlock(&held).map_err(|error| unopened(error, &*store, &held, &options))?
+        }
+        opened => opened.map_err(|error| unopened(error, &*store, &held, &options))?,
+    };
     let done = command(&vault);
     // An auditor leaves nothing behind, and may not integrate what others did.
-    if role != Role::Auditor {
-        settle(&vault, output);
-    }
-    done
+    let settled = if role == Role::Auditor { Ok(()) } else { settle(&vault, output) };
+    let done = done?;
+    settled.map(|()| done)
 }
 
 /// Who reads the journal as a whole.
@@ -154,7 +171,6 @@ pub(crate) fn anchor_at(
 ) -> Result<Option<Arc<dyn Anchor>>, Failure> {
     Ok(match (file, witnesses) {
         (Some(file), _) => {
-            files::in_use(file);
             there(file)?;
             Some(Arc::new(FileAnchor::at(file)))
         }
@@ -175,7 +191,7 @@ pub(crate) fn witnesses(shared: &Shared) -> Result<Option<Arc<Client>>, Failure>
 
 /// Makes sure that the file of an anchor is there, before anybody is asked for a passphrase.
 fn there(anchor: &Path) -> Result<(), Failure> {
-    const HINT: &str = "bring its disk back, or name the right file with --anchor; where it is lost, `zamok journal anchor FILE` without --anchor begins another";
+    const HINT: &str = "bring its disk back, or name the right file with --anchor; where it is lost, `zamok journal anchor NEWFILE` without --anchor begins another, whatever ZAMOK_ANCHOR names";
     let told = |why: &dyn Display| {
         Failure::file(format!("the anchor {} cannot be read: {why}", anchor.display())).hint(HINT)
     };
@@ -229,8 +245,9 @@ pub(crate) fn with_vault<T>(
     let held = Held::read(shared, output)?;
     let zamok = open(store, &held, options)?;
     let done = command(&zamok);
-    integrate(&zamok, output);
-    done
+    let settled = integrate(&zamok, output);
+    let done = done?;
+    settled.map(|()| done)
 }
 
 /// The same for a command that goes on until it is interrupted: nobody is there to unlock the vault again.
@@ -272,19 +289,26 @@ pub(crate) fn with_key<T>(
 }
 
 /// Moves waiting entries into the tree, and gives an anchor what that amounts to. What was done stays done when this
-/// fails: the next command goes on.
-pub(crate) fn integrate(zamok: &Zamok, output: &Output) {
-    settle(zamok.vault(), output);
+/// fails, and the next command goes on: it is a warning, unless the anchor knows another journal.
+pub(crate) fn integrate(zamok: &Zamok, output: &Output) -> Result<(), Failure> {
+    settle(zamok.vault(), output)
 }
 
-pub(crate) fn settle(vault: &Vault, output: &Output) {
-    let settled = match vault.anchoring() {
-        Ok((true, _)) => vault.checkpoint().map(|_| ()),
-        _ => vault.integrate().map(|_| ()),
-    };
-    if let Err(error) = settled {
-        tracing::warn!(%error, "the journal was not integrated");
-        output.remark(format!("warning: entries of the journal wait to be integrated: {error}"));
+pub(crate) fn settle(vault: &Vault, output: &Output) -> Result<(), Failure> {
+    let is_anchored = vault.anchoring().is_ok_and(|(anchored, _)| anchored);
+    let settled = if is_anchored { vault.checkpoint().map(|_| ()) } else { vault.integrate().map(|_| ()) };
+    match settled {
+        Err(error @ (CoreError::LogForked | CoreError::LogBehind { .. })) => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(%error, "the journal was not integrated");
+            output.warning(if is_anchored {
+                format!("the anchor does not remember what was done, until a later command tells it: {error}")
+            } else {
+                format!("entries of the journal wait to be integrated: {error}")
+            });
+            Ok(())
+        }
+        Ok(()) => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Everything that is printed: lines for people, or one JSON object for programs. Text from outside is made visible
 //! before it is shown, so that it can neither command the terminal nor pass for another line.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 
 use serde_json::{Value, json};
@@ -18,11 +19,14 @@ enum Reader {
 #[derive(Debug)]
 pub(crate) struct Output {
     reader: Reader,
+    /// A program has its object.
+    told: Cell<bool>,
 }
 
 impl Output {
     pub(crate) const fn new(is_for_programs: bool) -> Self {
-        Self { reader: if is_for_programs { Reader::Program } else { Reader::Person } }
+        let reader = if is_for_programs { Reader::Program } else { Reader::Person };
+        Self { reader, told: Cell::new(false) }
     }
 
     pub(crate) fn is_for_programs(&self) -> bool {
@@ -52,8 +56,22 @@ impl Output {
     pub(crate) fn object(&self, object: &Value) -> Result<(), Failure> {
         match self.reader {
             Reader::Person => Ok(()),
-            Reader::Program => self.text(&format!("{}\n", plain_json(object))),
+            Reader::Program => {
+                self.told.set(true);
+                self.text(&format!("{}\n", plain_json(object)))
+            }
         }
+    }
+
+    /// Asks whoever sits at the terminal, whatever the output is for.
+    pub(crate) fn prompt(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{}:", visible(text));
+    }
+
+    /// What somebody has to look after, although the command is done: on standard error, whoever reads.
+    pub(crate) fn warning(&self, text: impl AsRef<str>) {
+        // Without standard error there is nobody to tell.
+        let _ = writeln!(io::stderr().lock(), "warning: {}", visible(text.as_ref()));
     }
 
     /// A remark for people beside the output proper, such as a warning or what to do next.
@@ -79,13 +97,16 @@ impl Output {
         }
     }
 
-    /// Tells a failure: to people on standard error, to programs on standard output.
+    /// Tells a failure: to people on standard error, to programs on standard output, unless they have an object already.
     pub(crate) fn failure(&self, failure: &Failure) -> Exit {
         let Failure { code, name, message, hint, .. } = failure;
         if failure.is_silent {
             return failure.exit;
         }
         match self.reader {
+            _ if self.told.get() => {
+                let _ = writeln!(io::stderr().lock(), "error: {}", visible_lines(message));
+            }
             Reader::Person => {
                 let _ = writeln!(io::stderr().lock(), "error: {}", visible_lines(message));
                 if let Some(hint) = hint {

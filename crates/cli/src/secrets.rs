@@ -227,7 +227,7 @@ pub(crate) fn token(source: &TokenSource, output: &Output) -> Result<Zeroizing<S
 /// A one-time code, from the terminal or from a line of standard input. It is shown as it is typed: it serves once.
 pub(crate) fn code(prompt: &str, output: &Output) -> Result<String, Failure> {
     if io::stdin().is_terminal() {
-        output.remark(format!("{prompt}:"));
+        output.prompt(prompt);
     }
     let mut line = String::new();
     let mut input = io::stdin().lock().take(256);

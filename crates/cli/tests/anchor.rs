@@ -106,3 +106,52 @@ fn an_anchor_that_is_gone_or_of_another_log_is_no_permission_and_a_new_one_is_be
     // The old one is behind, and no liar.
     desk.zamok(["doctor", "--anchor", "lost"]).done();
 }
+
+#[test]
+fn a_variable_that_names_a_lost_or_a_former_anchor_does_not_keep_a_new_one_from_being_begun() {
+    let desk = Desk::new();
+    let by_variable = |anchor: &str, arguments: &[&str]| {
+        let mut command = desk.command(arguments);
+        harness::run(command.env("ZAMOK_ANCHOR", anchor))
+    };
+    desk.zamok(["journal", "anchor", "first"]).done();
+    fs::rename(desk.path("first"), desk.path("lost")).expect("it is lost");
+    by_variable("first", &["keys", "list", "--json"]).failed(4, 454, "anchor-missing");
+    // One that is named with the command is asked first, whatever the variable says.
+    by_variable("second", &["journal", "anchor", "second", "--anchor", "first", "--json"]).failed(
+        4,
+        454,
+        "anchor-missing",
+    );
+    let begun = by_variable("first", &["journal", "anchor", "second"]).done();
+    assert!(begun.stderr.contains("the variable"), "{begun:?}");
+    by_variable("second", &["keys", "list"]).done();
+    // After a move, the variable names the anchor of the log that has ended.
+    let moved = by_variable("second", &["store", "copy", "sqlite:zamok.db", "sqlite:new.db", "--yes"]).done();
+    assert!(moved.stderr.contains("a new log begins"), "{moved:?}");
+    let new = ["--store", "sqlite:new.db"];
+    let refused = by_variable("second", &[&["keys", "list"][..], &new].concat());
+    assert!(refused.stderr.contains("zamok journal anchor FILE"), "{refused:?}");
+    by_variable("second", &[&["journal", "anchor", "third"][..], &new].concat()).done();
+    by_variable("third", &[&["keys", "list"][..], &new].concat()).done();
+}
+
+#[test]
+fn an_anchor_that_takes_nothing_is_told_to_programs_as_well() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("away")).expect("a folder");
+    desk.zamok(["journal", "anchor", "away/anchor"]).done();
+    // Nobody can write where a folder has the name of the new file.
+    fs::create_dir(desk.path("away/anchor.new")).expect("a folder");
+    let done = desk.zamok(["register", "ivan", "--anchor", "away/anchor", "--json"]).done();
+    assert!(done.stderr.contains("warning: the anchor does not remember"), "{done:?}");
+    assert!(done.json()["login"].is_string(), "{done:?}");
+    // A vault is not made as anchored by one that remembers nothing.
+    fs::create_dir(desk.path("none")).expect("a folder");
+    fs::create_dir(desk.path("none/anchor.new")).expect("a folder");
+    let init = INIT.into_iter().chain(["--store", "sqlite:other.db", "--anchor", "none/anchor", "--json"]);
+    desk.zamok(init).failed(3, 510, "store-unavailable");
+    fs::remove_dir(desk.path("away/anchor.new")).expect("it is empty");
+    let done = desk.zamok(["sweep", "--anchor", "away/anchor"]).done();
+    assert!(!done.stderr.contains("warning"), "{done:?}");
+}

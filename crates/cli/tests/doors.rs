@@ -379,3 +379,40 @@ fn a_pin_with_a_devices_secret_and_a_key_file_open_their_slots() {
         slots["slots"].as_array().unwrap().iter().map(|slot| slot["role"].clone()).collect();
     assert_eq!(methods, ["officer", "user", "user", "auditor"]);
 }
+
+#[test]
+fn what_is_named_with_a_command_sets_aside_what_variables_name_and_other_roles_are_asked_for_theirs() {
+    let desk = Desk::new();
+    desk.write("key", "5a".repeat(32));
+    desk.write("other", "a5".repeat(32));
+    desk.write("passphrase", harness::PASSPHRASE);
+    desk.zamok(["slots", "change", "1", "--new-key-file", "key"]).done();
+    let by_variable = |arguments: &[&str]| {
+        let mut command = desk.command(arguments);
+        run(command.env("ZAMOK_VAULT_KEY_FILE", "key"))
+    };
+    by_variable(&["keys", "list"]).done();
+    // The officer's slot has a passphrase, which is asked for.
+    let added = by_variable(&["slots", "add", "--role", "auditor", "--new-key-file", "other"]).done();
+    assert!(added.stderr.contains("no slot of the officer"), "{added:?}");
+    by_variable(&[
+        "slots",
+        "add",
+        "--role",
+        "user",
+        "--new-key-file",
+        "other",
+        "--passphrase-file",
+        "passphrase",
+    ])
+    .done();
+    by_variable(&["keys", "list", "--passphrase-file", "passphrase", "--json"]).failed(4, 411, "slot-method");
+    by_variable(&["keys", "list", "--vault-key-file", "other", "--slot", "3"]).done();
+    by_variable(&["keys", "list", "--shares", "absent", "--json"]).failed(5, 901, "file");
+    // Two openers named alike are one too many.
+    by_variable(&["keys", "list", "--vault-key-file", "other", "--shares", "key", "--json"])
+        .failed(2, 900, "usage");
+    let mut two = desk.command(["keys", "list", "--json"]);
+    two.env("ZAMOK_VAULT_KEY_FILE", "key").env("ZAMOK_DEVICE_SECRET", "other");
+    run(&mut two).failed(2, 900, "usage");
+}

@@ -67,6 +67,7 @@ fn the_store_the_input_and_another_output_are_never_replaced() {
     let key = desk.zamok(key).done().json()["id"].as_str().unwrap().to_owned();
     desk.zamok(["journal", "anchor", "anchor"]).done();
     symlink("zamok.db", desk.path("link")).unwrap();
+    desk.write("uris", &phone.uri);
     let absolute = desk.path("zamok.db").display().to_string();
     let anchored = ["--anchor", "anchor", "--overwrite", "--json"];
     for store in ["zamok.db", "./zamok.db", "link", &absolute, "zamok.db-wal", "anchor"] {
@@ -75,6 +76,7 @@ fn the_store_the_input_and_another_output_are_never_replaced() {
             &["sign", "note", "--token-file", "token", "--signature", store],
             &["keys", "sign", &key, "note", "--signature", store],
             &["journal", "export", store],
+            &["convert", "uris", store, "--to", "uri"],
         ] {
             desk.zamok(command.iter().chain(&anchored)).failed(2, 900, "usage");
         }
@@ -89,6 +91,20 @@ fn the_store_the_input_and_another_output_are_never_replaced() {
     ] {
         desk.zamok(command.iter().chain(&anchored)).failed(2, 900, "usage");
     }
+    // A store of somebody else is no place for an output either.
+    let other = desk.folder().join("other.db").display().to_string();
+    desk.zamok([
+        "init",
+        "--store",
+        &format!("sqlite:{other}"),
+        "--argon2-memory",
+        "1",
+        "--argon2-passes",
+        "1",
+    ])
+    .done();
+    desk.zamok(["convert", "uris", &other, "--to", "uri", "--overwrite", "--json"]).failed(2, 900, "usage");
+    desk.zamok(["doctor", "--store", &format!("sqlite:{other}")]).done();
     assert_eq!(desk.read("note"), b"text");
     let journal = ["journal", "show", "--token-file", "token", "--anchor", "anchor"];
     let journal = desk.zamok(journal).done().stdout;
@@ -151,7 +167,7 @@ fn nothing_of_a_file_stays_when_the_program_is_killed_before_it_has_its_name() {
 }
 
 #[test]
-fn an_interrupt_at_a_prompt_ends_the_program_and_gives_the_terminal_its_echo_back() {
+fn whatever_ends_the_program_at_a_prompt_the_terminal_has_its_echo_back() {
     let desk = Desk::new();
     let program = r"
 import os, pty, signal, sys, termios
@@ -164,13 +180,27 @@ while b'Passphrase of the vault' not in told:
     told += os.read(terminal, 4096)
 while termios.tcgetattr(terminal)[3] & termios.ECHO:
     pass
-os.write(terminal, sys.stdin.read().encode())
+typed = sys.stdin.read()
+if typed.startswith('signal '):
+    os.kill(child, int(typed[7:]))
+else:
+    os.write(terminal, typed.encode())
 _, status = os.waitpid(child, 0)
 assert termios.tcgetattr(terminal) == before, 'the terminal is not as it was'
 print(os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status))
 ";
-    for (typed, ended) in [("\u{3}", "2"), (&format!("{PASSPHRASE}\n"), "0"), ("wrong\n", "-4")] {
-        let mut inner = desk.command(["keys", "list"]);
+    let right = format!("{PASSPHRASE}\n");
+    let list = &["keys", "list"][..];
+    for (command, typed, ended) in [
+        (list, "\u{3}", "2"),
+        (list, "signal 15", "15"),
+        (list, "signal 3", "3"),
+        (list, "signal 1", "1"),
+        (&["journal", "run"], "signal 15", "15"),
+        (list, &right, "0"),
+        (list, "wrong\n", "-4"),
+    ] {
+        let mut inner = desk.command(command);
         let mut command = Command::new(harness::python());
         command.args(["-c", program]).arg(inner.get_program()).args(inner.get_args());
         command.current_dir(desk.folder()).env("ZAMOK_STORE", &desk.store).env_remove("ZAMOK_PASSPHRASE");

@@ -62,7 +62,8 @@ enum What {
         #[arg(long)]
         reason: String,
     },
-    /// Say when and from where an account may act; its sessions end.
+    /// Say when and from where an account may act; its sessions end. This program comes from no network: it does not log in an account
+    /// that is limited to networks, a service that tells its clients' addresses does.
     Limit {
         /// Its login.
         login: String,

@@ -35,7 +35,7 @@ impl Audit {
 }
 
 fn rows(zamok: &Zamok, output: &Output) -> Result<Exit, Failure> {
-    opening::integrate(zamok, output);
+    opening::integrate(zamok, output)?;
     let report = zamok.audit_rows()?;
     let indexes = zamok.audit_indexes(MOST)?;
     for finding in &report.findings {

@@ -49,13 +49,14 @@ impl Backup {
                     (BackupKey::from_passphrase(&passphrase, self.cost.cost(), env)?, Vec::new())
                 }
             };
-            // First the shares: a backup that nobody can open is none.
+            // First the shares: a backup that nobody can open is none. Without the backup they open nothing, and go again.
             let kept = self.keep(&shares)?;
-            let (path, written) = file.stream(|out| {
+            let written = file.stream(|out| {
                 Ok(zamok.vault().backup(&key, out, &mut |rows| {
                     output.progress(rows, || format!("{rows} rows"));
                 })?)
-            })?;
+            });
+            let (path, written) = written.inspect_err(|_| remove(&kept))?;
             output.progress_ends();
             let rows: u64 = written.end.counts.values().sum();
             let digest = hex(&written.end.digest);
@@ -82,20 +83,31 @@ impl Backup {
     }
 
     fn keep(&self, shares: &[Share]) -> Result<Vec<PathBuf>, Failure> {
-        let mut kept = Vec::new();
+        let mut prepared = Vec::new();
         for share in shares {
-            let (index, needed) = (share.index(), share.set().threshold);
             let mut name = self.file.clone().into_os_string();
-            name.push(format!(".share-{index}"));
+            name.push(format!(".share-{}", share.index()));
+            prepared.push((share, Prepared::unless_there(&PathBuf::from(name), Readable::ByOwner)?));
+        }
+        let mut kept = Vec::new();
+        for (share, file) in prepared {
+            let (index, needed) = (share.index(), share.set().threshold);
             let mut text = zeroize::Zeroizing::new(format!(
                 "# Share {index} of {}; any {needed} of them open the backup {}.\n",
                 shares.len(),
                 self.file.display()
             ));
             text.push_str(&share.to_text());
-            let path = PathBuf::from(name);
-            kept.push(Prepared::unless_there(&path, Readable::ByOwner)?.write(text.as_bytes())?);
+            kept.push(file.write(text.as_bytes()).inspect_err(|_| remove(&kept))?);
         }
         Ok(kept)
+    }
+}
+
+/// Takes away the shares of a backup that was not made.
+fn remove(shares: &[PathBuf]) {
+    for share in shares {
+        // What stays opens nothing.
+        let _ = std::fs::remove_file(share);
     }
 }

@@ -133,7 +133,7 @@ fn run(config: &Config, seconds: Option<u64>, shared: &Shared, output: &Output) 
             }
             worker.run(&stop);
         });
-        opening::integrate(zamok, output);
+        opening::integrate(zamok, output)?;
         counted(&worker, output)?;
         Ok(Exit::Done)
     })

@@ -94,8 +94,9 @@ impl Doctor {
         }
         look_at_anchor(&zamok, &freshness, &mut findings)?;
         let looked = look_at_journal(&zamok, &mut findings);
-        opening::integrate(&zamok, output);
+        let settled = opening::integrate(&zamok, output);
         looked?;
+        settled?;
         tell(&findings, output)
     }
 }

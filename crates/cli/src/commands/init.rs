@@ -56,8 +56,9 @@ impl Init {
         let zamok = opening::create(&place, &held, settings)?;
         if anchor.is_some() {
             zamok.vault().require_anchor()?;
+            zamok.vault().checkpoint()?;
         }
-        opening::integrate(&zamok, output);
+        opening::integrate(&zamok, output)?;
         let memory = cost.memory_kib >> 10;
         output.line(format!("{place} holds a vault now, for the service “{}”.", self.issuer))?;
         if matches!(held, Held::Passphrase(_)) {

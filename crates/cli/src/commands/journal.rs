@@ -162,7 +162,7 @@ impl Show {
         let after = self.after.as_deref().map(events::cursor).transpose()?;
         opening::with_vault(shared, output, |zamok| {
             let session = opening::session(zamok, &self.token, output)?;
-            opening::integrate(zamok, output);
+            opening::integrate(zamok, output)?;
             let page = events::page(self.limit.into(), after.as_ref(), |limit, after| {
                 zamok.history(&session, limit, after)
             })?;
@@ -188,7 +188,7 @@ impl Prove {
     fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         opening::with_vault(shared, output, |zamok| {
             let session = opening::session(zamok, &self.token, output)?;
-            opening::integrate(zamok, output);
+            opening::integrate(zamok, output)?;
             self.proof(zamok, &session, self.entry, output)
         })
     }

@@ -42,11 +42,13 @@ pub(crate) mod witness;
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::{Exit, Failure};
+use crate::opening;
 use crate::output::Output;
 
 /// Carries a command out.
 pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failure> {
     let shared = &arguments.shared;
+    opening::reserve(shared);
     match &arguments.command {
         Command::Init(init) => init.run(shared, output),
         Command::Register(register) => register.run(shared, output),

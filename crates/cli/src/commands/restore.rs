@@ -143,11 +143,20 @@ impl Restore {
                 )
             })
         })?;
+        // What was restored is told whatever becomes of the anchor: nobody can ask for it again.
+        let told = self.tell(&restored, &accounts, &place.to_string(), output)?;
         if anchor.is_some() {
-            restored.vault.require_anchor()?;
-            restored.vault.checkpoint()?;
+            let vault = &restored.vault;
+            vault.require_anchor().and_then(|()| vault.checkpoint()).map_err(|error| {
+                let failure = Failure::from(error);
+                Failure {
+                    message: format!("restored, but the anchor remembers nothing yet: {}", failure.message),
+                    ..failure
+                }
+                .hint("the store is whole and in use: `zamok journal anchor NEWFILE` begins an anchor for it")
+            })?;
         }
-        self.tell(&restored, &accounts, &place.to_string(), output)
+        Ok(told)
     }
 
     /// The store whose journal survived, and what opens it.

@@ -48,7 +48,7 @@ impl Sign {
                 .map(|file| file.write(signed.public_key.to_spki_pem().as_bytes()))
                 .transpose()?
                 .map(|path| path.display().to_string());
-            opening::integrate(zamok, output);
+            opening::integrate(zamok, output)?;
             let entry = zamok.journal(|journal| journal.entry(signed.entry))?;
             let index = entry.as_ref().and_then(events::index);
             let digest = events::hex(&zamok::hash::sha256(&[&document]));

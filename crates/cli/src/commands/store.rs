@@ -128,6 +128,9 @@ impl Copy {
         output.remark(format!(
             "next: --store {to}, wherever the old one is named; then delete {from} when no rule keeps it"
         ));
+        if shared.opening.anchor.is_some() || shared.opening.anchor_witnesses.is_some() {
+            output.remark(opening::ANEW);
+        }
         output.object(&json!({
             "from": from.to_string(),
             "to": to.to_string(),

@@ -31,7 +31,7 @@ const MOST: usize = 100_000;
 impl Why {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         opening::with_vault(shared, output, |zamok| {
-            opening::integrate(zamok, output);
+            opening::integrate(zamok, output)?;
             let account = zamok.account_by_login(&self.login).map_err(|error| {
                 Failure::from(error).when_rejected("no account has this login", "look at how it is spelled")
             })?;

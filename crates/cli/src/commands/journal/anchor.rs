@@ -16,9 +16,9 @@ use crate::output::Output;
 /// Have the vault open only with an anchor from now on: something outside of the store that remembers the journal's last
 /// checkpoint, so that a store that was put back to an older copy is noticed.
 ///
-/// With a FILE, a new anchor is begun there for the log as it is now; also where the old one is lost: the store is believed
-/// as it is. Without, the one that --anchor or --anchor-witnesses names is asked and kept; witnesses are asked to cosign the
-/// log as it is now.
+/// With a FILE, a new anchor is begun there for the log as it is now; also where the old one is lost, whatever ZAMOK_ANCHOR still
+/// names: the store is believed as it is. One that --anchor or --anchor-witnesses names is asked before; without a FILE it is the
+/// one that is kept, and witnesses are asked to cosign the log as it is now.
 #[derive(Args, Debug)]
 pub(super) struct Anchor {
     /// A file that is not there yet, on another disk than the store.
@@ -27,7 +27,9 @@ pub(super) struct Anchor {
 
 impl Anchor {
     pub(super) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
-        let asked = shared.opening.anchor.is_some() || shared.opening.anchor_witnesses.is_some();
+        let named = shared.opening.anchor.is_some() || shared.opening.anchor_witnesses.is_some();
+        // A variable goes on naming the former anchor: of a log that has ended, or one that is lost.
+        let asked = named && (self.file.is_none() || !shared.opening.anchor_by_variable);
         if self.file.is_none() && !asked {
             return Err(Failure::usage("name an anchor")
                 .hint("`zamok journal anchor FILE` begins one; --anchor names one that is there"));
@@ -52,6 +54,11 @@ impl Anchor {
             }
         }
         let Some(file) = &self.file else { return Ok(Exit::Usage) };
+        if named && !asked {
+            output.warning(
+                "the anchor that the variable names is not asked; set the variable anew, or it is asked by the next command",
+            );
+        }
         let freshness = Freshness::Beginning(opening::begin_anchor(file)?);
         let zamok = open(shared, &held, store, Options { freshness, ..Options::default() })?;
         tell(&zamok, &file.display().to_string(), output)

@@ -32,12 +32,10 @@ const PAGE: u64 = 256;
 impl Tail {
     pub(super) fn run(&self, reader: Reader, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         let integrate = |vault: &Vault| {
-            if reader == Reader::Operator {
-                opening::settle(vault, output);
-            }
+            if reader == Reader::Operator { opening::settle(vault, output) } else { Ok(()) }
         };
         opening::with_journal(reader, shared, output, |vault| {
-            integrate(vault);
+            integrate(vault)?;
             let mut next = size(vault)?.saturating_sub(self.limit.into());
             loop {
                 let mut entries = Vec::new();
@@ -59,7 +57,7 @@ impl Tail {
                 }
                 entries.iter().try_for_each(|entry| output.object(entry))?;
                 thread::sleep(PAUSE);
-                integrate(vault);
+                integrate(vault)?;
             }
         })
     }

@@ -68,7 +68,7 @@ impl Verify {
             }
             _ => opening::with_journal(reader, shared, output, |vault| {
                 if reader == Reader::Operator {
-                    opening::settle(vault, output);
+                    opening::settle(vault, output)?;
                 }
                 let report = vault.read(zamok::journal::audit)?;
                 let head = report.head.as_ref();
