@@ -12,7 +12,8 @@ const BINDING: &str = "bindings/c";
 /// The ABI that was announced, as `abidw` writes it.
 const BASELINE: &str = "bindings/c/zamok.abi";
 /// Names of the tests that C programs are; `docs/testing.md` has their rows.
-const PROGRAMS: [&str; 7] = ["engine", "hostile", "vault", "operations", "secrets", "messages", "devices"];
+const PROGRAMS: [&str; 8] =
+    ["engine", "hostile", "vault", "store", "operations", "secrets", "messages", "devices"];
 pub(crate) const WARNINGS: [&str; 6] =
     ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wno-cast-function-type"];
 
@@ -346,7 +347,7 @@ fn test(
     };
     match name {
         "engine" => command.arg(place.root.join("vectors")),
-        "vault" | "operations" | "secrets" | "messages" | "devices" => command.arg(&work),
+        "vault" | "store" | "operations" | "secrets" | "messages" | "devices" => command.arg(&work),
         _ => &mut command,
     };
     tiers::one_test(&mut command)

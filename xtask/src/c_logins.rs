@@ -5,7 +5,7 @@ use crate::report::Outcome;
 use crate::{Failure, Place, manifests, process};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -90,26 +90,73 @@ fn program_of(page: &str) -> Result<String, Failure> {
     ))
 }
 
-/// A login of PAM with `pamtester`, over a cabinet that the program `zamok` made, with codes of `oathtool`.
+/// Logins of PAM with `pamtester`, over cabinets that the program `zamok` made, with codes of `oathtool`.
 pub(crate) fn pam(place: &Place, house: &House) -> Result<Outcome, Failure> {
-    let work = house.outside().join("pam");
-    fs::create_dir_all(work.join("pam.d")).map_err(|error| error.to_string())?;
-    let store = format!("sqlite:{}", work.join("bank.db").display());
-    let secret = work.join("passphrase");
-    let module = house.library_folder().join("security/pam_zamok.so");
-    let service =
-        format!("auth required {} store={store} passphrase_file={}\n", module.display(), secret.display());
-    fs::write(work.join("pam.d/zamok"), service).map_err(|error| error.to_string())?;
+    pam_lets_in_a_code_once(place, house)?;
+    pam_names_the_anchor(place, house)?;
+    Ok(Outcome::Holds)
+}
 
-    let phone = Enrolled::new(place, &store, &work, PASSPHRASE, PASSWORD)?;
-    let attempt = |code: &str| -> Result<bool, Failure> {
-        let mut pamtester = house.run(Path::new("pamtester"));
+/// A cabinet in a folder of its own, and the module over it.
+struct PamService<'a> {
+    house: &'a House,
+    work: PathBuf,
+    store: String,
+}
+
+impl<'a> PamService<'a> {
+    fn new(house: &'a House, folder: &str) -> Result<Self, Failure> {
+        let work = house.outside().join(folder);
+        fs::create_dir_all(work.join("pam.d")).map_err(|error| error.to_string())?;
+        let store = format!("sqlite:{}", work.join("bank.db").display());
+        Ok(Self { house, work, store })
+    }
+
+    /// What stands in the service's file, with options besides those that are needed.
+    fn configure(&self, options: &str) -> Result<(), Failure> {
+        let module = self.house.library_folder().join("security/pam_zamok.so");
+        let (module, store, secret) = (module.display(), &self.store, self.work.join("passphrase"));
+        let line =
+            format!("auth required {module} store={store} passphrase_file={} {options}\n", secret.display());
+        fs::write(self.work.join("pam.d/zamok"), line).map_err(|error| error.to_string())
+    }
+
+    /// Whether ivan is let in.
+    fn attempt(&self, code: &str) -> Result<bool, Failure> {
+        let mut pamtester = self.house.run(Path::new("pamtester"));
         pamtester.args(["zamok", "ivan", "authenticate"]);
         pamtester.env("LD_PRELOAD", "libpam_wrapper.so").env("PAM_WRAPPER", "1");
-        pamtester.env("PAM_WRAPPER_SERVICE_DIR", work.join("pam.d"));
-        let finished = process::answering(&mut pamtester, &format!("{PASSWORD}\n{code}\n"))?;
-        Ok(finished.succeeded)
-    };
+        pamtester.env("PAM_WRAPPER_SERVICE_DIR", self.work.join("pam.d"));
+        Ok(process::answering(&mut pamtester, &format!("{PASSWORD}\n{code}\n"))?.succeeded)
+    }
+}
+
+/// A vault that opens only with its anchor is opened where the service names it.
+fn pam_names_the_anchor(place: &Place, house: &House) -> Result<(), Failure> {
+    let service = PamService::new(house, "pam-anchored")?;
+    let phone = Enrolled::new(place, &service.store, &service.work, PASSPHRASE, PASSWORD)?;
+    let anchor = service.work.join("anchor").display().to_string();
+    zamok(place, &service.store, &service.work, &["journal", "anchor", &anchor])?;
+    let code = phone.code(30)?;
+    for (options, lets_in) in [
+        (String::new(), false),
+        ("anchor=".to_owned(), false),
+        (format!("anchor={anchor}.gone"), false),
+        (format!("anchor={anchor}"), true),
+    ] {
+        service.configure(&options)?;
+        if service.attempt(&code)? != lets_in {
+            return Err(format!("a vault with an anchor, {options:?}: let in should be {lets_in}"));
+        }
+    }
+    Ok(())
+}
+
+fn pam_lets_in_a_code_once(place: &Place, house: &House) -> Result<(), Failure> {
+    let service = PamService::new(house, "pam")?;
+    service.configure("")?;
+    let phone = Enrolled::new(place, &service.store, &service.work, PASSPHRASE, PASSWORD)?;
+    let (attempt, secret) = (|code: &str| service.attempt(code), service.work.join("passphrase"));
     let code = phone.code(30)?;
     if attempt("000000")? {
         return Err("pamtester was let in with a wrong code".into());
@@ -125,7 +172,18 @@ pub(crate) fn pam(place: &Place, house: &House) -> Result<Outcome, Failure> {
     if attempt(&phone.code(60)?)? {
         return Err("a passphrase that everybody can read was taken".into());
     }
-    Ok(Outcome::Holds)
+    Ok(())
+}
+
+/// Runs the program `zamok` over a store, with the passphrase and the password that lie in files of `work`.
+fn zamok(place: &Place, store: &str, work: &Path, arguments: &[&str]) -> Result<String, Failure> {
+    let mut command =
+        process::cargo(place, &["run", "--quiet", "--package", "zamok-cli", "--bin", "zamok", "--"]);
+    command.args(arguments).env("ZAMOK_STORE", store);
+    command
+        .env("ZAMOK_PASSPHRASE_FILE", work.join("passphrase"))
+        .env("ZAMOK_PASSWORD_FILE", work.join("password"));
+    process::quiet(&mut command)
 }
 
 /// Seconds of a time step (RFC 6238 §5.2).
@@ -156,15 +214,7 @@ impl Enrolled {
             fs::set_permissions(&file, fs::Permissions::from_mode(0o600))
                 .map_err(|error| error.to_string())?;
         }
-        let zamok = |arguments: &[&str]| {
-            let mut command =
-                process::cargo(place, &["run", "--quiet", "--package", "zamok-cli", "--bin", "zamok", "--"]);
-            command.args(arguments).env("ZAMOK_STORE", store);
-            command
-                .env("ZAMOK_PASSPHRASE_FILE", work.join("passphrase"))
-                .env("ZAMOK_PASSWORD_FILE", work.join("password"));
-            process::quiet(&mut command)
-        };
+        let zamok = |arguments: &[&str]| zamok(place, store, work, arguments);
         for _ in 0..5 {
             zamok(&["init", "--issuer", "Bank", "--argon2-memory", "1"])?;
             zamok(&["register", "ivan"])?;

@@ -850,7 +850,8 @@ typedef struct zamok_options {
     // disk. A store that was put back behind it stays closed (`ZAMOK_E_LOG_BEHIND`, `ZAMOK_E_LOG_FORKED`), and so does a vault
     // that has an anchor where none is named (`ZAMOK_E_ANCHOR_MISSING`). zamok_checkpoint() carries it on. Where a vault is
     // made or restored, the file is made, or taken when it is empty; one that remembers is `ZAMOK_E_STORE_EXISTS`; from then
-    // on the vault opens with its anchor alone. Null: none.
+    // on the vault opens with its anchor alone. Where the file cannot be written then, the vault is there without it, and the
+    // answer is `ZAMOK_E_ANCHOR_UNWRITTEN`, with the handle. Null: none.
     const char *anchor;
     // Its length.
     size_t anchor_length;
@@ -1136,6 +1137,8 @@ typedef struct zamok_challenge_info {
     struct zamok_id id;
     // What the code comes from, such as "generator"; ended by a zero byte.
     char method[32];
+    // What the store, the journal and requests to devices call it: for logs. It answers nothing, and enrols nothing.
+    struct zamok_id reference;
 } zamok_challenge_info;
 #endif
 
@@ -1842,6 +1845,9 @@ typedef struct zamok_slot_info {
 // There are as many open handles as there can be.
 #define ZAMOK_E_OUT_OF_HANDLES 808
 
+// The vault is there and open, and not kept by its anchor yet.
+#define ZAMOK_E_ANCHOR_UNWRITTEN 809
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -2100,7 +2106,8 @@ zamok_status zamok_hotp_uri(const uint8_t *secret_bytes,
 // Makes a store where there is none, and a vault in it, and opens it. `url` is "sqlite:PATH", "postgres://…" or
 // "memory:"; `options` may be null. A passphrase has any bytes; 80 bits of entropy are advised.
 //
-// Errors: `ZAMOK_E_VAULT_EXISTS`; those of the store (`ZAMOK_E_STORE_…`).
+// Errors: `ZAMOK_E_VAULT_EXISTS`; `ZAMOK_E_ANCHOR_UNWRITTEN`, with which the handle is given (zamok_options); those of the store
+// (`ZAMOK_E_STORE_…`).
 ZAMOK_MUST_USE
 zamok_status zamok_vault_create(const char *url,
                                 size_t url_length,
@@ -2475,8 +2482,9 @@ zamok_status zamok_backup_check(const char *file,
 // `restored` may be null.
 //
 // Errors: `ZAMOK_E_REJECTED` for another secret, or, when an earlier attempt goes on, another passphrase;
-// `ZAMOK_E_BACKUP_NOT_EMPTY`; with a journal `ZAMOK_E_LOG_FORKED`, `ZAMOK_E_LOG_BEHIND` when it is not that of the backup; as
-// zamok_backup_check() and zamok_vault_create().
+// `ZAMOK_E_BACKUP_NOT_EMPTY`; with a journal `ZAMOK_E_LOG_FORKED`, `ZAMOK_E_LOG_BEHIND` when it is not that of the backup;
+// `ZAMOK_E_ANCHOR_UNWRITTEN` when all is restored but for the anchor: `restored` is filled and the handle given then, and the
+// same asked again is `ZAMOK_E_BACKUP_NOT_EMPTY`; as zamok_backup_check() and zamok_vault_create().
 ZAMOK_MUST_USE
 zamok_status zamok_restore(const struct zamok_backup_source *source,
                            const char *url,
@@ -2493,7 +2501,7 @@ zamok_status zamok_restore(const struct zamok_backup_source *source,
 // the service, as authenticator apps show it; the rest is as in zamok_vault_create(). A creation that was interrupted
 // is finished.
 //
-// Errors: `ZAMOK_E_VAULT_EXISTS`; `ZAMOK_E_ISSUER_UNUSABLE`; `ZAMOK_E_POLICY_UNSOUND`; those of the store.
+// Errors: `ZAMOK_E_ISSUER_UNUSABLE`; `ZAMOK_E_POLICY_UNSOUND`; as zamok_vault_create(), `ZAMOK_E_ANCHOR_UNWRITTEN` with the handle.
 ZAMOK_MUST_USE
 zamok_status zamok_cabinet_create(const char *url,
                                   size_t url_length,
@@ -3112,9 +3120,13 @@ zamok_status zamok_prove(const struct zamok_cabinet *cabinet,
 #endif
 
 #if defined(ZAMOK_VAULT)
-// Recomputes the whole journal, looks at every row, compares rows with the journal, and tells what does not fit: how much
-// was found, which is written also where the text has no room, and a line for each finding, at most 1000. An empty text
-// and a count of 0 are what an honest store has.
+// Recomputes the whole journal, looks at every row, compares rows with the journal and what accounts are found by with the
+// accounts, and tells what does not fit: how much was found, which is written also where the text has no room, and a line for
+// each finding, at most 1000 of the rows and 1000 of what accounts are found by. `ZAMOK_OK`, an empty text and a count of 0 are
+// what an honest store has.
+//
+// Errors: `ZAMOK_E_BUSY` when the log grew all the time, so that rows which it had not told of yet were passed over: what was
+// found is written all the same; ask again when it is quiet.
 ZAMOK_MUST_USE
 zamok_status zamok_audit(const struct zamok_cabinet *cabinet,
                          uint64_t *findings,

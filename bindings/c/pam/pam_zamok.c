@@ -9,6 +9,10 @@
  * told only that it did not work; the journal knows why (`zamok why`). `passphrase_file` must belong to root and be
  * readable by nobody else. Each login opens the vault and closes it again: a daemon that stays open answers faster.
  *
+ * A vault that opens only with its anchor (`zamok journal anchor`) wants its file as well: anchor=/mnt/other/bank.anchor. The
+ * module asks it and does not carry it on: `zamok journal run` does. A vault whose anchor is witnesses (--anchor-witnesses)
+ * cannot serve PAM.
+ *
  * PAM_RHOST, where the service says it as an address, is held against the limits of the account; a name says nothing.
  *
  * What it does not: the code is one that its owner has already, of a generator or a token. An account whose codes are sent, or
@@ -35,6 +39,7 @@
 struct settings {
     const char *store;
     const char *passphrase_file;
+    const char *anchor; /* may be missing */
 };
 
 static int read_settings(pam_handle_t *pam, int argc, const char **argv, struct settings *settings)
@@ -44,9 +49,11 @@ static int read_settings(pam_handle_t *pam, int argc, const char **argv, struct 
             settings->store = argv[i] + 6;
         } else if (strncmp(argv[i], "passphrase_file=", 16) == 0) {
             settings->passphrase_file = argv[i] + 16;
+        } else if (strncmp(argv[i], "anchor=", 7) == 0 && argv[i][7] != '\0') {
+            settings->anchor = argv[i] + 7;
         } else {
             /* A misspelt option must not be ignored: it may be the one that protects. */
-            pam_syslog(pam, LOG_ERR, "unknown option %s", argv[i]);
+            pam_syslog(pam, LOG_ERR, "unknown or empty option %s", argv[i]);
             return PAM_SERVICE_ERR;
         }
     }
@@ -102,7 +109,12 @@ static zamok_status log_in(const struct settings *settings, const char *passphra
 {
     zamok_cabinet *cabinet = NULL;
     zamok_session *session = NULL;
-    zamok_status status = zamok_cabinet_open(TEXT(settings->store), passphrase, length, NULL, &cabinet);
+    zamok_options options = { .size = sizeof options };
+    if (settings->anchor != NULL) {
+        options.anchor = settings->anchor;
+        options.anchor_length = strlen(settings->anchor);
+    }
+    zamok_status status = zamok_cabinet_open(TEXT(settings->store), passphrase, length, &options, &cabinet);
     /* A wrong passphrase is the service's fault, not the person's. */
     if (status == ZAMOK_E_REJECTED)
         status = ZAMOK_E_LOCKED;
@@ -118,7 +130,7 @@ static zamok_status log_in(const struct settings *settings, const char *passphra
 
 int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **argv)
 {
-    struct settings settings = { NULL, NULL };
+    struct settings settings = { NULL, NULL, NULL };
     const char *user = NULL, *password = NULL;
     char passphrase[1024];
     char *code = NULL;

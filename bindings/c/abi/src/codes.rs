@@ -340,3 +340,5 @@ pub const ZAMOK_E_ARGUMENT: zamok_status = 806;
 pub const ZAMOK_E_PANIC: zamok_status = 807;
 /// There are as many open handles as there can be.
 pub const ZAMOK_E_OUT_OF_HANDLES: zamok_status = 808;
+/// The vault is there and open, and not kept by its anchor yet.
+pub const ZAMOK_E_ANCHOR_UNWRITTEN: zamok_status = 809;

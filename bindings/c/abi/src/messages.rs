@@ -178,6 +178,7 @@ pub(crate) const fn message(status: zamok_status) -> &'static CStr {
         ZAMOK_E_ARGUMENT => c"a number is none of those that belong here",
         ZAMOK_E_PANIC => c"a fault inside the library: nothing was granted",
         ZAMOK_E_OUT_OF_HANDLES => c"there are as many open handles as there can be",
+        ZAMOK_E_ANCHOR_UNWRITTEN => c"the vault is there and open, and not kept by its anchor yet",
         _ => c"an error that this version of the library does not know",
     }
 }

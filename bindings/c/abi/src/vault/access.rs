@@ -69,13 +69,14 @@ impl<'a> Door<'a> {
         Ok(Self { url, secret, chosen: Chosen { options, ..chosen } })
     }
 
-    /// Makes a vault and opens it.
-    fn make(self) -> Result<Arc<OpenVault>, Trouble> {
+    /// Makes a vault and opens it. What comes of its anchor stands beside the handle, which is given in any case.
+    fn make(self, place: Place<*mut zamok_vault>) -> Result<(), Trouble> {
         let url = StoreUrl::parse(self.url)?;
         self.chosen.begin_anchor()?;
         let made = Vault::create(url.create()?, self.secret.credential(), self.chosen.options)?;
-        options::keep_anchor(&made)?;
-        Ok(OpenVault::new(Arc::new(made), &self.chosen.policy))
+        let kept = options::keep_anchor(&made);
+        handles::give(place, OpenVault::new(Arc::new(made), &self.chosen.policy))?;
+        kept
     }
 
     /// Opens the vault that is there.
@@ -85,15 +86,16 @@ impl<'a> Door<'a> {
         Ok(OpenVault::new(Arc::new(opened), &self.chosen.policy))
     }
 
-    /// Makes a vault and a cabinet for a service of this name, and opens them.
-    pub(crate) fn make_cabinet(self, issuer: &str) -> Result<Arc<Zamok>, Trouble> {
+    /// Makes a vault and a cabinet for a service of this name, and opens them, as [`Door::make`].
+    pub(crate) fn make_cabinet(self, issuer: &str, place: Place<*mut zamok_cabinet>) -> Result<(), Trouble> {
         let url = StoreUrl::parse(self.url)?;
         self.chosen.begin_anchor()?;
         let Chosen { options, policy, .. } = self.chosen;
         let settings = Settings::new(issuer).with_policy(policy).with_options(options);
         let made = Zamok::create_in(url.create()?, self.secret.credential(), settings)?;
-        options::keep_anchor(made.vault())?;
-        Ok(Arc::new(made))
+        let kept = options::keep_anchor(made.vault());
+        handles::give(place, Arc::new(made))?;
+        kept
     }
 
     /// Opens the vault and the cabinet that are there.
@@ -106,7 +108,8 @@ impl<'a> Door<'a> {
 /// Makes a store where there is none, and a vault in it, and opens it. `url` is "sqlite:PATH", "postgres://…" or
 /// "memory:"; `options` may be null. A passphrase has any bytes; 80 bits of entropy are advised.
 ///
-/// Errors: `ZAMOK_E_VAULT_EXISTS`; those of the store (`ZAMOK_E_STORE_…`).
+/// Errors: `ZAMOK_E_VAULT_EXISTS`; `ZAMOK_E_ANCHOR_UNWRITTEN`, with which the handle is given (zamok_options); those of the store
+/// (`ZAMOK_E_STORE_…`).
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_vault_create(
@@ -125,7 +128,7 @@ pub unsafe extern "C" fn zamok_vault_create(
                 Place::new(vault)?,
             )
         };
-        handles::give(place, door.make()?)
+        door.make(place)
     })
 }
 
@@ -146,7 +149,7 @@ pub unsafe extern "C" fn zamok_vault_create_with(
         // SAFETY: what the header asks of the caller.
         let (door, place) =
             unsafe { (Door::by_secret((url, url_length), secret, options)?, Place::new(vault)?) };
-        handles::give(place, door.make()?)
+        door.make(place)
     })
 }
 

@@ -264,8 +264,9 @@ pub unsafe extern "C" fn zamok_backup_check(
 /// `restored` may be null.
 ///
 /// Errors: `ZAMOK_E_REJECTED` for another secret, or, when an earlier attempt goes on, another passphrase;
-/// `ZAMOK_E_BACKUP_NOT_EMPTY`; with a journal `ZAMOK_E_LOG_FORKED`, `ZAMOK_E_LOG_BEHIND` when it is not that of the backup; as
-/// zamok_backup_check() and zamok_vault_create().
+/// `ZAMOK_E_BACKUP_NOT_EMPTY`; with a journal `ZAMOK_E_LOG_FORKED`, `ZAMOK_E_LOG_BEHIND` when it is not that of the backup;
+/// `ZAMOK_E_ANCHOR_UNWRITTEN` when all is restored but for the anchor: `restored` is filled and the handle given then, and the
+/// same asked again is `ZAMOK_E_BACKUP_NOT_EMPTY`; as zamok_backup_check() and zamok_vault_create().
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_restore(
@@ -322,11 +323,13 @@ pub unsafe extern "C" fn zamok_restore(
         let Chosen { options, policy, .. } = chosen;
         let target = || Ok(url.create()?);
         let (done, _) = backup::restore_file(Path::new(file), secret, target, &passphrase, options, lost)?;
-        options::keep_anchor(&done.vault)?;
+        // What it came to cannot be asked for again.
         if let Some(told) = told {
             told.put(&zamok_restored::new(&done));
         }
-        handles::give(place, OpenVault::new(Arc::new(done.vault), &policy))
+        let kept = options::keep_anchor(&done.vault);
+        handles::give(place, OpenVault::new(Arc::new(done.vault), &policy))?;
+        kept
     })
 }
 

@@ -16,7 +16,7 @@ use crate::zamok_status;
 /// the service, as authenticator apps show it; the rest is as in zamok_vault_create(). A creation that was interrupted
 /// is finished.
 ///
-/// Errors: `ZAMOK_E_VAULT_EXISTS`; `ZAMOK_E_ISSUER_UNUSABLE`; `ZAMOK_E_POLICY_UNSOUND`; those of the store.
+/// Errors: `ZAMOK_E_ISSUER_UNUSABLE`; `ZAMOK_E_POLICY_UNSOUND`; as zamok_vault_create(), `ZAMOK_E_ANCHOR_UNWRITTEN` with the handle.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_cabinet_create(
@@ -38,7 +38,7 @@ pub unsafe extern "C" fn zamok_cabinet_create(
                 Place::new(cabinet)?,
             )
         };
-        handles::give(place, door.make_cabinet(issuer)?)
+        door.make_cabinet(issuer, place)
     })
 }
 
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn zamok_cabinet_create_with(
                 Place::new(cabinet)?,
             )
         };
-        handles::give(place, door.make_cabinet(issuer)?)
+        door.make_cabinet(issuer, place)
     })
 }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ffi::c_char;
 
 use crate::border::{Fault, caught, guarded};
-use crate::codes::{ZAMOK_E_PANIC, ZAMOK_OK};
+use crate::codes::{ZAMOK_E_ANCHOR_UNWRITTEN, ZAMOK_E_PANIC, ZAMOK_OK};
 use crate::messages::message;
 use crate::pointer::Buffer;
 use crate::zamok_status;
@@ -13,6 +13,8 @@ use crate::zamok_status;
 pub(crate) enum Trouble {
     Misuse(Fault),
     Cabinet(zamok::Error),
+    /// It was done, but for the anchor, with which this was wrong.
+    Unanchored(zamok_core::Error),
 }
 
 impl From<Fault> for Trouble {
@@ -44,6 +46,16 @@ impl Trouble {
         match self {
             Self::Misuse(fault) => fault.0,
             Self::Cabinet(error) => error.code().into(),
+            Self::Unanchored(_) => ZAMOK_E_ANCHOR_UNWRITTEN,
+        }
+    }
+
+    /// What it says with its values, where it says more than its status.
+    fn said(&self) -> Option<String> {
+        match self {
+            Self::Misuse(_) => None,
+            Self::Cabinet(error) => Some(error.to_string()),
+            Self::Unanchored(error) => Some(format!("{}: {error}", message(self.status()).to_string_lossy())),
         }
     }
 }
@@ -57,13 +69,7 @@ thread_local! {
 pub(crate) fn told(body: impl FnOnce() -> Result<(), Trouble>) -> zamok_status {
     let (status, said) = match caught(body) {
         Some(Ok(())) => return ZAMOK_OK,
-        Some(Err(trouble)) => (
-            trouble.status(),
-            match trouble {
-                Trouble::Misuse(_) => None,
-                Trouble::Cabinet(error) => Some(error.to_string()),
-            },
-        ),
+        Some(Err(trouble)) => (trouble.status(), trouble.said()),
         None => (ZAMOK_E_PANIC, None),
     };
     let said = said.unwrap_or_else(|| message(status).to_string_lossy().into_owned());

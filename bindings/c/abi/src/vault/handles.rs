@@ -203,6 +203,7 @@ mod tests {
             Ok(_) => 0,
             Err(Trouble::Misuse(fault)) => fault.0,
             Err(Trouble::Cabinet(error)) => error.code().into(),
+            Err(Trouble::Unanchored(error)) => error.code().into(),
         }
     }
 

@@ -4,9 +4,9 @@ use std::ffi::c_char;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use zamok::Zamok;
-use zamok::journal::{Listing, Recorded, Status, Telling};
+use zamok::journal::{Listing, Recorded, Report, Status, Telling};
 use zamok::store::{Cursor, EntryId};
+use zamok::{CoreError, IndexFinding, Zamok};
 
 use super::error::{Trouble, told};
 use super::handles::{self, zamok_cabinet, zamok_entries, zamok_session};
@@ -248,9 +248,13 @@ pub unsafe extern "C" fn zamok_prove(
     })
 }
 
-/// Recomputes the whole journal, looks at every row, compares rows with the journal, and tells what does not fit: how much
-/// was found, which is written also where the text has no room, and a line for each finding, at most 1000. An empty text
-/// and a count of 0 are what an honest store has.
+/// Recomputes the whole journal, looks at every row, compares rows with the journal and what accounts are found by with the
+/// accounts, and tells what does not fit: how much was found, which is written also where the text has no room, and a line for
+/// each finding, at most 1000 of the rows and 1000 of what accounts are found by. `ZAMOK_OK`, an empty text and a count of 0 are
+/// what an honest store has.
+///
+/// Errors: `ZAMOK_E_BUSY` when the log grew all the time, so that rows which it had not told of yet were passed over: what was
+/// found is written all the same; ask again when it is quiet.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_audit(
@@ -263,9 +267,48 @@ pub unsafe extern "C" fn zamok_audit(
     told(|| {
         // SAFETY: what the header asks of the caller.
         let (place, out) = unsafe { (Place::new(findings)?, Buffer::text(text, capacity, length)?) };
-        let report = handles::take::<Zamok>(cabinet)?.audit_rows()?;
-        let lines: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
-        place.put(report.further.saturating_add(u64::try_from(lines.len()).unwrap_or(u64::MAX)));
-        Ok(out.put(lines.join("\n").as_bytes())?)
+        let cabinet = handles::take::<Zamok>(cabinet)?;
+        let audited = Audited::new(&cabinet.audit_rows()?, &cabinet.audit_indexes(INDEXES_MAX)?);
+        place.put(audited.found);
+        out.put(audited.lines.join("\n").as_bytes())?;
+        audited.is_settled.then_some(()).ok_or(CoreError::Busy.into())
     })
+}
+
+/// Most findings of indexes that are named.
+const INDEXES_MAX: usize = 1000;
+
+/// What an audit of a cabinet came to.
+struct Audited {
+    found: u64,
+    lines: Vec<String>,
+    is_settled: bool,
+}
+
+impl Audited {
+    fn new(report: &Report, indexes: &[IndexFinding]) -> Self {
+        let rows = report.findings.iter().map(ToString::to_string);
+        let lines: Vec<String> = rows.chain(indexes.iter().map(ToString::to_string)).collect();
+        let found = report.further.saturating_add(u64::try_from(lines.len()).unwrap_or(u64::MAX));
+        Self { found, lines, is_settled: report.settled }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zamok::IndexFault;
+    use zamok::store::{RowKey, Table};
+
+    use super::*;
+
+    #[test]
+    fn an_audit_tells_what_rows_and_indexes_have_and_whether_it_saw_all() {
+        let report = |settled, further| Report { settled, further, ..Report::default() };
+        let row = RowKey::new(Table(33), vec![1]);
+        let finding = IndexFinding { index: "login", row, fault: IndexFault::Missing };
+        let audited = Audited::new(&report(true, 2), std::slice::from_ref(&finding));
+        assert!(audited.is_settled && audited.found == 3 && audited.lines == [finding.to_string()]);
+        let audited = Audited::new(&report(false, 0), &[]);
+        assert!(!audited.is_settled && audited.found == 0 && audited.lines.is_empty());
+    }
 }

@@ -1,6 +1,7 @@
 //! Logging in.
 
 use std::ffi::c_char;
+use std::mem::offset_of;
 use std::ptr;
 use std::sync::Arc;
 
@@ -37,12 +38,15 @@ pub struct zamok_challenge_info {
     pub id: zamok_id,
     /// What the code comes from, such as "generator"; ended by a zero byte.
     pub method: [c_char; 32],
+    /// What the store, the journal and requests to devices call it: for logs. It answers nothing, and enrols nothing.
+    pub reference: zamok_id,
 }
 
 // SAFETY: numbers without padding.
 unsafe impl Versioned for zamok_challenge_info {
-    const FIRST: usize = 64;
+    const FIRST: usize = offset_of!(Self, reference);
 }
+const _: () = assert!(zamok_challenge_info::FIRST == 64);
 
 /// A login in one go, for a form that asks for password and code together: with a code that its owner has already, of a
 /// generator or a token. Codes that are sent and approvals on a device come after zamok_login_begin(). An account whose limits
@@ -162,11 +166,13 @@ pub unsafe extern "C" fn zamok_challenge_describe(
             expires: 0,
             id: zamok_id { bytes: [0; 16] },
             method: [0; 32],
+            reference: zamok_id { bytes: [0; 16] },
         };
         match &*handles::take::<Begun>(challenge)? {
             Begun::Code(challenge) => {
                 (told.wants, told.expires, told.id.bytes) =
                     (ZAMOK_WANTS_CODE, challenge.expires.0, challenge.id);
+                told.reference.bytes = challenge.reference();
                 // One that came back by its id does not know.
                 if challenge.expires != UnixTime(0) {
                     told.method = fixed(challenge.by.name());
@@ -175,6 +181,7 @@ pub unsafe extern "C" fn zamok_challenge_describe(
             Begun::Enrol(enrolment) => {
                 (told.wants, told.expires, told.id.bytes) =
                     (ZAMOK_WANTS_ENROLMENT, enrolment.expires.0, enrolment.id);
+                told.reference.bytes = enrolment.reference();
             }
         }
         place.put(&told);

@@ -40,7 +40,8 @@ pub struct zamok_options {
     /// disk. A store that was put back behind it stays closed (`ZAMOK_E_LOG_BEHIND`, `ZAMOK_E_LOG_FORKED`), and so does a vault
     /// that has an anchor where none is named (`ZAMOK_E_ANCHOR_MISSING`). zamok_checkpoint() carries it on. Where a vault is
     /// made or restored, the file is made, or taken when it is empty; one that remembers is `ZAMOK_E_STORE_EXISTS`; from then
-    /// on the vault opens with its anchor alone. Null: none.
+    /// on the vault opens with its anchor alone. Where the file cannot be written then, the vault is there without it, and the
+    /// answer is `ZAMOK_E_ANCHOR_UNWRITTEN`, with the handle. Null: none.
     pub anchor: *const c_char,
     /// Its length.
     pub anchor_length: usize,
@@ -85,13 +86,17 @@ fn is_empty(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.is_file() && found.len() == 0)
 }
 
-/// Has a new vault open with its anchor alone, where it was given one, and tells the anchor of it.
+/// Tells the anchor of a new vault of it, where it was given one, and has it open with that alone. A vault that its anchor knows
+/// nothing of must not ask for it.
 pub(crate) fn keep_anchor(vault: &Vault) -> Result<(), Trouble> {
-    if let (true, false) = vault.anchoring()? {
-        vault.require_anchor()?;
-        vault.checkpoint()?;
-    }
-    Ok(())
+    let kept = || {
+        if let (true, false) = vault.anchoring()? {
+            vault.checkpoint()?;
+            vault.require_anchor()?;
+        }
+        Ok(())
+    };
+    kept().map_err(Trouble::Unanchored)
 }
 
 /// # Safety
