@@ -81,6 +81,12 @@ fn pytest(place: &Place, tier: &str) -> Result<Outcome, Failure> {
     pytest.args(["-m", "pytest", "-c"]).arg(place.root.join(PACKAGE).join("pyproject.toml"));
     pytest.arg("--rootdir").arg(&outside).arg(place.root.join(PACKAGE).join("tests"));
     pytest.env("ZAMOK_TIER", tier).env("ZAMOK_PYOTP", setup::pyotp_tests(place));
+    // What the program keeps in a store, the package has to go by.
+    process::quiet(&mut process::cargo(
+        place,
+        &["build", "--quiet", "--package", "zamok-cli", "--bin", "zamok"],
+    ))?;
+    pytest.env("ZAMOK_PROGRAM", place.target.join("debug/zamok"));
     let finished = process::shown(&mut pytest)?;
     let counts = summary(&finished.output);
     let complaint = match counts {

@@ -85,12 +85,16 @@ pub(crate) struct Restored {
     lost: Vec<String>,
     /// From when on nobody knows what happened, in seconds since 1970.
     unknown_since: u64,
+    /// What was wrong with the anchor, or None. All else is restored then, and the vault opens without an anchor: mend it, and have the
+    /// vault kept by it (`zamok journal anchor`).
+    anchor_error: Option<Py<PyAny>>,
 }
 
 #[pymethods]
 impl Restored {
     fn __repr__(&self) -> String {
-        format!("<zamok.backup.Restored, unknown since {}>", self.unknown_since)
+        let anchor = if self.anchor_error.is_some() { ", not anchored" } else { "" };
+        format!("<zamok.backup.Restored, unknown since {}{anchor}>", self.unknown_since)
     }
 }
 
@@ -110,11 +114,12 @@ pub(crate) fn check(py: Python<'_>, file: PathBuf, secret: &Bound<'_, PyAny>) ->
 /// All of the file is checked before anything is written. An attempt that was interrupted goes on when the same is asked again;
 /// until then the store opens for nobody.
 ///
-/// `secret` opens the backup, as in `check`. `url` and what follows is as in `Vault.create`; the anchor is a new one, too. `journal` is the URL of the store that
-/// was lost, where its journal survived, and `journal_passphrase` or `journal_key` what opens one of its slots; the auditor's is
-/// enough: what it says was done after the backup is done again. Nothing is written to it. HOTP keys are suspended all the same unless
-/// `journal_anchor`, the file that was that store's anchor, tells that the journal is there to its end, or `journal_is_whole` says that
-/// the store was neither put back nor cut.
+/// `secret` opens the backup, as in `check`. `url` and what follows is as in `Vault.create`; the anchor is a new one, too, and where it
+/// cannot be written, `Restored.anchor_error` says why: the rest is restored. `journal` is the URL of the store that was lost, where
+/// its journal survived, and `journal_passphrase` or `journal_key` what opens one of its slots; the auditor's is enough: what it says
+/// was done after the backup is done again. Nothing is written to it. HOTP keys are suspended all the same unless `journal_anchor`, the
+/// file that was that store's anchor, tells that the journal is there to its end, or `journal_is_whole` says that the store was neither
+/// put back nor cut.
 ///
 /// Whatever else may have happened since is lost: sessions and challenges end, codes of TOTP keys up to now are spent, HOTP keys are
 /// suspended, and a new log begins (docs/operations.md).
@@ -172,11 +177,12 @@ pub(crate) fn restore(
         });
         let (lost, target) = (lost.transpose().map_err(Fault::from)?, || Ok(place.create()?));
         let done = backup::restore_file(&file, &secret, target, opener.credential(), options, lost);
-        let done = done.map_err(Fault::from)?;
-        opening::anchored(&done.0.vault).map_err(Fault::from)?;
-        Ok::<_, PyErr>(done)
+        let (done, accounts) = done.map_err(Fault::from)?;
+        // What it came to cannot be asked for again: it is told whatever becomes of the anchor.
+        let kept = opening::anchored(&done.vault);
+        Ok::<_, PyErr>((done, accounts, kept))
     });
-    let (done, accounts) = done?;
+    let (done, accounts, kept) = done?;
     let told = done.replayed.as_ref();
     let until = told.map_or(0, |told| told.until.0);
     let names = told.map(|told| &told.lost[..]).unwrap_or_default().iter().chain(&accounts.lost);
@@ -190,6 +196,7 @@ pub(crate) fn restore(
         whole: told.map(|told| told.is_whole),
         lost: names.map(|told| told.kind.name().into_owned()).collect(),
         unknown_since: until.max(done.backup.header.made.0),
+        anchor_error: kept.err().map(|error| PyErr::from(Fault::from(error)).into_value(py).into_any()),
         vault: Py::new(py, Vault::of(done.vault.into(), policy))?,
     })
 }

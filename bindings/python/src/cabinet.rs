@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
-use zamok::{Approach, Begun, Error, Evidence, RequestId, Settings, Which, Zamok};
+use zamok::protocols::token::Shown;
+use zamok::{Approach, Begun, CoreError, Error, Evidence, RequestId, Settings, Which, Zamok};
 
 use crate::buffer::Bytes;
 use crate::devices::Devices;
 use crate::factor::Factors;
 use crate::fault::Fault;
 use crate::journal::{self, Entry, Report};
-use crate::login::{Challenge, Enrolment, Offer, approach, password_of, request_of};
+use crate::login::{Challenge, Enrolment, Offer, address_of, approach, password_of, request_of};
 use crate::notices::Notices;
 use crate::opening::{self, Cost, ManualClock, Opener};
 use crate::operation::Operations;
@@ -61,7 +62,7 @@ impl Cabinet {
             let settings = settings.with_options(opening::begun(options, anchor)?);
             let store = place.create().map_err(Fault::from)?;
             let zamok = Zamok::create_in(store, opener.credential(), settings).map_err(Fault::from)?;
-            opening::anchored(zamok.vault()).map_err(Fault::from)?;
+            opening::made(zamok.vault())?;
             Ok::<_, PyErr>(zamok.into())
         });
         Ok(Self(made?))
@@ -250,21 +251,26 @@ impl Cabinet {
         Ok(py.detach(|| self.0.confirm_generator(&enrolment, code)).map_err(Fault::from)?)
     }
 
-    /// A login in one go, for a form that asks for password and code together: for codes that the owner's app or token computes. An account
-    /// whose codes are sent is sent one by each call, and cannot have it in time: `begin_login`.
+    /// A login in one go, for a form that asks for password and code together: with a code that its owner has already, of a generator or
+    /// a token. Codes that are sent and approvals on a device come after `begin_login`. `address` is as there:
+    /// without one, an account whose limits name networks is outside of them.
     ///
-    /// Raises `Rejected`; `NothingOffered` when the account has no factor yet; where a code is sent `TooManyMessages`, `ResendTooSoon`;
-    /// `Locked`, `Busy`.
-    #[pyo3(signature = (login, password, code, /))]
+    /// Raises `Rejected`, also outside of the account's limits; after a right password `NothingOffered` when the account has no factor yet,
+    /// `MethodUnavailable` when it has neither generator nor token (nothing was sent, and the code was not looked at), `MethodTooWeak` where
+    /// more is wanted; `ValueError` for an address that is none; `Locked`, `Busy`.
+    #[pyo3(signature = (login, password, code, /, *, address=None))]
     fn log_in(
         &self,
         py: Python<'_>,
         login: &Bound<'_, PyString>,
         password: &Bound<'_, PyAny>,
         code: &Bound<'_, PyString>,
+        address: Option<&str>,
     ) -> PyResult<Session> {
         let (login, password, code) = (typed(login), password_of(password)?, typed(code));
-        Ok(Session(py.detach(|| self.0.log_in(login, &password, code)).map_err(Fault::from)?))
+        let approach = Approach { address: address_of(address)?, ..Approach::default() };
+        let opened = py.detach(|| self.0.log_in_from(login, &password, code, &approach));
+        Ok(Session(opened.map_err(Fault::from)?))
     }
 
     /// A fresh name for one attempt at a challenge, 32 hexadecimal digits. A client that lost the reply asks again under the same name,
@@ -326,13 +332,15 @@ impl Cabinet {
         Ok(Session(answered.map_err(Fault::from)?))
     }
 
-    /// The session with this id, if it is still live; using it keeps it from going idle.
+    /// The session with this id, if it is still live; using it keeps it from going idle. `address` is the network address from which it is
+    /// used, as the service sees it: the account's limits are held against it, now and in whatever the answer is used for.
     ///
-    /// Raises `SessionEnded`, also for what is no id.
-    #[pyo3(signature = (id, /))]
-    fn session(&self, py: Python<'_>, id: &str) -> PyResult<Session> {
-        let id = session_id(id)?;
-        Ok(Session(py.detach(|| self.0.session(id)).map_err(Fault::from)?))
+    /// Raises `SessionEnded`, also for what is no id; `OutsideLimits` where the account is not used now, or not from there;
+    /// `ValueError` for an address that is none.
+    #[pyo3(signature = (id, /, *, address=None))]
+    fn session(&self, py: Python<'_>, id: &str, address: Option<&str>) -> PyResult<Session> {
+        let (id, address) = (session_id(id)?, address_of(address)?);
+        Ok(Session(py.detach(|| self.0.session_from(id, address)).map_err(Fault::from)?))
     }
 
     /// The live sessions of a session's account, latest first.
@@ -397,19 +405,23 @@ impl Cabinet {
         Ok(codes.iter().map(|code| code.as_str().to_owned()).collect())
     }
 
-    /// A right to enrol anew for a password and a recovery code, which is spent; the account's factors are taken away.
+    /// A right to enrol anew for a password and a recovery code, which is spent; the account's factors are taken away. `address` is as in
+    /// `log_in`.
     ///
-    /// Raises `Rejected`.
-    #[pyo3(signature = (login, password, code, /))]
+    /// Raises `Rejected`, also outside of the account's limits; `ValueError` for an address that is none.
+    #[pyo3(signature = (login, password, code, /, *, address=None))]
     fn recover(
         &self,
         py: Python<'_>,
         login: &Bound<'_, PyString>,
         password: &Bound<'_, PyAny>,
         code: &Bound<'_, PyString>,
+        address: Option<&str>,
     ) -> PyResult<Enrolment> {
         let (login, password, code) = (typed(login), password_of(password)?, typed(code));
-        Ok(Enrolment(py.detach(|| self.0.recover(login, &password, code)).map_err(Fault::from)?))
+        let approach = Approach { address: address_of(address)?, ..Approach::default() };
+        let begun = py.detach(|| self.0.recover_from(login, &password, code, &approach));
+        Ok(Enrolment(begun.map_err(Fault::from)?))
     }
 
     /// Takes a generator that guesses have disabled back into use; for operators, journalled with the reason.
@@ -429,13 +441,25 @@ impl Cabinet {
         Ok(py.detach(|| self.0.tokens(audience).issue(session)).map_err(Fault::from)?)
     }
 
-    /// The live session that an access token stands for.
+    /// The live session that an access token stands for. `address` is that from which it was shown, as in `session`.
     ///
-    /// Raises `Rejected` for anything but an unexpired token of this cabinet for this audience; `SessionEnded`.
-    #[pyo3(signature = (token, *, audience))]
-    fn verify_token(&self, py: Python<'_>, token: &Bound<'_, PyString>, audience: &str) -> PyResult<Session> {
-        let token = typed(token);
-        Ok(Session(py.detach(|| self.0.tokens(audience).verify(token)).map_err(Fault::from)?))
+    /// Raises `Rejected` for anything but an unexpired token of this cabinet for this audience, and for one with which somebody acts for
+    /// another; `SessionEnded`, `OutsideLimits`; `ValueError` for an address that is none.
+    #[pyo3(signature = (token, *, audience, address=None))]
+    fn verify_token(
+        &self,
+        py: Python<'_>,
+        token: &Bound<'_, PyString>,
+        audience: &str,
+        address: Option<&str>,
+    ) -> PyResult<Session> {
+        let (token, shown) = (typed(token), Shown { address: address_of(address)?, ..Shown::NOTHING });
+        let found = py.detach(|| {
+            let access = self.0.tokens(audience).check(token, &shown)?;
+            // With an actor somebody acts for another, which a session does not say.
+            if access.claims.actors.is_empty() { Ok(access.session) } else { Err(CoreError::Rejected.into()) }
+        });
+        Ok(Session(found.map_err(|error: Error| Fault::from(error))?))
     }
 
     /// The keys of access tokens as a JWK set (RFC 7517 §5), for services that check tokens without asking.

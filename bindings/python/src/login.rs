@@ -13,7 +13,7 @@ use crate::keys::bytes_of;
 use crate::totp::typed;
 
 /// A challenge that waits for a code. Its id may travel to the client and back: one that was made up is rejected. Two with one id are
-/// equal.
+/// equal. `repr` shows what it is called in logs, and no id; a pickle holds the id.
 #[pyclass(frozen, eq, hash, from_py_object, module = "zamok")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Challenge {
@@ -68,10 +68,17 @@ impl Challenge {
         Ok(Self { id, expires: UnixTime(expires), by: by.transpose()? })
     }
 
-    /// Its id: 32 hexadecimal digits. Not a secret.
+    /// Its id: 32 hexadecimal digits, a secret of whoever began, which may travel to that client and back, and into no log: what a
+    /// device approves needs nothing else from whoever brings it. For logs there is `reference`.
     #[getter]
     fn id(&self) -> String {
-        format!("{:032x}", u128::from_be_bytes(self.id))
+        hex(self.id)
+    }
+
+    /// What the store, the journal and requests to devices call it: 32 hexadecimal digits, for logs. It answers nothing.
+    #[getter]
+    fn reference(&self) -> String {
+        hex(self.inner().reference())
     }
 
     /// When it ends, in seconds since 1970; 0 where only the id is known.
@@ -91,7 +98,7 @@ impl Challenge {
     }
 
     fn __repr__(&self) -> String {
-        format!("<zamok.Challenge {}>", self.id())
+        format!("<zamok.Challenge {}>", self.reference())
     }
 }
 
@@ -148,10 +155,19 @@ pub(crate) fn approach(
     address: Option<&str>,
     language: &str,
 ) -> PyResult<Approach> {
-    let address = address.map(str::parse::<IpAddr>).transpose();
-    let address = address.map_err(|_| PyValueError::new_err("this is no network address"))?;
+    let address = address_of(address)?;
     let device = device.and_then(DeviceToken::parse);
     Ok(Approach { client: client.into(), device, address, language: language.into(), ..Approach::default() })
+}
+
+/// The network address from which somebody comes, as the service sees it; None where it is not known.
+pub(crate) fn address_of(text: Option<&str>) -> PyResult<Option<IpAddr>> {
+    let parsed = text.map(str::parse::<IpAddr>).transpose();
+    parsed.map_err(|_| PyValueError::new_err("this is no network address"))
+}
+
+fn hex(id: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(id))
 }
 
 pub(crate) fn request_of(text: &str) -> PyResult<RequestId> {

@@ -75,7 +75,7 @@ impl Credential {
     #[staticmethod]
     #[pyo3(signature = (key, /))]
     fn key(key: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self(Arc::new(Opener::Key(key_of(key)?))))
+        Ok(Self::of(Opener::Key(key_of(key)?)))
     }
 
     /// Enough shares of those that `Slots.add_split` made: their texts, in a list or one after the other.
@@ -87,7 +87,7 @@ impl Credential {
         let texts = lines_of(texts)?;
         let text = str::from_utf8(&texts).map_err(|_| PyTypeError::new_err("shares are texts"))?;
         let key = shares_in(text).and_then(|shares| SecretKey::from_shares(&shares)).map_err(Fault::from)?;
-        Ok(Self(Arc::new(Opener::Shares(key))))
+        Ok(Self::of(Opener::Shares(key)))
     }
 
     /// A short PIN (`str` or bytes-like) with the secret of a device, 32 random bytes that lie elsewhere than the store: whoever copies
@@ -97,7 +97,7 @@ impl Credential {
     #[staticmethod]
     #[pyo3(signature = (pin, device_secret, /))]
     fn pin(pin: &Bound<'_, PyAny>, device_secret: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self(Arc::new(Opener::Pin(passphrase(pin)?, key_of(device_secret)?))))
+        Ok(Self::of(Opener::Pin(passphrase(pin)?, key_of(device_secret)?)))
     }
 
     /// A secret key in a PKCS#11 token, by its URI (RFC 7512) with the module, such as
@@ -110,7 +110,7 @@ impl Credential {
     fn token(uri: &str, pin: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let (uri, pin) = (Pkcs11Uri::parse(uri), pin.map(passphrase).transpose()?);
         let key = uri.and_then(|uri| Pkcs11Key::new(uri, pin)).map_err(Fault::from)?;
-        Ok(Self(Arc::new(Opener::Token(key))))
+        Ok(Self::of(Opener::Token(key)))
     }
 
     fn __repr__(&self) -> String {
@@ -122,6 +122,12 @@ impl Credential {
             Opener::Token(_) => "a token",
         };
         format!("<zamok.Credential of {method}, redacted>")
+    }
+}
+
+impl Credential {
+    pub(crate) fn of(opener: Opener) -> Self {
+        Self(Arc::new(opener))
     }
 }
 
@@ -267,14 +273,29 @@ pub(crate) fn begun(options: Options, anchor: Option<PathBuf>) -> PyResult<Optio
     under(options, anchor, None)
 }
 
-/// Has a new vault open only with its anchor, where it has one, and gives that its first checkpoint.
+/// Gives the anchor of a new vault, where it has one, its first checkpoint, and has the vault open only with it. A vault that its
+/// anchor knows nothing of must not ask for it.
 pub(crate) fn anchored(vault: &Vault) -> Result<(), CoreError> {
     let (has_anchor, _) = vault.anchoring()?;
     if has_anchor {
-        vault.require_anchor()?;
         vault.checkpoint()?;
+        vault.require_anchor()?;
     }
     Ok(())
+}
+
+/// The same for a vault that was made: who made it is told that it is there, whatever was wrong with the anchor.
+pub(crate) fn made(vault: &Vault) -> PyResult<()> {
+    anchored(vault).map_err(|error| {
+        Python::attach(|py| {
+            let raised = PyErr::from(Fault::from(error));
+            let note = "the vault was made and opens, and is not kept by its anchor yet: mend that, then \
+                        `zamok journal anchor`";
+            // Without the note it is the same error.
+            let _ = raised.value(py).call_method1("add_note", (note,));
+            raised
+        })
+    })
 }
 
 pub(crate) fn role(name: &str) -> PyResult<Role> {

@@ -1,10 +1,11 @@
 //! Slots: the ways into a vault.
 
 use pyo3::prelude::*;
-use zamok::{Argon2Cost, CoreError, Credential, NewSlot, Options, Vault};
+use zamok::backup::Share;
+use zamok::{Argon2Cost, CoreError, Credential as Secret, NewSlot, Options, Vault};
 
 use crate::fault::Fault;
-use crate::opening::{self, Cost, Opener};
+use crate::opening::{self, Cost, Credential, Opener};
 use crate::shared::Shared;
 
 /// A slot, as the store shows it to anyone.
@@ -101,6 +102,16 @@ impl Slots {
         Ok(py.detach(|| self.put(number, label, opener.credential(), cost)).map_err(Fault::from)?)
     }
 
+    /// Draws a key that any `needed` of `made` shares put together again, at least two, and returns it with the texts of the shares. It opens
+    /// nothing until a slot has it, by `add` or `change`: whoever keeps the texts first loses none when what follows fails. Python cannot wipe them.
+    ///
+    /// Raises `ShareSplit` for numbers that make no shares; `Locked`.
+    #[pyo3(signature = (*, needed, made))]
+    fn new_shares(&self, py: Python<'_>, needed: u8, made: u8) -> PyResult<(Credential, Vec<String>)> {
+        let (key, shares) = py.detach(|| self.0.new_shares(needed, made)).map_err(Fault::from)?;
+        Ok((Credential::of(Opener::Shares(key)), texts(&shares)))
+    }
+
     /// Adds a slot that any `needed` of `made` shares open, at least two; returns its number, and the texts of the shares: give each to
     /// another person. The key is drawn here and is nowhere else. Python cannot wipe the texts. `Credential.shares` takes them.
     ///
@@ -115,7 +126,7 @@ impl Slots {
         label: &str,
     ) -> PyResult<(u8, Vec<String>)> {
         let (role, cost) = (opening::role(role)?, opening::cost(None));
-        let add = |secret: Credential<'_>| self.0.add_slot(&NewSlot { role, label, secret, cost });
+        let add = |secret: Secret<'_>| self.0.add_slot(&NewSlot { role, label, secret, cost });
         Ok(py.detach(|| self.split(needed, made, add)).map_err(Fault::from)?)
     }
 
@@ -132,7 +143,7 @@ impl Slots {
         made: u8,
         label: Option<&str>,
     ) -> PyResult<Vec<String>> {
-        let change = |secret: Credential<'_>| self.put(number, label, secret, opening::cost(None));
+        let change = |secret: Secret<'_>| self.put(number, label, secret, opening::cost(None));
         let changed = py.detach(|| self.split(needed, made, change));
         Ok(changed.map_err(Fault::from)?.1)
     }
@@ -164,7 +175,7 @@ impl Slots {
         &self,
         number: u8,
         label: Option<&str>,
-        secret: Credential<'_>,
+        secret: Secret<'_>,
         cost: Argon2Cost,
     ) -> Result<(), CoreError> {
         let slot = self.listed()?.into_iter().find(|slot| slot.number == number);
@@ -178,11 +189,11 @@ impl Slots {
         &self,
         needed: u8,
         made: u8,
-        put: impl FnOnce(Credential<'_>) -> Result<T, CoreError>,
+        put: impl FnOnce(Secret<'_>) -> Result<T, CoreError>,
     ) -> Result<(T, Vec<String>), CoreError> {
         let (key, shares) = self.0.new_shares(needed, made)?;
-        let done = put(Credential::Shares(&key))?;
-        Ok((done, shares.iter().map(|share| share.to_text().as_str().to_owned()).collect()))
+        let done = put(Secret::Shares(&key))?;
+        Ok((done, texts(&shares)))
     }
 
     fn listed(&self) -> Result<Vec<zamok::SlotInfo>, CoreError> {
@@ -190,4 +201,8 @@ impl Slots {
         self.0.role()?;
         Vault::slots(&**self.0.store(), &Options::default())
     }
+}
+
+fn texts(shares: &[Share]) -> Vec<String> {
+    shares.iter().map(|share| share.to_text().as_str().to_owned()).collect()
 }

@@ -47,7 +47,8 @@ impl Vault {
     /// Argon2id (RFC 9106); the default is 256 MiB and three passes.
     ///
     /// `anchor` is a file that remembers how far the journal was, best on another machine's disk; it is made, or is empty. The vault opens
-    /// only with it from then on, and not when the store was put back to an older copy; each `checkpoint` writes to it.
+    /// only with it from then on, and not when the store was put back to an older copy; each `checkpoint` writes to it. Where it cannot be
+    /// written, the vault is made all the same and opens without one; the error has a note (`__notes__`) that says so.
     ///
     /// Raises `VaultExists`; `ValueError` for a cost out of its bounds; `FileExistsError` for an anchor that remembers a log already, or
     /// another `OSError`; an error of the family `StoreError`.
@@ -71,7 +72,7 @@ impl Vault {
             let options = opening::begun(options, anchor)?;
             let store = place.create().map_err(Fault::from)?;
             let vault = zamok::Vault::create(store, opener.credential(), options).map_err(Fault::from)?;
-            opening::anchored(&vault).map_err(Fault::from)?;
+            opening::made(&vault)?;
             Ok::<_, PyErr>(vault.into())
         });
         Ok(Self { vault: made?, policy })

@@ -242,13 +242,51 @@ def backed_up(folder: Path, url: str) -> Path:
     return folder / "b"
 
 
+def test_shares_are_kept_before_a_slot_has_them(tmp_path: Path) -> None:
+    url = f"sqlite:{tmp_path / 'v.db'}"
+    Vault.create(url, PASSPHRASE, cost=CHEAP).lock()
+    with Vault.open(url, PASSPHRASE, role="officer") as officer:
+        slots = officer.slots
+        with pytest.raises(errors.ShareSplit):
+            slots.new_shares(needed=3, made=2)
+        credential, texts = slots.new_shares(needed=2, made=3)
+        with pytest.raises(errors.SlotMethod):  # they open nothing yet
+            Vault.open(url, Credential.shares(texts[:2]))
+        number = slots.add("user", credential, label="the board")
+        second, more = slots.new_shares(needed=2, made=2)
+        Vault.open(url, Credential.shares(texts[1:])).lock()
+        slots.change(number, second)
+        assert [slot.method for slot in slots.all()] == ["passphrase", "passphrase", "shares"]
+    with pytest.raises(Rejected):
+        Vault.open(url, Credential.shares(texts[:2]))
+    Vault.open(url, Credential.shares(more)).lock()
+
+
+def test_an_anchor_that_cannot_be_written_costs_no_report(tmp_path: Path) -> None:
+    anchor, url = tmp_path / "anchor", f"sqlite:{tmp_path / 'new.db'}"
+    with Vault.create("memory:", PASSPHRASE, cost=CHEAP) as vault:
+        made = vault.backup(tmp_path / "b", AWAY, cost=CHEAP)
+    (tmp_path / "anchor.new").mkdir()  # the anchor is written beside its place first
+    restored = backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, anchor=anchor)
+    assert isinstance(restored.anchor_error, errors.StoreUnavailable) and "not anchored" in repr(restored)
+    assert restored.backup == made and restored.unknown_since == made.made and not restored.vault.locked
+    restored.vault.lock()
+    # It asks for no anchor that knows nothing of it; with one that can be written it is anchored.
+    Vault.open(url, "new").lock()
+    (tmp_path / "anchor.new").rmdir()
+    with Vault.open(url, "new", anchor=anchor) as opened:
+        assert opened.checkpoint() == anchor.read_text()
+
+
 def test_a_restored_vault_begins_an_anchor_of_its_own(tmp_path: Path) -> None:
     old, new, url = tmp_path / "old.anchor", tmp_path / "new.anchor", f"sqlite:{tmp_path / 'new.db'}"
     with Vault.create(f"sqlite:{tmp_path / 'v.db'}", PASSPHRASE, cost=CHEAP, anchor=old) as vault:
         vault.backup(tmp_path / "b", AWAY, cost=CHEAP)
     with pytest.raises(FileExistsError):
         backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, anchor=old)
-    backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, anchor=new).vault.lock()
+    restored_to = backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, anchor=new)
+    assert restored_to.anchor_error is None and "anchor" not in repr(restored_to)
+    restored_to.vault.lock()
     with pytest.raises(errors.AnchorMissing):
         Vault.open(url, "new")
     with pytest.raises(errors.LogForked):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from conftest import CHEAP, NOW, PASSPHRASE, PASSWORD, POLICY, House
 from jwt.algorithms import ECAlgorithm
 
 import zamok
-from zamok import Cabinet, Challenge, Enrolment, ManualClock, OtpUri, Rejected, errors, journal, verify_signature
+from zamok import Cabinet, Challenge, Enrolment, ManualClock, Outbox, OtpUri, Rejected, errors, journal, verify_signature
 
 
 def test_the_happy_path(house: House) -> None:
@@ -219,6 +220,72 @@ def test_a_challenge_is_its_id_and_takes_what_is_known_along(house: House) -> No
     with pytest.raises(ValueError, match="32 hexadecimal digits"):
         Challenge("no id")
     assert house.cabinet.answer(bare, house.code()).evidence == ["password", "generator"]
+
+
+def test_what_logs_show_of_a_challenge_answers_nothing(house: House) -> None:
+    challenge = house.cabinet.begin_login("ivan", PASSWORD)
+    assert isinstance(challenge, Challenge)
+    for shown in (repr(challenge), f"{challenge}", str([challenge]), challenge.reference):
+        assert challenge.reference in shown and challenge.id not in shown
+    assert Challenge(challenge.id).reference == challenge.reference  # it is called the same wherever it came back
+    with pytest.raises(Rejected):
+        house.cabinet.answer(Challenge(challenge.reference), house.code())
+    house.cabinet.answer(challenge, house.code())
+
+
+def test_a_login_in_one_go_looks_at_no_code_that_would_have_to_be_sent(house: House) -> None:
+    house.cabinet.register("anna", PASSWORD)
+    enrolment, outbox = house.cabinet.begin_enrolment("anna", PASSWORD), Outbox(house.cabinet)
+    house.cabinet.factors.offer_channel(enrolment, "+79161234567")
+    [sent] = outbox
+    house.cabinet.factors.confirm(enrolment, sent.text.split("#")[-1].split()[0])
+    outbox.sent(sent, carrier="smsc")
+    house.clock.advance(3600)
+    with pytest.raises(errors.MethodUnavailable):
+        house.cabinet.log_in("anna", PASSWORD, "123456")
+    assert [message for message in outbox if message.kind == "login code"] == []
+    with pytest.raises(Rejected):  # nobody learns of it without the password
+        house.cabinet.log_in("anna", "a wrong password", "123456")
+    described = " ".join((Cabinet.log_in.__doc__ or "").split())
+    assert "MethodUnavailable" in described and "TooManyMessages" not in described
+
+
+def limited(house: House, login: str, network: str) -> None:
+    """Limits an account with the program, which opens the same store."""
+    command = [os.environ["ZAMOK_PROGRAM"], "--store", house.url, "accounts", "limit", login, "--network", network]
+    secrets = {"ZAMOK_PASSPHRASE_FILE": "/dev/stdin", "PATH": os.environ["PATH"]}
+    subprocess.run(command, input=PASSPHRASE + "\n", text=True, env=secrets, check=True, capture_output=True)
+
+
+def test_an_account_that_is_limited_to_a_network_is_served_from_there(house: House) -> None:
+    bank, inside, outside = house.cabinet, "192.0.2.7", "198.51.100.1"
+    codes = bank.new_recovery_codes(bank.log_in("ivan", PASSWORD, house.code()))
+    limited(house, "ivan", "192.0.2.0/24")
+    session = bank.log_in("ivan", PASSWORD, house.code(), address=inside)
+    token = bank.issue_token(session, audience="bank.example")
+    for elsewhere in (None, outside, "2001:db8::7"):
+        with pytest.raises(Rejected):
+            bank.log_in("ivan", PASSWORD, house.code(), address=elsewhere)
+        with pytest.raises(errors.OutsideLimits):
+            bank.session(session.id, address=elsewhere)
+        with pytest.raises(errors.OutsideLimits):
+            bank.verify_token(token, audience="bank.example", address=elsewhere)
+        with pytest.raises(Rejected):
+            bank.recover("ivan", PASSWORD, codes[0], address=elsewhere)
+    assert bank.session(session.id, address=inside).id == session.id
+    assert bank.verify_token(token, audience="bank.example", address=inside).id == session.id
+    # Whatever came back is used from there.
+    assert bank.account(bank.session(session.id, address=inside)).login == "ivan"
+    for call in (
+        lambda: bank.log_in("ivan", PASSWORD, house.code(), address="the office"),
+        lambda: bank.session(session.id, address="192.0.2"),
+        lambda: bank.verify_token(token, audience="bank.example", address=""),
+        lambda: bank.recover("ivan", PASSWORD, codes[0], address="192.0.2.7/32"),
+    ):
+        with pytest.raises(ValueError, match="no network address"):
+            call()
+    house.clock.advance(3600)
+    assert isinstance(bank.recover("ivan", PASSWORD, codes[0], address=inside), Enrolment)
 
 
 def test_a_policy_is_kept_in_the_vault(house: House) -> None:

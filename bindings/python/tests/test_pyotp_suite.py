@@ -5,6 +5,7 @@ The source distribution is fetched by `cargo xtask setup`, pinned with its hash;
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -17,7 +18,9 @@ from unittest import mock
 
 import pytest
 
+from zamok import Secret
 from zamok.compat import pyotp
+from zamok.totp import Totp
 
 #: Tests of pyotp that ours fails on purpose, each with the deviation that it shows.
 DEVIATING = {
@@ -165,6 +168,32 @@ def test_a_digest_may_be_a_name_and_an_interval_a_float() -> None:
             assert ours.at(at) == theirs.at(at) and ours.timecode(at) == theirs.timecode(at)
             assert ours.verify(theirs.at(at), for_time=at)
         assert ours.provisioning_uri() == theirs.provisioning_uri()
+
+
+def test_keys_of_users_who_enrolled_with_an_older_pyotp_are_taken_when_that_is_asked_for() -> None:
+    short = "JBSWY3DPEHPK3PXP"  # the 80 bits that most services have handed out
+    made: dict[str, pyotp.OTP] = {
+        "totp": pyotp.TOTP(short, accept_weak=True),
+        "hotp": pyotp.HOTP(short, accept_weak=True),
+        "steam": pyotp.contrib.Steam(short, accept_weak=True),
+        "uri": pyotp.parse_uri(f"otpauth://totp/Bank:ivan?secret={short}&issuer=Bank", accept_weak=True),
+    }
+    key = Totp(Secret(base64.b32decode(short), accept_weak=True))
+    for name in ("totp", "uri"):
+        old = made[name]
+        assert isinstance(old, pyotp.TOTP)
+        assert old.at(1_800_000_000) == key.code(1_800_000_000)
+        assert old.verify(key.code(1_800_000_030), for_time=1_800_000_000, valid_window=1)
+        assert pickle.loads(pickle.dumps(old)).at(59) == old.at(59)
+    assert made["hotp"].generate_otp(0) == made["totp"].generate_otp(0)
+    assert len(made["steam"].generate_otp(0)) == 5
+    for refused in (pyotp.TOTP, pyotp.HOTP, pyotp.contrib.Steam):
+        with pytest.raises(ValueError, match="112 bits"):
+            refused(short)
+    with pytest.raises(ValueError, match="112 bits"):
+        pyotp.parse_uri(f"otpauth://totp/Bank:ivan?secret={short}")
+    with pytest.raises(ValueError, match="112 bits"):
+        pyotp.TOTP("", accept_weak=True)
 
 
 def test_no_window_is_a_window_of_one_step() -> None:

@@ -260,6 +260,19 @@ def test_an_anchor_is_begun_in_a_new_or_an_empty_file(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("door", ["vault", "cabinet"])
+def test_a_vault_whose_anchor_cannot_be_written_is_there_and_said_to_be(tmp_path: Path, door: str) -> None:
+    url, anchor = f"sqlite:{tmp_path / 'v.db'}", tmp_path / "anchor"
+    (tmp_path / "anchor.new").mkdir()  # the anchor is written beside its place first
+    with pytest.raises(errors.StoreUnavailable) as caught:
+        if door == "vault":
+            Vault.create(url, PASSPHRASE, cost=CHEAP, anchor=anchor)
+        else:
+            Cabinet.create(url, PASSPHRASE, issuer="Bank", policy=POLICY, cost=CHEAP, anchor=anchor)
+    assert any("the vault was made" in note for note in caught.value.__notes__)
+    (Vault if door == "vault" else Cabinet).open(url, PASSPHRASE).lock()
+
+
 class Witness(http.server.BaseHTTPRequestHandler):
     """One that knows no log."""
 

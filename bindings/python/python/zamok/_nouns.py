@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
-from . import Challenge, Content, Device, Enrolment, Factor, Message, Method, News, Operation, Preferences, Session, SlotInfo
+from . import Challenge, Content, Credential, Device, Enrolment, Factor, Message, Method, News, Operation, Preferences, Session
 from . import Devices as _Devices
 from . import Factors as _Factors
 from . import Notices as _Notices
 from . import Operations as _Operations
 from . import Outbox as _Outbox
+from . import SlotInfo
 from . import Slots as _Slots
 
 if TYPE_CHECKING:
@@ -27,6 +30,51 @@ T = TypeVar("T")
 async def run(pool: Executor | None, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs a call in the pool, or where none was given in the loop's own."""
     return await asyncio.get_running_loop().run_in_executor(pool, lambda: call(*args, **kwargs))
+
+
+async def told_once(pool: Executor | None, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """As ``run``, for what is told once and cannot be asked for again: cancelled or not, it ends when the call has, with its answer."""
+    future = asyncio.get_running_loop().run_in_executor(pool, lambda: call(*args, **kwargs))
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None and (future.cancelled() or future.exception() is not None):
+        # There is nothing to be lost.
+        raise cancelled
+    return future.result()
+
+
+class _Taking:
+    """One message on its way out of an outbox to somebody who may stop waiting for it: it is put off then, by one of the two."""
+
+    def __init__(self, outbox: _Outbox) -> None:
+        self._outbox = outbox
+        self._lock = threading.Lock()
+        self._taken: Message | None = None
+        self._is_awaited = True
+
+    def take(self) -> Message | None:
+        message = self._outbox.take()
+        with self._lock:
+            self._taken, is_awaited = message, self._is_awaited
+        if not is_awaited:
+            self.put_off()
+        return message
+
+    def give_up(self) -> bool:
+        """Nobody waits any more. Answers whether a message has come already, which whoever gives up puts off."""
+        with self._lock:
+            self._is_awaited = False
+            return self._taken is not None
+
+    def put_off(self) -> None:
+        # Where that fails, others have it once its time is over.
+        with contextlib.suppress(Exception):
+            if self._taken is not None:
+                self._outbox.put_off(self._taken, "whoever took it was cancelled")
 
 
 class Slots:
@@ -58,11 +106,14 @@ class Slots:
     ) -> None:
         return await run(self._pool, self.beneath.change, number, passphrase, key=key, label=label, cost=cost)
 
+    async def new_shares(self, *, needed: int, made: int) -> tuple[Credential, list[str]]:
+        return await told_once(self._pool, self.beneath.new_shares, needed=needed, made=made)
+
     async def add_split(self, role: _Role, *, needed: int, made: int, label: str = "") -> tuple[int, list[str]]:
-        return await run(self._pool, self.beneath.add_split, role, needed=needed, made=made, label=label)
+        return await told_once(self._pool, self.beneath.add_split, role, needed=needed, made=made, label=label)
 
     async def change_split(self, number: int, *, needed: int, made: int, label: str | None = None) -> list[str]:
-        return await run(self._pool, self.beneath.change_split, number, needed=needed, made=made, label=label)
+        return await told_once(self._pool, self.beneath.change_split, number, needed=needed, made=made, label=label)
 
     async def remove(self, number: int, /) -> None:
         return await run(self._pool, self.beneath.remove, number)
@@ -120,7 +171,7 @@ class Devices:
         self._pool = pool
 
     async def trust(self, session: Session, label: str, /) -> str:
-        return await run(self._pool, self.beneath.trust, session, label)
+        return await told_once(self._pool, self.beneath.trust, session, label)
 
     async def all(self, session: Session, /) -> list[Device]:
         return await run(self._pool, self.beneath.all, session)
@@ -216,7 +267,15 @@ class Outbox:
         self._pool = pool
 
     async def take(self) -> Message | None:
-        return await run(self._pool, self.beneath.take)
+        taking = _Taking(self.beneath)
+        try:
+            return await run(self._pool, taking.take)
+        except asyncio.CancelledError:
+            if taking.give_up():
+                # A pool that is closed takes nothing any more.
+                with contextlib.suppress(RuntimeError):
+                    asyncio.get_running_loop().run_in_executor(self._pool, taking.put_off)
+            raise
 
     async def __aiter__(self) -> AsyncIterator[Message]:
         while (message := await self.take()) is not None:

@@ -7,6 +7,12 @@ method has the arguments, the answer and the errors of the one with its name in 
 A cancelled ``await`` stops waiting; a call that has begun runs to its end, and what it commits stays committed. Whoever may be cancelled
 while a code is answered draws a ``request_id`` first and asks again under it. An ``async with`` block locks at its end without the pool.
 
+What is told once is not lost to a cancellation: ``new_recovery_codes``, ``recover``, ``provision``, ``backup_split``, ``Slots.new_shares``,
+``Slots.add_split``, ``Slots.change_split`` and ``Devices.trust`` end when their call has, and give its answer, cancelled or not; the
+cancellation is over then (``asyncio.current_task().cancelling()`` tells of it). Only a call that failed ends as cancelled. Store the answer
+before the next ``await``. Shares are best drawn first (``Slots.new_shares``), kept, and given to a slot afterwards. A message that
+``Outbox.take`` has for somebody who was cancelled is put off, and handed out again.
+
 >>> import asyncio
 >>> from zamok import aio
 >>> async def main() -> str:
@@ -26,7 +32,7 @@ from typing import TYPE_CHECKING, Self
 from . import Account, Challenge, Enrolment, KeyInfo, ManualClock, Offer, Secret, Session, SignedDocument
 from . import Cabinet as _Cabinet
 from . import Vault as _Vault
-from ._nouns import Devices, Factors, Notices, Operations, Outbox, Slots, run
+from ._nouns import Devices, Factors, Notices, Operations, Outbox, Slots, run, told_once
 from .backup import Backup
 from .journal import Entry, Report
 
@@ -132,7 +138,7 @@ class Vault:
         return await run(self._pool, self.vault.backup, file, passphrase, cost=cost)
 
     async def backup_split(self, file: _Path, /, *, needed: int, made: int) -> tuple[Backup, list[str]]:
-        return await run(self._pool, self.vault.backup_split, file, needed=needed, made=made)
+        return await told_once(self._pool, self.vault.backup_split, file, needed=needed, made=made)
 
     async def create_key(self, kind: _Kind, label: str, *, purpose: _Purpose = "data") -> str:
         return await run(self._pool, self.vault.create_key, kind, label, purpose=purpose)
@@ -176,7 +182,7 @@ class Vault:
         )
 
     async def provision(self, key: str, *, issuer: str, account: str) -> str:
-        return await run(self._pool, self.vault.provision, key, issuer=issuer, account=account)
+        return await told_once(self._pool, self.vault.provision, key, issuer=issuer, account=account)
 
     async def activate(self, key: str, code: str, /) -> int:
         return await run(self._pool, self.vault.activate, key, code)
@@ -383,8 +389,10 @@ class Cabinet:
     async def confirm_generator(self, enrolment: Enrolment, code: str, /) -> None:
         return await run(self._pool, self.cabinet.confirm_generator, enrolment, code)
 
-    async def log_in(self, login: str, password: _Password, code: str, /) -> Session:
-        return await run(self._pool, self.cabinet.log_in, login, password, code)
+    async def log_in(
+        self, login: str, password: _Password, code: str, /, *, address: str | None = None
+    ) -> Session:
+        return await run(self._pool, self.cabinet.log_in, login, password, code, address=address)
 
     async def request_id(self) -> str:
         return await run(self._pool, self.cabinet.request_id)
@@ -400,8 +408,8 @@ class Cabinet:
     ) -> Session:
         return await run(self._pool, self.cabinet.answer_again, session, challenge, code, request=request)
 
-    async def session(self, id: str, /) -> Session:
-        return await run(self._pool, self.cabinet.session, id)
+    async def session(self, id: str, /, *, address: str | None = None) -> Session:
+        return await run(self._pool, self.cabinet.session, id, address=address)
 
     async def sessions(self, session: Session, /) -> list[Session]:
         return await run(self._pool, self.cabinet.sessions, session)
@@ -419,10 +427,12 @@ class Cabinet:
         return await run(self._pool, self.cabinet.change_password, session, old, new)
 
     async def new_recovery_codes(self, session: Session, /) -> list[str]:
-        return await run(self._pool, self.cabinet.new_recovery_codes, session)
+        return await told_once(self._pool, self.cabinet.new_recovery_codes, session)
 
-    async def recover(self, login: str, password: _Password, code: str, /) -> Enrolment:
-        return await run(self._pool, self.cabinet.recover, login, password, code)
+    async def recover(
+        self, login: str, password: _Password, code: str, /, *, address: str | None = None
+    ) -> Enrolment:
+        return await told_once(self._pool, self.cabinet.recover, login, password, code, address=address)
 
     async def resume_generator(self, login: str, reason: str, /) -> None:
         return await run(self._pool, self.cabinet.resume_generator, login, reason)
@@ -430,8 +440,8 @@ class Cabinet:
     async def issue_token(self, session: Session, *, audience: str) -> str:
         return await run(self._pool, self.cabinet.issue_token, session, audience=audience)
 
-    async def verify_token(self, token: str, *, audience: str) -> Session:
-        return await run(self._pool, self.cabinet.verify_token, token, audience=audience)
+    async def verify_token(self, token: str, *, audience: str, address: str | None = None) -> Session:
+        return await run(self._pool, self.cabinet.verify_token, token, audience=audience, address=address)
 
     async def jwks(self) -> str:
         return await run(self._pool, self.cabinet.jwks)

@@ -1,7 +1,8 @@
 """pyotp's interface (version 2.12) over Zamok's engine: ``import zamok.compat.pyotp as pyotp``.
 
 Codes come from the native engine, and a window is checked in one call in constant time. pyotp's own test suite runs against this
-package in CI. What differs, each for a security reason, is listed in ``DEVIATIONS``.
+package in CI. What differs, each for a security reason, is listed in ``DEVIATIONS``. From pyotp before 2.12 more changes than the import:
+pyotp.md says what.
 
 >>> import zamok.compat.pyotp as pyotp
 >>> totp = pyotp.TOTP("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
@@ -81,15 +82,15 @@ _DIGESTS = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sh
 _SINGLE = frozenset({"secret", "issuer", "algorithm", "encoder", "digits", "period", "counter"})
 
 
-def parse_uri(uri: str) -> OTP:
+def parse_uri(uri: str, *, accept_weak: bool = False) -> OTP:
     """Reads a provisioning URI, as pyotp does, into a ``TOTP``, an ``HOTP`` or a ``contrib.Steam``.
 
-    Raises ``ValueError`` for anything else. ``zamok.OtpUri.parse`` reads more of what issuers write, and names what is wrong.
+    ``accept_weak`` is that of their constructors. Raises ``ValueError`` for anything else. ``zamok.OtpUri.parse`` reads more of what issuers write, and names what is wrong.
     """
     parsed = urlparse(uri)
     if parsed.scheme != "otpauth":
         raise ValueError("Not an otpauth URI")
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"accept_weak": accept_weak}
     # The separator is a literal colon; an encoded one belongs to the name.
     before, colon, after = parsed.path[1:].partition(":")
     if colon:

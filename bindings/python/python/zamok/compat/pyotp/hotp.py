@@ -24,9 +24,12 @@ class HOTP(OTP):
         name: str | None = None,
         issuer: str | None = None,
         initial_count: int = 0,
+        accept_weak: bool = False,
     ) -> None:
         self.initial_count = initial_count
-        super().__init__(s=s, digits=digits, digest=digest or hashlib.sha1, name=name, issuer=issuer)
+        super().__init__(
+            s=s, digits=digits, digest=digest or hashlib.sha1, name=name, issuer=issuer, accept_weak=accept_weak
+        )
 
     def at(self, count: int) -> str:
         """The code of ``initial_count`` + ``count``."""

@@ -25,6 +25,8 @@ class OTP:
     digest: Any
     name: str
     issuer: str | None
+    #: Whether the secret may have fewer than 112 bits, as pyotp before 2.12 took them. Not pyotp's.
+    accept_weak: bool = False
 
     def __init__(
         self,
@@ -34,7 +36,9 @@ class OTP:
         digest: Any = hashlib.sha1,
         name: str | None = None,
         issuer: str | None = None,
+        accept_weak: bool = False,
     ) -> None:
+        self.accept_weak = accept_weak
         self.digits = digits
         if not 6 <= digits <= 10:
             raise ValueError("digits must be between 6 and 10")
@@ -97,12 +101,12 @@ class OTP:
             raise ValueError("input must fit in 64 bits") from error
 
     def byte_secret(self) -> bytes:
-        """The secret, decoded; at least 112 bits (NIST SP 800-63B)."""
+        """The secret, decoded; at least 112 bits (NIST SP 800-63B), unless ``accept_weak`` names the risk."""
         secret = self.secret
         if missing := len(secret) % 8:
             secret += "=" * (8 - missing)
         decoded = base64.b32decode(secret, casefold=True)
-        if len(decoded) < 14:
+        if len(decoded) < (1 if self.accept_weak else 14):
             raise ValueError("Secrets must be at least 112 bits after decoding")
         return decoded
 

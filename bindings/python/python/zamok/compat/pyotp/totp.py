@@ -34,11 +34,14 @@ class TOTP(OTP):
         name: str | None = None,
         issuer: str | None = None,
         interval: float = 30,
+        accept_weak: bool = False,
     ) -> None:
         if not 0 < interval <= 120:
             raise ValueError("interval must be positive and at most 120 seconds")
         self.interval = interval
-        super().__init__(s=s, digits=digits, digest=digest or hashlib.sha1, name=name, issuer=issuer)
+        super().__init__(
+            s=s, digits=digits, digest=digest or hashlib.sha1, name=name, issuer=issuer, accept_weak=accept_weak
+        )
 
     def at(self, for_time: int | float | datetime.datetime, *, counter_offset: int = 0) -> str:
         """The code of a moment, or ``counter_offset`` steps from it."""

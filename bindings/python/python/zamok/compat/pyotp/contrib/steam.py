@@ -17,11 +17,18 @@ class Steam(TOTP):
     """Five characters every 30 seconds. ``interval`` and ``digits`` are there for pyotp's sake, which ignores them too."""
 
     def __init__(
-        self, s: str, *, name: str | None = None, issuer: str | None = None, interval: int = 30, digits: int = 5
+        self,
+        s: str,
+        *,
+        name: str | None = None,
+        issuer: str | None = None,
+        interval: int = 30,
+        digits: int = 5,
+        accept_weak: bool = False,
     ) -> None:
         if not 0 < interval <= 120:
             raise ValueError("interval must be positive and at most 120 seconds")
-        super().__init__(s=s, digits=10, digest=hashlib.sha1, name=name, issuer=issuer)
+        super().__init__(s=s, digits=10, digest=hashlib.sha1, name=name, issuer=issuer, accept_weak=accept_weak)
 
     def generate_otp(self, input: int) -> str:
         """The code of a time step."""
