@@ -23,12 +23,27 @@ const WRITER_CACHE: i64 = 64 << 10;
 /// become one write.
 const CHECKPOINT: i64 = 8192;
 
+/// What the log is cut to when it begins anew after it had to grow beyond, as under a view: what it is filled with between two
+/// checkpoints, so that commits write into room that is there.
+const LOG: i64 = CHECKPOINT * 4096;
+
 /// Opens the file as [`connect`], to write.
 pub(crate) fn connect_to_write(path: &Path) -> rusqlite::Result<Connection> {
     let connection = connect(path)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE)?;
     connection.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "journal_size_limit", LOG, |_| Ok(()))?;
     Ok(connection)
+}
+
+/// Brings the file up to date and empties the log, as far as nobody is in the way: nobody is waited for. What a view has kept in
+/// the log, deleted values among it, goes with it.
+pub(crate) fn empty_log(connection: &Connection) {
+    let _ = connection.busy_timeout(Duration::ZERO);
+    // The first, which takes long after a long view, holds up no commit; the second, which does, has little left to do.
+    for step in ["PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(TRUNCATE)"] {
+        let _ = connection.query_row(step, [], |_| Ok(()));
+    }
 }
 
 /// Opens the file, which must exist; the path must be absolute (SQLite gives a meaning to some others).

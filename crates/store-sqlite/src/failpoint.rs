@@ -72,6 +72,8 @@ mod deadly {
 
     /// Dies here when the environment says so.
     pub(crate) fn reached(point: Point) {
+        #[cfg(test)]
+        super::tests::run(point);
         let Some(deadly) = DEADLY.as_ref().filter(|deadly| deadly.point == point) else { return };
         if deadly.passages_left.fetch_sub(1, Ordering::SeqCst) == 1 {
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
@@ -79,6 +81,32 @@ mod deadly {
             loop {
                 std::thread::park();
             }
+        }
+    }
+}
+
+/// What a test of this crate does at a point, in its own thread.
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::RefCell;
+
+    use super::Point;
+
+    type Deed = Box<dyn FnOnce()>;
+
+    thread_local! {
+        static DEED: RefCell<Option<(Point, Deed)>> = const { RefCell::new(None) };
+    }
+
+    /// At the next passage of the point this is done.
+    pub(crate) fn once_at(point: Point, deed: impl FnOnce() + 'static) {
+        DEED.set(Some((point, Box::new(deed))));
+    }
+
+    pub(super) fn run(point: Point) {
+        let due = DEED.with_borrow_mut(|deed| deed.take_if(|(at, _)| *at == point));
+        if let Some((_, deed)) = due {
+            deed();
         }
     }
 }

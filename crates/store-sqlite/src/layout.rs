@@ -7,6 +7,7 @@ use std::path::Path;
 use rusqlite::{Connection, Error, ErrorCode, MAIN_DB, Transaction, TransactionBehavior};
 use zamok_core::store::StoreFault;
 
+use crate::failpoint::{self, Point};
 use crate::{connection, fault::fault, place, read, sql};
 
 /// `Zamk`: SQLite's header field for the program that a file belongs to.
@@ -54,8 +55,13 @@ pub(crate) fn prepare(connection: &mut Connection, purpose: Purpose, path: &Path
         }
         Found { application: APPLICATION_ID, version: 1.., .. } => {}
         Found { application: APPLICATION_ID, .. } => return Err(StoreFault::Corrupt),
-        Found { application: 0, version: 0, is_blank: true } if purpose == Purpose::Create => {}
+        Found { application: 0, version: 0, ref schema }
+            if schema.is_empty() && purpose == Purpose::Create => {}
         _ => return Err(StoreFault::Foreign),
+    }
+    // Before anything is changed: what is not as it was made stays as it is.
+    if found.schema != schema_of(found.version)? {
+        return Err(StoreFault::Corrupt);
     }
     if is_readonly {
         // A vault counts an attempt before it opens, so a store that cannot be written opens nothing.
@@ -64,12 +70,12 @@ pub(crate) fn prepare(connection: &mut Connection, purpose: Purpose, path: &Path
     if read(write_ahead(connection))? != "wal" {
         return Err(StoreFault::NotDurable);
     }
-    if read(migrate(connection))? == Migrated::Now {
+    if migrate(connection)? == Migrated::Now {
         // Into the file with it: whatever happens to the log, the file stays a store. Nothing hangs on it, so a
         // process that is in the way may stay there.
         let _ = connection.pragma_query_value(None, "wal_checkpoint", |_| Ok(()));
     }
-    check_schema(connection)?;
+    check_schema(connection, SUPPORTED)?;
     check_content(connection, path)
 }
 
@@ -111,7 +117,7 @@ fn report(connection: &Connection, check: &str) -> rusqlite::Result<Vec<String>>
 struct Found {
     application: i32,
     version: i32,
-    is_blank: bool,
+    schema: sql::Schema,
 }
 
 impl Found {
@@ -121,7 +127,7 @@ impl Found {
         Ok(Self {
             application: connection.pragma_query_value(None, "application_id", |row| row.get(0))?,
             version: version(&connection)?,
-            is_blank: sql::list_schema(&connection)?.is_empty(),
+            schema: sql::list_schema(&connection)?,
         })
     }
 }
@@ -137,20 +143,54 @@ enum Migrated {
     Before,
 }
 
-/// Carries out what is missing, in one transaction; another process may have done it meanwhile.
-fn migrate(connection: &mut Connection) -> rusqlite::Result<Migrated> {
-    if version(connection)? == SUPPORTED {
+/// Carries out what is missing, in one transaction; another process may have done it meanwhile. What is not, word for word, as the
+/// version before was made is left as it is.
+fn migrate(connection: &Connection) -> Result<Migrated, StoreFault> {
+    if read(version(connection))? == SUPPORTED {
         return Ok(Migrated::Before);
     }
-    let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
-    let done = usize::try_from(version(&transaction)?).unwrap_or(0);
-    for statement in MIGRATIONS.iter().skip(done).copied().flatten() {
-        transaction.execute_batch(statement)?;
+    let transaction = begin(connection)?;
+    let found = read(version(&transaction))?;
+    check_schema(&transaction, found)?;
+    if found == SUPPORTED {
+        return Ok(Migrated::Before);
     }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", SUPPORTED)?;
-    transaction.commit()?;
+    // A store that is made dies nowhere: the points are passed by one that is there.
+    let reached = |point| {
+        if found > 0 {
+            failpoint::reached(point);
+        }
+    };
+    reached(Point::AfterBegin);
+    for statement in statements_after(found) {
+        read(transaction.execute_batch(statement))?;
+        reached(Point::BetweenWrites);
+    }
+    check_schema(&transaction, SUPPORTED)?;
+    read(transaction.pragma_update(None, "application_id", APPLICATION_ID))?;
+    read(transaction.pragma_update(None, "user_version", SUPPORTED))?;
+    reached(Point::BeforeCommit);
+    read(transaction.commit())?;
+    reached(Point::AfterCommit);
     Ok(Migrated::Now)
+}
+
+/// Takes the write lock. Of several processes that find an older store one brings it up to date, and the others wait for as
+/// long as that takes: minutes, where the store is large.
+fn begin(connection: &Connection) -> Result<Transaction<'_>, StoreFault> {
+    loop {
+        match Transaction::new_unchecked(connection, TransactionBehavior::Immediate) {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && (1..SUPPORTED).contains(&read(version(connection))?) => {}
+            begun => return read(begun),
+        }
+    }
+}
+
+/// What the versions after this one add.
+fn statements_after(version: i32) -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.iter().skip(usize::try_from(version).unwrap_or(0)).copied().flatten().copied()
 }
 
 /// Finds a cut file, and in a small one everything else that is out of joint.
@@ -170,10 +210,45 @@ fn check_content(connection: &Connection, path: &Path) -> Result<(), StoreFault>
     Ok(())
 }
 
-/// The schema must be, word for word, the one that this program would make: no trigger, no view, no other column.
-fn check_schema(connection: &Connection) -> Result<(), StoreFault> {
-    let mut expected = read(Connection::open_in_memory())?;
-    read(migrate(&mut expected))?;
-    let same = read(sql::list_schema(connection))? == read(sql::list_schema(&expected))?;
-    if same { Ok(()) } else { Err(StoreFault::Corrupt) }
+/// The schema must be, word for word, the one that was made for this version: no trigger, no view, no other column.
+fn check_schema(connection: &Connection, version: i32) -> Result<(), StoreFault> {
+    if read(sql::list_schema(connection))? == schema_of(version)? { Ok(()) } else { Err(StoreFault::Corrupt) }
+}
+
+/// The schema of a sound store of this version.
+fn schema_of(version: i32) -> Result<sql::Schema, StoreFault> {
+    let made = read(Connection::open_in_memory())?;
+    for statement in MIGRATIONS.iter().take(usize::try_from(version).unwrap_or(0)).copied().flatten() {
+        read(made.execute_batch(statement))?;
+    }
+    read(sql::list_schema(&made))
+}
+
+#[cfg(test)]
+mod tests {
+    use zamok_core::hash::sha256;
+    use zamok_core::wire::hex;
+
+    use super::*;
+
+    /// What was released is never edited: a store that was made by it would be damaged for whoever opens it. A new layout adds
+    /// statements, and their lines here.
+    #[test]
+    fn the_statements_of_a_layout_are_the_ones_that_stores_were_made_by() {
+        let pinned = [
+            (1, "ca46b7eb21447df2fd3b5e09bbf8ec2aed1771aa15f63f2ab578263df5ea5a4e"),
+            (1, "4a249c1bf30fd279426cedd4462c91dfb3bc683e0f3b73dc4cfedefc14882b48"),
+            (1, "9fcd8610323278b4f1e0d2f77cd654492c62bf34f7f182300c62e305d654e1bc"),
+            (2, "54a2c25f954f2133f6932b8371bd387f71547f7736f4b93bdd8ddd142ebc8bfa"),
+        ];
+        let found: Vec<(usize, String)> = MIGRATIONS
+            .iter()
+            .zip(1..)
+            .flat_map(|(statements, version)| {
+                statements.iter().map(move |statement| (version, hex(&sha256(&[statement.as_bytes()]))))
+            })
+            .collect();
+        assert_eq!(found, pinned.map(|(version, digest)| (version, digest.to_owned())));
+        assert_eq!(usize::try_from(SUPPORTED), Ok(MIGRATIONS.len()));
+    }
 }

@@ -30,13 +30,14 @@
 //! A fork takes them away too: the child inherits what SQLite believes to hold, and holds nothing. So a file that was open at
 //! the fork cannot be opened in the child ([`StoreFault::Unlocked`]). Fork before opening, close before the fork, or exec.
 //!
-//! A file system that does not keep its promises about locks or flushes (many network file systems) is no place for a store.
+//! A network file system is no place for a store, nor is a file under two names ([`StoreFault::NotDurable`]).
 #![forbid(unsafe_code)]
 
 mod apply;
 mod connection;
 mod failpoint;
 mod fault;
+mod ground;
 mod layout;
 mod ledger;
 mod opened;
@@ -107,7 +108,9 @@ impl SqliteStore {
     /// - [`StoreFault::Layout`]: it was made by a later version.
     /// - [`StoreFault::Corrupt`]: it is damaged.
     /// - [`StoreFault::ReadOnly`], [`StoreFault::Denied`]: this process may not write, or not read it.
-    /// - [`StoreFault::NotDurable`]: its file system cannot keep a write-ahead log.
+    /// - [`StoreFault::NotDurable`]: its file system cannot keep a write-ahead log, or is one of another machine (NFS, SMB, 9P,
+    ///   Ceph and the like); or the file has two names (a hard link, or a mount of the file by itself: mount its folder), and so
+    ///   could have two logs.
     /// - [`StoreFault::Contended`]: another process held it for too long.
     /// - [`StoreFault::Unlocked`]: this process was forked from one that had it open (fork before opening, or exec), or
     ///   other code in this process has taken its locks away.
@@ -151,7 +154,9 @@ impl SqliteStore {
     fn copy_into(&self, part: &Path) -> Result<(), StoreFault> {
         self.place.intact()?;
         let connection = read(connection::connect(self.place.path()))?;
-        read(sql::copy_whole(&connection, part))?;
+        let copied = read(sql::copy_whole(&connection, part));
+        connection::empty_log(&connection);
+        copied?;
         self.place.intact()
     }
 

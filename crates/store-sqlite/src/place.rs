@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use zamok_core::store::StoreFault;
 
+use crate::ground;
 use crate::opened::Opened;
 
 /// Readable and writable by the owner, closed to everyone else.
@@ -38,12 +39,20 @@ pub(crate) struct Identity {
     number: u64,
 }
 
+impl Identity {
+    fn of(found: &fs::Metadata) -> Self {
+        Self { device: found.dev(), number: found.ino() }
+    }
+}
+
 impl Place {
     /// Tightens the modes of an open store's files and remembers which files they are.
     ///
-    /// Fails with `Unlocked` where the system tells of locks, and not of those of this store.
+    /// Fails with `Unlocked` where the system tells of locks, and not of those of this store; with `NotDurable` where the file has
+    /// got a second name.
     pub(crate) fn take(path: PathBuf, opened: Opened) -> Result<Self, StoreFault> {
         let files = [path.clone(), suffixed(&path, "-wal"), suffixed(&path, "-shm")];
+        ground::has_one_name(&metadata(&path)?)?;
         for file in &files {
             let mode = metadata(file)?.mode();
             if mode & 0o077 != 0 {
@@ -84,15 +93,18 @@ impl Place {
         self.opened.inherited()
     }
 
-    /// Fails when a file of the store was removed or replaced, or when this process did not open it.
+    /// Fails when a file of the store was removed or replaced, when the store has got a second name, or when this process did
+    /// not open it.
     pub(crate) fn intact(&self) -> Result<(), StoreFault> {
         if self.inherited() {
             return Err(StoreFault::Unavailable);
         }
-        for (path, opened) in &self.files {
-            match identity(path) {
-                Ok(found) if found == *opened => {}
-                Ok(_) | Err(StoreFault::Missing) => return Err(StoreFault::Gone),
+        for (number, (path, opened)) in self.files.iter().enumerate() {
+            match metadata(path) {
+                Ok(found) if Identity::of(&found) != *opened => return Err(StoreFault::Gone),
+                Ok(found) if number == 0 => ground::has_one_name(&found)?,
+                Ok(_) => {}
+                Err(StoreFault::Missing) => return Err(StoreFault::Gone),
                 Err(fault) => return Err(fault),
             }
         }
@@ -152,16 +164,22 @@ fn tells_of_a_lock_on((log, file): &(PathBuf, Identity)) -> bool {
     held.try_lock_shared().is_ok() && locks().is_some_and(|locks| is_told(&locks, "FLOCK", *file))
 }
 
-/// The absolute path of a file that exists and is not empty.
+/// The absolute path of a file that exists and is not empty; `NotDurable` where it lies on no ground for a store.
 pub(crate) fn find(path: &Path) -> Result<PathBuf, StoreFault> {
     let path = path.canonicalize().map_err(|error| io_fault(&error))?;
     let found = metadata(&path)?;
     // SQLite takes an empty file for a new database, and throws away the log beside it.
-    if found.is_file() && found.len() > 0 { Ok(path) } else { Err(StoreFault::Foreign) }
+    if !found.is_file() || found.len() == 0 {
+        return Err(StoreFault::Foreign);
+    }
+    ground::bears(&path, &found).map(|()| path)
 }
 
-/// The absolute path of a file that exists, made empty where there was none.
+/// The absolute path of a file that exists, made empty where there was none; `NotDurable` where it lies on no ground for a store.
 pub(crate) fn make(path: &Path) -> Result<PathBuf, StoreFault> {
+    if let Ok(folder) = metadata(folder_of(path)) {
+        ground::bears_anything(folder_of(path), &folder)?;
+    }
     match make_new(path) {
         Err(StoreFault::Exists | StoreFault::Denied) | Ok(()) => {}
         Err(fault) => return Err(fault),
@@ -172,7 +190,7 @@ pub(crate) fn make(path: &Path) -> Result<PathBuf, StoreFault> {
         (false, _) => Err(StoreFault::Foreign),
         // A store that was cut to nothing; its log is evidence.
         (true, 0) if log_length(&path)? > 0 => Err(StoreFault::Corrupt),
-        (true, _) => Ok(path),
+        (true, _) => ground::bears(&path, &found).map(|()| path),
     }
 }
 
@@ -190,12 +208,24 @@ pub(crate) fn beside(path: &Path) -> PathBuf {
 
 /// Flushes a complete copy and gives it its name, unless that name is taken.
 pub(crate) fn publish(part: &Path, path: &Path) -> Result<(), StoreFault> {
-    let moved = File::open(part)
-        .and_then(|file| file.sync_all())
-        .and_then(|()| fs::hard_link(part, path))
-        .and_then(|()| fs::remove_file(part));
+    let moved = File::open(part).and_then(|file| file.sync_all()).and_then(|()| rename_to_new(part, path));
     moved.map_err(|error| io_fault(&error))?;
     flush_folder(path)
+}
+
+/// Renames in one step, so that no crash leaves a file with two names, which would not be opened.
+fn rename_to_new(old: &Path, new: &Path) -> std::io::Result<()> {
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, old, CWD, new, RenameFlags::NOREPLACE) {
+            // The file system knows no such thing.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            renamed => return renamed.map_err(Error::from),
+        }
+    }
+    fs::hard_link(old, new).and_then(|()| fs::remove_file(old))
 }
 
 /// The length of the file.
@@ -230,8 +260,7 @@ fn metadata(path: &Path) -> Result<fs::Metadata, StoreFault> {
 }
 
 pub(crate) fn identity(path: &Path) -> Result<Identity, StoreFault> {
-    let found = metadata(path)?;
-    Ok(Identity { device: found.dev(), number: found.ino() })
+    metadata(path).map(|found| Identity::of(&found))
 }
 
 fn io_fault(error: &Error) -> StoreFault {

@@ -1,6 +1,7 @@
 //! A view of one moment: a connection that stays within one read transaction.
 //!
-//! SQLite keeps what the view needs in its write-ahead log, which cannot be folded back into the file meanwhile and grows.
+//! SQLite keeps what the view needs in its write-ahead log, which cannot be folded back into the file meanwhile and grows. It is
+//! emptied with the end of the view.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -89,10 +90,11 @@ impl Store for Snapshot {
 impl Drop for Snapshot {
     fn drop(&mut self) {
         // SQLite forbids even closing a connection in a forked child: it would drop the parent's locks.
-        if self.opened.inherited()
-            && let Some(connection) = self.connection().take()
-        {
+        let Some(connection) = self.connection().take() else { return };
+        if self.opened.inherited() {
             leak(connection);
+        } else if connection.execute_batch("COMMIT").is_ok() {
+            connection::empty_log(&connection);
         }
     }
 }

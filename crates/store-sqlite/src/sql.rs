@@ -8,6 +8,9 @@ use zamok_core::store::{ChangeId, CounterKey, Cursor, Page, Range, Resolution, R
 /// Changes with how they were settled, in the order in which they were.
 pub(crate) type Settled = Vec<(ChangeId, Resolution)>;
 
+/// Type, name, table and text of everything in a schema.
+pub(crate) type Schema = Vec<[String; 4]>;
+
 /// Bytes of a settled change in a row of them: its id and how.
 const SETTLED: usize = 17;
 const COMMITTED: u8 = 1;
@@ -156,8 +159,8 @@ fn damaged(column: usize) -> rusqlite::Error {
     rusqlite::Error::IntegralValueOutOfRange(column, 0)
 }
 
-/// Type, name, table and text of everything in the schema.
-pub(crate) fn list_schema(connection: &Connection) -> rusqlite::Result<Vec<[String; 4]>> {
+/// Everything in the schema.
+pub(crate) fn list_schema(connection: &Connection) -> rusqlite::Result<Schema> {
     let mut statement = connection.prepare(include_str!("../sql/list_schema.sql"))?;
     let entries =
         statement.query_map([], |entry| Ok([entry.get(0)?, entry.get(1)?, entry.get(2)?, entry.get(3)?]))?;

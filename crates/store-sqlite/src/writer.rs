@@ -206,8 +206,11 @@ impl Writer {
         ledger.turn(settled, forgotten);
         self.flushes.fetch_add(1, Ordering::Relaxed);
         failpoint::reached(Point::AfterCommit);
-        // Committed into a file that was removed meanwhile is committed nowhere.
-        place.intact().map_err(Failure::Commit)?;
+        // Committed into a file that was removed meanwhile is committed nowhere; any other fault says nothing of the commit.
+        place.intact().map_err(|fault| match fault {
+            StoreFault::Gone => Failure::Commit(fault),
+            _ => Failure::Commit(StoreFault::OutcomeUnknown),
+        })?;
         Ok(answers)
     }
 
@@ -376,6 +379,33 @@ mod tests {
             other => panic!("{other:?}"),
         });
         assert_eq!(answers, [Ok(Outcome::Committed), Err(StoreFault::Full), Ok(Outcome::Committed)]);
+    }
+
+    #[test]
+    fn what_was_committed_into_files_that_were_taken_away_meanwhile_is_not_answered_as_committed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("store.db");
+        let (away, other) = (folder.path().join("away.db"), folder.path().join("other.db"));
+        let store = SqliteStore::create(&path).expect("a new store");
+        failpoint::tests::once_at(Point::AfterCommit, {
+            let (path, away) = (path.clone(), away.clone());
+            move || fs::rename(path, away).expect("the file")
+        });
+        assert_eq!(store.commit(&change(1)), Err(StoreFault::Gone));
+        assert_eq!(store.resolve(ChangeId([9; 16])), Err(StoreFault::Gone));
+        fs::rename(away, &path).expect("the file");
+        assert_eq!(store.resolve(change(1).id()), Ok(Resolution::Committed), "it came back with it");
+        // A second name says nothing of the commit either way.
+        failpoint::tests::once_at(Point::AfterCommit, {
+            let (path, other) = (path.clone(), other.clone());
+            move || fs::hard_link(path, other).expect("a link")
+        });
+        assert_eq!(store.commit(&change(2)), Err(StoreFault::OutcomeUnknown));
+        assert_eq!(store.commit(&change(3)), Err(StoreFault::NotDurable));
+        assert_eq!(store.get(&RowKey::new(Table(900), 2_u64.to_be_bytes())), Err(StoreFault::NotDurable));
+        fs::remove_file(other).expect("the link");
+        assert_eq!(store.resolve(change(2).id()), Ok(Resolution::Committed));
+        assert_eq!(store.resolve(change(3).id()), Ok(Resolution::Aborted));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use rig::{beside, child, folder, get, insert, row, task};
 use rusqlite::Connection;
-use zamok_core::store::{ChangeId, CounterKey, Outcome, Resolution, RowKey, Store, StoreFault, Table};
+use zamok_core::store::{CounterKey, Outcome, Store, StoreFault};
 use zamok_store_conformance::Tier;
 use zamok_store_sqlite::SqliteStore;
 
@@ -305,49 +305,6 @@ fn many_processes_that_create_at_once_get_one_store() {
         let store = SqliteStore::open(&path).expect("the store");
         assert_eq!(store.scan(rig::TABLE, &Default::default(), 100, None).expect("a scan").rows.len(), 8);
     }
-}
-
-/// A file as the first layout was, and what stands in it.
-const LAYOUT_1: [&str; 5] = [
-    "PRAGMA journal_mode = WAL; PRAGMA application_id = 0x5a616d6b; PRAGMA user_version = 1",
-    include_str!("../sql/create_rows.sql"),
-    include_str!("../sql/create_counters.sql"),
-    include_str!("../sql/create_changes.sql"),
-    "INSERT INTO rows VALUES (900, X'00', 7, X''), (900, X'', -1, zeroblob(100000)), (3, X'FF', 1, X'01');
-     INSERT INTO counters VALUES (X'C0', 5);
-     INSERT INTO changes VALUES (1, X'0101010101010101010101010101010101');
-     CREATE TRIGGER hostile AFTER INSERT ON rows BEGIN DELETE FROM counters; END",
-];
-
-#[test]
-fn a_file_of_the_first_layout_is_brought_up_to_date_and_loses_nothing() {
-    let (_folder, path) = folder();
-    sql(&path, &LAYOUT_1.join(";"));
-    let store = SqliteStore::open(&path).expect("the store");
-    let found = |table, key: &[u8]| {
-        let row = store.get(&RowKey::new(Table(table), key)).expect("it is read").expect("it is there");
-        (row.version, row.value.len())
-    };
-    assert_eq!(found(900, &[0]), (7, 0));
-    assert_eq!(found(900, &[]), (u64::MAX, 100_000));
-    assert_eq!(found(3, &[0xff]), (1, 1));
-    assert_eq!(store.counter(&CounterKey(b"\xc0".to_vec())), Ok(5), "nothing of a stranger's ran");
-    assert_eq!(store.resolve(ChangeId([1; 16])), Ok(Resolution::Committed));
-    assert_eq!(insert(&store, b"new", b"value"), Ok(Outcome::Committed));
-    assert_eq!(store.check(), Ok(Vec::new()));
-    drop(store);
-    // The same file as one that was never older.
-    let (_other_folder, other) = folder();
-    made(&other);
-    let schema = |path| {
-        let connection = Connection::open(path).expect("SQLite opens it");
-        let mut statement =
-            connection.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").expect("it reads");
-        let rows =
-            statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)));
-        rows.expect("it reads").collect::<Result<Vec<_>, _>>().expect("it reads")
-    };
-    assert_eq!(schema(&path), schema(&other));
 }
 
 trait OutputLater {

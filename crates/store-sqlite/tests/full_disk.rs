@@ -4,43 +4,11 @@ mod rig;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
-use rig::{PLACE, TASK, beside, change, child, get, insert, row, say, task};
+use rig::namespace::{behind, in_a_namespace, must_succeed};
+use rig::{beside, change, get, insert, row, say, task};
 use zamok_core::store::{CounterKey, Outcome, Resolution, Store, StoreFault};
 use zamok_store_sqlite::SqliteStore;
-
-/// Runs this test's child behind a shell script that ends with `exec "$0" "$@"`, with a mount table of its own.
-/// `None` where the system allows no such thing.
-fn in_a_namespace(test: &str, task: &str, place: &Path, script: &str) -> Option<Output> {
-    let allowed = Command::new("unshare").args(["--user", "--map-root-user", "--mount", "true"]).output();
-    if !allowed.is_ok_and(|output| output.status.success()) {
-        say("not run: this system allows no mount namespaces");
-        return None;
-    }
-    Some(behind(&["unshare", "--user", "--map-root-user", "--mount"], test, task, place, script))
-}
-
-fn behind(prefix: &[&str], test: &str, task: &str, place: &Path, script: &str) -> Output {
-    let inner = child(test, task, place);
-    let (first, rest) = prefix.split_first().map_or(("bash", [].as_slice()), |(first, rest)| (*first, rest));
-    let mut command = Command::new(first);
-    command.args(rest);
-    if !prefix.is_empty() {
-        command.arg("bash");
-    }
-    command.args(["-e", "-c", script]).arg(inner.get_program()).args(inner.get_args());
-    command.env(TASK, task).env(PLACE, place).output().expect("bash runs")
-}
-
-fn must_succeed(output: &Output) {
-    let (said, complained) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}\n{complained}");
-    for line in said.lines().filter(|line| line.starts_with("full disk: ")) {
-        say(line);
-    }
-}
 
 #[test]
 fn a_full_disk_is_told_and_work_goes_on_when_there_is_room() {
@@ -52,9 +20,7 @@ fn a_full_disk_is_told_and_work_goes_on_when_there_is_room() {
     let path = folder.path().join("store.db");
     let script =
         r#"mount -t tmpfs -o size=600k none "$(dirname "$ZAMOK_STORE_SQLITE_PLACE")"; exec "$0" "$@""#;
-    if let Some(output) = in_a_namespace(NAME, "fill", &path, script) {
-        must_succeed(&output);
-    }
+    must_succeed(&in_a_namespace(NAME, "fill", &path, script));
 }
 
 fn fill_the_disk(path: &Path) {
@@ -112,9 +78,7 @@ fn threads_on_a_full_disk_are_each_told_the_truth() {
     let path = folder.path().join("store.db");
     let script =
         r#"mount -t tmpfs -o size=900k none "$(dirname "$ZAMOK_STORE_SQLITE_PLACE")"; exec "$0" "$@""#;
-    if let Some(output) = in_a_namespace(NAME, "fill", &path, script) {
-        must_succeed(&output);
-    }
+    must_succeed(&in_a_namespace(NAME, "fill", &path, script));
 }
 
 fn fill_with_threads(path: &Path) {
@@ -208,9 +172,7 @@ fn a_store_that_may_only_be_read_says_so() {
     assert_eq!(insert(&store, b"key", b"value"), Ok(Outcome::Committed));
     drop(store);
     let script = r#"d="$(dirname "$ZAMOK_STORE_SQLITE_PLACE")"; mount --bind "$d" "$d"; mount -o remount,bind,ro "$d"; exec "$0" "$@""#;
-    if let Some(output) = in_a_namespace(NAME, "read", &path, script) {
-        must_succeed(&output);
-    }
+    must_succeed(&in_a_namespace(NAME, "read", &path, script));
     let store = SqliteStore::open(&path).expect("writable again");
     assert!(get(&store, b"key").is_ok_and(|row| row.is_some()));
     drop((store, folder));

@@ -1,6 +1,8 @@
 //! What the tests of this crate share: changes, rows, and this test binary in another process.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod namespace;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
