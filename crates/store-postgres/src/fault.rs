@@ -20,6 +20,19 @@ pub(crate) enum Failure {
     Lost,
 }
 
+impl Failure {
+    /// Whether another connection may fare better: this one is lost, or it is to a server that became a standby, or its session has
+    /// settings or rights that were others when it began. Nobody is to get it again.
+    pub(crate) fn stays_with_the_connection(&self) -> bool {
+        *self == Self::Lost || *self == Self::Refused(StoreFault::Denied) || self.is_of_the_server()
+    }
+
+    /// Whether the server took the question back for being what it is, or for what the session was told when it began.
+    pub(crate) fn is_of_the_server(&self) -> bool {
+        matches!(self, Self::Refused(StoreFault::Standby | StoreFault::ReadOnly | StoreFault::NotDurable))
+    }
+}
+
 /// Raised by `commit_change` with outcome and place.
 const RAISED: &str = "ZK001";
 

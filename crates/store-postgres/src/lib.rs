@@ -120,6 +120,8 @@ impl PostgresStore {
             let mut link = self.pool.lend(deadline)?;
             match link.ask(patience, async |client| question(client, &self.calls).await) {
                 Ok(answer) => return answer.ok_or(StoreFault::Corrupt),
+                // The server behind an old connection may be another than the one behind the address now.
+                Err(failure) if failure.is_of_the_server() && !link.is_new() => continue,
                 Err(Failure::Refused(fault)) => return Err(fault),
                 Err(Failure::Raised(_)) => return Err(StoreFault::Corrupt),
                 Err(Failure::Again | Failure::Lost) => {}
@@ -168,6 +170,8 @@ impl Store for PostgresStore {
                 Err(Failure::Raised(numbers)) => {
                     return calls::raised(change, &numbers).ok_or(StoreFault::Corrupt);
                 }
+                // Nothing was written. The server behind an old connection may be another than the one behind the address now.
+                Err(failure) if failure.is_of_the_server() && !link.is_new() => {}
                 Err(Failure::Refused(fault)) => return Err(fault),
                 Err(Failure::Lost) => return Err(StoreFault::OutcomeUnknown),
                 Err(Failure::Again) if Instant::now() + PAUSE >= deadline => {

@@ -20,7 +20,8 @@ pub(crate) struct Link {
     driver: Driver,
     /// Dropped last: the others belong to it.
     runtime: Option<Runtime>,
-    /// Whether every question so far was answered, so that the next answer belongs to the next question.
+    /// Whether every question so far was answered, so that the next answer belongs to the next question, and none was refused
+    /// because of the server or the session behind this connection.
     sound: bool,
 }
 
@@ -85,7 +86,7 @@ impl Link {
             Ok(Some(Err(error))) => fault::of_question(&error),
             Ok(None) | Err(_) => Failure::Lost,
         };
-        *sound = failure != Failure::Lost;
+        *sound = !failure.stays_with_the_connection();
         Err(failure)
     }
 
@@ -104,7 +105,7 @@ impl Link {
         !has_ended
     }
 
-    /// Whether every question was answered.
+    /// Whether it may be used again.
     pub(crate) const fn is_sound(&self) -> bool {
         self.sound
     }

@@ -66,7 +66,7 @@ impl Pool {
             while let Some(mut link) = slots.idle.pop() {
                 drop(slots);
                 if link.is_alive() {
-                    return Ok(Lent { pool: self, link: Some(link) });
+                    return Ok(Lent { pool: self, link: Some(link), is_new: false });
                 }
                 drop(link);
                 slots = self.slots();
@@ -76,7 +76,7 @@ impl Pool {
                 slots.open += 1;
                 drop(slots);
                 // From here on the place is given up again by `Lent`, whatever happens.
-                let mut lent = Lent { pool: self, link: None };
+                let mut lent = Lent { pool: self, link: None, is_new: true };
                 lent.link = Some(self.connect(deadline)?);
                 return Ok(lent);
             }
@@ -153,6 +153,14 @@ impl Drop for Pool {
 pub(crate) struct Lent<'a> {
     pool: &'a Pool,
     link: Option<Link>,
+    is_new: bool,
+}
+
+impl Lent<'_> {
+    /// Whether it was made for this caller: what its server says is so now.
+    pub(crate) const fn is_new(&self) -> bool {
+        self.is_new
+    }
 }
 
 impl Deref for Lent<'_> {

@@ -256,3 +256,80 @@ fn the_pool_and_the_wait_for_it_are_bounded() {
     let open: u32 = cluster().ask("postgres", sessions).parse().expect("a number");
     assert!((1..=3).contains(&open), "{open} connections");
 }
+
+/// An address that leads to whichever server is meant at the moment, as one that moves in a failover does.
+struct Address {
+    folder: tempfile::TempDir,
+}
+
+impl Address {
+    fn of(server: &Cluster) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(folder.path(), open).expect("our folder");
+        let address = Self { folder };
+        address.leads_to(server);
+        address
+    }
+
+    fn leads_to(&self, server: &Cluster) {
+        let link = self.folder.path().join(".s.PGSQL.5432");
+        let _ = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink(server.socket(), link).expect("a link");
+    }
+
+    fn url(&self) -> String {
+        let folder = self.folder.path().to_str().expect("UTF-8").replace('/', "%2F");
+        format!("postgres://zamok@{folder}:5432/postgres?timeout=5")
+    }
+}
+
+/// As many idle connections as there are threads, to whatever the address leads to now.
+fn fill_the_pool(store: &PostgresStore) {
+    thread::scope(|scope| (0..6).for_each(|_| drop(scope.spawn(|| store.get(&row(*b"none"))))));
+}
+
+#[test]
+fn an_address_that_led_to_a_standby_for_a_moment_harms_nothing_afterwards() {
+    let primary = Cluster::start();
+    drop(create(&primary.url("postgres")));
+    let standby = primary.standby();
+    primary.caught_up_by(&standby);
+    let address = Address::of(&primary);
+    let store = open(&address.url()).expect("the store");
+    assert_eq!(insert(&store, b"before", b""), Ok(Outcome::Committed));
+    for round in 0..3_u8 {
+        address.leads_to(&standby);
+        primary.crash();
+        primary.run();
+        fill_the_pool(&store);
+        let begun = Instant::now();
+        assert_eq!(insert(&store, &[round], b""), Err(StoreFault::Standby), "it does lead to one");
+        assert_eq!(get(&store, b"before"), Err(StoreFault::Standby));
+        assert!(begun.elapsed() < 2 * PATIENCE, "a standby is told at once: {:?}", begun.elapsed());
+        // The very next call finds the primary, and so does every one after it.
+        address.leads_to(&primary);
+        for number in 0..8_u8 {
+            assert_eq!(insert(&store, &[round, number], b""), Ok(Outcome::Committed), "{round} {number}");
+            assert!(get(&store, b"before").is_ok_and(|row| row.is_some()));
+        }
+    }
+}
+
+#[test]
+fn sessions_with_settings_that_lose_commits_are_left_when_the_settings_are_mended() {
+    let server = Cluster::start();
+    let store = create(&server.url("postgres"));
+    server.tell("postgres", "ALTER ROLE zamok SET synchronous_commit = off");
+    server.crash();
+    server.run();
+    // The settings of a session are those of its beginning: these are all careless ones.
+    fill_the_pool(&store);
+    assert_eq!(insert(&store, b"careless", b""), Err(StoreFault::NotDurable));
+    fill_the_pool(&store);
+    server.tell("postgres", "ALTER ROLE zamok RESET synchronous_commit");
+    for number in 0..8_u8 {
+        assert_eq!(insert(&store, &[number], b""), Ok(Outcome::Committed), "{number}");
+    }
+}
