@@ -1,5 +1,6 @@
 //! `cargo xtask licences`: licences, duplicates and sources of all dependencies, after the lists of `deny.toml`. The same
-//! promise as `cargo deny check licenses bans sources`, kept without installing cargo-deny; which is used where it is there.
+//! promise as `cargo deny check licenses bans sources`, kept without installing cargo-deny; which is used where it is there, and
+//! then looks for open advisories too.
 
 use crate::manifests::{self, list, text};
 use crate::{Failure, Place, only_switches, process};
@@ -40,7 +41,7 @@ pub(crate) fn has_cargo_deny() -> bool {
 }
 
 pub(crate) fn cargo_deny(place: &Place) -> Result<(), Failure> {
-    let arguments = ["deny", "--all-features", "--locked", "check", "licenses", "bans", "sources"];
+    let arguments = ["deny", "--all-features", "--locked", "check", "advisories", "licenses", "bans", "sources"];
     let finished = process::shown(&mut process::cargo(place, &arguments))?;
     if finished.succeeded { Ok(()) } else { Err(format!("cargo deny: {}", finished.status)) }
 }
