@@ -771,7 +771,7 @@ class StoreLayout(StoreError):
 
 
 class StoreNotDurable(StoreError):
-    """Set the store to flush every commit."""
+    """Set the store to flush every commit. A SQLite file: on a disk of this machine, and under one name (no hard link; mount its folder, not the file)."""
 
     code = 520
 
