@@ -41,7 +41,8 @@ pub(crate) fn has_cargo_deny() -> bool {
 }
 
 pub(crate) fn cargo_deny(place: &Place) -> Result<(), Failure> {
-    let arguments = ["deny", "--all-features", "--locked", "check", "advisories", "licenses", "bans", "sources"];
+    let arguments =
+        ["deny", "--all-features", "--locked", "check", "advisories", "licenses", "bans", "sources"];
     let finished = process::shown(&mut process::cargo(place, &arguments))?;
     if finished.succeeded { Ok(()) } else { Err(format!("cargo deny: {}", finished.status)) }
 }
