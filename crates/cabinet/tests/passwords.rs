@@ -33,7 +33,7 @@ fn printed(program: &str, arguments: &[&str], input: &str) -> String {
 /// Hashes of one password as other programs make them: Python's OpenSSL, and the crypt(3) of the machine through Perl.
 fn hashes_of_others(password: &str) -> Vec<String> {
     let python = "
-import base64, hashlib, sys
+import base64, hashlib, hmac, sys
 p = sys.stdin.buffer.read()
 b = lambda x: base64.b64encode(x).decode()
 u = lambda x: b(x).rstrip('=')
@@ -45,10 +45,13 @@ print('$pbkdf2-sha256$20000$' + u(s).replace('+', '.') + '$' + u(k('sha256', 200
 print('$pbkdf2-sha512$i=20000,l=64$' + u(s) + '$' + u(k('sha512', 20000)))
 y = lambda n, r, q: hashlib.scrypt(p, salt=s, n=n, r=r, p=q, dklen=64)
 print('$scrypt$ln=12,r=8,p=1$' + u(s) + '$' + u(y(4096, 8, 1)))
-print('scrypt$' + s.decode() + '$4096$8$2$' + b(y(4096, 8, 2)))
+print('scrypt$4096$' + s.decode() + '$8$2$' + b(y(4096, 8, 2)))
+print(b(hashlib.sha256(p).digest()))
+print(b(hmac.digest(b'abcdefghijklmnopqrstuu', p, 'sha256')))
 ";
     let mut hashes: Vec<String> =
         printed("python3", &["-c", python], password).lines().map(Into::into).collect();
+    let (keyed, digest_text) = (hashes.pop().unwrap(), hashes.pop().unwrap());
     let perl = "local $/; my $p = <STDIN>; print crypt($p, '$2b$05$abcdefghijklmnopqrstuu')";
     let bcrypt = printed("perl", &["-e", perl], password);
     hashes.push(bcrypt.replace("$2b$", "$2y$"));
@@ -57,6 +60,11 @@ print('scrypt$' + s.decode() + '$4096$8$2$' + b(y(4096, 8, 2)))
     let digest = printed("sha256sum", &[], password);
     let digested = printed("perl", &["-e", perl], digest.split(' ').next().unwrap());
     hashes.push(format!("bcrypt_sha256${digested}"));
+    for (before, parameters) in [(keyed, "v=2,t=2b,r=5"), (digest_text, "2b,5")] {
+        let rest = printed("perl", &["-e", perl], &before).replace("$2b$05$", "");
+        let (salt, hash) = rest.split_at(22);
+        hashes.push(format!("$bcrypt-sha256${parameters}${salt}${hash}"));
+    }
     hashes
 }
 
@@ -70,7 +78,7 @@ fn passwords_of_other_systems_open_once_and_are_then_argon2id() {
     .enumerate()
     {
         let hashes = hashes_of_others(text);
-        assert_eq!(hashes.len(), 10);
+        assert_eq!(hashes.len(), 12);
         for (number, hash) in hashes.iter().enumerate() {
             let house = House::new();
             let imported = ImportedPassword::parse(hash).unwrap_or_else(|error| panic!("{hash}: {error}"));
@@ -91,6 +99,121 @@ fn passwords_of_other_systems_open_once_and_are_then_argon2id() {
     }
 }
 
+/// An account that was registered with an imported hash, and the version of its row.
+fn taken_in(house: &House, login: &str, hash: &str) -> impl Fn() -> u64 + use<> {
+    let imported = ImportedPassword::parse(hash).unwrap_or_else(|error| panic!("{hash}: {error}"));
+    let row = RowKey::new(ACCOUNTS, house.cabinet.register_imported(login, &imported).unwrap().id.0);
+    let store = house.store.clone();
+    move || store.get(&row).unwrap().unwrap().version
+}
+
+fn opens(house: &House, login: &str, text: &str) -> bool {
+    match house.cabinet.begin_login(login, &Password::new(text)) {
+        Ok(Begun::Enrol(_)) => true,
+        Err(REJECTED) => false,
+        other => panic!("{text:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_vectors_of_other_systems_open() {
+    let house = House::new();
+    for (number, (hash, text)) in [
+        // Django, tests/auth_tests/test_hashers.py.
+        (
+            "scrypt$16384$seasalt$8$1$Qj3+9PPyRjSJIebHnG81TMjsqtaIGxNQG/aEB/NYafTJ7tibgfYz71m0ldQESkXFRkdVCBhhY8mx7rQwite/Pw==",
+            "l\u{e8}tmein",
+        ),
+        (
+            "argon2$argon2id$v=19$m=102400,t=2,p=8$Y041dExhNkljRUUy$TMa6A8fPJhCAUXRhJXCXdw",
+            "secret",
+        ),
+        // passlib, documentation of bcrypt_sha256.
+        (
+            "$bcrypt-sha256$v=2,t=2b,r=12$n79VH.0Q2TMWmt3Oqt9uku$Kq4Noyk3094Y2QlB8NdRT8SvGiI4ft2",
+            "password",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let login = format!("ivan.{number}");
+        let version = taken_in(&house, &login, hash);
+        assert!(!opens(&house, &login, "passwort"), "{hash}");
+        assert!(opens(&house, &login, text) && version() == 2, "{hash}");
+    }
+}
+
+/// Made by argon2-cffi, bcrypt and Python's hashlib over passwords that have no normal form: a variation selector, a tab.
+const WITHOUT_NORMAL_FORM: [(&str, &str); 3] = [
+    (
+        "pbkdf2_sha256$20000$seasalt$+LCrwwCyMfKR4wp2lYLnwKGRkyJ2GMSLHx7ZWwtcX7I=",
+        "I \u{2764}\u{fe0f} my old dog",
+    ),
+    ("$2b$04$vRCR2BAWRoH3Glowg7rB4.5wUQ4E3yDkGtujKXsv4b4iJujdZFDKi", "correct\thorse"),
+    (
+        "$argon2id$v=19$m=64,t=1,p=1$NzRQvZCCUgYjizPeGTkqJg$vYKM3K3UK/zD0+dqEE7CLSYHwbLokVewbKqcJ9p0YoY",
+        "I \u{2764}\u{fe0f} my dog",
+    ),
+];
+
+#[test]
+fn a_password_without_a_normal_form_keeps_its_hash_and_no_other_text_opens_it() {
+    let house = House::new();
+    for (number, (hash, text)) in WITHOUT_NORMAL_FORM.into_iter().enumerate() {
+        let login = format!("ivan.{number}");
+        let version = taken_in(&house, &login, hash);
+        for _ in 0..2 {
+            assert!(opens(&house, &login, text), "{hash}");
+            for other in ["", "\t", "\u{fe0f}", "wrong horse battery"] {
+                assert!(!opens(&house, &login, other), "{hash}: {other:?}");
+            }
+            assert!(!opens(&house, &login, &"x".repeat(600)), "{hash}");
+            house.clock.advance(3600);
+        }
+        assert_eq!(version(), 1, "{hash}: there is no other hash of it");
+    }
+}
+
+#[test]
+fn an_imported_argon2id_is_of_what_was_typed_until_it_is_made_anew() {
+    let house = House::new();
+    for (number, (hash, text, normal)) in [
+        (
+            "$argon2id$v=19$m=64,t=1,p=1$XtQMZ7dMnXrvhS/eIaAdeA$1v/2TIm5GYJw2m+FDFCQNLqF2xguQSzolUTzlvCaMX0",
+            "na\u{a0}me with space",
+            "na me with space",
+        ),
+        (
+            "$argon2id$v=19$m=64,t=1,p=1$e7l4H48/sUOvEn7bqBbc7A$TPkvA6lY5mgrshTcEyJUzJfvab9G/khwGrB7Bu+b5PQ",
+            "cafe\u{301} au lait",
+            "caf\u{e9} au lait",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let login = format!("ivan.{number}");
+        let version = taken_in(&house, &login, hash);
+        assert!(!opens(&house, &login, normal), "{hash}");
+        assert!(opens(&house, &login, text) && version() == 2, "{hash}");
+        assert!(opens(&house, &login, text) && opens(&house, &login, normal), "{hash}");
+    }
+}
+
+#[test]
+fn neither_nothing_nor_nul_opens_an_imported_hash() {
+    let house = House::new();
+    // Django's make_password("").
+    let _version = taken_in(&house, "blank", "pbkdf2_sha256$20000$seasalt$2N6rnsheBbFYoDdjYk2Ruwt9XLYXsjAlBP27CmwsX20=");
+    // HMAC fills up its key with zeros.
+    assert!(!opens(&house, "blank", "") && !opens(&house, "blank", "\0"));
+    // bcrypt reads a password again and again, with a zero in between.
+    let _version = taken_in(&house, "twice", "$2b$04$DtVxKFfxRaExzJfV8dN9veQi/6z.ZJnuIGuXeijtZDcuNLfntqWTe");
+    assert!(!opens(&house, "twice", "secret\0secret") && !opens(&house, "twice", "secret\0"));
+    assert!(opens(&house, "twice", "secret"));
+}
+
 #[test]
 fn keycloak_s_two_texts_are_one_password() {
     let house = House::new();
@@ -103,6 +226,17 @@ fn keycloak_s_two_texts_are_one_password() {
     let imported = ImportedPassword::keycloak(credential, &secret).unwrap();
     house.cabinet.register_imported("ivan", &imported).unwrap();
     assert!(house.cabinet.begin_login("ivan", &password()).is_ok());
+    // As version 24 and later hash by themselves, computed with argon2-cffi.
+    let secret = secret.replace(value, "1XdhfkbP4jnjQNJPCCttTQ69yzjbOHorg5AfZmnBf6Y=");
+    let usual = r#"{"hashIterations":5,"algorithm":"argon2","additionalParameters":{"hashLength":["32"],"memory":["7168"],"type":["id"],"version":["1.3"],"parallelism":["1"]}}"#;
+    let imported = ImportedPassword::keycloak(usual, &secret).unwrap();
+    house.cabinet.register_imported("olga", &imported).unwrap();
+    assert_eq!(house.cabinet.begin_login("olga", &Password::new("wrong horse battery")), Err(REJECTED));
+    assert!(house.cabinet.begin_login("olga", &password()).is_ok());
+    for (from, to) in [("\"id\"", "\"i\""), ("1.3", "1.0"), ("7168", "4194304"), ("memory", "memories")] {
+        let other = usual.replace(from, to);
+        assert_eq!(ImportedPassword::keycloak(&other, &secret).unwrap_err(), Error::HashUnknown, "{other}");
+    }
     assert_eq!(ImportedPassword::keycloak("{}", &secret).unwrap_err(), Error::HashUnknown);
     assert_eq!(ImportedPassword::keycloak(credential, "no JSON").unwrap_err(), Error::HashUnknown);
 }
@@ -127,7 +261,9 @@ fn hashes_that_protect_nothing_or_exhaust_the_machine_are_refused() {
         "$2b$31$abcdefghijklmnopqrstuuAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into(),
         "$2x$05$abcdefghijklmnopqrstuuAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into(),
         format!("pbkdf2_sha256$20000$salt${hash}=$more"),
-        "scrypt$salt$4095$8$1$YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=".into(),
+        "scrypt$4095$salt$8$1$YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=".into(),
+        "scrypt$salt$4096$8$1$YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=".into(),
+        "$bcrypt-sha256$v=1,t=2b,r=12$n79VH.0Q2TMWmt3Oqt9uku$Kq4Noyk3094Y2QlB8NdRT8SvGiI4ft2".into(),
     ] {
         assert_eq!(ImportedPassword::parse(&text).unwrap_err(), Error::HashUnknown, "{text}");
     }

@@ -149,12 +149,16 @@ impl Cabinet {
         Err(CoreError::Busy.into())
     }
 
-    /// Hashes a password that was right again, when the policy's cost is no longer that of the stored hash (R14).
+    /// Hashes a password that was right again, when the policy's cost is no longer that of the stored hash (R14). One that has no normal form,
+    /// or is longer than the policy has it, keeps the hash that another system made of it.
     fn renew_hash(&self, login: &Login, password: &Password, typed: &PasswordHash) -> Result<(), Error> {
         if typed.recipe.is_current(&self.policy.password) {
             return Ok(());
         }
-        let renewed = self.hash_password(password)?;
+        let renewed = match self.hash_password(password) {
+            Err(Error::PasswordUnusable | Error::PasswordTooLong { .. }) => return Ok(()),
+            renewed => renewed?,
+        };
         self.vault.transact(|tx| {
             match account::find(tx, login)? {
                 // Only in the place of the hash that was matched: the password may have changed meanwhile.

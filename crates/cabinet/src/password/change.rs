@@ -5,7 +5,7 @@ use zamok_core::event::{Detail, EventKind};
 use zamok_core::vault::Transaction;
 
 use super::rules::{self, Strength};
-use super::{ImportedPassword, Password, PasswordHash, Recipe};
+use super::{ImportedPassword, Password, PasswordHash};
 use crate::Cabinet;
 use crate::account::{self, Account, AccountRecord, Former};
 use crate::device;
@@ -118,7 +118,7 @@ impl Cabinet {
     pub(crate) fn hash_password(&self, password: &Password) -> Result<PasswordHash, Error> {
         let salt = self.vault.transact(|tx| Ok::<_, Error>(tx.env().random()))?;
         let policy = &self.policy.password;
-        PasswordHash::compute(password, &Recipe::new(policy.cost, salt), policy)
+        PasswordHash::make(password, policy.cost, salt, policy)
     }
 
     /// The account of a live session.

@@ -1,12 +1,15 @@
-//! Hashes that other systems made: bcrypt, scrypt (RFC 7914) and PBKDF2 (RFC 8018), as PHC strings, as Django and Keycloak
-//! write them, and as crypt(3) does. They are checked as they were made, and made anew as Argon2id at the next login.
+//! Hashes that other systems made: Argon2id (RFC 9106), bcrypt, scrypt (RFC 7914) and PBKDF2 (RFC 8018), as PHC strings, as Django,
+//! passlib and Keycloak write them, and as crypt(3) does. They are checked as they were made, over the password as it was typed, and made
+//! anew as the cabinet's own at the next login.
 
 use base64ct::{Base64, Base64Bcrypt, Base64Unpadded, Encoding};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 use zamok_core::Error as CoreError;
+use zamok_core::mac::hmac_sha256;
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_core::wire::{Reader, Writer, hex};
+use zamok_host::argon2id;
 use zeroize::Zeroizing;
 
 use super::hash::{PasswordHash, Scheme};
@@ -15,12 +18,27 @@ use crate::error::Error;
 /// How another system hashes. The parameters are bounded: what is imported may have been planted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Foreign {
-    /// 2^cost rounds; with `digested`, over the hex of the password's SHA-256, as Django does.
-    Bcrypt { cost: u8, digested: bool },
+    /// 2^cost rounds.
+    Bcrypt { cost: u8, before: Before },
     /// RFC 7914, with N = 2^log_n.
     Scrypt { log_n: u8, r: u32, p: u32 },
     /// RFC 8018.
     Pbkdf2 { digest: Prf, rounds: u32 },
+    /// RFC 9106.
+    Argon2id(Argon2Cost),
+}
+
+/// What was done to a password before bcrypt, which reads no more than 72 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Before {
+    Nothing = 0,
+    /// SHA-256 in hexadecimal, as Django does.
+    Hex = 1,
+    /// SHA-256 in base64, as passlib did up to version 1.7.2.
+    Digest = 2,
+    /// HMAC-SHA-256 under the salt's text, in base64, as passlib does.
+    Keyed = 3,
 }
 
 /// The hash beneath PBKDF2.
@@ -45,8 +63,12 @@ impl ImportedPassword {
     /// Reads one of these forms:
     ///
     /// - `$2a$`, `$2b$`, `$2y$` with cost, salt and hash, as crypt(3) and most libraries write bcrypt;
-    /// - PHC strings: `$argon2id$…`, `$scrypt$ln=…,r=…,p=…$…`, `$pbkdf2-sha256$i=…$…`, also passlib's `$pbkdf2-sha256$29000$…`;
-    /// - Django: `pbkdf2_sha256$…`, `pbkdf2_sha1$…`, `scrypt$…`, `bcrypt_sha256$$2b$…`, `bcrypt$$2b$…`, `argon2$argon2id$…`.
+    /// - PHC strings: `$argon2id$…`, `$scrypt$ln=…,r=…,p=…$…`, `$pbkdf2-sha256$i=…$…`, also passlib's `$pbkdf2-sha256$29000$…`,
+    ///   `$bcrypt-sha256$v=2,t=2b,r=…$…` and `$bcrypt-sha256$2b,…$…`;
+    /// - Django: `pbkdf2_sha256$…`, `pbkdf2_sha1$…`, `scrypt$N$salt$r$p$…`, `bcrypt_sha256$$2b$…`, `bcrypt$$2b$…`,
+    ///   `argon2$argon2id$…`.
+    ///
+    /// Whatever it says, no password that is empty or holds NUL opens it.
     ///
     /// # Errors
     /// [`Error::HashUnknown`] for any other form, and for parameters that no sound system uses.
@@ -54,7 +76,7 @@ impl ImportedPassword {
         read(text).map(Self).ok_or(Error::HashUnknown)
     }
 
-    /// Reads the two JSON texts of a Keycloak credential of type `password`: `credentialData` and `secretData`.
+    /// Reads the two JSON texts of a Keycloak credential of type `password`, `credentialData` and `secretData`: Argon2id 1.3 or PBKDF2.
     ///
     /// # Errors
     /// As [`ImportedPassword::parse`].
@@ -62,32 +84,49 @@ impl ImportedPassword {
         let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
         let read = || {
             let (credential, secret) = (parse(credential_data)?, parse(secret_data)?);
-            let digest = Prf::of_phc(credential.get("algorithm")?.as_str()?)?;
             let rounds = u32::try_from(credential.get("hashIterations")?.as_u64()?).ok()?;
             let salt = Base64::decode_vec(secret.get("salt")?.as_str()?).ok()?;
             let hash = Base64::decode_vec(secret.get("value")?.as_str()?).ok()?;
-            made(Foreign::Pbkdf2 { digest, rounds }, salt, hash)
+            let foreign = match credential.get("algorithm")?.as_str()? {
+                "argon2" => {
+                    let further = credential.get("additionalParameters")?;
+                    let text = |name: &str| further.get(name)?.get(0)?.as_str();
+                    let number = |name: &str| text(name)?.parse::<u32>().ok();
+                    if text("type")? != "id" || text("version")? != "1.3" {
+                        return None;
+                    }
+                    let (memory_kib, lanes) = (number("memory")?, number("parallelism")?);
+                    Foreign::Argon2id(Argon2Cost { memory_kib, passes: rounds, lanes })
+                }
+                name => Foreign::Pbkdf2 { digest: Prf::of_phc(name)?, rounds },
+            };
+            made(foreign, salt, hash)
         };
         read().map(Self).ok_or(Error::HashUnknown)
     }
 }
 
 fn made(foreign: Foreign, salt: Vec<u8>, hash: Vec<u8>) -> Option<PasswordHash> {
-    PasswordHash::foreign(Scheme::Foreign(foreign.bounded()?), salt, hash)
+    // RFC 9106 §3.1: a salt of at least eight bytes.
+    let sound = !matches!(foreign, Foreign::Argon2id(_)) || salt.len() >= 8;
+    PasswordHash::foreign(Scheme::Foreign(foreign.bounded().filter(|_| sound)?), salt, hash)
 }
 
 fn read(text: &str) -> Option<PasswordHash> {
     if let Some(rest) = text.strip_prefix("bcrypt_sha256$") {
-        return bcrypt(rest, true);
+        return bcrypt(rest, Before::Hex);
     }
     if let Some(rest) = text.strip_prefix("bcrypt$") {
-        return bcrypt(rest, false);
+        return bcrypt(rest, Before::Nothing);
     }
     if let Some(rest) = text.strip_prefix("argon2$") {
         return argon2(rest);
     }
     if text.starts_with("$2") {
-        return bcrypt(text, false);
+        return bcrypt(text, Before::Nothing);
+    }
+    if let Some(rest) = text.strip_prefix("$bcrypt-sha256$") {
+        return passlib(rest);
     }
     if let Some(phc) = text.strip_prefix('$') {
         return argon2(phc).or_else(|| phc_string(phc));
@@ -96,42 +135,44 @@ fn read(text: &str) -> Option<PasswordHash> {
 }
 
 /// `$2b$12$` and 22 + 31 characters.
-fn bcrypt(text: &str, digested: bool) -> Option<PasswordHash> {
-    let mut parts = text.strip_prefix('$')?.split('$');
-    let (version, cost, rest) = (parts.next()?, parts.next()?, parts.next()?);
-    if !matches!(version, "2a" | "2b" | "2y")
-        || parts.next().is_some()
-        || !rest.is_ascii()
-        || rest.len() != 53
-    {
+fn bcrypt(text: &str, before: Before) -> Option<PasswordHash> {
+    let [version, cost, rest] = split(text.strip_prefix('$')?, '$')?;
+    if !rest.is_ascii() || rest.len() != 53 {
         return None;
     }
     let (salt, hash) = rest.split_at(22);
-    let foreign = Foreign::Bcrypt { cost: cost.parse().ok()?, digested };
+    of_bcrypt(version, cost, before, salt, hash)
+}
+
+/// `v=2,t=2b,r=12$salt$hash`, and before `2b,12$salt$hash`.
+fn passlib(text: &str) -> Option<PasswordHash> {
+    let [parameters, salt, hash] = split(text, '$')?;
+    if let Some(second) = parameters.strip_prefix("v=2,t=") {
+        let [version, cost] = split(second, ',')?;
+        of_bcrypt(version, cost.strip_prefix("r=")?, Before::Keyed, salt, hash)
+    } else {
+        let [version, cost] = split(parameters, ',')?;
+        of_bcrypt(version, cost, Before::Digest, salt, hash)
+    }
+}
+
+fn of_bcrypt(version: &str, cost: &str, before: Before, salt: &str, hash: &str) -> Option<PasswordHash> {
+    if !matches!(version, "2a" | "2b" | "2y") || (salt.len(), hash.len()) != (22, 31) {
+        return None;
+    }
+    let foreign = Foreign::Bcrypt { cost: cost.parse().ok()?, before };
     made(foreign, Base64Bcrypt::decode_vec(salt).ok()?, Base64Bcrypt::decode_vec(hash).ok()?)
 }
 
-/// `argon2id$v=19$m=…,t=…,p=…$salt$hash`: the cabinet's own scheme, under another cost.
+/// `argon2id$v=19$m=…,t=…,p=…$salt$hash`.
 fn argon2(text: &str) -> Option<PasswordHash> {
-    let mut parts = text.split('$');
-    if parts.next()? != "argon2id" || parts.next()? != "v=19" {
-        return None;
-    }
-    let [memory_kib, passes, lanes] = numbers(parts.next()?, ["m", "t", "p"])?;
-    let (salt, hash) = (unpadded(parts.next()?)?, unpadded(parts.next()?)?);
-    let cost = Argon2Cost { memory_kib, passes, lanes }.bounded().ok()?;
-    // A hash of half a gibibyte and more, or of many passes, is no login's.
-    let sound = cost.memory_kib <= 1 << 19 && cost.passes <= 16 && parts.next().is_none() && salt.len() >= 8;
-    if sound { PasswordHash::foreign(Scheme::Argon2id(cost), salt, hash) } else { None }
+    let ["argon2id", "v=19", cost, salt, hash] = split(text, '$')? else { return None };
+    let [memory_kib, passes, lanes] = numbers(cost, ["m", "t", "p"])?;
+    made(Foreign::Argon2id(Argon2Cost { memory_kib, passes, lanes }), unpadded(salt)?, unpadded(hash)?)
 }
 
 fn phc_string(text: &str) -> Option<PasswordHash> {
-    let mut parts = text.split('$');
-    let (name, parameters) = (parts.next()?, parts.next()?);
-    let (salt, hash) = (unpadded(parts.next()?)?, unpadded(parts.next()?)?);
-    if parts.next().is_some() {
-        return None;
-    }
+    let [name, parameters, salt, hash] = split(text, '$')?;
     let foreign = if name == "scrypt" {
         let [log_n, r, p] = numbers(parameters, ["ln", "r", "p"])?;
         Foreign::Scrypt { log_n: log_n.try_into().ok()?, r, p }
@@ -141,10 +182,10 @@ fn phc_string(text: &str) -> Option<PasswordHash> {
         let rounds = parameters.split(',').next()?;
         Foreign::Pbkdf2 { digest, rounds: rounds.strip_prefix("i=").unwrap_or(rounds).parse().ok()? }
     };
-    made(foreign, salt, hash)
+    made(foreign, unpadded(salt)?, unpadded(hash)?)
 }
 
-/// `pbkdf2_sha256$rounds$salt$hash` and `scrypt$salt$N$r$p$hash`, where the salt is text and the hash is base64.
+/// `pbkdf2_sha256$rounds$salt$hash` and `scrypt$N$salt$r$p$hash`, where the salt is text and the hash is base64.
 fn django(text: &str) -> Option<PasswordHash> {
     let parts: Vec<&str> = text.split('$').collect();
     let (foreign, salt, hash) = match parts.as_slice() {
@@ -154,7 +195,7 @@ fn django(text: &str) -> Option<PasswordHash> {
         ["pbkdf2_sha1", rounds, salt, hash] => {
             (Foreign::Pbkdf2 { digest: Prf::Sha1, rounds: rounds.parse().ok()? }, salt, hash)
         }
-        ["scrypt", salt, n, r, p, hash] => {
+        ["scrypt", n, salt, r, p, hash] => {
             let n: u32 = n.parse().ok()?;
             let log_n = u8::try_from(n.checked_ilog2()?).ok()?;
             let foreign = Foreign::Scrypt { log_n, r: r.parse().ok()?, p: p.parse().ok()? };
@@ -165,6 +206,11 @@ fn django(text: &str) -> Option<PasswordHash> {
     made(foreign, salt.as_bytes().to_vec(), Base64::decode_vec(hash).ok()?)
 }
 
+/// Just so many parts.
+fn split<const N: usize>(text: &str, separator: char) -> Option<[&str; N]> {
+    text.splitn(N + 1, separator).collect::<Vec<_>>().try_into().ok()
+}
+
 /// Base64 without padding; passlib writes `.` for `+`.
 fn unpadded(text: &str) -> Option<Vec<u8>> {
     Base64Unpadded::decode_vec(&text.trim_end_matches('=').replace('.', "+")).ok()
@@ -172,10 +218,9 @@ fn unpadded(text: &str) -> Option<Vec<u8>> {
 
 /// `a=1,b=2,c=3` in this order.
 fn numbers(text: &str, names: [&str; 3]) -> Option<[u32; 3]> {
-    let mut parts = text.split(',');
-    let mut next = |name: &str| parts.next()?.strip_prefix(name)?.strip_prefix('=')?.parse().ok();
-    let found = [next(names[0])?, next(names[1])?, next(names[2])?];
-    parts.next().is_none().then_some(found)
+    let parts: [&str; 3] = split(text, ',')?;
+    let number = |place: usize| parts[place].strip_prefix(names[place])?.strip_prefix('=')?.parse().ok();
+    Some([number(0)?, number(1)?, number(2)?])
 }
 
 impl Prf {
@@ -202,19 +247,26 @@ impl Foreign {
                     && (r << log_n) <= 1 << 21
             }
             Self::Pbkdf2 { rounds, .. } => (1_000..=10_000_000).contains(&rounds),
+            // A hash of half a gibibyte and more, or of many passes, is no login's.
+            Self::Argon2id(cost) => cost.bounded().is_ok() && cost.memory_kib <= 1 << 19 && cost.passes <= 16,
         };
         sound.then_some(self)
     }
 
     pub(super) fn compute(self, password: &[u8], salt: &[u8], out: &mut [u8]) -> Result<(), CoreError> {
         match self {
-            Self::Bcrypt { cost, digested } => {
+            Self::Bcrypt { cost, before } => {
                 let mut text = Zeroizing::new(Vec::with_capacity(password.len().max(64) + 1));
-                if digested {
-                    text.extend_from_slice(Zeroizing::new(hex(&Sha256::digest(password))).as_bytes());
-                } else {
-                    text.extend_from_slice(password);
-                }
+                let encoded = Zeroizing::new(match before {
+                    Before::Nothing => String::new(),
+                    Before::Hex => hex(&Sha256::digest(password)),
+                    Before::Digest => Base64::encode_string(&Sha256::digest(password)),
+                    Before::Keyed => {
+                        let key = Base64Bcrypt::encode_string(salt);
+                        Base64::encode_string(&*Zeroizing::new(hmac_sha256(key.as_bytes(), &[password])))
+                    }
+                });
+                text.extend_from_slice(if before == Before::Nothing { password } else { encoded.as_bytes() });
                 // crypt(3) hashes the terminating zero as well, and reads no more than 72 bytes.
                 text.push(0);
                 text.truncate(72);
@@ -232,21 +284,33 @@ impl Foreign {
                 Prf::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, rounds, out),
                 Prf::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, rounds, out),
             },
+            Self::Argon2id(cost) => argon2id(password, salt, cost, out)?,
         }
         Ok(())
     }
 
     pub(super) fn write(self, writer: &mut Writer) {
         match self {
-            Self::Bcrypt { cost, digested } => writer.u8(1).u8(cost).u8(u8::from(digested)),
+            Self::Bcrypt { cost, before } => writer.u8(1).u8(cost).u8(before as u8),
             Self::Scrypt { log_n, r, p } => writer.u8(2).u8(log_n).u32(r).u32(p),
             Self::Pbkdf2 { digest, rounds } => writer.u8(3).u8(digest as u8).u32(rounds),
+            Self::Argon2id(cost) => writer.u8(4).u32(cost.memory_kib).u32(cost.passes).u32(cost.lanes),
         };
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, CoreError> {
         let found = match reader.u8()? {
-            1 => Self::Bcrypt { cost: reader.u8()?, digested: crate::flag(reader)? },
+            1 => {
+                let cost = reader.u8()?;
+                let before = match reader.u8()? {
+                    0 => Before::Nothing,
+                    1 => Before::Hex,
+                    2 => Before::Digest,
+                    3 => Before::Keyed,
+                    _ => return Err(CoreError::Refused),
+                };
+                Self::Bcrypt { cost, before }
+            }
             2 => Self::Scrypt { log_n: reader.u8()?, r: reader.u32()?, p: reader.u32()? },
             3 => {
                 let digest = match reader.u8()? {
@@ -256,6 +320,10 @@ impl Foreign {
                     _ => return Err(CoreError::Refused),
                 };
                 Self::Pbkdf2 { digest, rounds: reader.u32()? }
+            }
+            4 => {
+                let (memory_kib, passes, lanes) = (reader.u32()?, reader.u32()?, reader.u32()?);
+                Self::Argon2id(Argon2Cost { memory_kib, passes, lanes })
             }
             _ => return Err(CoreError::Refused),
         };

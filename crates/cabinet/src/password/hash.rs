@@ -34,6 +34,8 @@ pub(crate) struct Recipe {
 pub(crate) struct PasswordHash {
     pub(crate) recipe: Recipe,
     hash: Zeroizing<Vec<u8>>,
+    /// Whether what was hashed can be a password. Otherwise it was hashed for the sake of its work: it matches nothing, and is not kept.
+    usable: bool,
 }
 
 impl Recipe {
@@ -51,7 +53,7 @@ impl Recipe {
 impl PasswordHash {
     /// The hash of no password: random bytes that nothing hashes to.
     pub(crate) fn of_nothing(cost: Argon2Cost, salt: [u8; 16], hash: [u8; 32]) -> Self {
-        Self { recipe: Recipe::new(cost, salt), hash: Zeroizing::new(hash.to_vec()) }
+        Self { recipe: Recipe::new(cost, salt), hash: Zeroizing::new(hash.to_vec()), usable: true }
     }
 
     /// Longest foreign salt and hash, in bytes.
@@ -60,10 +62,27 @@ impl PasswordHash {
     pub(super) fn foreign(scheme: Scheme, salt: Vec<u8>, hash: Vec<u8>) -> Option<Self> {
         let bounded = salt.len() <= Self::LONGEST && (16..=Self::LONGEST).contains(&hash.len());
         let recipe = Recipe { scheme, salt, length: hash.len() };
-        bounded.then_some(Self { recipe, hash: Zeroizing::new(hash) })
+        bounded.then_some(Self { recipe, hash: Zeroizing::new(hash), usable: true })
     }
 
-    /// The hash of what was typed, after a recipe.
+    /// The hash of a new password, to be kept.
+    ///
+    /// # Errors
+    /// [`Error::PasswordTooLong`], [`Error::PasswordUnusable`]: there is no hash of what has no normal form.
+    pub(super) fn make(
+        password: &Password,
+        cost: Argon2Cost,
+        salt: [u8; 16],
+        policy: &PasswordPolicy,
+    ) -> Result<Self, Error> {
+        let normal = password.normal_form(policy.longest)?;
+        let recipe = Recipe::new(cost, salt);
+        let mut hash = Zeroizing::new(vec![0; recipe.length]);
+        argon2id(normal.as_bytes(), &recipe.salt, cost, &mut hash)?;
+        Ok(Self { recipe, hash, usable: true })
+    }
+
+    /// The hash of what was typed, after a recipe, to be compared with what is kept.
     ///
     /// What cannot be a password costs the same work and matches nothing.
     pub(crate) fn compute(
@@ -72,31 +91,38 @@ impl PasswordHash {
         policy: &PasswordPolicy,
     ) -> Result<Self, Error> {
         let mut hash = Zeroizing::new(vec![0; recipe.length]);
-        match recipe.scheme {
+        let usable = match recipe.scheme {
             Scheme::Argon2id(cost) => {
-                let normal = password.normal_form(policy.longest).unwrap_or_default();
-                argon2id(normal.as_bytes(), &recipe.salt, cost, &mut hash)?;
+                let normal = password.normal_form(policy.longest).ok();
+                let bytes = normal.as_ref().map_or(&[][..], |normal| normal.as_bytes());
+                argon2id(bytes, &recipe.salt, cost, &mut hash)?;
+                normal.is_some()
             }
             // The other system hashed what was typed, and knew no normal form.
             Scheme::Foreign(foreign) => {
-                let typed = if password.0.len() > policy.longest { "" } else { password.0.as_str() };
-                foreign.compute(typed.as_bytes(), &recipe.salt, &mut hash)?;
+                let typed = password.typed(policy.longest);
+                foreign.compute(typed.unwrap_or_default().as_bytes(), &recipe.salt, &mut hash)?;
+                typed.is_some()
             }
-        }
-        Ok(Self { recipe: recipe.clone(), hash })
+        };
+        Ok(Self { recipe: recipe.clone(), hash, usable })
     }
 
     /// The same once more, for a commit that may be tried more than once.
     pub(crate) fn again(&self) -> Self {
-        Self { recipe: self.recipe.clone(), hash: self.hash.clone() }
+        Self { recipe: self.recipe.clone(), hash: self.hash.clone(), usable: self.usable }
     }
 
     /// Compares in constant time.
     pub(crate) fn matches(&self, other: &Self) -> bool {
-        self.recipe == other.recipe && bool::from(self.hash.ct_eq(&other.hash))
+        let same = self.recipe == other.recipe && bool::from(self.hash.ct_eq(&other.hash));
+        same & self.usable & other.usable
     }
 
     pub(crate) fn write(&self, writer: &mut Writer) -> Result<(), zamok_core::Error> {
+        if !self.usable {
+            return Err(zamok_core::Error::Refused);
+        }
         match self.recipe.scheme {
             Scheme::Argon2id(cost) => {
                 writer.u8(1).u32(cost.memory_kib).u32(cost.passes).u32(cost.lanes);
@@ -119,6 +145,6 @@ impl PasswordHash {
         };
         let salt = reader.bytes()?.to_vec();
         let hash = Zeroizing::new(reader.bytes()?.to_vec());
-        Ok(Self { recipe: Recipe { scheme, salt, length: hash.len() }, hash })
+        Ok(Self { recipe: Recipe { scheme, salt, length: hash.len() }, hash, usable: true })
     }
 }

@@ -35,6 +35,13 @@ impl Password {
             .map(|normal| Zeroizing::new(normal.into_owned()))
             .map_err(|_| Error::PasswordUnusable)
     }
+
+    /// What was typed, as another system hashed it; `None` for what was a password nowhere: nothing, and texts with NUL, at which C ends and
+    /// with which HMAC fills up its key.
+    fn typed(&self, longest: usize) -> Option<&str> {
+        let text = self.0.as_str();
+        (!text.is_empty() && text.len() <= longest && !text.contains('\0')).then_some(text)
+    }
 }
 
 impl core::fmt::Debug for Password {
