@@ -1,12 +1,12 @@
 //! privacyIDEA: the exports of `pi-tokenjanitor find … export` as CSV and as decrypted JSON, and the OATH CSV that it
-//! imports. Its PSKC export is read as PSKC.
+//! imports. Its PSKC export has its tags in small letters and is no PSKC.
 
 use std::io::Read;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use zamok_core::hash::HashAlgorithm;
-use zamok_core::otp::Digits;
+use zamok_core::otp::{Digits, OcraSuite};
 
 use crate::error::{ExchangeError, Fault, Position, Scope};
 use crate::keycloak::{SecretText, json_error};
@@ -15,7 +15,8 @@ use crate::source::{self, Lines};
 use crate::text::{self, Bytes};
 
 /// Reads CSV, either `owner, serial, key, type, digits[, period]` as privacyIDEA exports it, or
-/// `serial, key[, type[, digits[, period]]]` as it imports it, which `# version: 2` precedes with user, resolver, realm.
+/// `serial, key[, type[, digits[, period or counter]]]` or `serial, key, ocra[, suite]` as it imports it, which `# version: 2` precedes with
+/// user, resolver, realm. The key's length says the hash.
 pub fn read_privacyidea_csv<R: Read>(
     input: R,
     weak: WeakSecrets,
@@ -52,12 +53,11 @@ fn is_type(field: Option<&&str>) -> bool {
 
 fn line_of_csv(line: &str, has_users: bool, weak: WeakSecrets) -> Result<TokenRecord, Fault> {
     let fields: Vec<&str> = line.splitn(32, ',').map(|field| field.trim().trim_matches('"')).collect();
+    let is_export = !has_users && is_type(fields.get(3)) && !is_type(fields.get(2));
     let (account, fields) = if has_users {
         let (user, fields) = fields.split_at_checked(3).ok_or(Fault::Missing("the user"))?;
-        let account =
-            if user[2].is_empty() { user[0].to_owned() } else { format!("{}@{}", user[0], user[2]) };
-        (account, fields)
-    } else if is_type(fields.get(3)) && !is_type(fields.get(2)) {
+        (in_realm(user[0], user[2]), fields)
+    } else if is_export {
         let owner = if fields[0] == "n/a" { "" } else { fields[0] };
         (owner.to_owned(), &fields[1..])
     } else {
@@ -67,25 +67,53 @@ fn line_of_csv(line: &str, has_users: bool, weak: WeakSecrets) -> Result<TokenRe
         fields.first().filter(|serial| !serial.is_empty()).ok_or(Fault::Missing("the serial number"))?;
     let key = secret(fields.get(1).filter(|key| !key.is_empty()).ok_or(Fault::Missing("the secret"))?)?;
     let kind = fields.get(2).copied().unwrap_or("hotp").to_ascii_lowercase();
-    let number = |place: usize, what, usual: u64| match fields.get(place) {
-        None | Some(&("" | "None")) => Ok(usual),
-        Some(text) => text::number(text, what),
+    let number = |place: usize, what| match fields.get(place) {
+        None | Some(&("" | "None")) => Ok(None),
+        Some(text) => text::number(text, what).map(Some),
     };
-    let digits = digits(number(3, "the digits", 6)?)?;
-    let mut warnings = vec![Warning::PlainSecret, Warning::SpentUnknown];
-    let by = match kind.as_str() {
-        "hotp" => By::Counter(0),
-        "totp" => By::Time { period: number(4, "the period", 30)? },
-        _ => return Err(Fault::NotOneTime),
+    let mut warnings = vec![Warning::PlainSecret];
+    let kind = if kind == "ocra" {
+        warnings.push(Warning::SpentUnknown);
+        ocra(fields.get(3).copied())?
+    } else {
+        let digits = digits(number(3, "the digits")?.unwrap_or(6))?;
+        let counter = if kind == "hotp" { number(4, "the counter")? } else { None };
+        let by = match kind.as_str() {
+            "hotp" => By::Counter(counter.unwrap_or(0)),
+            "totp" => By::Time { period: number(4, "the period")?.unwrap_or(30) },
+            _ => return Err(Fault::NotOneTime),
+        };
+        if counter.is_none() {
+            warnings.push(Warning::SpentUnknown);
+        }
+        // The import format says the hash by the key's length; the export does not say it.
+        if is_export && key.len() != HashAlgorithm::Sha1.output_len() {
+            warnings.push(Warning::HashAssumed);
+        }
+        TokenKind::moving(by, hash_for(&key)?, digits)?
     };
-    if key.len() != HashAlgorithm::Sha1.output_len() {
-        warnings.push(Warning::HashAssumed);
-    }
-    let kind = TokenKind::moving(by, HashAlgorithm::Sha1, digits)?;
     let mut record = TokenRecord::new(*serial, account, kind, weak.take(&key)?);
     record.warnings = warnings;
     WeakSecrets::mark(&mut record);
     Ok(record)
+}
+
+/// As privacyIDEA's import has it: a key as long as a longer hash is for that hash.
+fn hash_for(key: &[u8]) -> Result<HashAlgorithm, Fault> {
+    if let 28 | 48 = key.len() {
+        // SHA-224 and SHA-384.
+        return Err(Fault::Unsupported("this hash"));
+    }
+    let fits = |algorithm: &HashAlgorithm| algorithm.output_len() == key.len();
+    Ok(HashAlgorithm::ALL.into_iter().find(fits).unwrap_or(HashAlgorithm::Sha1))
+}
+
+/// The suite where none is said.
+const USUAL_SUITE: &str = "OCRA-1:HOTP-SHA1-8:QH40";
+
+fn ocra(suite: Option<&str>) -> Result<TokenKind, Fault> {
+    let suite = OcraSuite::parse(suite.filter(|suite| !suite.is_empty()).unwrap_or(USUAL_SUITE))?;
+    Ok(TokenKind::Ocra { suite, counter: suite.has_counter().then_some(0) })
 }
 
 fn digits(number: u64) -> Result<Digits, Fault> {
@@ -107,13 +135,34 @@ struct Token {
     r#type: Option<String>,
     otpkey: Option<SecretText>,
     otplen: Option<u64>,
-    #[serde(alias = "counter")]
+    /// Tokens by counter have it twice, under both names.
     count: Option<u64>,
+    counter: Option<u64>,
+    user: Option<User>,
     owner: Option<String>,
     username: Option<String>,
     active: Option<bool>,
     #[serde(alias = "info", alias = "tokeninfo")]
     info_list: Option<Info>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct User {
+    login: Option<String>,
+    realm: Option<String>,
+}
+
+impl User {
+    fn name(&self) -> Option<String> {
+        let login = self.login.as_deref().filter(|login| !login.is_empty())?;
+        Some(in_realm(login, self.realm.as_deref().unwrap_or_default()))
+    }
+}
+
+/// `user@realm`, as privacyIDEA writes an owner.
+fn in_realm(user: &str, realm: &str) -> String {
+    if realm.is_empty() { user.to_owned() } else { format!("{user}@{realm}") }
 }
 
 /// Values of the token's info are text, in some versions numbers.
@@ -125,6 +174,7 @@ struct Info {
     #[serde(rename = "timeShift")]
     time_shift: Option<serde_json::Value>,
     hashlib: Option<String>,
+    ocrasuite: Option<String>,
 }
 
 /// Reads the JSON inside of an export: a list of tokens. The export itself is encrypted; `pi-tokenjanitor` shows its key.
@@ -155,21 +205,27 @@ fn record(token: &Token, weak: WeakSecrets) -> Result<TokenRecord, Fault> {
     let serial = token.serial.as_deref().ok_or(Fault::Missing("the serial number"))?;
     let kind = token.r#type.as_deref().ok_or(Fault::Missing("the type"))?.to_ascii_lowercase();
     let info = token.info_list.as_ref();
+    let counter = token.count.or(token.counter);
     let by = match kind.as_str() {
-        "hotp" => By::Counter(token.count.ok_or(Fault::Missing("the counter"))?),
+        "hotp" => Some(By::Counter(counter.ok_or(Fault::Missing("the counter"))?)),
         "totp" => {
             let step = info.and_then(|info| info.time_step.as_ref());
-            By::Time { period: step.map_or(Ok(30), |step| text::number(&plain(step), "the period"))? }
+            Some(By::Time { period: step.map_or(Ok(30), |step| text::number(&plain(step), "the period"))? })
         }
+        "ocra" => None,
         _ => return Err(Fault::NotOneTime),
     };
     let hash = info.and_then(|info| info.hashlib.as_deref()).filter(|hash| !hash.is_empty());
     let algorithm = hash.map_or(Ok(HashAlgorithm::Sha1), text::algorithm)?;
     let key = secret(&token.otpkey.as_ref().ok_or(Fault::Missing("the secret"))?.0)?;
-    let mut kind = TokenKind::moving(by, algorithm, digits(token.otplen.unwrap_or(6))?)?;
+    let mut kind = match by {
+        Some(by) => TokenKind::moving(by, algorithm, digits(token.otplen.unwrap_or(6))?)?,
+        None => ocra(info.and_then(|info| info.ocrasuite.as_deref()))?,
+    };
+    let is_spent_unknown = counter.is_none() || by.is_none();
     if let TokenKind::Totp { parameters, drift, last_step } = &mut kind {
-        // privacyIDEA keeps the next step that it would accept, and the shift in seconds.
-        *last_step = token.count.and_then(|next| next.checked_sub(1));
+        // privacyIDEA keeps the last step that it accepted, 0 before the first, and the shift in seconds.
+        *last_step = counter.filter(|step| *step > 0);
         let shift = info.and_then(|info| info.time_shift.as_ref()).map(plain);
         // Written as a fraction by some versions; the fraction of a second is dropped.
         let seconds = shift.as_deref().map(|shift| shift.split('.').next().unwrap_or_default().to_owned());
@@ -177,9 +233,14 @@ fn record(token: &Token, weak: WeakSecrets) -> Result<TokenRecord, Fault> {
         *drift = i32::try_from(i64::from(seconds) / i64::try_from(parameters.period).unwrap_or(i64::MAX))
             .unwrap_or(0);
     }
+    let user = token.user.as_ref().and_then(User::name);
     let owner = token.owner.as_deref().or(token.username.as_deref()).filter(|owner| *owner != "n/a");
-    let mut record = TokenRecord::new(serial, owner.unwrap_or_default(), kind, weak.take(&key)?);
+    let owner = user.or(owner.map(str::to_owned)).unwrap_or_default();
+    let mut record = TokenRecord::new(serial, owner, kind, weak.take(&key)?);
     record.warn(Warning::PlainSecret);
+    if is_spent_unknown {
+        record.warn(Warning::SpentUnknown);
+    }
     if token.active == Some(false) {
         record.warn(Warning::Disabled);
     }

@@ -297,7 +297,8 @@ pub enum Warning {
     AmbiguousNumber,
     /// The file does not say the period; 30 seconds were taken.
     PeriodAssumed,
-    /// The file does not say the hash; SHA-1 was taken, though the secret's length suggests another.
+    /// The file does not say the hash, and the secret's length is not the usual one of SHA-1: SHA-1 was taken, from privacyIDEA's export
+    /// the hash of this length.
     HashAssumed,
     /// The account has recovery codes in the file, which were not taken over.
     RecoveryCodes,
@@ -323,7 +324,7 @@ impl Warning {
             Self::LocalDate => "a date without a time zone was read as UTC",
             Self::AmbiguousNumber => "an encrypted number can be read in two ways: the decimal one was taken",
             Self::PeriodAssumed => "the period is not given: 30 seconds were taken",
-            Self::HashAssumed => "the hash is not given: SHA-1 was taken",
+            Self::HashAssumed => "the hash is not given: it was assumed",
             Self::RecoveryCodes => "recovery codes were not taken over",
             Self::Disabled => "the token was disabled where it comes from",
             Self::LooseMacKey => {

@@ -1,7 +1,7 @@
 //! Files that other programs leave behind: liboath, google-authenticator's PAM module, privacyIDEA, Keycloak, URIs.
 
 use zamok_core::hash::HashAlgorithm;
-use zamok_core::otp::{Digits, Hotp, HotpParameters, TotpParameters};
+use zamok_core::otp::{Digits, Hotp, HotpParameters, OcraSuite, TotpParameters};
 use zamok_core::secret::Secret;
 use zamok_exchange::{
     ExchangeError, Fault, Format, LiboathReader, Options, Position, TokenKind, TokenRecord, Warning,
@@ -139,10 +139,19 @@ fn the_csv_of_privacyidea_is_read_in_its_three_forms() {
         ("OATH0002", "", hotp(6, 0)),
         ("T3", "", hotp(6, 0)),
         ("T4", "", totp(sha1, 6, 30)),
-        ("T5", "", hotp(7, 0)),
+        (
+            "T5",
+            "",
+            TokenKind::Hotp {
+                parameters: HotpParameters {
+                    algorithm: HashAlgorithm::Sha256,
+                    digits: Digits::new(7).unwrap(),
+                },
+                counter: 0,
+            },
+        ),
     ];
     assert_eq!(found, expected);
-    assert!(records[4].as_ref().unwrap().warnings.contains(&Warning::HashAssumed));
     assert_eq!(faults(records), [(Fault::NotOneTime, Position::Line(6))]);
 
     let file = format!("# version: 2\nanna, ldap, realm, T1, {HEX}, totp, 6, 30\n, , , T2, {HEX}\n");
@@ -153,11 +162,49 @@ fn the_csv_of_privacyidea_is_read_in_its_three_forms() {
 }
 
 #[test]
+fn the_import_csv_of_privacyidea_says_counter_suite_and_by_the_key_s_length_the_hash() {
+    let key = |bytes: usize| "31".repeat(bytes);
+    let file = format!(
+        "OATH1,{HEX},hotp,6,4711\nT2,{},totp,8,60\nT3,{},totp\nT4,{},totp\nT5,{},totp\n\
+         ocra1234, {}, ocra, OCRA-1:HOTP-SHA1-6:QN08\nocra5,{},ocra\nanna@realm, T8, {}, totp, 6, 30\n",
+        key(32),
+        key(64),
+        key(28),
+        key(48),
+        key(32),
+        key(20),
+        key(32)
+    );
+    let records: Vec<_> = read_privacyidea_csv(file.as_bytes(), WeakSecrets::Refuse).collect();
+    let suite = |text| TokenKind::Ocra { suite: OcraSuite::parse(text).unwrap(), counter: None };
+    let found: Vec<_> = records.iter().flatten().map(|record| (record.id.as_str(), record.kind)).collect();
+    let expected = [
+        ("OATH1", hotp(6, 4711)),
+        ("T2", totp(HashAlgorithm::Sha256, 8, 60)),
+        ("T3", totp(HashAlgorithm::Sha512, 6, 30)),
+        ("ocra1234", suite("OCRA-1:HOTP-SHA1-6:QN08")),
+        ("ocra5", suite("OCRA-1:HOTP-SHA1-8:QH40")),
+        ("T8", totp(HashAlgorithm::Sha256, 6, 30)),
+    ];
+    assert_eq!(found, expected);
+    let warns = |warning| {
+        let records = records.iter().flatten();
+        records.map(|record| record.warnings.contains(&warning)).collect::<Vec<_>>()
+    };
+    assert_eq!(warns(Warning::SpentUnknown), [false, true, true, true, true, true]);
+    assert_eq!(warns(Warning::HashAssumed), [false, false, false, false, false, true]);
+    let hash = Fault::Unsupported("this hash");
+    assert_eq!(faults(records), [(hash, Position::Line(4)), (hash, Position::Line(5))]);
+}
+
+#[test]
 fn the_json_of_privacyidea_keeps_hash_state_and_owner() {
     let file = format!(
-        r#"[{{"serial": "TOTP1", "type": "totp", "otpkey": "{HEX}", "otplen": 8, "count": 47959319, "owner": "anna@realm",
+        r#"[{{"serial": "TOTP1", "type": "totp", "otpkey": "{HEX}", "otplen": 8, "count": 47959319, "counter": 47959319,
+             "issuer": "privacyIDEA", "user": {{"login": "anna", "realm": "realm", "resolver": "ldap", "uid": 7, "custom_attributes": {{}}}},
              "info_list": {{"timeStep": "60", "hashlib": "sha256", "timeShift": "-120.5", "other": []}}, "extra": null}},
-            {{"serial": "HOTP1", "tokentype": "HOTP", "otpkey": "{HEX}", "otplen": 6, "count": 12, "active": false}},
+            {{"serial": "HOTP1", "tokentype": "HOTP", "otpkey": "{HEX}", "otplen": 6, "counter": 12, "count": 12, "active": false,
+              "owner": "bob@realm"}},
             {{"serial": "SMS1", "type": "sms", "otpkey": "{HEX}"}},
             {{"serial": "X", "type": "totp", "otpkey": "z!"}}]"#
     );
@@ -165,12 +212,21 @@ fn the_json_of_privacyidea_keeps_hash_state_and_owner() {
     let record = records[0].as_ref().unwrap();
     let TokenKind::Totp { parameters, drift, last_step } = record.kind else { panic!() };
     assert_eq!((parameters.period, parameters.algorithm, drift), (60, HashAlgorithm::Sha256, -2));
-    assert_eq!((last_step, record.account.as_str()), (Some(47_959_318), "anna@realm"));
+    // The count is the step that was accepted last: its code is not accepted once more.
+    assert_eq!((last_step, record.account.as_str()), (Some(47_959_319), "anna@realm"));
     let record = records[1].as_ref().unwrap();
-    assert_eq!(record.kind, hotp(6, 12));
+    assert_eq!((record.kind, record.account.as_str()), (hotp(6, 12), "bob@realm"));
     assert!(record.warnings.contains(&Warning::Disabled));
     let secret = Fault::Encoding { what: "the secret", encoding: "base32" };
     assert_eq!(faults(records), [(Fault::NotOneTime, Position::Entry(3)), (secret, Position::Entry(4))]);
+    for (count, last_step, warns) in
+        [(r#""counter": 7,"#, Some(7), false), (r#""count": 0,"#, None, false), ("", None, true)]
+    {
+        let file = format!(r#"[{{{count} "serial": "T", "type": "totp", "otpkey": "{HEX}"}}]"#);
+        let record = read_privacyidea_json(&file, WeakSecrets::Refuse).unwrap().remove(0).unwrap();
+        let TokenKind::Totp { last_step: found, .. } = record.kind else { panic!() };
+        assert_eq!((found, record.warnings.contains(&Warning::SpentUnknown)), (last_step, warns), "{count}");
+    }
     let error = read_privacyidea_json("gAAAAABnx", WeakSecrets::Refuse).unwrap_err();
     assert!(error.to_string().contains("still encrypted"));
 }

@@ -132,10 +132,30 @@ fn parts_are_put_together_in_any_order() {
 }
 
 #[test]
+fn several_exports_in_one_text_are_put_together_each_by_its_number() {
+    let user = |name: &str| token(SECRET, name, "Bank", &[(6, 2)]);
+    let first = [0, 1].map(|index| part(&[user(&format!("a{index}"))], 2, index, 1));
+    let (second, third) = (part(&[user("b"), bytes(1, b"?")], 1, 0, 2), part(&[user("c")], 1, 0, 3));
+    let text = format!("{}\n{second}\n{}\n{third}\n{second}\n", first[1], first[0]);
+    let records = read_migration(&text, WeakSecrets::Refuse).unwrap();
+    let found: Vec<_> =
+        records.iter().map(|record| record.as_ref().map(|record| record.account.as_str())).collect();
+    assert_eq!(found.iter().flatten().collect::<Vec<_>>(), [&"a0", &"a1", &"b", &"c"]);
+    assert_eq!(found[3].as_ref().unwrap_err().position(), Position::Entry(4));
+    // Of several it is told which one is not whole.
+    let error = read_migration(&format!("{second}\n{}\n{third}", first[1]), WeakSecrets::Refuse).unwrap_err();
+    let missing = Fault::PartMissing { index: 1, parts: 2 };
+    assert_eq!((error.fault(), error.position()), (missing, Position::Line(2)));
+    // Who scans codes one by one scans one export.
+    let mut migration = Migration::new();
+    migration.add(&second).unwrap();
+    assert_eq!(migration.add(&third).unwrap_err(), Fault::PartsMixed);
+}
+
+#[test]
 fn parts_that_do_not_belong_together_are_told_by_their_line() {
     let one = part(&[anna()], 2, 0, 1);
     for (other, fault) in [
-        (part(&[anna()], 2, 1, 2), Fault::PartsMixed),
         (part(&[anna()], 3, 1, 1), Fault::PartsMixed),
         (part(&[token(SECRET, "eve", "", &[])], 2, 0, 1), Fault::PartTwice(1)),
         (part(&[anna()], 2, 2, 1), Fault::Number("the index of a part")),

@@ -53,27 +53,18 @@ impl Migration {
     /// [`Fault::Format`], [`Fault::Encoding`], [`Fault::Malformed`], [`Fault::Cut`] for what is no such URI;
     /// [`Fault::PartsMixed`], [`Fault::PartTwice`].
     pub fn add(&mut self, uri: &str) -> Result<(), Fault> {
-        let uri = uri.trim();
-        let not_it = Fault::Format("an otpauth-migration URI");
-        let (scheme, query) = uri.split_at_checked(SCHEME.len()).ok_or(not_it)?;
-        if !scheme.eq_ignore_ascii_case(SCHEME) {
-            return Err(not_it);
-        }
-        let mut data = query.split('&').filter_map(|pair| pair.strip_prefix("data="));
-        let text = data.next().ok_or(Fault::Missing("the parameter data"))?;
-        if data.next().is_some() {
-            return Err(Fault::Duplicate("the parameter data"));
-        }
-        let payload = text::base64(&unescape(text)?, "the payload")?;
-        let (index, batch) = header(&payload)?;
-        if *self.batch.get_or_insert(batch) != batch {
+        self.put(Part::read(uri)?)
+    }
+
+    fn put(&mut self, part: Part) -> Result<(), Fault> {
+        if *self.batch.get_or_insert(part.batch) != part.batch {
             return Err(Fault::PartsMixed);
         }
-        match self.parts.get(&index) {
-            Some(known) if bool::from(known.ct_eq(&payload)) => Ok(()),
-            Some(_) => Err(Fault::PartTwice(index + 1)),
+        match self.parts.get(&part.index) {
+            Some(known) if bool::from(known.ct_eq(&part.payload)) => Ok(()),
+            Some(_) => Err(Fault::PartTwice(part.index + 1)),
             None => {
-                self.parts.insert(index, payload);
+                self.parts.insert(part.index, part.payload);
                 Ok(())
             }
         }
@@ -95,12 +86,23 @@ impl Migration {
         &self,
         weak: WeakSecrets,
     ) -> Result<Vec<Result<TokenRecord, ExchangeError>>, ExchangeError> {
-        let fail = |fault| ExchangeError::file(fault, Position::Whole);
+        let mut records = Vec::new();
+        self.append(weak, Position::Whole, &mut records)?;
+        Ok(records)
+    }
+
+    /// Appends the tokens of a complete export, that stands at a place, to those of others.
+    fn append(
+        &self,
+        weak: WeakSecrets,
+        at: Position,
+        records: &mut Vec<Result<TokenRecord, ExchangeError>>,
+    ) -> Result<(), ExchangeError> {
+        let fail = |fault| ExchangeError::file(fault, at);
         let batch = self.batch.ok_or(fail(Fault::Missing("the first part")))?;
         if let Some(index) = self.missing().first() {
             return Err(fail(Fault::PartMissing { index: *index, parts: batch.size }));
         }
-        let mut records = Vec::new();
         for payload in self.parts.values() {
             let mut fields = Fields::new(payload);
             while let Some((number, field)) = fields.next().map_err(fail)? {
@@ -112,7 +114,33 @@ impl Migration {
                 }
             }
         }
-        Ok(records)
+        Ok(())
+    }
+}
+
+/// A part that was read: its index, and of which export it is.
+struct Part {
+    batch: Batch,
+    index: u32,
+    payload: Zeroizing<Vec<u8>>,
+}
+
+impl Part {
+    fn read(uri: &str) -> Result<Self, Fault> {
+        let uri = uri.trim();
+        let not_it = Fault::Format("an otpauth-migration URI");
+        let (scheme, query) = uri.split_at_checked(SCHEME.len()).ok_or(not_it)?;
+        if !scheme.eq_ignore_ascii_case(SCHEME) {
+            return Err(not_it);
+        }
+        let mut data = query.split('&').filter_map(|pair| pair.strip_prefix("data="));
+        let text = data.next().ok_or(Fault::Missing("the parameter data"))?;
+        if data.next().is_some() {
+            return Err(Fault::Duplicate("the parameter data"));
+        }
+        let payload = text::base64(&unescape(text)?, "the payload")?;
+        let (index, batch) = header(&payload)?;
+        Ok(Self { batch, index, payload })
     }
 }
 
@@ -231,22 +259,39 @@ fn token(bytes: &[u8], weak: WeakSecrets) -> Result<TokenRecord, Fault> {
     Ok(record)
 }
 
-/// Reads an export from text: its URIs, one a line, in any order. Blank lines and lines with `#` are passed over.
+/// Reads exports from text: their URIs, one a line, in any order. The number of its export is in each part, so that several exports can
+/// stand in one text; their tokens come export by export. Blank lines and lines with `#` are passed over.
 ///
 /// # Errors
-/// Those of [`Migration::add`] with their line, and of [`Migration::finish`].
+/// Those of [`Migration::add`] with their line, and of [`Migration::finish`] with the line of the export's first part.
 pub fn read_migration(
     text: &str,
     weak: WeakSecrets,
 ) -> Result<Vec<Result<TokenRecord, ExchangeError>>, ExchangeError> {
-    let mut migration = Migration::new();
+    let mut exports: Vec<(Position, Migration)> = Vec::new();
+    let mut places = BTreeMap::new();
     for (number, line) in (1..).zip(text.lines()) {
-        if !line.trim().is_empty() && !line.trim_start().starts_with('#') {
-            let at = Position::Line(number);
-            migration.add(line).map_err(|fault| ExchangeError::file(fault, at))?;
+        if line.trim().is_empty() || line.trim_start().starts_with('#') {
+            continue;
         }
+        let at = Position::Line(number);
+        let fail = |fault| ExchangeError::file(fault, at);
+        let part = Part::read(line).map_err(fail)?;
+        let place = *places.entry(part.batch.id).or_insert(exports.len());
+        if place == exports.len() {
+            source::bounded(place + 1)?;
+            exports.push((at, Migration::new()));
+        }
+        exports[place].1.put(part).map_err(fail)?;
     }
-    migration.finish(weak)
+    let mut records = Vec::new();
+    if exports.is_empty() {
+        exports.push((Position::Whole, Migration::new()));
+    }
+    for (at, export) in &exports {
+        export.append(weak, *at, &mut records)?;
+    }
+    Ok(records)
 }
 
 /// Writes an export as URIs of ten tokens each. `batch` is any number that tells this export from others.

@@ -183,11 +183,10 @@ trait Unwrap {
 }
 
 macro_rules! unwrap {
-    ($($wrap:ty),+) => {$(
+    ($shortest:literal: $($wrap:ty),+) => {$(
         impl Unwrap for $wrap {
             fn open(&self, text: &[u8]) -> Result<Bytes, Fault> {
-                // RFC 3394 and 5649: at least one block and the integrity check.
-                if text.len() < 16 {
+                if text.len() < $shortest {
                     return Err(Fault::Refused);
                 }
                 let mut plain = Zeroizing::new(vec![0; text.len()]);
@@ -199,7 +198,9 @@ macro_rules! unwrap {
     )+};
 }
 
-unwrap!(AesKw<Aes128>, AesKw<Aes192>, AesKw<Aes256>, AesKwp<Aes128>, AesKwp<Aes192>, AesKwp<Aes256>);
+// RFC 3394 §2: the integrity check and two blocks of eight bytes. RFC 5649 §4: the check and one.
+unwrap!(24: AesKw<Aes128>, AesKw<Aes192>, AesKw<Aes256>);
+unwrap!(16: AesKwp<Aes128>, AesKwp<Aes192>, AesKwp<Aes256>);
 
 /// The hash under an HMAC: of values, and inside PBKDF2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -47,7 +47,7 @@ pub(super) fn record(
         Some(policy) => read_policy(policy, &mut warnings)?,
         None => TokenPolicy::default(),
     };
-    let kind = kind(key, &profile, opener, &mut warnings)?;
+    let (kind, is_hash_given) = kind(key, &profile, opener, &mut warnings)?;
     policy.allows(&kind)?;
     let secret = value(key, "Secret", opener)?.ok_or(Fault::Missing("the secret"))?;
     if secret.is_plain {
@@ -63,6 +63,11 @@ pub(super) fn record(
         true => text::base64(secret.text()?, "the secret")?,
         false => secret.bytes,
     };
+    let is_of_another_hash =
+        |hash: HashAlgorithm| hash != HashAlgorithm::Sha1 && hash.output_len() == secret.len();
+    if !is_hash_given && HashAlgorithm::ALL.into_iter().any(is_of_another_hash) {
+        warnings.push(Warning::HashAssumed);
+    }
     let mut record = TokenRecord::new(id, account, kind, weak.take(&secret)?);
     record.issuer = key.text_of("Issuer")?;
     record.policy = policy;
@@ -71,12 +76,13 @@ pub(super) fn record(
     Ok(record)
 }
 
+/// The kind, and whether the file says its hash.
 fn kind(
     key: &Element,
     profile: &str,
     opener: &mut Opener,
     warnings: &mut Vec<Warning>,
-) -> Result<TokenKind, Fault> {
+) -> Result<(TokenKind, bool), Fault> {
     if !matches!(profile, "hotp" | "totp" | "ocra") {
         return Err(if profile == "pin" {
             Fault::NotOneTime
@@ -89,8 +95,10 @@ fn kind(
     let counter = integer(key, "Counter", opener, warnings)?;
     if profile == "ocra" {
         let suite = OcraSuite::parse(&suite.ok_or(Fault::Missing("Suite"))?)?;
-        return Ok(TokenKind::Ocra { suite, counter: suite.has_counter().then(|| counter.unwrap_or(0)) });
+        let counter = suite.has_counter().then(|| counter.unwrap_or(0));
+        return Ok((TokenKind::Ocra { suite, counter }, true));
     }
+    let is_hash_given = suite.is_some();
     let algorithm = suite.map_or(Ok(HashAlgorithm::Sha1), |suite| text::algorithm(&suite))?;
     let format = parameters.map_or(Ok(None), |parameters| parameters.pskc("ResponseFormat"))?;
     let digits = format.map_or(Ok(Digits::SIX), digits)?;
@@ -99,8 +107,10 @@ fn kind(
             warnings.push(Warning::SpentUnknown);
         }
         let parameters = HotpParameters { algorithm, digits };
-        return Ok(TokenKind::Hotp { parameters, counter: counter.unwrap_or(0) });
+        return Ok((TokenKind::Hotp { parameters, counter: counter.unwrap_or(0) }, is_hash_given));
     }
+    // The profile has no place for the last step that was accepted.
+    warnings.push(Warning::SpentUnknown);
     let period = match integer(key, "TimeInterval", opener, warnings)? {
         Some(period) => period,
         None => {
@@ -126,15 +136,18 @@ fn kind(
         None => 0,
     };
     let parameters = TotpParameters { algorithm, digits, period, t0 };
-    Ok(TokenKind::Totp { parameters, drift, last_step: None })
+    Ok((TokenKind::Totp { parameters, drift, last_step: None }, is_hash_given))
 }
 
 fn digits(format: &Element) -> Result<Digits, Fault> {
     if format.attribute("Encoding").is_some_and(|encoding| encoding != "DECIMAL") {
         return Err(Fault::Unsupported("a response that is not decimal"));
     }
-    if !matches!(format.attribute("CheckDigits").unwrap_or("false"), "false" | "0") {
-        return Err(Fault::Unsupported("a check digit in the response"));
+    // The schema has the second name, python-pskc and FreeIPA write the first as well.
+    for name in ["CheckDigit", "CheckDigits"] {
+        if !matches!(format.attribute(name).unwrap_or("false").to_ascii_lowercase().as_str(), "false" | "0") {
+            return Err(Fault::Unsupported("a check digit in the response"));
+        }
     }
     let Some(length) = format.attribute("Length") else { return Ok(Digits::SIX) };
     let length = text::number(length, "the response's length")?;
@@ -177,10 +190,24 @@ fn integer(
 ) -> Result<Option<u64>, Fault> {
     value(key, name, opener)?
         .map(|value| match value.is_plain {
-            true => text::number(value.text()?, name),
+            true => plain_integer(value.text()?, name),
             false => encrypted_integer(&value.bytes, name, warnings),
         })
         .transpose()
+}
+
+/// A plain integer: decimal, or 4 or 8 bytes in network order in base64, as some writers have it.
+fn plain_integer(value: &str, name: &'static str) -> Result<u64, Fault> {
+    let bytes = |fault| match text::base64(value, name) {
+        Ok(bytes) if matches!(bytes.len(), 4 | 8) => Ok(from_bytes(&bytes)),
+        _ => Err(fault),
+    };
+    let is_decimal = value.trim().bytes().all(|byte| byte.is_ascii_digit());
+    text::number(value, name).or_else(|fault| if is_decimal { Err(fault) } else { bytes(fault) })
+}
+
+fn from_bytes(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// An encrypted integer: 4 or 8 bytes in network order; shorter ones are decimal digits where they are that, else
@@ -196,7 +223,7 @@ fn encrypted_integer(bytes: &[u8], name: &'static str, warnings: &mut Vec<Warnin
     if bytes.is_empty() || bytes.len() > 8 {
         return Err(Fault::Number(name));
     }
-    Ok(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    Ok(from_bytes(bytes))
 }
 
 /// RFC 6030 §5: whatever is not understood here forbids the key's use.

@@ -101,6 +101,9 @@ impl<R: Read> PskcReader<R> {
             }
             (xml::Space::Pskc, "KeyPackage") => {
                 self.began = true;
+                if !child.children.iter().any(|child| child.is_pskc("Key")) {
+                    return Err(ExchangeError::entry(Fault::Missing("Key"), at));
+                }
                 for key in child.children.iter().filter(|child| child.is_pskc("Key")) {
                     let record = key::record(&child, key, &mut self.opener, self.weak);
                     self.ready.push_back(record.map_err(|fault| match fault {
@@ -110,6 +113,11 @@ impl<R: Read> PskcReader<R> {
                 }
             }
             (xml::Space::Signature | xml::Space::Pskc, "Signature") => self.signed = true,
+            // Drafts before RFC 6030 call a package otherwise: its keys are not passed over in silence.
+            (xml::Space::Pskc, _) if child.holds_key() => {
+                let fault = Fault::Unsupported("a key outside of a KeyPackage");
+                return Err(ExchangeError::entry(fault, at));
+            }
             // Extensions, and what other versions may bring.
             _ => {}
         }

@@ -77,6 +77,11 @@ impl Element {
         if found.next().is_some() { Err(Fault::Duplicate(name)) } else { Ok(first) }
     }
 
+    /// Whether a PSKC key lies somewhere in it.
+    pub(super) fn holds_key(&self) -> bool {
+        self.children.iter().any(|child| child.is_pskc("Key") || child.holds_key())
+    }
+
     pub(super) fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }

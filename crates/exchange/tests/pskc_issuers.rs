@@ -1,0 +1,155 @@
+//! PSKC as issuers write it besides the RFC's figures: other names, other notations, other drafts; what is not read is told.
+
+use base64ct::{Base64, Encoding};
+use zamok_core::otp::Digits;
+use zamok_exchange::{
+    ExchangeError, Fault, PskcKey, PskcOptions, PskcReader, Scope, TokenKind, TokenRecord, Warning,
+    WeakSecrets,
+};
+use zeroize::Zeroizing;
+
+const SECRET: &str = "<Secret><PlainValue>MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=</PlainValue></Secret>";
+
+fn read(text: &str, key: PskcKey) -> Vec<Result<TokenRecord, ExchangeError>> {
+    let options = PskcOptions { key, weak: WeakSecrets::AcceptGuessable, ..PskcOptions::default() };
+    PskcReader::new(text.as_bytes(), options).unwrap().collect()
+}
+
+fn one(text: &str) -> Result<TokenRecord, Fault> {
+    let mut records = read(text, PskcKey::None);
+    assert_eq!(records.len(), 1, "{text}");
+    records.remove(0).map_err(ExchangeError::fault)
+}
+
+fn container(inside: &str) -> String {
+    format!(
+        "<KeyContainer Version=\"1.0\" xmlns=\"urn:ietf:params:xml:ns:keyprov:pskc\" \
+         xmlns:xenc=\"http://www.w3.org/2001/04/xmlenc#\">{inside}</KeyContainer>"
+    )
+}
+
+fn key(profile: &str, parameters: &str, data: &str) -> String {
+    format!(
+        "<Key Id=\"1\" Algorithm=\"urn:ietf:params:xml:ns:keyprov:pskc:{profile}\">\
+         <AlgorithmParameters>{parameters}</AlgorithmParameters><Data>{data}</Data></Key>"
+    )
+}
+
+fn package(profile: &str, parameters: &str, data: &str) -> String {
+    container(&format!("<KeyPackage>{}</KeyPackage>", key(profile, parameters, data)))
+}
+
+#[test]
+fn a_check_digit_is_refused_under_both_names_and_its_absence_taken_in_any_spelling() {
+    let format = |attribute: &str| {
+        package("hotp", &format!("<ResponseFormat Length=\"8\" Encoding=\"DECIMAL\" {attribute}/>"), SECRET)
+    };
+    for attribute in
+        ["CheckDigit=\"true\"", "CheckDigits=\"true\"", "CheckDigits=\"1\"", "CheckDigit=\"TRUE\""]
+    {
+        let fault = Fault::Unsupported("a check digit in the response");
+        assert_eq!(one(&format(attribute)).unwrap_err(), fault, "{attribute}");
+    }
+    for attribute in ["", "CheckDigits=\"FALSE\"", "CheckDigit=\"false\"", "CheckDigits=\"0\""] {
+        let TokenKind::Hotp { parameters, .. } = one(&format(attribute)).unwrap().kind else { panic!() };
+        assert_eq!(parameters.digits, Digits::EIGHT, "{attribute}");
+    }
+}
+
+#[test]
+fn a_plain_counter_is_decimal_or_bytes_in_base64() {
+    let counter = |value: &str| {
+        one(&package("hotp", "", &format!("{SECRET}<Counter><PlainValue>{value}</PlainValue></Counter>")))
+    };
+    // The second is that of python-pskc's tests/misc/integers.pskcxml; digits alone are decimal, however many.
+    for (value, expected) in
+        [("4711", 4711), ("AAYxSg==", 405_834), ("AAAAAAAGMUo=", 405_834), ("12345678", 12_345_678)]
+    {
+        let TokenKind::Hotp { counter, .. } = counter(value).unwrap().kind else { panic!() };
+        assert_eq!(counter, expected, "{value}");
+    }
+    for value in ["", "-1", "AAY=", "AAYx Sg=?", "AAAAAAAAAAAGMUo="] {
+        assert_eq!(counter(value).unwrap_err(), Fault::Number("Counter"), "{value}");
+    }
+}
+
+#[test]
+fn what_a_totp_key_does_not_say_is_warned_of() {
+    let warnings = |parameters: &str, secret: &[u8]| {
+        let secret = Base64::encode_string(secret);
+        let data = format!(
+            "<Secret><PlainValue>{secret}</PlainValue></Secret>\
+             <TimeInterval><PlainValue>30</PlainValue></TimeInterval>"
+        );
+        one(&package("totp", parameters, &data)).unwrap().warnings
+    };
+    let usual = [Warning::SpentUnknown, Warning::PlainSecret];
+    assert_eq!(warnings("", &[7; 20]), usual);
+    assert_eq!(warnings("<Suite>HMAC-SHA256</Suite>", &[7; 32]), usual);
+    for length in [32, 64] {
+        let expected = [&usual[..], &[Warning::HashAssumed]].concat();
+        assert_eq!(warnings("", &vec![7; length]), expected);
+    }
+}
+
+#[test]
+fn keys_that_are_not_where_they_belong_are_told_and_the_others_read() {
+    let whole = format!("<KeyPackage>{}</KeyPackage>", key("hotp", "", SECRET));
+    let outside = Fault::Unsupported("a key outside of a KeyPackage");
+    for (other, fault) in [
+        // Drafts before the RFC, in its namespace.
+        (format!("<Device>{}</Device>", key("hotp", "", SECRET)), outside),
+        (format!("<Devices><Device>{}</Device></Devices>", key("hotp", "", SECRET)), outside),
+        (
+            "<KeyPackage><DeviceInfo><SerialNo>1</SerialNo></DeviceInfo></KeyPackage>".into(),
+            Fault::Missing("Key"),
+        ),
+        ("<KeyPackage/>".into(), Fault::Missing("Key")),
+    ] {
+        for text in [format!("{other}{whole}"), format!("{whole}{other}")] {
+            let records = read(&container(&text), PskcKey::None);
+            let told: Vec<_> = records.iter().filter_map(|record| record.as_ref().err()).collect();
+            assert_eq!(records.len(), 2, "{text}");
+            assert_eq!((told[0].fault(), told[0].scope()), (fault, Scope::Entry), "{text}");
+        }
+    }
+    // Nothing is lost with an extension that holds no key.
+    let extended = container(&format!("<Extensions><x xmlns=\"urn:x\"/></Extensions>{whole}"));
+    assert!(one(&extended).is_ok());
+}
+
+#[test]
+fn key_wrap_of_eight_bytes_is_refused() {
+    // Wycheproof, aes_wrap_test, tcId 13, 55 and 110: RFC 3394 wraps two blocks and more.
+    for (bits, key, wrapped) in [
+        (128, "574957151fc2afe0fa3dc7a9a7da6495", "dc26fb6911d71971df0356d6bb9ed6e6"),
+        (192, "574957151fc2afe0fa3dc7a9a7da6495398f18ea0d8eed76", "38d8238cdb0d9a2da28d6d56194f2e78"),
+        (
+            256,
+            "574957151fc2afe0fa3dc7a9a7da6495398f18ea0d8eed76a51aac96038ad692",
+            "181ba6a3a4392469e3de98ddbbdd2432",
+        ),
+    ] {
+        let [key, wrapped] = [key, wrapped].map(unhex);
+        let data = format!(
+            "<Secret><EncryptedValue>\
+             <xenc:EncryptionMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#kw-aes{bits}\"/>\
+             <xenc:CipherData><xenc:CipherValue>{}</xenc:CipherValue></xenc:CipherData></EncryptedValue></Secret>",
+            Base64::encode_string(&wrapped)
+        );
+        let records = read(&package("hotp", "", &data), PskcKey::PreShared(Zeroizing::new(key)));
+        assert_eq!(records[0].as_ref().unwrap_err().fault(), Fault::Refused, "{bits}");
+    }
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+#[test]
+fn privacyidea_s_export_with_its_tags_in_small_letters_is_no_pskc() {
+    let text = "<keycontainer version=\"1.0\" xmlns=\"urn:ietf:params:xml:ns:keyprov:pskc\">\
+                <keypackage><key id=\"TOTP1\"></key></keypackage></keycontainer>";
+    let error = PskcReader::new(text.as_bytes(), PskcOptions::default()).unwrap_err();
+    assert_eq!(error.fault(), Fault::Format("PSKC (RFC 6030)"));
+}
