@@ -207,6 +207,23 @@ fn secrets_algorithms_and_numbers_are_understood_as_they_are_written() {
 }
 
 #[test]
+fn codes_that_are_no_digits_are_not_read_as_digits() {
+    // As KeePassXC and Bitwarden write Steam's.
+    for (encoder, expected) in [
+        ("&encoder=steam", fault(UriFault::Parameter)),
+        ("&Encoder=Steam", fault(UriFault::Parameter)),
+        ("&encoder=%20", fault(UriFault::Parameter)),
+        ("&encoder=", None),
+        ("&encoder", None),
+        ("&encoders=steam", None),
+    ] {
+        assert_eq!(read("Steam:mark@gmail.com", encoder).err(), expected, "{encoder}");
+    }
+    let own = format!("otpauth://steam/Steam:mark@gmail.com?secret={SECRET}&issuer=Steam&digits=5");
+    assert_eq!(OtpUri::parse(&own).err(), fault(UriFault::Type));
+}
+
+#[test]
 fn of_conflicting_issuers_the_parameter_wins_and_the_other_is_reported() {
     let uri = read("Bank:anna", "&issuer=B%61nk%20of%20Evil").unwrap();
     assert_eq!((uri.issuer(), uri.conflicting_issuer()), (Some("Bank of Evil"), Some("Bank")));

@@ -37,7 +37,8 @@ pub enum UriFault {
     /// An issuer or account that could not be read back: empty, with blanks at an end, control characters, or a colon.
     #[error("the issuer or account is empty or holds a colon, control characters or outer blanks")]
     Label,
-    /// A parameter that is unknown or belongs to the other type (strict reading only).
+    /// A parameter that is unknown or belongs to the other type (strict reading only), or that asks for codes which are not served:
+    /// `encoder`.
     #[error("a parameter is unknown or does not belong to the type")]
     Parameter,
 }

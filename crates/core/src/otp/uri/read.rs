@@ -157,6 +157,10 @@ fn parameters<'t>(
             // The other type's parameter means nothing here.
             Some(4) if !counted => &mut found.period,
             Some(5) if counted => &mut found.counter,
+            // KeePassXC and others write `encoder=steam`: these codes are no digits.
+            None if alike(name, "encoder", reading) && !value.is_empty() => {
+                return Err(Error::Uri(UriFault::Parameter));
+            }
             _ if reading == Reading::Strict => return Err(Error::Uri(UriFault::Parameter)),
             _ => continue,
         };
