@@ -57,6 +57,7 @@ def signed_by(note: str, lines: list[str], key: VerifierKey) -> bool:
         signature, message = signature[4:], note.encode()
         if kind == 4:
             time, signature = struct.unpack(">Q", signature[:8])[0], signature[8:]
+            check(time < 1 << 63, "a cosignature from beyond the time that the format has")
             message = f"cosignature/v1\ntime {time}\n{note}".encode()
         public.verify(signature, message)
         found = True

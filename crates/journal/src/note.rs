@@ -11,8 +11,8 @@ use base64ct::{Base64, Encoding};
 use zamok_core::signature::{Ed25519VerifyingKey, VerifyingKey};
 use zamok_core::{Error, UnixTime, hash};
 
-/// Longest note that is read, in bytes; post-quantum signatures of others have room.
-pub(crate) const LONGEST: usize = 64 << 10;
+/// Longest note that is read, in bytes. C2SP signed-note: 16 signatures, each of nearly 5 kB, have room.
+pub(crate) const LONGEST: usize = 128 << 10;
 /// Most signatures of a note; the format asks for at least 16.
 const MOST_SIGNATURES: usize = 64;
 /// Em dash and space, before the name of a key.
@@ -74,7 +74,7 @@ impl Note {
     /// Reads a note. Nothing is checked but its form.
     ///
     /// # Errors
-    /// [`Error::Refused`] for text that is no note, or longer than 64 KiB.
+    /// [`Error::Refused`] for text that is no note, or longer than 128 KiB.
     pub fn parse(note: &str) -> Result<Self, Error> {
         if note.len() > LONGEST {
             return Err(Error::Refused);
@@ -279,7 +279,9 @@ impl VerifierKey {
             }
             SignatureType::Cosignature => {
                 let (time, signature) = bytes.split_first_chunk().ok_or(Error::Rejected)?;
-                let time = UnixTime(u64::from_be_bytes(*time));
+                // C2SP tlog-cosignature: the time must not exceed 2⁶³ − 1.
+                let time = u64::from_be_bytes(*time);
+                let time = UnixTime(i64::try_from(time).map_err(|_| Error::Rejected)?.cast_unsigned());
                 self.check(cosigned_message(time, text).as_bytes(), signature)?;
                 Ok(Signed::At(time))
             }
@@ -296,6 +298,20 @@ impl fmt::Display for VerifierKey {
         let key = [&[self.kind as u8][..], &self.public].concat();
         write!(f, "{}+{}+{}", self.name, hex(self.id()), Base64::encode_string(&key))
     }
+}
+
+/// The public key of a vkey of type 6, an ML-DSA-44 cosigner's (C2SP tlog-cosignature), whose signatures are not verified here.
+pub(crate) fn unserved(vkey: &str) -> Option<Vec<u8>> {
+    const TYPE: u8 = 6;
+    const PUBLIC: usize = 1312;
+    let mut parts = vkey.splitn(3, '+');
+    let (name, id, key) = (parts.next()?, parts.next()?, parts.next()?);
+    let key = Base64::decode_vec(key).ok()?;
+    let digest = hash::sha256(&[name.as_bytes(), b"\n", &key]);
+    let is_its_id = hex([digest[0], digest[1], digest[2], digest[3]]) == id;
+    let (kind, public) = key.split_first()?;
+    let sound = is_its_id && is_key_name(name) && *kind == TYPE && public.len() == PUBLIC;
+    sound.then(|| public.to_vec())
 }
 
 /// What a witness signs (C2SP tlog-cosignature): a header that no log ever signs, the time, the text of the note.

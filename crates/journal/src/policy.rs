@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use zamok_core::{Error, UnixTime};
 
 use crate::checkpoint::SignedCheckpoint;
-use crate::note::{SignatureType, Signed, VerifierKey};
+use crate::note::{self, SignatureType, Signed, VerifierKey};
 
 /// Longest policy, in bytes.
 const LONGEST: usize = 64 << 10;
@@ -39,6 +39,8 @@ struct Member {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     Witness(Party),
+    /// A witness that cosigns in a way which is not verified here, by its public key: it counts for no quorum.
+    Unserved(Vec<u8>),
     /// At least so many of these.
     Group {
         threshold: usize,
@@ -71,7 +73,7 @@ impl TrustPolicy {
         self
     }
 
-    /// Reads a policy file.
+    /// Reads a policy file. A witness with a key of ML-DSA-44 (type 6) is read and never counts: a quorum that needs it is not met.
     ///
     /// # Errors
     /// The number of the first line that is wrong, from 1; that after the last one when there is no quorum.
@@ -115,6 +117,11 @@ impl TrustPolicy {
     }
 
     fn add_witness(&mut self, name: &str, vkey: &str, url: Option<&&str>) -> Option<()> {
+        if let Some(public) = note::unserved(vkey) {
+            let is_it = |member: &Member| matches!(&member.kind, Kind::Unserved(known) if *known == public);
+            let known = self.members.iter().any(is_it);
+            return if known { None } else { self.add(name, Kind::Unserved(public)) };
+        }
         let party = party(vkey, url, SignatureType::Cosignature)?;
         if self.witnesses().any(|witness| witness.key.public() == party.key.public()) {
             return None;
@@ -128,7 +135,7 @@ impl TrustPolicy {
         let taken = |place: usize| {
             let mut groups = self.members.iter().filter_map(|member| match &member.kind {
                 Kind::Group { of, .. } => Some(of),
-                Kind::Witness(_) => None,
+                Kind::Witness(_) | Kind::Unserved(_) => None,
             });
             groups.any(|of| of.contains(&place))
         };
@@ -170,11 +177,11 @@ impl TrustPolicy {
         &self.logs
     }
 
-    /// The witnesses, in the order of the file.
+    /// The witnesses whose cosignatures are verified here, in the order of the file.
     pub fn witnesses(&self) -> impl Iterator<Item = &Party> {
         self.members.iter().filter_map(|member| match &member.kind {
             Kind::Witness(party) => Some(party),
-            Kind::Group { .. } => None,
+            Kind::Group { .. } | Kind::Unserved(_) => None,
         })
     }
 
@@ -199,6 +206,7 @@ impl TrustPolicy {
                     }
                     _ => false,
                 },
+                Kind::Unserved(_) => false,
                 Kind::Group { threshold, of } => {
                     of.iter().filter(|place| is_met[**place]).count() >= *threshold
                 }

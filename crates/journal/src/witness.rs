@@ -18,7 +18,7 @@ use zamok_core::wire::{Reader, Writer};
 use zamok_core::{Error, UnixTime, hash};
 
 use crate::checkpoint::SignedCheckpoint;
-use crate::note::{NoteSignature, SignatureType, VerifierKey, cosigned_message};
+use crate::note::{self, NoteSignature, SignatureType, VerifierKey, cosigned_message};
 use crate::policy::TrustPolicy;
 use crate::signing::{decode, encode};
 use crate::text;
@@ -29,8 +29,8 @@ pub const WITNESSED: Table = Table(25);
 /// What a witness keeps of logs that forked, authenticated.
 pub const EVIDENCE: Table = Table(26);
 
-/// Longest request, in bytes.
-pub const LONGEST_REQUEST: usize = 16 << 10;
+/// Longest request, in bytes: a note, and 4 KiB for the proof before it.
+pub const LONGEST_REQUEST: usize = note::LONGEST + (4 << 10);
 /// Most proof lines of a request.
 const LONGEST_PATH: usize = 63;
 /// Most pieces of evidence of one kind that are kept of one log.
@@ -53,7 +53,7 @@ impl AddCheckpoint {
     /// Reads the body of a request. Nothing is checked but its form.
     ///
     /// # Errors
-    /// [`Error::Refused`] for any other text, or one of more than 16 KiB or 63 proof lines.
+    /// [`Error::Refused`] for any other text, or one of more than 132 KiB or 63 proof lines.
     pub fn parse(body: &str) -> Result<Self, Error> {
         if body.len() > LONGEST_REQUEST {
             return Err(Error::Refused);
@@ -91,9 +91,9 @@ pub enum Verdict {
     Unsigned,
     /// 404: the log is not among those that it witnesses.
     UnknownLog,
-    /// 409: it remembers this size, and not the one that was named; or just this size with another root.
+    /// 409: it remembers this size, and not the one that was named.
     Conflict(u64),
-    /// 422: the proof does not show that the one extends the other.
+    /// 422: the proof does not show that the one extends the other, or it remembers just this size with another root.
     Inconsistent,
 }
 
@@ -190,7 +190,7 @@ pub fn decide(
     if let Some(known) = remembered.as_ref().filter(|_| size == new.size && root != new.root) {
         // Whatever size it was sent for: the log has signed two trees of one size.
         keep(tx, policy, Suspicion::Fork, known, signed)?;
-        return Ok(Verdict::Conflict(size));
+        return Ok(if request.old == size { Verdict::Inconsistent } else { Verdict::Conflict(size) });
     }
     if request.old != size {
         return Ok(Verdict::Conflict(size));

@@ -4,10 +4,13 @@ mod log;
 mod peers;
 
 use base64ct::{Base64, Encoding};
-use log::{Log, ORIGIN, Seeded, tier};
-use zamok_core::UnixTime;
+use log::{Log, ORIGIN, START, Seeded, tier};
+use zamok_core::hash::sha256;
+use zamok_core::{Error, UnixTime};
+use zamok_journal::witness::{AddCheckpoint, Verdict, decide, found};
 use zamok_journal::{
-    Checkpoint, Note, NoteSignature, SignatureType, Signed, SignedCheckpoint, VerifierKey, cosigned_message,
+    Checkpoint, Note, NoteSignature, SignatureType, Signed, SignedCheckpoint, TrustPolicy, VerifierKey,
+    cosigned_message,
 };
 
 fn base64(text: &str) -> String {
@@ -116,6 +119,91 @@ fn the_examples_of_the_specifications_are_read() {
     let salvatore = "Ognuno sta solo sul cuor della terra\ntrafitto da un raggio di sole:\n\ned è subito sera.\n\n\
         \u{2014} quasimodo.example/salvatore NnugSzTjtVAewIS+Z/iJhUPeFDkO/5QQ2i5ddnGITLlC+EhfLW9oJKONrMouFSQU0xMcXxj99ihAQwaqP3ZekRwNtIc=\n";
     assert!(Note::parse(salvatore).unwrap().text().ends_with("\n\ned è subito sera.\n"));
+}
+
+/// C2SP signed-note: at least 16 signatures, and post-quantum ones of nearly 5 kB each.
+#[test]
+fn sixteen_long_signatures_have_room_in_a_note_and_in_a_request_to_a_witness() {
+    let mut log = Log::new(5);
+    log.fill(1, 5);
+    log.drain();
+    let signed = log.sign();
+    let line = |bytes: usize| {
+        let line = format!("\u{2014} {} {}\n", "n".repeat(200), Base64::encode_string(&vec![7; bytes]));
+        assert_eq!(NoteSignature::parse_lines(&line).unwrap().len(), 1);
+        line
+    };
+    // ML-DSA-87 has signatures of 4,627 bytes; key id and time come before.
+    let note = format!("{signed}{}", line(4 + 8 + 4627).repeat(15));
+    assert_eq!(Note::parse(&note).unwrap().signatures().len(), 16);
+    let hash = "39EUfp05N95fw2zwXmyn2gWkjOjEn/5MDUj+ehzld5A=\n";
+    let request = format!("old 1\n{}\n{note}", hash.repeat(63));
+    assert_eq!(AddCheckpoint::parse(&request).unwrap().checkpoint.to_string(), note);
+    let longer = format!("{signed}{}", line(4 + 8 + 4627).repeat(25));
+    assert_eq!(Note::parse(&longer), Err(Error::Refused));
+}
+
+#[test]
+fn a_cosignature_from_beyond_the_time_that_the_format_has_is_refused() {
+    let mut log = Log::new(6);
+    log.fill(1, 5);
+    log.drain();
+    let (signed, policy) = (log.sign(), log.policy());
+    for (time, expected) in [((1 << 63) - 1, Ok(())), (1 << 63, Err(Error::Rejected))] {
+        let mut vault = Log::new(7);
+        let key = vault.transact(0, |tx| found(tx, "witness.example/w1")).unwrap();
+        let request = AddCheckpoint { old: 0, path: vec![], checkpoint: signed.clone() };
+        let verdict = vault.transact(time - START, |tx| decide(tx, &policy, &request)).unwrap();
+        let Verdict::Cosigned(line) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(signed.clone().cosign(&key, line), expected, "{time}");
+    }
+}
+
+/// A vkey with a key of 1,312 bytes that is none.
+fn ml_dsa(name: &str, fill: u8, kind: u8) -> String {
+    let key = [vec![kind], vec![fill; 1312]].concat();
+    let [a, b, c, d, ..] = sha256(&[name.as_bytes(), b"\n", &key]);
+    format!("{name}+{a:02x}{b:02x}{c:02x}{d:02x}+{}", Base64::encode_string(&key))
+}
+
+#[test]
+fn a_witness_of_ml_dsa_stands_in_a_policy_and_counts_for_no_quorum() {
+    let mut log = Log::new(8);
+    log.fill(1, 5);
+    log.drain();
+    let (mut signed, trusted) = (log.sign(), log.policy());
+    let mut vault = Log::new(9);
+    let known = vault.transact(0, |tx| found(tx, "witness.example/w1")).unwrap();
+    let request = AddCheckpoint { old: 0, path: vec![], checkpoint: signed.clone() };
+    let Verdict::Cosigned(line) = vault.transact(1, |tx| decide(tx, &trusted, &request)).unwrap() else {
+        panic!()
+    };
+    signed.cosign(&known, line).unwrap();
+    let other = ml_dsa("witness.example/pq", 1, 6);
+    let file = |quorum: &str| {
+        let log = &trusted.logs()[0].key;
+        let members = format!("witness w {known}\nwitness pq {other} https://pq.example\n");
+        format!("log {log}\n{members}group either any w pq\ngroup both all w pq\nquorum {quorum}\n")
+    };
+    // A name stands in one group.
+    let either = TrustPolicy::parse(&file("either").replace("group both all w pq\n", "")).unwrap();
+    assert!(either.require(&signed).is_ok() && either.witnesses().count() == 1);
+    for quorum in ["pq", "both"] {
+        let policy = file(quorum).replace("group either any w pq\n", "");
+        let policy = TrustPolicy::parse(&policy).unwrap();
+        assert_eq!(policy.require(&signed), Err(Error::Unwitnessed), "{quorum}");
+    }
+    let alone = |witness: &str| TrustPolicy::parse(&format!("{witness}\nquorum none\n"));
+    assert!(alone(&format!("witness a {other}")).is_ok());
+    for wrong in [
+        format!("log {other}"),
+        format!("witness a {}", ml_dsa("witness.example/pq", 1, 7)),
+        format!("witness a {}", other.replacen('+', "x+", 1)),
+        format!("witness a {}", other.replace("pq+", "p q+")),
+    ] {
+        assert_eq!(alone(&wrong), Err(1), "{wrong}");
+    }
+    assert_eq!(alone(&format!("witness a {other}\nwitness b {other}")), Err(2), "one key, twice");
 }
 
 #[test]

@@ -202,8 +202,13 @@ fn a_fork_is_refused_and_both_sides_of_it_are_kept_as_evidence() {
         &forked.path,
     )
     .unwrap();
-    for old in [0, size(&start), size(&one)] {
+    for old in [0, size(&start)] {
         assert_eq!(witness.decide(&AddCheckpoint { old, ..forked.clone() }), Verdict::Conflict(size(&one)));
+    }
+    // C2SP tlog-witness: of the same size, and with another root.
+    for path in [Vec::new(), forked.path.clone()] {
+        let same = AddCheckpoint { old: size(&one), path, ..forked.clone() };
+        assert_eq!(witness.decide(&same).status(), 422);
     }
     let kept = witness.evidence();
     let [Evidence { suspicion: Suspicion::Fork, remembered, refused, .. }] = kept.as_slice() else {
