@@ -11,6 +11,7 @@ use zamok_core::vault::slot::Argon2Cost;
 use zamok_core::vault::{KeyState, keys};
 use zamok_core::{Error as CoreError, UnixTime};
 use zamok_host::{ManualClock, Options, Passphrase, Vault};
+use zamok_protocols::Jwk;
 use zamok_protocols::token::AccessTokens;
 
 const LIGHT: Argon2Cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
@@ -42,6 +43,31 @@ fn house() -> House {
     let Begun::Code(challenge) = cabinet.begin_login("ivan", &password).unwrap() else { panic!() };
     let session = cabinet.answer(&challenge, &code(&cabinet), RequestId([1; 16])).unwrap();
     House { cabinet, clock, session }
+}
+
+#[test]
+fn a_key_that_is_not_for_verifying_verifies_nothing() {
+    // RFC 8037 appendix A.2. Wycheproof, json_web_signature_test, tcId 355 and 356: "encrypt".
+    let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    let read = |further: &str| {
+        let key = format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"{further}}}"#);
+        Jwk::read(serde_json::from_str::<serde_json::Value>(&key).unwrap().as_object().unwrap())
+    };
+    for good in ["", r#","key_ops":["verify"]"#, r#","use":"sig","key_ops":["sign","verify"]"#] {
+        assert!(read(good).is_ok(), "{good}");
+    }
+    for bad in [
+        r#","key_ops":["encrypt"]"#,
+        r#","key_ops":["sign"]"#,
+        r#","key_ops":[]"#,
+        r#","key_ops":["verify","verify"]"#,
+        r#","key_ops":["verify",1]"#,
+        r#","key_ops":"verify""#,
+        r#","key_ops":null"#,
+        r#","use":"enc""#,
+    ] {
+        assert_eq!(read(bad), Err(CoreError::Rejected), "{bad}");
+    }
 }
 
 fn parts(token: &str) -> [String; 3] {

@@ -57,6 +57,9 @@ impl Jwk {
         if object.get("use").is_some_and(|found| found != "sig") {
             return Err(CoreError::Rejected);
         }
+        if object.get("key_ops").is_some_and(|found| !serves_verification(found)) {
+            return Err(CoreError::Rejected);
+        }
         let number = |name: &str| text(name).and_then(decode);
         let coordinates = |frame: &[u8], length: usize| {
             let (x, y) = (number("x")?, number("y")?);
@@ -140,6 +143,17 @@ impl Jwk {
         }
         Ok(object)
     }
+}
+
+/// RFC 7517 §4.3: an array of texts, none of them twice. Of a public key that is for signatures, one is `verify`.
+fn serves_verification(operations: &Value) -> bool {
+    let named = |operations: &[Value]| {
+        let once = |(place, operation): (usize, &Value)| {
+            operation.is_string() && !operations[..place].contains(operation)
+        };
+        operations.iter().enumerate().all(once) && operations.iter().any(|operation| operation == "verify")
+    };
+    operations.as_array().is_some_and(|operations| named(operations))
 }
 
 /// SubjectPublicKeyInfo of an RSA key (RFC 8017 appendix A.1.1), which the core then judges.
