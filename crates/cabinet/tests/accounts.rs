@@ -318,9 +318,18 @@ fn a_power_is_ended_by_either_side_and_with_its_giver() {
         assert_eq!(may(), Err(Error::NotAllowed));
         assert_eq!(house.cabinet.accept_power(&olga, power.id), Err(Error::PowerUnusable));
     }
+    let given = terms(&[Right::View], &["*"], house.clock_now().plus(100));
+    let power = house.cabinet.give_power(&ivan, "olga", &given).unwrap();
+    house.clock.advance(100);
+    assert_eq!(house.cabinet.accept_power(&olga, power.id), Err(Error::PowerUnusable), "it came to its end");
     let given = terms(&[Right::View], &["*"], house.clock_now().plus(10_000));
     let power = house.cabinet.give_power(&ivan, "olga", &given).unwrap();
     house.cabinet.accept_power(&olga, power.id).unwrap();
+    // It goes no further than its giver may.
+    for (role, allowed) in [(Role::Employee, Err(Error::NotAllowed)), (Role::Citizen, Ok(()))] {
+        house.cabinet.set_roles("ivan", Roles::of(&[role]), &Limits::default()).unwrap();
+        assert_eq!(may(), allowed, "{role:?}");
+    }
     house.cabinet.suspend_account("ivan", AccountStep::Suspend, "x").unwrap();
     assert_eq!(may(), Err(Error::NotAllowed), "whoever is shut gives no powers");
     house.cabinet.suspend_account("ivan", AccountStep::Resume, "x").unwrap();
@@ -439,9 +448,12 @@ fn what_others_offer_keeps_nobody_from_giving_and_being_given() {
 #[test]
 fn what_outlasts_a_session_is_given_in_a_fresh_one_alone() {
     let house = House::new();
-    let (_, ivan) = enter(&house, "ivan");
     let (_, _) = enter(&house, "olga");
-    house.clock.advance(house.cabinet.policy().session.fresh);
+    let (_, ivan) = enter(&house, "ivan");
+    let over = ivan.authenticated.plus(house.cabinet.policy().session.fresh);
+    house.clock.set(UnixTime(over.0 - 1));
+    assert!(house.cabinet.new_recovery_codes(&ivan).is_ok(), "the last second");
+    house.clock.set(over);
     let given = terms(&[Right::View], &["tax"], house.clock_now().plus(1000));
     let needed = Some(Error::FreshAuthenticationNeeded);
     assert_eq!(house.cabinet.give_power(&ivan, "olga", &given).err(), needed);

@@ -8,8 +8,8 @@ use harness::{House, Phone, password, request};
 use zamok_cabinet::{
     Approach, Begun, Cabinet, Change, Error, Evidence, FactorState, MessageKind, Policy, Session, SweepPlace,
 };
-use zamok_core::Error as CoreError;
 use zamok_core::event::EventKind;
+use zamok_core::{Error as CoreError, UnixTime};
 
 const REJECTED: Error = Error::Core(CoreError::Rejected);
 const OLD: &str = "+79160000001";
@@ -66,6 +66,20 @@ fn a_channel_changed_without_the_old_one_where_policy_wants_both() {
     assert_eq!(factors[0].hint.as_deref(), Some("+7···0002"));
     let until = house.clock_now().plus(house.cabinet.policy().contact.reversible);
     assert_eq!(factors[1].until, Some(until));
+}
+
+#[test]
+fn an_agreement_in_another_session_than_the_one_that_asks_for_it() {
+    let (house, other) = at_home();
+    let session = by_sms(&house);
+    let old = house.cabinet.factors(&session).unwrap()[0].id;
+    let change = house.cabinet.begin_change(&session, old).unwrap();
+    let (code, agreement) = (house.arrived(MessageKind::AgreementCode).remove(0), change.agreement.unwrap());
+    assert_eq!(house.cabinet.agree(&other, &agreement, &code, request()), Err(REJECTED));
+    let new = offered(&house, &change, NEW);
+    assert_eq!(house.cabinet.confirm_factor(&change.enrolment, &new), Err(Error::OldChannelNeeded));
+    house.cabinet.agree(&session, &agreement, &code, request()).unwrap();
+    house.cabinet.confirm_factor(&change.enrolment, &new).unwrap();
 }
 
 #[test]
@@ -224,6 +238,36 @@ fn a_change_stands_when_its_time_is_over_and_the_old_phone_is_free() {
 }
 
 #[test]
+fn a_change_is_taken_back_before_its_time_is_over_and_asked_about_so_many_times_an_hour() {
+    let (mut house, session) = at_home();
+    let old = house.cabinet.factors(&session).unwrap()[0].id;
+    let change = house.cabinet.begin_change(&session, old).unwrap();
+    agreed(&house, &session, &change);
+    let code = offered(&house, &change, NEW);
+    house.cabinet.confirm_factor(&change.enrolment, &code).unwrap();
+    let mut policy = house.cabinet.policy().clone();
+    policy.challenge.per_hour = 2;
+    let reversible = policy.contact.reversible;
+    house.cabinet = house.cabinet.with_policy(policy);
+    let begin = |house: &House| house.cabinet.begin_undo("ivan", &password(), &Approach::default());
+    // From the beginning of an hour on.
+    house.clock.set(UnixTime((house.clock_now().0 / 3600 + 1) * 3600));
+    for _ in 0..2 {
+        assert!(begin(&house).is_ok());
+        house.clock.advance(60);
+    }
+    assert_eq!(begin(&house).err(), Some(REJECTED));
+    let until = house.cabinet.factors_of("ivan").unwrap()[1].until.unwrap();
+    assert!(reversible > 7200);
+    house.clock.set(UnixTime(until.0 - 1));
+    house.arrived(MessageKind::UndoCode);
+    let undo = begin(&house).unwrap();
+    let code = house.arrived(MessageKind::UndoCode).remove(0);
+    house.clock.advance(1);
+    assert_eq!(house.cabinet.undo_change(&undo, &code, request()), Err(REJECTED), "answered too late");
+}
+
+#[test]
 fn contacts_that_are_no_factor_are_added_changed_and_dropped() {
     let (house, session) = at_home();
     let address = |session: &Session| {
@@ -238,9 +282,11 @@ fn contacts_that_are_no_factor_are_added_changed_and_dropped() {
     assert_eq!(house.cabinet.factors(&session).unwrap().len(), 1, "strict takes no e-mail at a login");
     house.clock.advance(60);
     let change = house.cabinet.begin_contact_change(&session, first.id).unwrap();
-    agreed(&house, &session, &change);
+    let agreement = house.arrived(MessageKind::AgreementCode).remove(0);
     house.cabinet.offer_contact(&change.enrolment, "petrov@example.org").unwrap();
     let code = house.arrived(MessageKind::EnrolmentCode).remove(0);
+    assert_eq!(house.cabinet.confirm_factor(&change.enrolment, &code), Err(Error::OldChannelNeeded));
+    house.cabinet.agree(&session, &change.agreement.unwrap(), &agreement, request()).unwrap();
     house.cabinet.confirm_factor(&change.enrolment, &code).unwrap();
     let told = house.cabinet.outbox(100).unwrap();
     let told = told.iter().find(|message| message.kind == MessageKind::ContactRemoved).unwrap();
@@ -280,6 +326,20 @@ fn a_contact_is_replaced_by_a_contact_and_a_factor_by_a_factor() {
     let offered = house.cabinet.offer_contact(&change.enrolment, "other@example.org");
     assert_eq!(offered, Err(Error::NotAllowed));
     assert_eq!(house.cabinet.factors(&session).unwrap().len(), 2);
+}
+
+#[test]
+fn a_change_takes_no_more_wrong_codes_than_a_sent_code_has_tries() {
+    let (house, session) = at_home();
+    let old = house.cabinet.factors(&session).unwrap()[0].id;
+    let change = house.cabinet.begin_change(&session, old).unwrap();
+    agreed(&house, &session, &change);
+    let code = offered(&house, &change, NEW);
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    for _ in 0..house.cabinet.policy().issued.tries {
+        assert_eq!(house.cabinet.confirm_factor(&change.enrolment, wrong), Err(REJECTED));
+    }
+    assert_eq!(house.cabinet.confirm_factor(&change.enrolment, &code), Err(REJECTED), "it is over");
 }
 
 #[test]

@@ -247,6 +247,7 @@ fn a_new_set_of_recovery_codes_kills_the_old_one() {
     let new = house.cabinet.new_recovery_codes(&session).unwrap();
     assert_eq!(house.cabinet.recover("ivan", &password(), old[0].as_str()), Err(REJECTED));
     assert!(house.cabinet.recover("ivan", &password(), new[0].as_str()).is_ok());
+    assert_eq!(house.cabinet.session(session.id).err(), Some(Error::SessionEnded), "every session is over");
 }
 
 #[test]

@@ -188,6 +188,15 @@ fn one_account_does_not_make_strangers_phones_ring_without_end() {
         sent += u32::from(offered.is_ok());
     }
     assert_eq!(sent, per_hour);
+    for hour in 1..6 {
+        house.clock.advance(3600);
+        for number in 0..10 {
+            let enrolment = house.enrolment("ivan");
+            let offered = house.cabinet.offer_channel(&enrolment, &format!("+7916000{hour}00{number}"));
+            sent += u32::from(offered.is_ok());
+        }
+    }
+    assert_eq!(sent, house.cabinet.policy().issued.per_day);
     let account = house.cabinet.account_by_login("ivan").unwrap();
     assert!(account.contacts.len() <= 1, "what nobody has confirmed is not collected");
 }

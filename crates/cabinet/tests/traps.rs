@@ -157,6 +157,47 @@ fn a_known_device_has_a_budget_that_ends_too() {
 }
 
 #[test]
+fn guesses_spread_over_challenges_and_accounts() {
+    let mut house = House::new();
+    let (phone, session) = at_home(&house);
+    let token = house.cabinet.trust_device(&session, "phone").unwrap();
+    let other = house.citizen("olga");
+    let usual = house.cabinet.policy().clone();
+    let at_device = |house: &House| code_wanted(from(house, &token, &password()).unwrap());
+    let answer = |house: &House, challenge: &Challenge, phone: &Phone| {
+        house.cabinet.answer(challenge, &phone.code(house.clock_now()), request())
+    };
+    // So many wrong answers are borne: of a known device, of strangers to one account, in the whole service.
+    for (device, strangers, everyone) in [(1, 9, 9), (9, 1, 9), (9, 9, 1)] {
+        let mut policy = usual.clone();
+        (policy.budget.device, policy.budget.strangers, policy.budget.everyone) =
+            (device, strangers, everyone);
+        house.cabinet = house.cabinet.with_policy(policy);
+        house.clock.advance(usual.budget.span.max(60 * 60));
+        let (known, also_known) = (at_device(&house), at_device(&house));
+        let (strange, also_strange) = (house.challenge("ivan"), house.challenge("ivan"));
+        let elsewhere = house.challenge("olga");
+        let first = if device == 1 { &known } else { &strange };
+        let guess = phone.wrong(house.clock_now());
+        assert_eq!(house.cabinet.answer(first, &guess, request()), Err(REJECTED));
+        // Challenges that were opened before are no way around it.
+        if device == 1 {
+            assert_eq!(answer(&house, &also_known, &phone), Err(REJECTED));
+            assert!(answer(&house, &also_strange, &phone).is_ok());
+        } else {
+            assert_eq!(answer(&house, &also_strange, &phone), Err(REJECTED));
+            assert!(answer(&house, &also_known, &phone).is_ok());
+        }
+        let there = answer(&house, &elsewhere, &other);
+        assert_eq!(there.err(), (everyone == 1).then_some(REJECTED));
+        let begun = house.cabinet.begin_login("olga", &password());
+        assert_eq!(begun.err(), (everyone == 1).then_some(REJECTED));
+    }
+    house.clock.advance(usual.budget.span.max(60 * 60));
+    assert!(house.login("ivan", &phone).is_ok(), "another span");
+}
+
+#[test]
 fn expiry_skipped_on_one_path() {
     let house = House::new();
     let (phone, session) = at_home(&house);
@@ -320,6 +361,34 @@ fn a_clock_set_back_or_forward_by_an_hour() {
     let cabinet = elsewhere(&house);
     assert!(cabinet.answer(&challenge, &phone.code(now), request()).is_ok(), "put right, it goes on");
     assert!(cabinet.session(session.id).is_ok());
+}
+
+#[test]
+fn a_device_that_is_recognised_by_a_clock_that_was_set_back() {
+    let house = House::new();
+    let (_, session) = at_home(&house);
+    let token = house.cabinet.trust_device(&session, "phone").unwrap();
+    house.clock.set(UnixTime(house.clock_now().0 - 3600));
+    let cabinet = elsewhere(&house);
+    let wrong = Password::new("wrong horse battery");
+    for _ in 0..cabinet.policy().password.throttle.free {
+        let approach = Approach { device: Some(token.clone()), ..Approach::default() };
+        assert_eq!(cabinet.begin_login_from("ivan", &wrong, &approach).err(), Some(REJECTED));
+    }
+    // It was a stranger's guesses.
+    assert_eq!(cabinet.begin_login("ivan", &password()).err(), Some(REJECTED));
+}
+
+#[test]
+fn a_code_from_the_future_on_a_payment() {
+    let house = House::new();
+    let (phone, session) = at_home(&house);
+    let operation = house.cabinet.propose(&session, operation_id(), &payment(8)).unwrap();
+    let challenge = house.cabinet.begin_confirmation(&session, operation.id, None).unwrap();
+    let early = phone.code(house.clock_now().plus(30));
+    assert_eq!(house.cabinet.confirm(&session, &challenge, &early, request()), Err(REJECTED));
+    // A login takes it from a clock that is a little fast.
+    assert!(house.cabinet.answer(&house.challenge("ivan"), &early, request()).is_ok());
 }
 
 #[test]

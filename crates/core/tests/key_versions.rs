@@ -4,13 +4,13 @@
 mod harness;
 
 use harness::{OWNER, Scene};
-use zamok_core::Error;
 use zamok_core::mechanism::Mechanism;
 use zamok_core::signature::Prepared;
 use zamok_core::store::{Range, RowKey, Store, Table};
 use zamok_core::vault::keys::{self, KeyKind, Narrowing, Purpose, Template};
 use zamok_core::vault::versions::{self, RotationPolicy};
-use zamok_core::vault::{Flag, Flags, KeyId, KeyState, Role, ciphers, finding, signing};
+use zamok_core::vault::{Flag, Flags, KeyId, KeyState, Role, ciphers, finding, signing, wrapping};
+use zamok_core::{Error, UnixTime};
 
 const FOREVER: RotationPolicy = RotationPolicy { accept: None };
 
@@ -88,8 +88,9 @@ fn what_was_sealed_before_a_rotation_is_opened_after_it() {
 #[test]
 fn messages_under_random_nonces_are_counted_from_the_first_and_none_is_sealed_without_the_count() {
     let scene = Scene::new("counted");
-    let key =
-        scene.transact(|tx| keys::generate(tx, &Template::new(KeyKind::Aes256, Purpose::Data))).unwrap();
+    let mut template = Template::new(KeyKind::Aes256, Purpose::Data);
+    template.flags = template.flags.or(Flags::of(&[Flag::Wrappable]));
+    let key = scene.transact(|tx| keys::generate(tx, &template)).unwrap();
     let seal = |key| {
         scene
             .transact(|tx| ciphers::seal(tx, key, Mechanism::AesGcm, b"", b"words"))
@@ -107,6 +108,14 @@ fn messages_under_random_nonces_are_counted_from_the_first_and_none_is_sealed_wi
     // A copy has the same secret, and goes on from there; the next version has another.
     let copy = scene.transact(|tx| keys::copy(tx, key, &Narrowing::default(), "", None)).unwrap();
     assert_eq!(count(copy, 1), [1, 0, 0, 0, 0, 0, 0, 0, 2]);
+    // So does one that left and came back: of what was sealed meanwhile, too.
+    let wrapper = Template::new(KeyKind::Aes256, Purpose::Wrapping);
+    let wrapper = scene.transact(|tx| keys::generate(tx, &wrapper)).unwrap();
+    scene.by_officer(|tx| keys::trust(tx, wrapper, "the officer")).unwrap();
+    let bytes = scene.transact(|tx| wrapping::wrap(tx, wrapper, key, Mechanism::Envelope)).unwrap();
+    assert_eq!(seal(key), Ok(1));
+    let back = scene.transact(|tx| wrapping::unwrap(tx, wrapper, &bytes, None)).unwrap();
+    assert_eq!(count(back, 1), [1, 0, 0, 0, 0, 0, 0, 0, 3]);
     scene.transact(|tx| versions::rotate(tx, key, &FOREVER, "yearly")).unwrap();
     assert_eq!(count(key, 2), [1, 0, 0, 0, 0, 0, 0, 0, 0]);
     scene.store.plant(&row(key, 2), None);
@@ -151,6 +160,13 @@ fn attributes_are_taken_away_and_never_given_back() {
     assert_eq!(narrow(until(100)), Ok(()));
     assert_eq!(narrow(until(101)), Err(Error::KeyWidened));
     assert_eq!(narrow(until(50)), Ok(()));
+    let accepted =
+        |seconds| Narrowing { accept_until: Some(scene.now().plus(seconds)), ..Narrowing::default() };
+    assert_eq!(narrow(accepted(1000)), Ok(()));
+    assert_eq!(narrow(accepted(1001)), Err(Error::KeyWidened));
+    let later = |seconds| Narrowing { valid_from: Some(scene.now().plus(seconds)), ..Narrowing::default() };
+    let earlier = Narrowing { valid_from: Some(UnixTime(scene.now().0 - 2)), ..Narrowing::default() };
+    assert_eq!((narrow(later(0)), narrow(earlier)), (Ok(()), Err(Error::KeyWidened)));
     let sign = || scene.try_out(|tx| signing::sign(tx, key, Purpose::Document, b"", "").map(|_| ()));
     assert_eq!(sign(), Ok(()));
     scene.wait(50);

@@ -316,6 +316,8 @@ fn a_key_that_moves_takes_along_what_was_spent_of_it() {
         let twice = scene.try_out(|tx| wrapping::unwrap(tx, wrapper, &bytes, None));
         assert_eq!(twice, Err(Error::KeyKind), "each code would be accepted by both");
         for end in [KeyState::Deactivated, KeyState::Destroyed] {
+            let still = scene.try_out(|tx| wrapping::unwrap(tx, wrapper, &bytes, None));
+            assert_eq!(still, Err(Error::KeyKind), "before it is {end:?}");
             scene.transact(|tx| keys::change_state(tx, key, end, "it has left")).unwrap();
         }
         let back = scene.transact(|tx| wrapping::unwrap(tx, wrapper, &bytes, None)).unwrap();
@@ -335,6 +337,13 @@ fn a_key_that_moves_takes_along_what_was_spent_of_it() {
     let state = TotpState { last_step: Some(step(&scene) + 1), drift: -2 };
     let totp = KeyKind::Totp { algorithm: TOTP.algorithm, digits: TOTP.digits, period: 30, t0: 0 };
     let key = movable(ImportedParameters::Totp { parameters: TOTP, state }, totp);
+    // In a bare wrap nothing says what is spent.
+    let bare = scene.transact(|tx| wrapping::wrap(tx, wrapper, key, Mechanism::AesKeyWrap)).unwrap();
+    for kind in [hotp, totp, KeyKind::Ocra { suite: suite("OCRA-1:HOTP-SHA1-6:QN08") }] {
+        let template = Template::new(kind, Purpose::OneTimeCode);
+        let refused = scene.try_out(|tx| wrapping::unwrap_bare(tx, wrapper, &bare, &template));
+        assert_eq!(refused, Err(Error::KeyKind), "{kind:?}");
+    }
     let came = scene.state(moved(key));
     assert_eq!((came.last_step, came.drift), (state.last_step, -2));
 }

@@ -123,6 +123,23 @@ fn it_is_tried_again_with_growing_pauses_and_never_after_its_time() {
 }
 
 #[test]
+fn an_announcement_that_has_waited_for_too_long_is_no_news() {
+    let house = House::new();
+    house.citizen("ivan", &[PHONE]);
+    let sms = Fake::new("a", Evidence::Sms);
+    let delivery = house.delivery(vec![sms.clone()]);
+    let notice = house.cabinet.policy().delivery.notice;
+    for (waited, sent) in [(notice - 1, 1), (notice, 0)] {
+        step(&delivery);
+        let before = sms.took().len();
+        house.cabinet.end_sessions_of("ivan", "a lost bag").unwrap();
+        house.clock.advance(waited);
+        step(&delivery);
+        assert_eq!(sms.took().len() - before, sent, "{waited}");
+    }
+}
+
+#[test]
 fn a_lease_is_one_workers_until_it_runs_out() {
     let house = House::new();
     house.citizen("ivan", &[PHONE]);

@@ -239,18 +239,21 @@ fn a_gateway_gets_signed_messages_and_its_signed_receipts_end_them() {
     let (port, now, secret) =
         (delivery.receipts_at().unwrap().port(), house.cabinet.vault().now(), "0123456789abcdef-shared");
     let stop = AtomicBool::new(false);
+    let mut early = 0;
     std::thread::scope(|scope| {
         scope.spawn(|| delivery.run(&stop));
         let body = r#"{"id": "gw-0", "status": "ok"}"#;
         let path = "/receipts/gateway";
         assert_eq!(post(port, path, body, now, "another secret of others"), 401);
         assert_eq!(post(port, path, body, UnixTime(now.0 - 3600), secret), 401, "too old");
+        early = post(port, path, body, UnixTime(now.0 + 3600), secret);
         assert_eq!(post(port, "/receipts/other", body, now, secret), 404);
         assert_eq!(post(port, path, "{}", now, secret), 400);
         assert_eq!(post(port, path, body, now, secret), 204);
         assert_eq!(post(port, path, body, now, secret), 204, "again");
         stop.store(true, Ordering::SeqCst);
     });
+    assert_eq!(early, 401, "of a time to come");
     let delivered = house.archive().into_iter().find(|entry| entry.ending == Ending::Delivered).unwrap();
     assert_eq!(
         (delivered.channel, delivered.parts.as_slice()),

@@ -35,6 +35,10 @@ fn an_anchor_remembers_the_last_checkpoint_and_takes_none_that_is_older_or_other
     anchor.keep(&second).unwrap();
     let (found, anchored) = (first.checkpoint().size, second.checkpoint().size);
     assert_eq!(anchor.keep(&first), Err(Error::LogBehind { found, anchored }));
+    // As long, and rewritten: with the root of another tree.
+    let root = |signed: &SignedCheckpoint| signed.to_string().lines().nth(2).map(str::to_owned).unwrap();
+    let forked = second.to_string().replacen(&root(&second), &root(&first), 1);
+    assert_eq!(anchor.keep(&SignedCheckpoint::parse(&forked).unwrap()), Err(Error::LogForked));
     // As another process reads it.
     let anchor = FileAnchor::at(&path);
     assert_eq!(anchor.last(vault.origin()), Ok(Some(second.checkpoint().clone())));

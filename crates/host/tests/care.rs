@@ -11,9 +11,9 @@ use zamok_core::store::{
     Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
     RowKey, Store, StoreFault, Table,
 };
-use zamok_core::vault::rotation::SETTLED_AFTER;
+use zamok_core::vault::rotation::{self, SETTLED_AFTER};
 use zamok_core::vault::slot::{Argon2Cost, Key32};
-use zamok_core::vault::{DataKeyId, Family, Role};
+use zamok_core::vault::{DataKeyId, Family, KeyKind, KeyState, Purpose, Role, keys, signing};
 use zamok_core::{Env, Error, UnixTime};
 use zamok_host::{
     Credential, ManualClock, NewSlot, Options, OsRandom, Passphrase, SecretKey, TokenKey, Vault,
@@ -167,6 +167,17 @@ fn each_sort_of_secret_opens_its_slot_and_no_other_secret_does() {
         assert_eq!((slot.failures, slot.method), (wrong.len() as u64, secret.method(CHEAP)));
         assert_eq!(unlock(secret), Ok(Ok(Role::User)));
     }
+    // Nor in another role than its own, also when it is named.
+    for (slot, secret, role) in [
+        (0, "officer", Role::User),
+        (0, "officer", Role::Auditor),
+        (1, "user", Role::Officer),
+        (1, "user", Role::Auditor),
+    ] {
+        let options = Options { slot: Some(slot), ..house.options() };
+        let opened = Vault::unlock_as(role, house.store(), &Passphrase::from(secret), options);
+        assert_eq!(opened.map(drop), Err(Error::SlotMethod), "slot {slot} as {role}");
+    }
 }
 
 #[test]
@@ -200,8 +211,11 @@ fn what_a_role_may_not_do_it_cannot_do_through_the_handle() {
             Ok(())
         })
         .unwrap();
-    // One's own secret one may change; then the old one opens no more.
+    // One's own secret one may change, and not what one is; then the old one opens no more.
     let changed = Passphrase::from("changed");
+    for role in [Role::Officer, Role::Auditor] {
+        assert_eq!(user.change_slot(1, &new(role, &changed)), Err(Error::Role(Role::User)), "{role}");
+    }
     user.change_slot(1, &new(Role::User, &changed)).unwrap();
     assert_eq!(house.open(Role::User, "user").map(|_| ()), Err(Error::Rejected));
     assert!(house.open(Role::User, "changed").is_ok());
@@ -232,7 +246,11 @@ fn a_rotation_beside_other_handles_loses_nothing_and_the_old_key_ends_when_nobod
     let done = officer.rewrap(&mut |_| told += 1).unwrap();
     assert_eq!((done.seen, done.retired, done.kept.len()), (221, vec![], 1), "too young to end anything");
     assert!(done.moved >= 199 && told > 3, "{} {told}", done.moved);
-    house.clock.advance(SETTLED_AFTER);
+    house.clock.advance(SETTLED_AFTER - 1);
+    assert_eq!(officer.rewrap(&mut |_| {}).unwrap().retired, vec![], "a second too young");
+    let retired = officer.transact(|tx| rotation::retire(tx, Family::Data, DataKeyId(1)));
+    assert_eq!(retired, Err(Error::DataKeyInUse(1)), "whoever asks");
+    house.clock.advance(1);
     let done = officer.rewrap(&mut |_| {}).unwrap();
     assert_eq!((done.moved, done.retired, done.kept), (0, vec![DataKeyId(1)], vec![]));
     for vault in [&user, &officer, &house.open(Role::User, "user").unwrap()] {
@@ -325,6 +343,15 @@ fn a_key_that_is_put_back_behind_what_the_process_has_seen_is_refused() {
     put(&|change| change.delete(key.clone(), 2).unwrap());
     put(&|change| change.insert(key.clone(), old.value.clone()).unwrap());
     assert_eq!(vault.transact(|tx| tx.state(&key)), Err(Error::PutBack));
+    // Also what the process has only written since: a key that it has put aside does not come back.
+    let kind = (KeyKind::Ed25519, Purpose::Request);
+    let signer = vault.transact(|tx| signing::generate(tx, kind.0, kind.1, "", None)).unwrap();
+    let record = RowKey::new(keys::KEYS, signer.0);
+    let active = house.store.get(&record).unwrap().unwrap();
+    vault.transact(|tx| keys::change_state(tx, signer, KeyState::Suspended, "lost")).unwrap();
+    put(&|change| change.delete(record.clone(), 2).unwrap());
+    put(&|change| change.insert(record.clone(), active.value.clone()).unwrap());
+    assert_eq!(vault.transact(|tx| keys::info(tx, signer)).map(drop), Err(Error::PutBack));
     // Another process cannot know: that is what the journal and the anchor are for.
     let other = house.open(Role::User, "user").unwrap();
     assert_eq!(other.transact(|tx| tx.state(&key)), Ok(Some(b"first".to_vec())));

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use scene::{follow_chains, increment, number, row, rows, vault_over};
-use zamok_core::Error;
 use zamok_core::store::{
     Capabilities, Change, ChangeId, CounterKey, Cursor, EntryId, MemoryStore, Outcome, Page, Range,
     Resolution, Row, RowKey, Store, StoreFault, Table,
 };
-use zamok_host::Vault;
+use zamok_core::{Error, UnixTime};
+use zamok_host::{ManualClock, Options, Vault};
+use zamok_journal::MAX_REST;
 
 fn new_vault() -> Vault {
     vault_over(Arc::new(MemoryStore::new()), scene::options())
@@ -45,6 +46,22 @@ fn of_64_threads_on_one_row_every_increment_counts_or_is_told_busy() {
     assert_eq!(rows(&**vault.store(), EntryId::TABLE).len(), entries);
     assert_eq!(u64::try_from(entries).unwrap(), done + 1);
     assert!(chains <= 65, "{chains} chains for 64 threads and the creation");
+}
+
+#[test]
+fn a_chain_that_has_rested_for_so_long_that_it_may_be_forgotten_is_not_gone_on_with() {
+    let clock = ManualClock::new(UnixTime(1000));
+    let options = Options { clock: Arc::new(clock.clone()), ..scene::options() };
+    let vault = vault_over(Arc::new(MemoryStore::new()), options);
+    let written = || {
+        vault.transact(|tx| increment(tx, &row("target"))).unwrap();
+        follow_chains(&vault).1
+    };
+    let chains = written();
+    clock.advance(MAX_REST - 1);
+    assert_eq!(written(), chains);
+    clock.advance(MAX_REST);
+    assert_eq!(written(), chains + 1);
 }
 
 #[test]

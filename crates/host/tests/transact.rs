@@ -10,6 +10,7 @@ use std::time::Duration;
 use scene::{follow_chains, increment, number, options, row, rows, vault_over};
 use zamok_core::secret::{HeapMemory, SecretMemory, SecretRegion};
 use zamok_core::store::{CounterKey, EntryId, MemoryStore, Row, Store, Table};
+use zamok_core::vault::rotation::LEARNED_WITHIN;
 use zamok_core::{Error, UnixTime};
 use zamok_host::{ManualClock, Options, Vault};
 
@@ -215,6 +216,25 @@ fn a_retry_gets_the_time_at_which_it_runs() {
         Ok::<_, Error>(next)
     });
     assert_eq!((outcome, &times[..]), (Ok(4), &[1030, 1060][..]));
+}
+
+#[test]
+fn what_took_longer_than_other_keys_may_be_unknown_is_done_again_before_it_is_committed() {
+    let clock = ManualClock::new(UnixTime(1000));
+    let options = Options { clock: Arc::new(clock.clone()), ..options() };
+    let vault = vault_over(Arc::new(MemoryStore::new()), options);
+    for (took, expected) in [(LEARNED_WITHIN, 1), (LEARNED_WITHIN + 1, 2)] {
+        let mut tries = 0;
+        let outcome = vault.transact(|tx| {
+            tries += 1;
+            if tries == 1 {
+                clock.advance(took);
+            }
+            increment(tx, &row("target")).map(drop)
+        });
+        assert_eq!((outcome, tries), (Ok(()), expected), "{took}");
+    }
+    assert_eq!(vault.transact(|tx| number(tx, &row("target"))), Ok(2));
 }
 
 #[test]

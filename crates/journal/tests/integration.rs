@@ -380,3 +380,14 @@ fn the_edge_of_the_tree_is_all_that_is_needed_to_let_it_grow() {
     assert_eq!(tree::root(&mut tiles, head.size).unwrap(), head.root);
     assert_eq!(HEAD, Head::row().table);
 }
+
+#[test]
+fn the_time_of_the_head_goes_not_back_with_a_clock() {
+    let mut log = Log::new(60);
+    let mut writer = log.writer();
+    for (written, now) in [(1, 100), (2, 50)] {
+        log.write(&mut writer, written);
+        let done = log.transact(now, |tx| integrate(tx, MAX_BATCH)).unwrap();
+        assert_eq!((done.count, done.head.unwrap().time), (1, UnixTime(START + 100)), "{now}");
+    }
+}

@@ -133,26 +133,29 @@ fn writers_that_are_over_are_forgotten_and_those_that_go_on_are_not() {
 
 #[test]
 fn an_entry_of_a_forgotten_writer_that_is_put_back_is_not_integrated_again() {
-    let mut log = Log::new(34);
-    let mut writer = log.writer();
-    let id = log.write(&mut writer, 1);
-    let waited = log.store.get(&id.row()).unwrap().unwrap();
-    log.drain();
-    log.transact(40 * DAY, forget_writers).unwrap();
-    let state = RowKey::new(WRITERS, id.writer);
-    assert_eq!(log.store.get(&state).unwrap(), None);
-    // Without its position nothing but the head knows that it is a leaf.
-    let mut hostile = log.hostile();
-    hostile.put(id.row(), waited);
-    hostile.drop(RowKey::new(POSITIONS, id.to_bytes()));
-    let mut rng = log::Seeded::new(1);
-    let mut env = zamok_core::Env { now: zamok_core::UnixTime(START + 40 * DAY), rng: &mut rng };
-    let writer = zamok_core::vault::Writer::new(log::ORIGIN, &mut env);
-    let mut tx = zamok_core::vault::Transaction::begin(&hostile, &log.keyring, writer, env);
-    let done = zamok_journal::integrate(&mut tx, 100).unwrap();
-    assert_eq!((done.count, done.broken.len(), done.broken[0].fault), (0, 1, Fault::Closed));
-    let found = audit(&hostile, &log.keyring).unwrap().findings;
-    assert!(found.contains(&Finding { place: Place::Waiting(id), fault: Fault::Repeated }), "{found:?}");
+    // Long ago, and in the very second up to which chains are closed.
+    for now in [40 * DAY, REMEMBERED + 1] {
+        let mut log = Log::new(34);
+        let mut writer = log.writer();
+        let id = log.write(&mut writer, 1);
+        let waited = log.store.get(&id.row()).unwrap().unwrap();
+        log.drain();
+        log.transact(now, forget_writers).unwrap();
+        let state = RowKey::new(WRITERS, id.writer);
+        assert_eq!(log.store.get(&state).unwrap(), None);
+        // Without its position nothing but the head knows that it is a leaf.
+        let mut hostile = log.hostile();
+        hostile.put(id.row(), waited);
+        hostile.drop(RowKey::new(POSITIONS, id.to_bytes()));
+        let mut rng = log::Seeded::new(1);
+        let mut env = zamok_core::Env { now: zamok_core::UnixTime(START + now), rng: &mut rng };
+        let writer = zamok_core::vault::Writer::new(log::ORIGIN, &mut env);
+        let mut tx = zamok_core::vault::Transaction::begin(&hostile, &log.keyring, writer, env);
+        let done = zamok_journal::integrate(&mut tx, 100).unwrap();
+        assert_eq!((done.count, done.broken.len(), done.broken[0].fault), (0, 1, Fault::Closed));
+        let found = audit(&hostile, &log.keyring).unwrap().findings;
+        assert!(found.contains(&Finding { place: Place::Waiting(id), fault: Fault::Repeated }), "{found:?}");
+    }
 }
 
 #[test]

@@ -496,3 +496,65 @@ fn a_quorum_is_counted_by_witnesses_and_not_by_lines() {
     let forged = checkpoint.to_string().replacen("w3 ", "w1 ", 1);
     assert!(SignedCheckpoint::parse(&forged).is_ok_and(|forged| quorum.require(&forged).is_err()));
 }
+
+#[test]
+fn what_is_kept_of_cosignatures_goes_not_back_and_has_no_lines_of_strangers() {
+    let (mut log, policy, mut signed) = grown(9, &[5, 7]);
+    let mut witness = Witness::of(policy.clone());
+    let mut old = 0;
+    for checkpoint in &mut signed {
+        let Verdict::Cosigned(line) = witness.decide(&request(&log, old, checkpoint)) else { panic!() };
+        checkpoint.cosign(&witness.key, line).unwrap();
+        old = size(checkpoint);
+    }
+    // A witness that is not among those of the policy has cosigned the later one as well.
+    let mut stranger = Log::new(1001);
+    let key = stranger.transact(0, |tx| found(tx, "witness.example/w2")).unwrap();
+    let asked = request(&log, 0, &signed[1]);
+    let verdict = stranger.transact(1, |tx| decide(tx, &policy, &asked)).unwrap();
+    let Verdict::Cosigned(line) = verdict else { panic!("{verdict:?}") };
+    let mut crowded = signed[1].clone();
+    crowded.cosign(&key, line).unwrap();
+
+    let quorum = format!("log {}\nwitness w {}\nquorum w\n", policy.logs()[0].key, witness.key);
+    let quorum = TrustPolicy::parse(&quorum).unwrap();
+    // What was cosigned earlier comes late.
+    for (time, checkpoint) in [(20, &crowded), (21, &signed[0])] {
+        assert!(log.transact(time, |tx| keep_cosigned(tx, &quorum, checkpoint)).unwrap().is_quorum);
+        let kept = Journal::new(&log.store, &log.keyring).checkpoints().unwrap();
+        for kept in kept.map(Option::unwrap) {
+            assert_eq!((size(&kept), kept.note().signatures().len()), (size(&signed[1]), 2), "{time}");
+        }
+    }
+}
+
+#[test]
+fn a_policy_has_one_way_into_a_quorum_for_each_witness() {
+    let log = grown(10, &[1]).1.logs()[0].key.clone();
+    let witness = |number: u64| {
+        let mut vault = Log::new(600 + number);
+        vault.transact(0, |tx| found(tx, &format!("witness.example/w{number}"))).unwrap()
+    };
+    let (one, two) = (witness(1), witness(2));
+    let head = format!("log {log}\nwitness a {one}\n");
+    let parse = |rest: &str| TrustPolicy::parse(&format!("{head}{rest}")).map(drop);
+    assert_eq!(parse(&format!("witness b {two}\ngroup g 2 a b\nquorum g\n")), Ok(()));
+    let refused = [
+        format!("witness b {one}\ngroup g 2 a b\nquorum g\n"),
+        format!("log {log}\nquorum none\n"),
+        format!("witness a {two}\nquorum a\n"),
+        "group g 2 a a\nquorum g\n".to_owned(),
+        format!("group g any a\nwitness b {two}\ngroup h all a b\nquorum h\n"),
+        "group g 0 a\nquorum g\n".to_owned(),
+        "group g 2 a\nquorum g\n".to_owned(),
+        "group g any\nquorum g\n".to_owned(),
+        "group g any b\nquorum g\n".to_owned(),
+        "group none any a\nquorum none\n".to_owned(),
+        "quorum a\nquorum a\n".to_owned(),
+    ];
+    let lines = [3, 3, 3, 3, 5, 3, 3, 3, 3, 3, 4];
+    for (text, line) in refused.iter().zip(lines) {
+        assert_eq!(parse(text), Err(line), "{text}");
+    }
+    assert_eq!(parse(""), Err(4), "no quorum");
+}

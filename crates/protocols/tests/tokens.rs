@@ -269,7 +269,9 @@ fn services_go_on_for_whoever_came_and_stand_in_the_token_in_order() {
     let client = clients.of_certificate(CertificateHash::of(certificate)).unwrap();
     let access = tokens.check(&first, &Shown::NOTHING).unwrap();
     let registry = AccessTokens::new(&house.cabinet, "https://registry.example");
+    house.clock.advance(1);
     let second = tokens.exchange(&access, &client, "https://registry.example", Binding::Bearer).unwrap();
+    assert_eq!(claims(&second)["exp"], claims(&first)["exp"], "it lives no longer than what it came with");
     let [gateway_id, agent_id] = [&gateway, &agent].map(|person| account(&house, person).id.to_string());
     assert_eq!(claims(&second)["act"], json!({"sub": gateway_id, "act": {"sub": agent_id}}));
     assert_eq!(claims(&second)["sub"], account(&house, &principal).id.to_string());

@@ -312,6 +312,18 @@ fn an_account_has_habits_that_lie_sealed_and_go_with_it() {
     let unknown = Approach { client: "Opera".into(), ..from("203.0.113.1") };
     person.log_in(&cabinet, &clock, "ivan", &unknown).unwrap();
     assert_eq!(rules(found(&cabinet)), ["travel", "device", "device", "device"]);
+    // A wrong code makes nobody familiar; whatever a known device says of itself is not new.
+    let guessing = Approach { client: "Lynx".into(), ..from("203.0.114.1") };
+    let begun = cabinet.begin_login_from("ivan", &password(), &guessing);
+    let Ok(Begun::Code(challenge)) = begun else { panic!("{begun:?}") };
+    let wrong = if person.code(&cabinet) == "000000" { "000001" } else { "000000" };
+    assert_eq!(cabinet.answer(&challenge, wrong, RequestId([9; 16])), Err(REJECTED));
+    let session = person.log_in(&cabinet, &clock, "ivan", &guessing).unwrap();
+    assert_eq!(rules(found(&cabinet))[4..], ["device", "device"]);
+    let device = Some(cabinet.trust_device(&session, "a phone").unwrap());
+    let known = Approach { device, client: "Links".into(), ..from("203.0.115.1") };
+    person.log_in(&cabinet, &clock, "ivan", &known).unwrap();
+    assert_eq!(found(&cabinet).len(), 6);
     assert_eq!(
         person.log_in(&cabinet, &clock, "ivan", &home),
         Err(REJECTED),
