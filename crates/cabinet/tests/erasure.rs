@@ -8,7 +8,7 @@ use zamok_cabinet::{
     Approach, Begun, Error, FeedFilter, MessageKind, PowerKind, Right, Rights, Session, Terms,
 };
 use zamok_core::event::EventKind;
-use zamok_core::store::{Change, ChangeId, Range, RowKey, Table};
+use zamok_core::store::{Change, ChangeId, Outcome, Range, RowKey, Table};
 
 const FACTORS: Table = Table(36);
 const SESSIONS: Table = Table(37);
@@ -113,7 +113,7 @@ fn a_row_that_somebody_has_taken_away_stops_no_erasure() {
             let version = house.store.get(&key).unwrap().unwrap().version;
             change.delete(key, version).unwrap();
         }
-        house.store.commit(&change).unwrap();
+        assert_eq!(house.store.commit(&change).unwrap(), Outcome::Committed);
         house.cabinet.erase_account("ivan", "asked for it").unwrap();
         assert!(house.cabinet.account_by_login("ivan").is_err(), "{table:?}");
     }

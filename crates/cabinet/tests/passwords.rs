@@ -205,7 +205,8 @@ fn an_imported_argon2id_is_of_what_was_typed_until_it_is_made_anew() {
 fn neither_nothing_nor_nul_opens_an_imported_hash() {
     let house = House::new();
     // Django's make_password("").
-    let _version = taken_in(&house, "blank", "pbkdf2_sha256$20000$seasalt$2N6rnsheBbFYoDdjYk2Ruwt9XLYXsjAlBP27CmwsX20=");
+    let _version =
+        taken_in(&house, "blank", "pbkdf2_sha256$20000$seasalt$2N6rnsheBbFYoDdjYk2Ruwt9XLYXsjAlBP27CmwsX20=");
     // HMAC fills up its key with zeros.
     assert!(!opens(&house, "blank", "") && !opens(&house, "blank", "\0"));
     // bcrypt reads a password again and again, with a zero in between.

@@ -799,11 +799,11 @@ fn a_key_that_was_not_in_use_yet_is_not_shown_a_second_time_and_not_activated_by
     let vault = &restored.vault;
     assert_eq!((restored.consequences.suspended, restored.consequences.fenced), (4, 3));
     for key in [counter, shown, fresh] {
-        assert_eq!(provision(vault, key).err(), Some(aside.clone()));
+        assert_eq!(provision(vault, key).err(), Some(aside));
         let resumed = vault.transact(|tx| spend::resume(tx, key, "a test"));
-        assert_eq!(resumed, Err(aside.clone()), "it was never active");
+        assert_eq!(resumed, Err(aside), "it was never active");
     }
-    assert_eq!(activate(vault, 0).err(), Some(aside.clone()), "its code was used");
+    assert_eq!(activate(vault, 0).err(), Some(aside), "its code was used");
     assert_eq!(provision(vault, clock).err(), Some(CoreError::KeyUsage));
     // The response of now may have been given before the loss.
     let policy = SpendPolicy {

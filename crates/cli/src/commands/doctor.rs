@@ -160,13 +160,15 @@ fn no_core_dumps() -> bool {
 fn look_at_anchor(zamok: &Zamok, freshness: &Freshness, findings: &mut Findings) -> Result<(), Failure> {
     let (_, required) = zamok.vault().anchoring()?;
     let (remembers, text) = match freshness {
-        Freshness::Anchored(anchor) | Freshness::Beginning(anchor) => match (anchor.last(zamok.vault().origin())?, required) {
-            (Some(_), true) => (true, "asked, as always: the store is not behind what it remembers"),
-            (Some(_), false) => (true, "asked this time; `zamok journal anchor` has it asked always"),
-            (None, _) => {
-                (false, "asked, but it remembered nothing: a store that was put back was not noticed")
+        Freshness::Anchored(anchor) | Freshness::Beginning(anchor) => {
+            match (anchor.last(zamok.vault().origin())?, required) {
+                (Some(_), true) => (true, "asked, as always: the store is not behind what it remembers"),
+                (Some(_), false) => (true, "asked this time; `zamok journal anchor` has it asked always"),
+                (None, _) => {
+                    (false, "asked, but it remembered nothing: a store that was put back was not noticed")
+                }
             }
-        },
+        }
         Freshness::Trusting | Freshness::Fenced => {
             (false, "none: a store that was put back as a whole is not noticed (--anchor FILE)")
         }
