@@ -4,9 +4,12 @@
 //! and to its revision; a missing row locks the key. Every attempt that is looked at writes the row: an attempt that
 //! loses the race for it is run again on the new one, so that parallel guesses are charged one by one.
 
+mod failures;
+mod restoring;
+
 use alloc::format;
 
-use super::attributes::{Flag, KeyInfo, Purpose, Usage};
+use super::attributes::{KeyInfo, Purpose, Usage};
 use super::keyring::Opened;
 use super::keys::{self, Asked, KeyId, KeyRecord};
 use super::kinds::KeyKind;
@@ -21,6 +24,9 @@ use crate::otp::{
 use crate::secret::Secret;
 use crate::store::{EntryId, RowKey, Table};
 use crate::wire::{Reader, Writer};
+
+pub use failures::{Failures, Throttle};
+pub use restoring::{Restored, Since, fence, note_shown, replay, restored};
 
 /// State rows of OTP keys, under the id of their key.
 pub const STATES: Table = Table(3);
@@ -45,120 +51,6 @@ pub struct SpendPolicy {
     pub look_ahead: Window,
     /// How failures delay and disable.
     pub throttle: Throttle,
-}
-
-/// How failed attempts delay further ones, and when they end them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Throttle {
-    /// Failures in a row before the first delay.
-    pub free: u32,
-    /// The first delay, in seconds; it doubles with every further failure.
-    pub first_delay: u64,
-    /// The longest delay, in seconds.
-    pub longest_delay: u64,
-    /// Failures in a row that disable.
-    pub disable_after: u32,
-    /// Failures within `recent_span` that disable; a success does not clear them.
-    pub recent_limit: u32,
-    /// The span of `recent_limit`, in seconds.
-    pub recent_span: u64,
-}
-
-/// Failures as they are remembered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Failures {
-    /// Since the last success.
-    pub in_a_row: u32,
-    /// Since `recent_since`.
-    pub recent: u32,
-    /// When the present span began.
-    pub recent_since: UnixTime,
-    /// Attempts before this time are refused unseen; [`Failures::NEVER`] where too many have ended them.
-    pub not_before: UnixTime,
-    /// When refusals were last summed up for the journal.
-    pub summed_up: UnixTime,
-}
-
-impl Failures {
-    /// How often refusals while delayed are summed up, in seconds (DESIGN, rule 5).
-    pub const SUMMARY: u64 = 60;
-    /// When an attempt is looked at again whose budget is used up.
-    pub const NEVER: UnixTime = UnixTime(u64::MAX);
-
-    /// Whether an attempt is refused unseen.
-    #[must_use]
-    pub fn delayed(&self, now: UnixTime) -> bool {
-        now < self.not_before
-    }
-
-    /// Whether the budget is used up, until somebody forgives the failures.
-    #[must_use]
-    pub fn exhausted(&self) -> bool {
-        self.not_before == Self::NEVER
-    }
-
-    /// Counts a failure; answers whether it was one too many.
-    #[must_use]
-    pub fn fail(&mut self, now: UnixTime, throttle: &Throttle) -> bool {
-        if now.since(self.recent_since) >= throttle.recent_span {
-            self.recent_since = now;
-            self.recent = 0;
-        }
-        // A span that began in a future which the clock has left again begins now; its failures stay.
-        self.recent_since = self.recent_since.min(now);
-        self.in_a_row = self.in_a_row.saturating_add(1);
-        self.recent = self.recent.saturating_add(1);
-        // Without a free failure the first one is delayed, like the last free one.
-        if let Some(over) = self.in_a_row.checked_sub(throttle.free.max(1)) {
-            let doubling = 1_u64.checked_shl(over).unwrap_or(u64::MAX);
-            let delay = throttle.first_delay.saturating_mul(doubling).min(throttle.longest_delay);
-            // A clock that was set back does not shorten a delay.
-            self.not_before = self.not_before.max(now).plus(delay);
-        }
-        self.in_a_row >= throttle.disable_after || self.recent >= throttle.recent_limit
-    }
-
-    /// Forgets the failures in a row; those of the span stay.
-    pub fn succeed(&mut self) {
-        self.in_a_row = 0;
-        self.not_before = UnixTime(0);
-    }
-
-    /// Whether refusals are to be summed up now: once a minute, and when the last sum lies in a future which the clock
-    /// has left again.
-    #[must_use]
-    pub fn summary_due(&self, now: UnixTime) -> bool {
-        now.since(self.summed_up) >= Self::SUMMARY || self.summed_up > now
-    }
-
-    /// Notes a summary. A delay that is longer than any that is given was set by a clock that had jumped ahead: it
-    /// ends after the longest one from now.
-    pub fn sum_up(&mut self, now: UnixTime, throttle: &Throttle) {
-        self.summed_up = now;
-        if !self.exhausted() {
-            self.not_before = self.not_before.min(now.plus(throttle.longest_delay));
-        }
-    }
-
-    /// Writes the fields, 32 bytes.
-    pub fn write(&self, writer: &mut Writer) {
-        writer.u32(self.in_a_row).u32(self.recent).u64(self.recent_since.0);
-        writer.u64(self.not_before.0).u64(self.summed_up.0);
-    }
-
-    /// Reads what [`Failures::write`] wrote.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when cut.
-    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            in_a_row: reader.u32()?,
-            recent: reader.u32()?,
-            recent_since: UnixTime(reader.u64()?),
-            not_before: UnixTime(reader.u64()?),
-            summed_up: UnixTime(reader.u64()?),
-        })
-    }
 }
 
 /// What is spent of an OTP key, on its way into another vault.
@@ -614,123 +506,4 @@ pub(super) fn refuse_unseen(
         tx.forget_refusals(&row);
     }
     Ok(())
-}
-
-/// What becomes of an OTP key whose newest state may be lost with a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Restored {
-    /// TOTP, and OCRA with time and without a counter: every step up to now is spent.
-    Fenced,
-    /// HOTP, and OCRA with a counter or with neither counter nor time: nobody knows which counters or questions are spent, so
-    /// that it is put aside until it is enrolled anew. A key that was not active yet may have become so since, and with
-    /// nothing spent it is put aside for good, OCRA with time included.
-    Suspended,
-}
-
-/// What becomes of the key in this record when it is restored; `None` for a key that makes no codes, or is not in use. What
-/// the secret of a key that is fenced and was not active yet may have been shown to, [`note_shown`] answers.
-///
-/// # Errors
-/// [`Error::Refused`] and [`Error::Format`] for what is no record of a key.
-pub fn restored(attributes: &[u8]) -> Result<Option<Restored>, Error> {
-    let (info, _) = KeyInfo::decode(attributes)?;
-    Ok(match (info.kind, info.state) {
-        (KeyKind::Totp { .. }, KeyState::PreActive | KeyState::Active | KeyState::Suspended) => {
-            Some(Restored::Fenced)
-        }
-        (KeyKind::Hotp { .. }, KeyState::PreActive | KeyState::Active)
-        | (KeyKind::Ocra { .. }, KeyState::PreActive) => Some(Restored::Suspended),
-        (KeyKind::Ocra { suite }, KeyState::Active | KeyState::Suspended)
-            if !suite.has_counter() && suite.time_step().is_some() =>
-        {
-            Some(Restored::Fenced)
-        }
-        (KeyKind::Ocra { .. }, KeyState::Active) => Some(Restored::Suspended),
-        _ => None,
-    })
-}
-
-/// Notes of an OTP key that was not active yet that its secret may have been shown since: it is not shown (again). Journalled
-/// as a showing with the reason. Whether it was noted; keys in other states, and other keys, stay as they are.
-///
-/// # Errors
-/// [`Error::UnknownKey`]; [`Error::Refused`]; a store's fault.
-pub fn note_shown(tx: &mut Transaction<'_>, id: KeyId, reason: &str) -> Result<bool, Error> {
-    let mut record = KeyRecord::load(tx, id)?;
-    let info = &record.info;
-    if info.purpose != Purpose::OneTimeCode
-        || info.state != KeyState::PreActive
-        || info.flags.contains(Flag::Provisioned)
-    {
-        return Ok(false);
-    }
-    record.disclose()?;
-    record.put(tx)?;
-    let detail = Detail::new().with("reason", reason);
-    tx.event(EventKind::KeyProvisioned, record.info.owner, &id.row(), &detail)?;
-    Ok(true)
-}
-
-/// Spends every step of a key that counts time, up to the one after now, since codes may have been spent that the row does not
-/// know of; the key's record lies in its place. Rows of other keys stay as they are.
-///
-/// # Errors
-/// [`Error::UnknownKey`] without the record; [`Error::Refused`]; a store's fault.
-pub fn fence(tx: &mut Transaction<'_>, row: &RowKey) -> Result<(), Error> {
-    let id = KeyId(row.key.as_slice().try_into().map_err(|_| Error::Refused)?);
-    let info = KeyRecord::load(tx, id)?.info;
-    let (period, t0) = match info.kind {
-        KeyKind::Totp { period, t0, .. } => (period, t0),
-        KeyKind::Ocra { suite } => match suite.time_step() {
-            Some(period) => (period.into(), 0),
-            None => return Ok(()),
-        },
-        _ => return Ok(()),
-    };
-    let mut state = OtpState::load(tx, id, info.version)?;
-    // A clock that the phone is ahead of, and the step of the window that lies in the future.
-    let ahead = u64::try_from(state.spent.totp.drift).unwrap_or(0).saturating_add(1);
-    let Some(step) = tx.now().since(UnixTime(t0)).checked_div(period) else { return Ok(()) };
-    let last = &mut state.spent.totp.last_step;
-    *last = (*last).max(Some(step.saturating_add(ahead)));
-    // It keeps the entry that it has: none tells of each fence, one tells of the restore.
-    tx.put_state(row, state.encode().as_slice())
-}
-
-/// What a surviving journal says of an OTP key since a backup.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Since {
-    /// The last step or counter that was accepted.
-    pub accepted: Option<u64>,
-    /// The last counter for which a code was generated.
-    pub generated: Option<u64>,
-    /// Failures since the last success.
-    pub rejected: u32,
-    /// Whether something was spent of which the journal does not say what: its detail is gone.
-    pub untold: bool,
-}
-
-/// Spends what was spent since a backup, and counts the failures; nothing goes back.
-///
-/// # Errors
-/// [`Error::UnknownKey`] without the record; [`Error::Refused`]; a store's fault.
-pub fn replay(tx: &mut Transaction<'_>, id: KeyId, since: &Since) -> Result<(), Error> {
-    let info = KeyRecord::load(tx, id)?.info;
-    let mut state = OtpState::load(tx, id, info.version)?;
-    if let Some(step) = since.accepted {
-        let with_time = matches!(info.kind, KeyKind::Totp { .. })
-            || matches!(info.kind, KeyKind::Ocra { suite } if !suite.has_counter());
-        if with_time {
-            state.spent.totp.last_step = state.spent.totp.last_step.max(Some(step));
-        } else if step >= state.spent.hotp.next {
-            state.spent.hotp = HotpState::starting_at(step.saturating_add(1));
-        }
-    }
-    if let Some(counter) = since.generated {
-        state.spent.next_to_generate = state.spent.next_to_generate.max(counter.saturating_add(1));
-    }
-    state.failures.in_a_row = state.failures.in_a_row.saturating_add(since.rejected);
-    state.failures.recent = state.failures.recent.saturating_add(since.rejected);
-    // It keeps the entry that it has: one entry tells of the whole replay.
-    tx.put_state(&OtpState::row(id), state.encode().as_slice())
 }

@@ -1,0 +1,390 @@
+//! Journals that survived the loss of a store: what they tell is done again, and what was spent stays spent (`CRYPTO.md` §5).
+#![allow(missing_docs, clippy::print_stdout)]
+
+mod house;
+
+use std::fs::{self};
+use std::path::Path;
+use std::sync::Arc;
+
+use zamok::account::AccountState;
+use zamok::backup::JournalEnd;
+use zamok::event::EventKind;
+use zamok::guessing::SpendPolicy;
+use zamok::journal::Anchor;
+use zamok::keys::questions::{self, Answer, Inputs, Matter};
+use zamok::otp::{Digits, Hotp, Ocra, OcraChallenge, OcraInput, OcraSuite, OtpUri, Window};
+use zamok::{Clock, CoreError, Error, FileAnchor, Passphrase, Policy, Vault};
+use zamok_core::hash::HashAlgorithm;
+use zamok_core::secret::Secret;
+use zamok_core::store::{Range, Table};
+use zamok_core::vault::keys::{KeyKind, Purpose, Template};
+use zamok_core::vault::one_time::{self, ImportedParameters, MovingFactor, OtpParameters};
+use zamok_core::vault::versions::{self, RotationPolicy};
+use zamok_core::vault::{KeyState, keys, spend};
+
+use house::*;
+
+#[test]
+fn a_journal_that_survived_is_done_again_and_nothing_that_was_spent_comes_back() {
+    let house = House::new();
+    let file = house.backup("one.backup");
+    let leaked = live_on(&house);
+    let now = house.clock.now();
+    let House { folder, zamok, token, recovery, .. } = house;
+    drop(zamok);
+    let (old, new) = (folder.path().join("old.db"), folder.path().join("new.db"));
+    // The auditor's secret is enough.
+    let (restored, accounts) =
+        restore_and_replay(sqlite(&new), &file, sqlite(&old), &auditor(), now).unwrap();
+    let replayed = restored.replayed.clone().expect("there was a journal");
+    assert!(replayed.is_whole && replayed.entries > 8, "{replayed:?}");
+    assert_eq!((restored.consequences.suspended, replayed.counters >= 2), (0, true), "{replayed:?}");
+    assert_eq!((accounts.erased, accounts.suspended), (1, 1), "{accounts:?}");
+    assert!(accounts.lost.iter().any(|told| told.kind == EventKind::AccountRegistered), "{accounts:?}");
+    assert!(replayed.keys >= 1 && replayed.until == now, "{replayed:?}");
+    drop(restored);
+
+    let zamok = open(&new, now);
+    // What was spent is spent, what was not is not, without anybody's help.
+    assert_eq!(takes(zamok.vault(), token, 7), Ok(false));
+    assert_eq!(takes(zamok.vault(), token, 8), Ok(false));
+    assert_eq!(takes(zamok.vault(), token, 9), Ok(true));
+    let gone = zamok.account_by_login("olga");
+    assert_eq!(gone.err(), Some(Error::Core(CoreError::Rejected)));
+    assert_eq!(zamok.account_by_login("boris").unwrap().state, AccountState::Suspended);
+    let state = zamok.vault().transact(|tx| keys::info(tx, leaked)).unwrap().state;
+    assert_eq!(state, KeyState::Compromised);
+    // Recovery codes of the backup are dead: any may have been used.
+    let back = zamok.recover("ivan", &password(), &recovery);
+    assert_eq!(back.err(), Some(Error::Core(CoreError::Rejected)));
+    is_sound(&zamok);
+    let told = zamok.journal(|journal| journal.range(0..u64::MAX)).unwrap();
+    assert!(told.iter().any(|entry| entry.leaf.kind == EventKind::JournalReplayed));
+}
+
+#[test]
+fn questions_that_were_asked_after_the_backup_are_over_and_without_a_journal_their_key_is_suspended() {
+    let house = House::new();
+    let vault = house.zamok.vault();
+    let (suite, secret) =
+        (OcraSuite::parse("OCRA-1:HOTP-SHA1-6:QN08").unwrap(), Secret::new(&SECRET).unwrap());
+    let device = Ocra::new(&secret, suite);
+    let parameters = ImportedParameters::Ocra { suite, counter: 0 };
+    let key = vault.transact(|tx| one_time::import(tx, parameters, &secret, "a device", None)).unwrap();
+    let file = house.backup("one.backup");
+    let ask = |vault: &Vault, shown| {
+        let matter = Matter::Operation { digest: [7; 32], shown: Some(shown) };
+        vault.transact(|tx| questions::ask(tx, key, matter, 60))
+    };
+    let question = ask(vault, "1234").unwrap();
+    let response = device.response(&OcraInput::new(OcraChallenge::OneWay("1234"))).unwrap();
+    let (window, look_ahead) = (Window::steps(1, 1).unwrap(), Window::look_ahead(10).unwrap());
+    let throttle = Policy::strict().pin.throttle;
+    let policy = SpendPolicy { window, drift_limit: 2, look_ahead, throttle };
+    let answer = vault
+        .transact(|tx| questions::answer(tx, question.id, response.as_str(), Inputs::default(), &policy))
+        .unwrap();
+    assert_eq!(answer, Answer::Accepted(Some([7; 32])));
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let old = sqlite(&folder.path().join("old.db"));
+    let new = sqlite(&folder.path().join("new.db"));
+    let (restored, _) = restore_and_replay(new, &file, old, &auditor(), now).unwrap();
+    assert_eq!(restored.consequences.suspended, 0);
+    assert_eq!(ask(&restored.vault, "1234").err(), Some(CoreError::Rejected));
+    ask(&restored.vault, "1235").unwrap();
+    let restored = restore(sqlite(&folder.path().join("other.db")), &file, now).unwrap();
+    assert_eq!(restored.consequences.suspended, 2, "the token and the device");
+    assert_eq!(ask(&restored.vault, "1235").err(), Some(CoreError::KeyState(KeyState::Suspended)));
+}
+
+#[test]
+fn a_journal_with_gaps_is_done_again_as_far_as_it_goes_and_counter_tokens_are_suspended() {
+    let house = House::new();
+    let file = house.backup("one.backup");
+    live_on(&house);
+    house.zamok.vault().integrate().unwrap();
+    let now = house.clock.now();
+    let House { folder, zamok, token, .. } = house;
+    let size = zamok.journal(|journal| journal.head()).unwrap().unwrap().size;
+    drop(zamok);
+    let (old, new) = (folder.path().join("old.db"), folder.path().join("new.db"));
+    let file_of_old = rusqlite::Connection::open(&old).unwrap();
+    let lost = (size - 2).to_be_bytes();
+    let gone = file_of_old.execute("DELETE FROM rows WHERE tbl = 19 AND key = ?1", [&lost[..]]);
+    assert_eq!(gone, Ok(1));
+    drop(file_of_old);
+    let (restored, accounts) =
+        restore_and_replay(sqlite(&new), &file, sqlite(&old), &passphrase(), now).unwrap();
+    let replayed = restored.replayed.clone().unwrap();
+    assert!(!replayed.is_whole, "{replayed:?}");
+    assert_eq!((accounts.erased, restored.consequences.suspended), (1, 1), "{accounts:?}");
+    assert!(matches!(takes(&restored.vault, token, 9), Err(CoreError::KeyState(KeyState::Suspended))));
+}
+
+#[test]
+fn a_journal_in_which_one_leaf_covers_another_is_not_whole_and_counter_tokens_are_suspended() {
+    let house = House::new();
+    let file = house.backup("one.backup");
+    live_on(&house);
+    house.zamok.vault().integrate().unwrap();
+    let now = house.clock.now();
+    let House { folder, zamok, token, .. } = house;
+    let told = zamok.journal(|journal| journal.range(0..u64::MAX)).unwrap();
+    drop(zamok);
+    let accepted = told
+        .iter()
+        .position(|entry| entry.leaf.kind == EventKind::CodeAccepted && entry.leaf.row.key == token.0)
+        .expect("its leaf");
+    let old = folder.path().join("old.db");
+    let next = accepted + 1;
+    // One that the backup has, one that it has not, and two that change places.
+    let changes = [vec![(accepted, 5)], vec![(accepted, next)], vec![(accepted, next), (next, accepted)]];
+    for (number, changes) in changes.into_iter().enumerate() {
+        let altered = copied(&old, &folder.path().join(format!("altered {number}.db")));
+        let store = rusqlite::Connection::open(&altered).unwrap();
+        store.execute("ATTACH ?1 AS old", [old.to_str().unwrap()]).unwrap();
+        for (place, other) in &changes {
+            let put = "UPDATE rows SET value = (SELECT value FROM old.rows WHERE tbl = 19 AND key = ?2)
+                WHERE tbl = 19 AND key = ?1";
+            let keys = [place, other].map(|index| u64::try_from(*index).unwrap().to_be_bytes());
+            assert_eq!(store.execute(put, rusqlite::params![keys[0], keys[1]]), Ok(1));
+        }
+        drop(store);
+        let new = sqlite(&folder.path().join(format!("new {number}.db")));
+        let (restored, _) = restore_and_replay(new, &file, sqlite(&altered), &auditor(), now).unwrap();
+        assert!(!restored.replayed.as_ref().unwrap().is_whole, "{changes:?}");
+        assert_eq!(restored.consequences.suspended, 1, "{changes:?}");
+        let taken = takes(&restored.vault, token, 8);
+        assert!(matches!(taken, Err(CoreError::KeyState(KeyState::Suspended))), "{taken:?}");
+    }
+}
+
+#[test]
+fn a_waiting_entry_that_is_missing_or_stands_twice_shows() {
+    let house = House::new();
+    let file = house.backup("one.backup");
+    live_on(&house);
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    let waiting = zamok.vault().store().scan(Table(16), &Range::all(), 100, None).unwrap().rows;
+    assert!(waiting.len() > 3, "{}", waiting.len());
+    let whole = copied(&folder.path().join("old.db"), &folder.path().join("whole.db"));
+    zamok.vault().integrate().unwrap();
+    drop(zamok);
+    let missing = copied(&whole, &folder.path().join("missing.db"));
+    let store = rusqlite::Connection::open(&missing).unwrap();
+    assert_eq!(store.execute("DELETE FROM rows WHERE tbl = 16 AND key = ?1", [&waiting[1].0]), Ok(1));
+    drop(store);
+    // Put back behind the integrator's back.
+    let twice = copied(&folder.path().join("old.db"), &folder.path().join("twice.db"));
+    let store = rusqlite::Connection::open(&twice).unwrap();
+    store.execute("ATTACH ?1 AS whole", [whole.to_str().unwrap()]).unwrap();
+    let put = "INSERT INTO rows SELECT * FROM whole.rows WHERE tbl = 16 AND key = ?1";
+    assert_eq!(store.execute(put, [&waiting[1].0]), Ok(1));
+    drop(store);
+    for (journal, is_whole) in [(whole, true), (missing, false), (twice, false)] {
+        let new = sqlite(&journal.with_extension("new"));
+        let (restored, _) = restore_and_replay(new, &file, sqlite(&journal), &auditor(), now).unwrap();
+        let replayed = restored.replayed.expect("there was a journal");
+        assert_eq!(replayed.is_whole, is_whole, "{}", journal.display());
+    }
+}
+
+#[test]
+fn the_gravest_word_on_a_key_is_done_again_whoever_said_it_and_so_is_that_on_an_older_version() {
+    let house = House::new();
+    let old = house.path("old.db");
+    let vault = house.zamok.vault();
+    let other = Vault::unlock(sqlite(&old), &passphrase(), options(house.clock.now())).unwrap();
+    let template = Template::new(KeyKind::Aes256, Purpose::Data).named("data", None);
+    let make = || vault.transact(|tx| keys::generate(tx, &template)).unwrap();
+    let rotate = |key| {
+        let forever = RotationPolicy { accept: None };
+        vault.transact(|tx| versions::rotate(tx, key, &forever, "due")).unwrap();
+    };
+    let [one, two, older, newest, unknown] = [(); 5].map(|()| make());
+    rotate(older);
+    let file = house.backup("one.backup");
+    // Two processes in the same second: whose entries come first is chance.
+    for (key, first, second) in [(one, &**vault, &other), (two, &other, &**vault)] {
+        let change = |vault: &Vault, state| {
+            vault.transact(|tx| keys::change_state(tx, key, state, "a test")).unwrap();
+        };
+        change(first, KeyState::Suspended);
+        change(second, KeyState::Compromised);
+    }
+    [newest, unknown, unknown].into_iter().for_each(rotate);
+    for (key, version) in [(older, 1), (newest, 1), (unknown, 2)] {
+        let change = |tx: &mut zamok::keys::Transaction<'_>| {
+            keys::change_version_state(tx, key, version, KeyState::Compromised, "a test")
+        };
+        vault.transact(change).unwrap();
+    }
+    let now = house.clock.now();
+    drop(other);
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let new = sqlite(&folder.path().join("new.db"));
+    let (restored, _) = restore_and_replay(new, &file, sqlite(&old), &auditor(), now).unwrap();
+    let list = |key| {
+        let states = restored.vault.transact(|tx| versions::list(tx, key)).unwrap();
+        states.into_iter().map(|info| info.state).collect::<Vec<_>>()
+    };
+    for key in [one, two] {
+        assert_eq!(list(key), [KeyState::Compromised]);
+    }
+    assert_eq!(list(older), [KeyState::Active, KeyState::Compromised]);
+    // Its next version came after the backup and is lost.
+    assert_eq!(list(newest), [KeyState::Compromised]);
+    assert_eq!(list(unknown), [KeyState::Active]);
+    let lost = restored.replayed.as_ref().unwrap().lost.iter();
+    let lost = lost.filter(|told| told.kind == EventKind::KeyCompromised).collect::<Vec<_>>();
+    assert!(matches!(lost[..], [told] if told.row.key.starts_with(&unknown.0)), "{lost:?}");
+}
+
+#[test]
+fn the_journal_of_another_vault_or_of_an_older_copy_restores_nothing() {
+    let house = House::new();
+    let old = house.path("old.db");
+    let now = house.clock.now();
+    // As a copy of the disk has it, before more came.
+    let earlier = copied(&old, &house.path("earlier.db"));
+    for number in 0..5_u16 {
+        let _ = house.zamok.sign(&house.session, &number.to_be_bytes(), "later.txt").unwrap();
+    }
+    house.zamok.vault().checkpoint().unwrap();
+    let file = house.backup("one.backup");
+    let refused = |journal: &Path, secret: &Passphrase| {
+        let new = house.path("refused.db");
+        let _ = fs::remove_file(&new);
+        let target = sqlite(&new);
+        let error = restore_and_replay(target.clone(), &file, sqlite(journal), secret, now).err();
+        assert_eq!(count(&*target, Table(1)), 0, "nothing was written");
+        error.expect("a refusal")
+    };
+    assert!(matches!(refused(&earlier, &passphrase()), CoreError::LogBehind { .. }));
+    assert_eq!(refused(&old, &Passphrase::from("a wrong one")), CoreError::Rejected);
+    let other = House::new();
+    assert_eq!(refused(&other.path("old.db"), &passphrase()), CoreError::LogForked);
+}
+
+#[test]
+fn a_journal_whose_end_nobody_vouches_for_leaves_counter_tokens_suspended_and_its_anchor_tells_of_a_cut() {
+    let house = House::new();
+    let file = house.backup("one.backup");
+    // As the disk was when the backup was made: an honest journal, and nothing in it that came later.
+    let cut = copied(&house.path("old.db"), &house.path("cut.db"));
+    live_on(&house);
+    let anchor = FileAnchor::create(house.path("anchor")).unwrap();
+    anchor.keep(&house.zamok.vault().checkpoint().unwrap()).unwrap();
+    let now = house.clock.now();
+    let House { folder, zamok, token, .. } = house;
+    drop(zamok);
+    let old = folder.path().join("old.db");
+    let anchored = |path: &str| JournalEnd::Anchored(Arc::new(FileAnchor::at(folder.path().join(path))));
+    let mut stores = 0;
+    let mut from = |journal: &Path, end| {
+        stores += 1;
+        let new = sqlite(&folder.path().join(format!("new {stores}.db")));
+        restore_to(new, &file, sqlite(journal), &auditor(), end, now).map(|(restored, _)| restored)
+    };
+    for journal in [&cut, &old] {
+        let restored = from(journal, JournalEnd::Unknown).unwrap();
+        let replayed = restored.replayed.as_ref().unwrap();
+        assert_eq!((replayed.is_whole, replayed.is_vouched), (true, false));
+        assert_eq!(restored.consequences.suspended, 1);
+        let taken = takes(&restored.vault, token, 8);
+        assert_eq!(taken, Err(CoreError::KeyState(KeyState::Suspended)));
+    }
+    assert!(matches!(from(&cut, anchored("anchor")).err(), Some(CoreError::LogBehind { .. })));
+    let restored = from(&old, anchored("anchor")).unwrap();
+    assert!(restored.replayed.as_ref().unwrap().is_vouched);
+    assert_eq!((restored.consequences.suspended, takes(&restored.vault, token, 8)), (0, Ok(false)));
+    // One that knows nothing vouches for nothing.
+    drop(FileAnchor::create(folder.path().join("blank")).unwrap());
+    let restored = from(&old, anchored("blank")).unwrap();
+    assert_eq!((restored.replayed.unwrap().is_vouched, restored.consequences.suspended), (false, 1));
+}
+
+#[test]
+fn a_key_that_was_not_in_use_yet_is_not_shown_a_second_time_and_not_activated_by_a_code_that_was_used() {
+    let house = House::new();
+    let vault = house.zamok.vault().clone();
+    let generate = |factor, label: &str| {
+        let parameters = OtpParameters { factor, algorithm: HashAlgorithm::Sha1, digits: Digits::SIX };
+        vault.transact(|tx| one_time::generate(tx, parameters, label, None)).unwrap()
+    };
+    let provision = |vault: &Vault, key| {
+        vault.transact(|tx| one_time::provision(tx, key, "Bank", "anna")).map(|uri| uri.as_str().to_owned())
+    };
+    let counter = generate(MovingFactor::Counter(0), "counter");
+    let shown = generate(MovingFactor::Counter(0), "shown");
+    let clock = generate(MovingFactor::Time { period: 30 }, "clock");
+    let fresh = generate(MovingFactor::Counter(0), "fresh");
+    let suite = OcraSuite::parse("OCRA-1:HOTP-SHA1-6:QN08-T1M").unwrap();
+    let secret = Secret::new(&SECRET).unwrap();
+    let parameters = ImportedParameters::Ocra { suite, counter: 0 };
+    let ocra = vault.transact(|tx| one_time::import(tx, parameters, &secret, "a device", None)).unwrap();
+    let file = house.backup("one.backup");
+    let uri = OtpUri::parse(&provision(&vault, counter).unwrap()).unwrap();
+    let own = Hotp::new(uri.secret(), parameters_of_token());
+    let activate = |vault: &Vault, counter_of: u64| {
+        let (window, look_ahead) = (Window::steps(1, 1).unwrap(), Window::look_ahead(10).unwrap());
+        let policy =
+            SpendPolicy { window, drift_limit: 2, look_ahead, throttle: Policy::strict().pin.throttle };
+        let code = own.code(counter_of).to_string();
+        vault.transact(|tx| spend::activate(tx, counter, &code, &policy))
+    };
+    assert!(matches!(activate(&vault, 0), Ok(zamok::otp::Verdict::Accepted { .. })));
+    for key in [shown, clock] {
+        provision(&vault, key).unwrap();
+    }
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    drop((zamok, vault));
+    let old = sqlite(&folder.path().join("old.db"));
+    let state = |vault: &Vault, key| vault.transact(|tx| keys::info(tx, key)).unwrap().state;
+    let aside = CoreError::KeyState(KeyState::Suspended);
+
+    let restored = restore(sqlite(&folder.path().join("alone.db")), &file, now).unwrap();
+    let vault = &restored.vault;
+    assert_eq!((restored.consequences.suspended, restored.consequences.fenced), (4, 3));
+    for key in [counter, shown, fresh] {
+        assert_eq!(provision(vault, key).err(), Some(aside));
+        let resumed = vault.transact(|tx| spend::resume(tx, key, "a test"));
+        assert_eq!(resumed, Err(aside), "it was never active");
+    }
+    assert_eq!(activate(vault, 0).err(), Some(aside), "its code was used");
+    assert_eq!(provision(vault, clock).err(), Some(CoreError::KeyUsage));
+    // The response of now may have been given before the loss.
+    let policy = SpendPolicy {
+        window: Window::steps(1, 1).unwrap(),
+        drift_limit: 2,
+        look_ahead: Window::look_ahead(10).unwrap(),
+        throttle: Policy::strict().pin.throttle,
+    };
+    let answered = |vault: &Vault| {
+        let question = vault.transact(|tx| questions::ask(tx, ocra, Matter::Presence, 60)).unwrap();
+        let time = OcraInput { time: Some(now), ..OcraInput::new(OcraChallenge::OneWay(&question.text)) };
+        let response = Ocra::new(&secret, suite).response(&time).unwrap();
+        let inputs = Inputs::default();
+        vault.transact(|tx| questions::answer(tx, question.id, response.as_str(), inputs, &policy)).unwrap()
+    };
+    assert_eq!(answered(vault), Answer::Rejected);
+
+    let (restored, _) =
+        restore_and_replay(sqlite(&folder.path().join("told.db")), &file, old, &auditor(), now).unwrap();
+    let vault = &restored.vault;
+    assert_eq!(restored.consequences.suspended, 0);
+    assert_eq!((state(vault, counter), activate(vault, 0).err()), (KeyState::Suspended, Some(aside)));
+    for key in [shown, clock] {
+        assert_eq!(provision(vault, key).err(), Some(CoreError::KeyUsage));
+    }
+    let lost = &restored.replayed.as_ref().unwrap().lost;
+    let lost: Vec<_> = lost.iter().filter(|told| told.kind == EventKind::KeyActivated).collect();
+    assert!(matches!(lost[..], [told] if told.row.key == counter.0), "{lost:?}");
+    provision(vault, fresh).unwrap();
+}
