@@ -216,7 +216,7 @@ impl Cabinet {
 
     /// A right to enrol the account's first generator, for its password.
     ///
-    /// Raises `Rejected`; `FactorExists`; `Locked`, `Busy`.
+    /// Raises `Rejected`; `FactorExists`, also when the account has lost its last factor; `Locked`, `Busy`.
     #[pyo3(signature = (login, password, /))]
     fn begin_enrolment(
         &self,
@@ -380,9 +380,11 @@ impl Cabinet {
         Ok(py.detach(|| self.0.account(session)).map_err(Fault::from)?.into())
     }
 
-    /// Changes the password of a session's account. Every session of the account ends, this one as well.
+    /// Changes the password of the account of a session that is fresh. Every session of the account ends, this one as well, and the owner
+    /// is told. For a while the old one still begins `begin_undo`, and nothing else.
     ///
-    /// Raises `Rejected` when the old one is wrong; `SessionEnded`; the errors of passwords.
+    /// Raises `FreshAuthenticationNeeded` (`begin_again`); `MethodTooWeak` after a login by a phone alone; `Rejected` when the old one is
+    /// wrong; `SessionEnded`; the errors of passwords.
     #[pyo3(signature = (session, old, new, /))]
     fn change_password(
         &self,
@@ -395,9 +397,9 @@ impl Cabinet {
         Ok(py.detach(|| self.0.change_password(session, &old, &new)).map_err(Fault::from)?)
     }
 
-    /// New recovery codes for a session's account, to be written down; older ones are void.
+    /// New recovery codes for the account of a session that is fresh, to be written down; older ones are void.
     ///
-    /// Raises `SessionEnded`.
+    /// Raises `FreshAuthenticationNeeded`; `MethodTooWeak` after a login by a phone alone; `SessionEnded`.
     #[pyo3(signature = (session, /))]
     fn new_recovery_codes(&self, py: Python<'_>, session: &Bound<'_, Session>) -> PyResult<Vec<String>> {
         let session = &session.get().0;
@@ -469,10 +471,10 @@ impl Cabinet {
         Ok(py.detach(|| self.0.tokens("").jwks()).map_err(Fault::from)?)
     }
 
-    /// Signs a document (bytes-like) with the account's own key. The signature leaves only with the journal entry that records it.
+    /// Signs a document (bytes-like) with the account's own key, in a session that is fresh. The signature leaves only with the journal entry that records it.
     /// `bytes` are read where they lie; other data is copied once.
     ///
-    /// Raises `SessionEnded`.
+    /// Raises `FreshAuthenticationNeeded`; `MethodTooWeak` after a login by a phone alone; `SessionEnded`.
     #[pyo3(signature = (session, document, name, /))]
     fn sign(
         &self,

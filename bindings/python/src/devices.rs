@@ -84,7 +84,8 @@ impl Devices {
 
     /// Blocks a device at once, lost or stolen: it is not recognised any more, approves nothing, and the sessions that it opened are over.
     ///
-    /// Raises `DeviceUnknown` when the account has no such device, or it is blocked already; `SessionEnded`.
+    /// Raises `DeviceUnknown` when the account has no such device, or it is blocked already; `SessionEnded`; where the account's only
+    /// factor lies on it `FreshAuthenticationNeeded`, and `MethodTooWeak` after a login by a phone alone.
     #[pyo3(signature = (session, id, /))]
     fn block(&self, py: Python<'_>, session: &Bound<'_, Session>, id: &str) -> PyResult<()> {
         let (session, id) = (&session.get().0, device_id(id)?);
@@ -102,9 +103,10 @@ impl Devices {
 
     /// Has messages pushed to the known device of a session (RFC 8030), sealed for it (RFC 8291): an https URL, and the device's public
     /// key (65 bytes) and authentication secret (16 bytes), as a browser's `PushSubscription` holds them. Another subscription of the
-    /// device is replaced.
+    /// device is replaced, in a session that is fresh.
     ///
-    /// Raises `SubscriptionUnusable`; `DeviceUnknown` for a session of no known device; `SessionEnded`.
+    /// Raises `SubscriptionUnusable`; `DeviceUnknown` for a session of no known device; `SessionEnded`; where one is replaced
+    /// `FreshAuthenticationNeeded`, and `MethodTooWeak` after a login by a phone alone.
     #[pyo3(signature = (session, endpoint, key, secret, /))]
     fn subscribe(
         &self,

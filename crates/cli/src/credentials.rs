@@ -129,13 +129,8 @@ impl Held {
             let file = opening.pkcs11_pin_file.as_deref();
             return Ok(Self::Token(token(uri, opening.pkcs11_module.as_deref(), file, &pin, output)?));
         }
-        Self::by_passphrase(shared, asked, output)
-    }
-
-    /// The passphrase, or the PIN with its device's secret.
-    pub(crate) fn by_passphrase(shared: &Shared, asked: Asked, output: &Output) -> Result<Self, Failure> {
         // First what lies in files: nobody is asked in vain.
-        let device = shared.opening.device_secret.as_ref().map(|path| key_in(path, output)).transpose()?;
+        let device = opening.device_secret.as_ref().map(|path| key_in(path, output)).transpose()?;
         let passphrase =
             secrets::passphrase(shared, if device.is_some() { Asked::Once } else { asked }, output)?;
         Ok(match device {
@@ -218,7 +213,7 @@ pub(crate) fn token(
 }
 
 /// The key of the shares in these files.
-fn put_together(paths: &[PathBuf]) -> Result<SecretKey, Failure> {
+pub(crate) fn put_together(paths: &[PathBuf]) -> Result<SecretKey, Failure> {
     let mut shares = Vec::new();
     for path in paths {
         let secret = files::read_secret(path)?;

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use zamok::journal::{Anchor, Journal};
@@ -107,7 +107,11 @@ pub(crate) fn as_role<T>(
         Err(CoreError::SlotMethod) if shared.opening.by_variable => {
             output
                 .remark(format!("what the variable names opens no slot of the {role}; its passphrase does"));
-            let held = Held::by_passphrase(shared, Asked::Once, output)?;
+            let held = match held {
+                // It was typed in the belief that it is a PIN.
+                Held::Pin(typed, _) => Held::Passphrase(typed),
+                _ => Held::Passphrase(secrets::passphrase(shared, Asked::Once, output)?),
+            };
             unlock(&held).map_err(|error| unopened(error, &*store, &held, &options))?
         }
         opened => opened.map_err(|error| unopened(error, &*store, &held, &options))?,
@@ -161,17 +165,19 @@ pub(crate) fn options(shared: &Shared) -> Result<Options, Failure> {
 /// What is asked whether the store was put back.
 fn anchor(shared: &Shared) -> Result<Option<Arc<dyn Anchor>>, Failure> {
     let Opening { anchor, anchor_witnesses, .. } = &shared.opening;
-    anchor_at(anchor.as_deref(), anchor_witnesses.as_deref())
+    const LOST: &str = "bring its disk back, or name the right file with --anchor; where it is lost, `zamok journal anchor NEWFILE` without --anchor begins another, whatever ZAMOK_ANCHOR names";
+    anchor_at(anchor.as_deref(), anchor_witnesses.as_deref(), LOST)
 }
 
-/// The anchor in this file, or of the witnesses of this policy.
+/// The anchor in this file, or of the witnesses of this policy; `hint` says what to do about a file that is not there.
 pub(crate) fn anchor_at(
     file: Option<&Path>,
     witnesses: Option<&Path>,
+    hint: &str,
 ) -> Result<Option<Arc<dyn Anchor>>, Failure> {
     Ok(match (file, witnesses) {
         (Some(file), _) => {
-            there(file)?;
+            there(file, hint)?;
             Some(Arc::new(FileAnchor::at(file)))
         }
         (None, Some(file)) => Some(Arc::new(Client::new(policy(file)?))),
@@ -190,20 +196,31 @@ pub(crate) fn witnesses(shared: &Shared) -> Result<Option<Arc<Client>>, Failure>
 }
 
 /// Makes sure that the file of an anchor is there, before anybody is asked for a passphrase.
-fn there(anchor: &Path) -> Result<(), Failure> {
-    const HINT: &str = "bring its disk back, or name the right file with --anchor; where it is lost, `zamok journal anchor NEWFILE` without --anchor begins another, whatever ZAMOK_ANCHOR names";
+fn there(anchor: &Path, hint: &str) -> Result<(), Failure> {
     let told = |why: &dyn Display| {
-        Failure::file(format!("the anchor {} cannot be read: {why}", anchor.display())).hint(HINT)
+        Failure::file(format!("the anchor {} cannot be read: {why}", anchor.display())).hint(hint)
     };
     match fs::metadata(anchor) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let message = format!("the anchor {} is not there", anchor.display());
-            Err(Failure { message, ..Failure::from(CoreError::AnchorMissing) }.hint(HINT))
+            Err(Failure { message, ..Failure::from(CoreError::AnchorMissing) }.hint(hint))
         }
         Ok(found) if !found.is_file() => Err(told(&"it is not a file")),
         Ok(_) => File::open(anchor).map(drop).map_err(|error| told(&error)),
         Err(error) => Err(told(&error)),
     }
+}
+
+/// As [`new_anchor`], for a log that takes the place of another: a variable that names the former one's anchor is set aside.
+pub(crate) fn next_anchor(shared: &Shared, output: &Output) -> Result<Option<Arc<dyn Anchor>>, Failure> {
+    let Opening { anchor, anchor_witnesses, anchor_by_variable, .. } = &shared.opening;
+    let remembers = |file: &PathBuf| fs::metadata(file).is_ok_and(|found| found.len() > 0);
+    let is_former = anchor_witnesses.is_some() || anchor.as_ref().is_some_and(remembers);
+    if *anchor_by_variable && is_former {
+        output.warning(ANEW);
+        return Ok(None);
+    }
+    new_anchor(shared)
 }
 
 /// The file of an anchor that is begun, where one was asked for: it remembers nothing yet.

@@ -127,7 +127,9 @@ fn a_variable_that_names_a_lost_or_a_former_anchor_does_not_keep_a_new_one_from_
     assert!(begun.stderr.contains("the variable"), "{begun:?}");
     by_variable("second", &["keys", "list"]).done();
     // After a move, the variable names the anchor of the log that has ended.
-    let moved = by_variable("second", &["store", "copy", "sqlite:zamok.db", "sqlite:new.db", "--yes"]).done();
+    let moved =
+        by_variable("second", &["store", "copy", "sqlite:zamok.db", "sqlite:new.db", "--ended", "--yes"])
+            .done();
     assert!(moved.stderr.contains("a new log begins"), "{moved:?}");
     let new = ["--store", "sqlite:new.db"];
     let refused = by_variable("second", &[&["keys", "list"][..], &new].concat());

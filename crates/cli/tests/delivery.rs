@@ -22,7 +22,7 @@ fn a_preview_shows_words_and_their_cost() {
         desk.zamok(all)
     };
     let all = preview(&[]).done().json();
-    assert_eq!(all["messages"].as_array().unwrap().len(), 23);
+    assert_eq!(all["messages"].as_array().unwrap().len(), 25);
     let one = |arguments: &[&str]| preview(arguments).done().json()["messages"][0].clone();
     let english = one(&["login-code"]);
     assert_eq!((&english["alphabet"], &english["segments"]), (&json!("GSM 03.38"), &json!(1)));

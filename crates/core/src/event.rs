@@ -142,9 +142,9 @@ event_kinds! {
     KeyRenamed = 27, "key.renamed";
     /// The officer trusts a key to wrap others. Detail: `reason`.
     KeyTrusted = 28, "key.trusted";
-    /// A key left, wrapped. Detail: `by`, `mechanism`; of the note that it left `key`.
+    /// A key left, wrapped. Detail: `by`, `mechanism`, `key` (of the note that it left, alone).
     KeyWrapped = 29, "key.wrapped";
-    /// A key came in, wrapped. Detail: `kind`, `purpose`, `label`; of the note of where it is `key`.
+    /// A key came in, wrapped. Detail: `kind`, `purpose`, `label`, `key` (of the note of where it is, alone).
     KeyUnwrapped = 30, "key.unwrapped";
     /// A key that stands in for a token computed a code. Detail: `step`.
     CodeGenerated = 31, "code.generated";
@@ -182,7 +182,7 @@ event_kinds! {
     PolicyChanged = 69, "policy.changed";
     /// A password was changed. Detail: `reason`.
     PasswordChanged = 70, "account.password-changed";
-    /// What an account is to the service, or when and from where it may act, was changed. Detail: `roles`, `limits`.
+    /// What an account is to the service, or when and from where it may act, was changed. Detail: `roles`, `limits`, `enrol`, `reason`.
     RightsChanged = 71, "account.rights-changed";
     /// An account was erased. Detail: `reason`.
     AccountErased = 72, "account.erased";

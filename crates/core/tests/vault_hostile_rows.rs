@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use harness::{Chance, OWNER, Scene, TestStore, generous, new_vault, open_by, tell, wrong};
 use zamok_core::store::{EntryId, Row, RowKey, Store, Table};
+use zamok_core::vault::anchoring;
 use zamok_core::vault::attempts::{self, Charge, UnlockPolicy};
 use zamok_core::vault::relocation::Relocation;
 use zamok_core::vault::slot::{Slot, VAULT};
@@ -17,6 +18,7 @@ const KEYS: Table = Table(2);
 const STATES: Table = Table(3);
 const KEY_INDEX: Table = Table(5);
 const RELOCATION: Table = Table(15);
+const CHECKPOINTS: Table = Table(24);
 
 /// A vault with a key of every kind and a little history.
 struct House {
@@ -79,6 +81,7 @@ impl House {
                 scene.keyring.open(key, &row).map(|_| ())
             }
             RELOCATION => Relocation::refuse(&scene.store, &scene.keyring),
+            CHECKPOINTS => anchoring::is_required(&scene.store, &scene.keyring).map(|_| ()),
             table => panic!("a row of the unknown table {}", table.0),
         }
     }
@@ -174,7 +177,7 @@ fn a_row_under_another_table_key_or_revision_is_refused() {
     let mut cases = 0;
     for (key, row) in house.proven() {
         let sealed = matches!(key.table, KEYS | DETAILS);
-        let state = matches!(key.table, STATES | RELOCATION) || key.key == b"vault";
+        let state = matches!(key.table, STATES | RELOCATION | CHECKPOINTS) || key.key == b"vault";
         if !sealed && !state {
             continue;
         }
@@ -265,6 +268,7 @@ fn a_missing_row_locks_and_never_grants() {
             KEYS => ("key", Error::UnknownKey),
             STATES => ("state", Error::Refused),
             RELOCATION => ("whether it has moved", Error::Refused),
+            CHECKPOINTS => ("whether it asks for an anchor", Error::Refused),
             _ => continue,
         };
         let found = if sort == "attempts" { charge(&house, key.key[9]) } else { house.touch(&key) };

@@ -373,7 +373,7 @@ fn what_is_restored_is_fenced_by_time_and_suspended_by_counter() {
     assert_eq!(restored(key), Ok(None), "it is put aside");
     assert_eq!(restored(import_ocra(&scene, "OCRA-1:HOTP-SHA1-6:C-QN08", 0)), Ok(Some(Restored::Suspended)));
     assert_eq!(restored(import_ocra(&scene, "OCRA-1:HOTP-SHA1-6:QN08", 0)), Ok(Some(Restored::Suspended)));
-    assert_eq!(restored(import_ocra(&scene, "OCRA-1:HOTP-SHA1-6:QN08-T1M", 0)), Ok(None));
+    assert_eq!(restored(import_ocra(&scene, "OCRA-1:HOTP-SHA1-6:QN08-T1M", 0)), Ok(Some(Restored::Fenced)));
     assert_eq!(restored(scene.signer(Purpose::Token)), Ok(None));
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zamok_core::store::{Change, ChangeId, Expect, MemoryStore, Outcome, Range, Row, RowKey, Store};
+use zamok_core::vault::anchoring;
 use zamok_core::vault::attempts::UnlockPolicy;
 use zamok_core::vault::relocation::Relocation;
 use zamok_core::vault::slot::{Argon2Cost, VAULT};
@@ -21,6 +22,8 @@ const HEADER: &[u8] = b"vault";
 const LOG: &[u8] = b"log";
 /// The key of the row that says whether the vault has moved; no row of the table of the vault's own has it.
 const MOVED: &[u8] = b"";
+/// The key of the row that says whether the vault asks for an anchor, likewise.
+const ANCHOR: &[u8] = b"anchor";
 /// Every row that is authenticated.
 const PROVEN: [&[u8]; 7] = [SLOT, OFFICER, DATA_KEY, JOURNAL_KEY, INDEX_KEY, HEADER, LOG];
 
@@ -40,7 +43,11 @@ fn options() -> Options {
 }
 
 fn row(key: &[u8]) -> RowKey {
-    if key == MOVED { Relocation::row() } else { RowKey::new(VAULT, key) }
+    match key {
+        MOVED => Relocation::row(),
+        ANCHOR => anchoring::row(),
+        key => RowKey::new(VAULT, key),
+    }
 }
 
 /// The rows of a new vault.
@@ -48,7 +55,9 @@ fn vault_rows() -> Vec<(Vec<u8>, Row)> {
     let store = Arc::new(MemoryStore::new());
     Vault::create(Arc::clone(&store) as Arc<dyn Store>, &Passphrase::from("right"), options()).unwrap();
     let mut rows = store.scan(VAULT, &Range::all(), 100, None).unwrap().rows;
-    rows.push((MOVED.to_vec(), store.get(&row(MOVED)).unwrap().unwrap()));
+    for other in [MOVED, ANCHOR] {
+        rows.push((other.to_vec(), store.get(&row(other)).unwrap().unwrap()));
+    }
     rows
 }
 
@@ -96,8 +105,19 @@ fn unlock_counted(rows: &[(Vec<u8>, Row)], edits: &Edits<'_>) -> (Result<(), Err
 fn the_rows_of_a_vault_are_these_and_open_when_left_alone() {
     let rows = vault_rows();
     let keys: Vec<_> = rows.iter().map(|(key, _)| key.as_slice()).collect();
-    let expected: [&[u8]; 10] =
-        [b"attempts/\0", ATTEMPTS, DATA_KEY, INDEX_KEY, JOURNAL_KEY, LOG, OFFICER, SLOT, HEADER, MOVED];
+    let expected: [&[u8]; 11] = [
+        b"attempts/\0",
+        ATTEMPTS,
+        DATA_KEY,
+        INDEX_KEY,
+        JOURNAL_KEY,
+        LOG,
+        OFFICER,
+        SLOT,
+        HEADER,
+        MOVED,
+        ANCHOR,
+    ];
     assert_eq!(keys, expected);
     assert_eq!(unlock_counted(&rows, &[]), (Ok(()), Some(3)), "charged and discharged");
 }

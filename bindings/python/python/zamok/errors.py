@@ -825,7 +825,7 @@ class PasswordUnusable(CabinetError):
 
 
 class FactorExists(CabinetError):
-    """Go on with the one that is there, or remove it first."""
+    """Go on with the one that is there, or remove it first. From `begin_enrolment` also for an account that has lost its last factor: recovery, or the desk (`let_enrol`)."""
 
     code = 607
 

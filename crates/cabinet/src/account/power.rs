@@ -274,6 +274,7 @@ impl Cabinet {
         let agent = Login::parse(agent)?;
         let given = self.vault.transact(|tx| {
             let principal = self.fresh_owner(tx, session)?;
+            self.check_terms(terms, tx.now())?;
             let most = u32::try_from(Self::OFFERS).unwrap_or(u32::MAX);
             let offers = Cap::new(tx.now(), "offers", &principal.id.0, HOUR, most);
             if offers.is_full(tx)? {
@@ -293,6 +294,14 @@ impl Cabinet {
         given.ok_or(Error::Core(CoreError::Rejected))
     }
 
+    fn check_terms(&self, terms: &Terms, now: UnixTime) -> Result<(), Error> {
+        let bounded = now < terms.until && terms.until <= now.plus(self.policy.power.longest);
+        let says_something = terms.rights != Rights::default() && !terms.scope.is_empty();
+        let readable = terms.scope.len() <= Power::SCOPE
+            && terms.scope.iter().all(|matter| !matter.is_empty() && matter.len() <= 64);
+        if bounded && says_something && readable { Ok(()) } else { Err(Error::PowerUnusable) }
+    }
+
     fn offer(
         &self,
         tx: &mut Transaction<'_>,
@@ -301,11 +310,8 @@ impl Cabinet {
         terms: &Terms,
     ) -> Result<Power, Error> {
         let now = tx.now();
-        let bounded = now < terms.until && terms.until <= now.plus(self.policy.power.longest);
-        let says_something = terms.rights != Rights::default() && !terms.scope.is_empty();
-        let readable = terms.scope.len() <= Power::SCOPE
-            && terms.scope.iter().all(|matter| !matter.is_empty() && matter.len() <= 64);
-        if !bounded || !says_something || !readable || principal.id == agent.id {
+        self.check_terms(terms, now)?;
+        if principal.id == agent.id {
             return Err(Error::PowerUnusable);
         }
         let state = PowerState::Absent.after(PowerStep::Offer).ok_or(Error::PowerUnusable)?;

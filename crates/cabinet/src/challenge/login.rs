@@ -263,10 +263,15 @@ impl Cabinet {
             return Ok(REJECTED);
         }
         opened.count(tx);
-        budget.failures.succeed();
+        // A former password is no proof that guesses at the present one were its owner's, nor where he logs in.
+        if !former {
+            budget.failures.succeed();
+        }
         budget.put(tx)?;
         found.tell(tx, facts.occasion, subject, budget.row())?;
-        self.tell_watch(tx, &facts, Outcome::Right)?;
+        if !former {
+            self.tell_watch(tx, &facts, Outcome::Right)?;
+        }
         let demand = Demand::of(&found);
         // A refusal from here on commits as well: the password was right, and its failures are forgotten.
         let begun = match door {

@@ -54,11 +54,13 @@ impl Init {
         }
         let settings = Settings::new(self.issuer.as_str()).with_policy(policy).with_options(options);
         let zamok = opening::create(&place, &held, settings)?;
-        if anchor.is_some() {
-            zamok.vault().require_anchor()?;
-            zamok.vault().checkpoint()?;
+        let anchored = match anchor {
+            Some(_) => zamok.vault().require_anchor().and_then(|()| zamok.vault().checkpoint()).map(|_| true),
+            None => Ok(false),
+        };
+        if anchored.is_ok() {
+            opening::integrate(&zamok, output)?;
         }
-        opening::integrate(&zamok, output)?;
         let memory = cost.memory_kib >> 10;
         output.line(format!("{place} holds a vault now, for the service “{}”.", self.issuer))?;
         if matches!(held, Held::Passphrase(_)) {
@@ -68,6 +70,7 @@ impl Init {
             ))?;
         }
         match &shared.opening.anchor {
+            Some(_) if anchored.is_err() => {}
             Some(file) => {
                 output.remark(format!("it opens only with its anchor: --anchor {}", file.display()))
             }
@@ -83,9 +86,20 @@ impl Init {
             "origin": zamok.vault().origin(),
             "issuer": self.issuer,
             "profile": profile.name(),
-            "anchored": anchor.is_some(),
+            "anchored": anchored == Ok(true),
             "argon2": {"memory_mib": memory, "passes": cost.passes},
         }))?;
-        Ok(Exit::Done)
+        // What was made is told whatever becomes of the anchor: it is there.
+        anchored.map(|_| Exit::Done).map_err(|error| {
+            let failure = Failure::from(error);
+            Failure {
+                message: format!(
+                    "the vault is made, but its anchor remembers nothing yet: {}",
+                    failure.message
+                ),
+                ..failure
+            }
+            .hint("it opens without one; `zamok journal anchor NEWFILE` begins an anchor for it")
+        })
     }
 }

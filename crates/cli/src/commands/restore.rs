@@ -14,7 +14,7 @@ use zamok::backup::{
     Told, replay_accounts,
 };
 use zamok::store::Store;
-use zamok::{CoreError, Error, Freshness, Options, StoreUrl, Vault};
+use zamok::{CoreError, Error, Freshness, Options, StoreUrl, UnixTime, Vault};
 
 use crate::arguments::{BackupSource, CostChoice, Shared, Yes};
 use crate::credentials::{Held, key_in};
@@ -97,9 +97,9 @@ impl Restore {
         }
         output.remark("sessions, challenges and recovery codes end; one-time codes of the past minute or two are refused");
         self.yes.confirm("restore", output)?;
+        let anchor = opening::next_anchor(shared, output)?;
         let held = Held::read_for_new(shared, output)?;
         let mut options = Options { cost: self.cost.cost(), ..Options::default() };
-        let anchor = opening::new_anchor(shared)?;
         if let Some(anchor) = &anchor {
             options.freshness = Freshness::Anchored(anchor.clone());
         }
@@ -176,7 +176,11 @@ impl Restore {
     /// Who says that the journal is there to its end.
     fn end(&self) -> Result<JournalEnd, Failure> {
         let witnesses = self.journal_anchor_witnesses.as_deref();
-        let anchor = opening::anchor_at(self.journal_anchor.as_deref(), witnesses)?;
+        let anchor = opening::anchor_at(
+            self.journal_anchor.as_deref(),
+            witnesses,
+            "name the right file with --journal-anchor; where it is lost, leave it out: counter tokens are suspended",
+        )?;
         Ok(match anchor {
             Some(anchor) => JournalEnd::Anchored(anchor),
             None if self.journal_is_whole => JournalEnd::Vouched,
@@ -205,7 +209,7 @@ impl Restore {
             consequences.suspended
         ))?;
         match replayed {
-            Some(replayed) => tell_replayed(replayed, accounts, output)?,
+            Some(replayed) => tell_replayed(replayed, accounts, backup.header.made, output)?,
             None => {
                 output.line(format!("Not known: what happened after {since}."))?;
                 output.line("  Keys, accounts and rights that were revoked since are in force again.")?;
@@ -263,12 +267,16 @@ impl Restore {
 }
 
 /// What was done again, and what cannot be.
-fn tell_replayed(replayed: &Replayed, accounts: &AccountsReplayed, output: &Output) -> Result<(), Failure> {
+fn tell_replayed(
+    replayed: &Replayed,
+    accounts: &AccountsReplayed,
+    made: UnixTime,
+    output: &Output,
+) -> Result<(), Failure> {
     let Replayed { entries, is_whole, is_vouched, until, keys, counters, .. } = replayed;
-    output.line(format!(
-        "The journal told of {entries} events after the backup, until {}.",
-        moment::text(*until)
-    ))?;
+    // A journal in which nothing came after the backup tells of no time.
+    let until = moment::text((*until).max(made));
+    output.line(format!("The journal told of {entries} events after the backup, until {until}."))?;
     if !is_whole {
         output.line("  It has gaps: what stood there is not known, and counter tokens are suspended.")?;
     }
@@ -290,7 +298,7 @@ fn tell_replayed(replayed: &Replayed, accounts: &AccountsReplayed, output: &Outp
     for (kind, count) in lost_by_kind {
         output.line(format!("  {kind}: {count}"))?;
     }
-    output.line(format!("Not known: what happened after {}.", moment::text(*until)))
+    output.line(format!("Not known: what happened after {until}."))
 }
 
 /// What the journal tells of and does not hold.

@@ -11,10 +11,10 @@ use serde_json::json;
 use zamok::backup::{Holders, Step};
 use zamok::sqlite::SqliteStore;
 use zamok::store::StoreFault;
-use zamok::{CoreError, Options, StoreUrl, Vault};
+use zamok::{CoreError, Options, Pkcs11Uri, StoreUrl, Vault};
 
 use crate::arguments::{CostChoice, Shared, Yes};
-use crate::credentials::{Held, key_in};
+use crate::credentials::{Held, TokenPin, key_in, put_together, token};
 use crate::events::hex;
 use crate::failure::{Exit, Failure};
 use crate::opening;
@@ -35,7 +35,7 @@ enum What {
     Check,
     /// Move the vault from one store into another, new one; for the officer. The store that is left opens for nobody from then
     /// on; end everything that has it open first. A move that was interrupted goes on with the same command.
-    Copy(Copy),
+    Copy(Box<Copy>),
 }
 
 #[derive(Args, Debug)]
@@ -49,8 +49,21 @@ struct Copy {
     #[arg(long, value_name = "FILE", env = "ZAMOK_OFFICER_PASSPHRASE_FILE", hide_env_values = true)]
     officer_passphrase_file: Option<PathBuf>,
     /// A file with the key of the officer's slot: 64 hexadecimal digits.
-    #[arg(long, value_name = "FILE", conflicts_with = "officer_passphrase_file")]
+    #[arg(long, value_name = "FILE")]
     officer_key_file: Option<PathBuf>,
+    /// The officer's shares in this file, one or more of them; may be given several times.
+    #[arg(long, value_name = "FILE", conflicts_with = "officer_key_file")]
+    officer_shares: Vec<PathBuf>,
+    /// The officer's PIN is asked for in the place of the passphrase, and this file holds the device's secret.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["officer_key_file", "officer_shares"])]
+    officer_device_secret: Option<PathBuf>,
+    /// The key in a PKCS#11 token that opens the officer's slot; its PIN is read from --officer-pkcs11-pin-file,
+    /// ZAMOK_OFFICER_PKCS11_PIN, the URI's pin-source, or a prompt.
+    #[arg(long, value_name = "URI", value_parser = Pkcs11Uri::parse, conflicts_with_all = ["officer_key_file", "officer_shares", "officer_device_secret"])]
+    officer_pkcs11: Option<Pkcs11Uri>,
+    /// A file with the PIN of the officer's token.
+    #[arg(long, value_name = "FILE")]
+    officer_pkcs11_pin_file: Option<PathBuf>,
     /// Every process that had the old store open has ended: do not wait the two minutes within which they learn of the move.
     #[arg(long)]
     ended: bool,
@@ -84,8 +97,8 @@ impl Copy {
             options.settling = Duration::ZERO;
         }
         let held = Held::read(shared, output)?;
-        let officer = self.officer(output)?;
-        let officer = officer.as_ref().unwrap_or(&held).credential();
+        let named = self.officer(shared, output)?;
+        let officer = named.as_ref().unwrap_or(&held).credential();
         if !self.ended {
             output.remark("it takes two minutes at least: whoever has the old store open learns of it within them (--ended)");
         }
@@ -110,7 +123,11 @@ impl Copy {
             let rejected = matches!(error, CoreError::Rejected | CoreError::SlotMethod);
             let failure = opening::unopened(error, &*source, &held, &options);
             if rejected {
-                return failure.hint("a move takes the officer's secret and the user's: name the officer's with --officer-passphrase-file or ZAMOK_OFFICER_PASSPHRASE");
+                return failure.hint(if named.is_none() {
+                    "a move takes the officer's secret and the user's: name the officer's with --officer-passphrase-file, ZAMOK_OFFICER_PASSPHRASE, --officer-key-file, --officer-shares or --officer-pkcs11"
+                } else {
+                    "a move takes the officer's secret and the user's: one of those that were named opens no slot of its role"
+                });
             }
             match failure.name {
                 "backup-not-empty" => {
@@ -145,12 +162,31 @@ impl Copy {
 
 impl Copy {
     /// The officer's secret, where it was named by itself.
-    fn officer(&self, output: &Output) -> Result<Option<Held>, Failure> {
+    fn officer(&self, shared: &Shared, output: &Output) -> Result<Option<Held>, Failure> {
         if let Some(file) = &self.officer_key_file {
             return key_in(file, output).map(|key| Some(Held::Key(key)));
         }
+        if !self.officer_shares.is_empty() {
+            return put_together(&self.officer_shares).map(|key| Some(Held::Shares(key)));
+        }
+        if let Some(uri) = &self.officer_pkcs11 {
+            let pin = TokenPin {
+                what: "the PIN of the officer's token",
+                variable: "ZAMOK_OFFICER_PKCS11_PIN",
+                option: "--officer-pkcs11-pin-file",
+            };
+            let module = shared.opening.pkcs11_module.as_deref();
+            let key = token(uri, module, self.officer_pkcs11_pin_file.as_deref(), &pin, output)?;
+            return Ok(Some(Held::Token(key)));
+        }
+        let device = self.officer_device_secret.as_ref().map(|path| key_in(path, output)).transpose()?;
         let passphrase = secrets::officer_passphrase(self.officer_passphrase_file.as_deref(), output)?;
-        Ok(passphrase.map(Held::Passphrase))
+        match (passphrase, device) {
+            (passphrase, None) => Ok(passphrase.map(Held::Passphrase)),
+            (Some(pin), Some(device)) => Ok(Some(Held::Pin(pin, device))),
+            (None, Some(_)) => Err(Failure::no_secret("the officer's PIN is needed")
+                .hint("put it into a file and name it with --officer-passphrase-file")),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use zamok_core::Error;
 use zamok_core::error::BackupFault;
@@ -23,6 +23,9 @@ use crate::credential::Credential;
 use crate::passphrase::Passphrase;
 use crate::secret_key::SecretKey;
 use crate::vault::{Freshness, Options, Vault};
+
+/// No move waits longer for others to learn of it.
+const LONGEST_SETTLING: Duration = Duration::from_secs(86_400);
 
 /// What a move came to.
 #[derive(Debug)]
@@ -115,7 +118,7 @@ impl Vault {
         let options = Options { freshness: Freshness::Trusting, slot: None, ..options };
         // Nobody loses a vault for a target that cannot take it.
         let log = if is_empty(&*target)? { old.leave(to)? } else { old.closed(to)? };
-        let settled = Instant::now() + options.settling;
+        let settled = Instant::now() + options.settling.min(LONGEST_SETTLING);
         let inventory = old.inventory(&log, &mut |items| progress(Step::Counted(items)))?;
         let [source @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = inventory.digest;
         let (vault, filled) = match Self::arrived(&target, user, &options, source) {
@@ -148,7 +151,12 @@ impl Vault {
         })?;
         import.flush()?;
         // Whoever had the old store open has learned by then that nothing is written there any more.
-        thread::sleep(settled.saturating_duration_since(Instant::now()));
+        while let Some(left) = settled.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            // To wait is no idleness: neither of both locks itself meanwhile.
+            old.read(|_, _| Ok(()))?;
+            vault.read(|_, _| Ok(()))?;
+            thread::sleep(left.min(Duration::from_millis(200)));
+        }
         let compared =
             vault.compare(&old, &log, inventory.digest, &mut |items| progress(Step::Compared(items)))?;
         // The old store first: if this one is never opened, nothing is lost but the last word.

@@ -43,7 +43,8 @@ pub enum JournalEnd {
     /// Nobody: keys that count are suspended as without a journal.
     #[default]
     Unknown,
-    /// What remembers the log's last checkpoint: the journal must have come as far.
+    /// What remembers the log's last checkpoint: the journal must have come as far. What was written after that checkpoint can be
+    /// missing unseen, so that an anchor is worth as much as it is young.
     Anchored(Arc<dyn Anchor>),
     /// Whoever restores, who knows that the store was neither put back nor cut.
     Vouched,
@@ -99,7 +100,7 @@ pub struct Surviving {
     pub entries: u64,
     /// Whether none is missing between the backup and the end of what survived.
     pub is_whole: bool,
-    /// Whether an anchor, or whoever restores, says that nothing was cut off at its end.
+    /// Whether whoever restores says that nothing was cut off at its end, or an anchor that nothing was up to its last checkpoint.
     pub is_vouched: bool,
     /// The time of the last entry.
     pub until: UnixTime,

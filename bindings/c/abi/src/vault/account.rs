@@ -26,10 +26,11 @@ pub const ZAMOK_ALL: u32 = 2;
 /// Most characters of the recovery codes of an account, a line for each.
 pub const ZAMOK_RECOVERY_CODES_MAX: usize = 2048;
 
-/// Changes the password of a session's account. Every session of the account ends, this one as well.
+/// Changes the password of the account of a session that is fresh. Every session of the account ends, this one as well, and the
+/// owner is told. For a while the old one still begins zamok_undo_begin(), and nothing else.
 ///
-/// Errors: `ZAMOK_E_REJECTED` when the old one is wrong; `ZAMOK_E_SESSION_ENDED`; `ZAMOK_E_PASSWORD_…` after the policy's
-/// rules.
+/// Errors: `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED` (zamok_again_begin()); `ZAMOK_E_METHOD_TOO_WEAK` after a login by a phone alone;
+/// `ZAMOK_E_REJECTED` when the old one is wrong; `ZAMOK_E_SESSION_ENDED`; `ZAMOK_E_PASSWORD_…` after the policy's rules.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_password_change(
@@ -70,12 +71,12 @@ pub unsafe extern "C" fn zamok_sessions_end(
     })
 }
 
-/// New recovery codes for a session's account, to be written down: a line for each, shown this once; older ones are void.
+/// New recovery codes for the account of a session that is fresh, to be written down: a line for each, shown this once; older ones are void.
 /// Wipe them once they are shown.
 ///
 /// Each call makes new ones: where there is no room for `ZAMOK_RECOVERY_CODES_MAX` bytes and a zero byte, none are made.
 ///
-/// Errors: `ZAMOK_E_SESSION_ENDED`.
+/// Errors: `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED`; `ZAMOK_E_METHOD_TOO_WEAK` after a login by a phone alone; `ZAMOK_E_SESSION_ENDED`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_recovery_codes(

@@ -74,8 +74,9 @@ pub unsafe extern "C" fn zamok_change_agree(
     })
 }
 
-/// Checks a login and a password, and asks the factor that was replaced last, if it was not long ago, whether that shall be taken
-/// back: for an owner who was told of a change that was not his. `approach` may be null.
+/// Checks a login and a password, which may be the one before, and asks a factor that was replaced, dropped or set aside lately
+/// whether that shall be taken back: the one that the account has had longest, unless `approach` names another. For an owner who was
+/// told of a change that was not his. `approach` may be null.
 ///
 /// Errors: `ZAMOK_E_METHOD_UNAVAILABLE` when nothing was replaced lately; as zamok_login_begin_from().
 #[unsafe(no_mangle)]
@@ -105,7 +106,7 @@ pub unsafe extern "C" fn zamok_undo_begin(
 }
 
 /// Takes a change back, with the answer of the factor that was replaced to the challenge of zamok_undo_begin(): it stands where
-/// it stood, what had replaced it is gone, every session has ended, and the owner has a new one.
+/// it stood, what came in since is gone, what was dropped since is back, every session has ended, and the owner has a new one.
 ///
 /// Errors: `ZAMOK_E_REJECTED`; `ZAMOK_E_APPROVAL_PENDING`.
 #[unsafe(no_mangle)]

@@ -125,9 +125,10 @@ fn state(cabinet: &Zamok, device: &Device) -> u32 {
 }
 
 /// Blocks a device at once, lost or stolen: it is not recognised any more, approves nothing, and the sessions that it opened are
-/// over. No fresh session is needed, since nothing is given away.
+/// over. No fresh session is needed, unless the account's only factor lies on it.
 ///
-/// Errors: `ZAMOK_E_DEVICE_UNKNOWN` when the account has no such device, or it is blocked already; `ZAMOK_E_SESSION_ENDED`.
+/// Errors: `ZAMOK_E_DEVICE_UNKNOWN` when the account has no such device, or it is blocked already; `ZAMOK_E_SESSION_ENDED`; for its only
+/// factor `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED`, and `ZAMOK_E_METHOD_TOO_WEAK` after a login by a phone alone.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_device_block(
@@ -163,9 +164,10 @@ pub unsafe extern "C" fn zamok_device_remove(
 
 /// Has messages pushed to the known device of a session from now on (RFC 8030), sealed for it (RFC 8291): `endpoint` is an https URL,
 /// `key` the device's public key, `secret` its authentication secret, as a browser's PushSubscription holds them. Another
-/// subscription of the device is replaced.
+/// subscription of the device is replaced, in a session that is fresh.
 ///
-/// Errors: `ZAMOK_E_SUBSCRIPTION_UNUSABLE`; `ZAMOK_E_DEVICE_UNKNOWN` for a session of no known device; `ZAMOK_E_SESSION_ENDED`.
+/// Errors: `ZAMOK_E_SUBSCRIPTION_UNUSABLE`; `ZAMOK_E_DEVICE_UNKNOWN` for a session of no known device; `ZAMOK_E_SESSION_ENDED`; where one is
+/// replaced `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED`, and `ZAMOK_E_METHOD_TOO_WEAK` after a login by a phone alone.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_device_subscribe(

@@ -36,12 +36,12 @@ unsafe impl Versioned for zamok_signed {
     const FIRST: usize = 40;
 }
 
-/// Signs a document with the account's own key, in a live session: a detached signature, ECDSA over its SHA-256, in DER. It
+/// Signs a document with the account's own key, in a session that is fresh: a detached signature, ECDSA over its SHA-256, in DER. It
 /// leaves only with the journal entry that records it; `name` is what that calls the document. `signed` may be null.
 ///
 /// Each call signs anew: where there is no room for `ZAMOK_DOCUMENT_SIGNATURE_MAX` bytes, nothing is signed.
 ///
-/// Errors: `ZAMOK_E_SESSION_ENDED`.
+/// Errors: `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED`; `ZAMOK_E_METHOD_TOO_WEAK` after a login by a phone alone; `ZAMOK_E_SESSION_ENDED`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_sign(
