@@ -190,8 +190,9 @@ impl Cabinet {
         })
     }
 
-    /// Forgets a device, blocked or not, and with it the factors that it held, unless those are all that the account has. It needs a fresh
-    /// authentication.
+    /// Forgets a device, blocked or not, and with it the factors that it held, unless those are all that the account has. One that is
+    /// stronger than all that the session has shown is set aside, as by [`Cabinet::drop_factor`]. It needs a fresh authentication, and
+    /// every other session ends where a factor goes.
     ///
     /// # Errors
     /// [`Error::DeviceUnknown`]; [`Error::FreshAuthenticationNeeded`]; [`Error::SessionEnded`]; the vault's and the
@@ -201,10 +202,15 @@ impl Cabinet {
             let session = session::fresh(tx, session.seen(), &self.policy.session)?;
             let mut record = account::load(tx, session.account)?;
             let device = load_of(tx, id, record.account.id)?;
-            if factor::remove_of_device(tx, &mut record, id, "its device was forgotten")? {
-                record.put(tx)?;
+            let shown = Some(&session.evidence[..]);
+            let taken = factor::remove_of_device(tx, &mut record, id, shown, &self.policy)?;
+            remove(tx, &record.account, device, Step::Remove)?;
+            if !taken {
+                return Ok(());
             }
-            remove(tx, &record.account, device, Step::Remove)
+            // One that the device itself has opened has ended with it.
+            let spared = (session.device != Some(id)).then_some(session.id);
+            session::raise_epoch(tx, record, spared, "a factor was taken away")
         })
     }
 
@@ -291,11 +297,11 @@ fn block(
 }
 
 /// Forgets a device that is due.
-pub(crate) fn sweep(tx: &mut Transaction<'_>, row: &RowKey, _: &Policy) -> Result<bool, Error> {
+pub(crate) fn sweep(tx: &mut Transaction<'_>, row: &RowKey, policy: &Policy) -> Result<bool, Error> {
     let id = DeviceId(row.key.as_slice().try_into().map_err(|_| CoreError::Refused)?);
     let Some(device) = load(tx, id)? else { return Ok(false) };
     let Ok(mut record) = account::load(tx, device.account) else { return Ok(false) };
-    if factor::remove_of_device(tx, &mut record, id, "its device was forgotten")? {
+    if factor::remove_of_device(tx, &mut record, id, None, policy)? {
         record.put(tx)?;
     }
     remove(tx, &record.account, device, Step::Sweep)?;

@@ -197,27 +197,11 @@ impl Cabinet {
         by: Option<FactorId>,
         counts: bool,
     ) -> Result<(), Error> {
-        let (account, subject) = (record.account.id, Some(record.account.subject));
-        let at = tx.now();
-        let until = at.plus(self.policy.contact.reversible);
-        factor.step(FactorStep::Replace)?;
-        factor.aside = Some(Aside { at, until, by: by.unwrap_or(FactorId([0; 16])), counts });
-        factor.put(tx)?;
-        let by = match by {
-            Some(by) => Factor::load(tx, by, account)?.kind.name(),
-            None => "nothing",
-        };
-        let detail = Detail::new()
-            .with("factor", factor.kind.name())
-            .with("by", by)
-            .with("until", until.0.to_string());
-        tx.event(EventKind::FactorReplaced, subject, &factor.id.row(), &detail)?;
-        if let Holding::Contact(id) = factor.holding {
-            self.let_go(tx, record, id)?;
+        put_aside(tx, record, factor, by, counts, self.policy.contact.reversible)?;
+        match factor.holding {
+            Holding::Contact(id) => self.let_go(tx, record, id),
+            _ => Ok(()),
         }
-        let until = moment::text(until);
-        let fields = [("factor", factor.kind.name()), ("by", by), ("until", until.as_str())];
-        tell(tx, MessageKind::ChannelReplaced, account, &fields)
     }
 
     /// Takes a change back (R9): the old channel answers a challenge of [`Cabinet::begin_undo`]. It stands where it stood, every session
@@ -309,6 +293,33 @@ impl Cabinet {
         recovery::forget_since(tx, &record.account, since)?;
         tell(tx, MessageKind::ChannelRestored, account, &[("factor", restored.kind.name())])
     }
+}
+
+/// Sets a factor aside for so many seconds, and tells it. The caller lets a contact go.
+pub(super) fn put_aside(
+    tx: &mut Transaction<'_>,
+    record: &AccountRecord,
+    factor: &mut Factor,
+    by: Option<FactorId>,
+    counts: bool,
+    reversible: u64,
+) -> Result<(), Error> {
+    let (account, subject) = (record.account.id, Some(record.account.subject));
+    let at = tx.now();
+    let until = at.plus(reversible);
+    factor.step(FactorStep::Replace)?;
+    factor.aside = Some(Aside { at, until, by: by.unwrap_or(FactorId([0; 16])), counts });
+    factor.put(tx)?;
+    let by = match by {
+        Some(by) => Factor::load(tx, by, account)?.kind.name(),
+        None => "nothing",
+    };
+    let detail =
+        Detail::new().with("factor", factor.kind.name()).with("by", by).with("until", until.0.to_string());
+    tx.event(EventKind::FactorReplaced, subject, &factor.id.row(), &detail)?;
+    let until = moment::text(until);
+    let fields = [("factor", factor.kind.name()), ("by", by), ("until", until.as_str())];
+    tell(tx, MessageKind::ChannelReplaced, account, &fields)
 }
 
 /// Puts a factor that was set aside back.

@@ -10,8 +10,10 @@ use crate::Cabinet;
 use crate::account::{self, AccountRecord};
 use crate::device::DeviceId;
 use crate::error::Error;
+use crate::evidence::Evidence;
 use crate::machine::Machine;
 use crate::outbox::{Message, MessageKind};
+use crate::policy::Policy;
 use crate::session::{self, Session};
 use crate::throttle::{Budget, Caller};
 
@@ -259,25 +261,36 @@ pub(crate) fn remove_all(
 }
 
 /// Takes away what belongs to a device that is gone, and tells its owner; but not the last that the account has, which keeps everybody
-/// with the password from enrolling another. Whether the account has to be written.
+/// with the password from enrolling another. What is stronger than what was `shown`, or, where nobody asks, than all that stays, is set
+/// aside and counts, and what can still take back that it was set aside stays. Whether the account has to be written.
 pub(crate) fn remove_of_device(
     tx: &mut Transaction<'_>,
     record: &mut AccountRecord,
     device: DeviceId,
-    reason: &str,
+    shown: Option<&[Evidence]>,
+    policy: &Policy,
 ) -> Result<bool, Error> {
-    let (mut own, mut others) = (Vec::new(), false);
+    let (mut own, mut others) = (Vec::new(), Vec::new());
     for id in &record.account.factors {
         let factor = Factor::load(tx, *id, record.account.id)?;
         match factor.holding {
             Holding::Device(of, _) | Holding::Pin(of, ..) if of == device => own.push(factor),
-            _ => others |= factor.state == FactorState::Active,
+            // A PIN lets nobody in from elsewhere.
+            Holding::Pin(..) => {}
+            _ if factor.state == FactorState::Active => others.push(factor.kind.evidence()),
+            _ => {}
         }
     }
-    own.retain(|factor| others || factor.state != FactorState::Active);
-    for factor in &own {
-        remove(tx, record, factor.id, FactorStep::Remove, reason)?;
-        tell_removed(tx, record, factor)?;
+    let waits = |factor: &Factor| factor.aside.is_some_and(|aside| tx.now() < aside.until);
+    own.retain(|factor| (factor.state != FactorState::Active || !others.is_empty()) && !waits(factor));
+    let enough = super::strength(shown.unwrap_or(&others));
+    for factor in &mut own {
+        if factor.state == FactorState::Active && factor.kind.evidence().strength() > enough {
+            super::change::put_aside(tx, record, factor, None, true, policy.contact.reversible)?;
+        } else {
+            remove(tx, record, factor.id, FactorStep::Remove, "its device was forgotten")?;
+            tell_removed(tx, record, factor)?;
+        }
     }
     Ok(!own.is_empty())
 }
