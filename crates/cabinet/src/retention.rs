@@ -37,6 +37,11 @@ const EXPIRING: &[Expiring] = &[
     Expiring { table: questions::QUESTIONS, due: |body, _| questions::due(body), sweep: forget },
 ];
 
+/// Whether a row was altered, or made by another version.
+fn is_altered(error: &Error) -> bool {
+    matches!(error, Error::Core(CoreError::Refused | CoreError::Format { .. }))
+}
+
 /// Deletes a row to which nothing else leads.
 fn forget(tx: &mut Transaction<'_>, row: &RowKey, _: &Policy) -> Result<bool, Error> {
     tx.delete(row)?;
@@ -57,7 +62,7 @@ pub struct Swept {
     pub seen: u64,
     /// Rows that were removed.
     pub removed: u64,
-    /// Rows that could not be read: they were altered, or made by another version, and stay for the audit.
+    /// Rows that could not be read, or lead to one that could not: it was altered, or made by another version. They stay for the audit.
     pub unread: u64,
     /// Where the next step begins; `None` at the end.
     pub next: Option<SweepPlace>,
@@ -72,7 +77,7 @@ impl Cabinet {
     /// only share the work.
     ///
     /// # Errors
-    /// The vault's and the store's; nothing was removed then.
+    /// The vault's and the store's; what was removed before that stays so.
     pub fn sweep(&self, place: &SweepPlace) -> Result<Swept, Error> {
         let Some(expiring) = EXPIRING.get(place.table) else {
             return Ok(Swept { seen: 0, removed: 0, unread: 0, next: None });
@@ -95,18 +100,17 @@ impl Cabinet {
             }
             Ok(page.next)
         })?;
-        if !over.is_empty() {
-            swept.removed = self.vault.transact(|tx| {
-                let mut removed = 0;
+        match self.remove(expiring, &over) {
+            // One of them leads to a row that somebody altered: each by itself.
+            Err(error) if is_altered(&error) => {
                 for key in &over {
-                    // Read once more: what was scanned was a hint.
-                    let Some(opened) = tx.record(key)? else { continue };
-                    if tx.now() >= (expiring.due)(&opened.body, &self.policy)? {
-                        removed += u64::from((expiring.sweep)(tx, key, &self.policy)?);
+                    match self.remove(expiring, core::slice::from_ref(key)) {
+                        Err(error) if is_altered(&error) => swept.unread += 1,
+                        removed => swept.removed += removed?,
                     }
                 }
-                Ok::<u64, Error>(removed)
-            })?;
+            }
+            removed => swept.removed = removed?,
         }
         swept.next = match next {
             Some(cursor) => Some(SweepPlace { table: place.table, after: Some(cursor) }),
@@ -116,6 +120,24 @@ impl Cabinet {
             None => None,
         };
         Ok(swept)
+    }
+
+    /// Removes what is over of these, in one commit; how many went.
+    fn remove(&self, expiring: &Expiring, over: &[RowKey]) -> Result<u64, Error> {
+        if over.is_empty() {
+            return Ok(0);
+        }
+        self.vault.transact(|tx| {
+            let mut removed = 0;
+            for key in over {
+                // Read once more: what was scanned was a hint.
+                let Some(opened) = tx.record(key)? else { continue };
+                if tx.now() >= (expiring.due)(&opened.body, &self.policy)? {
+                    removed += u64::from((expiring.sweep)(tx, key, &self.policy)?);
+                }
+            }
+            Ok(removed)
+        })
     }
 
     /// One step of deleting what the journal tells in words, once it is older than policy keeps it

@@ -10,6 +10,7 @@ use zamok_cabinet::{
     Approach, Begun, Content, DeviceAnswer, DeviceId, Error, Evidence, FactorId, FactorKind, FactorState,
     MessageKind, OperationId, Pin, Session, SweepPlace, Template, Value,
 };
+use zamok_core::store::{Change, ChangeId, Outcome, RowKey, Table};
 
 const PHONE: &str = "+79160000001";
 const DAY: u64 = 24 * 60 * 60;
@@ -147,4 +148,29 @@ fn a_pin_on_another_device_is_no_other_way_in() {
     house.cabinet.remove_device(&session, device).unwrap();
     let active = FactorState::Active;
     assert_eq!(states(&house), [(FactorKind::Push, active), (FactorKind::Pin, active)]);
+}
+
+#[test]
+fn a_factor_that_somebody_altered_keeps_retention_from_nothing_else() {
+    let house = House::new();
+    let (_, device, push) = with_push(&house);
+    let neighbour = house.citizen("anna");
+    let session = house.login("anna", &neighbour).unwrap();
+    let hers = house.cabinet.trust_device(&session, "laptop").unwrap().device();
+    let row = RowKey::new(Table(36), push.0);
+    let mut change = Change::new(ChangeId([1; 16]));
+    let version = house.store.get(&row).unwrap().unwrap().version;
+    change.update(row, version, b"altered".to_vec()).unwrap();
+    assert_eq!(house.store.commit(&change), Ok(Outcome::Committed));
+    house.clock.advance(house.cabinet.policy().device.trusted + 2 * house.cabinet.policy().session.longest);
+    let (mut next, mut unread, mut removed) = (Some(SweepPlace::default()), 0, 0);
+    while let Some(place) = next {
+        let swept = house.cabinet.sweep(&place).unwrap();
+        (next, unread, removed) = (swept.next, unread + swept.unread, removed + swept.removed);
+    }
+    // The factor, and the device that leads to it.
+    assert_eq!(unread, 2);
+    assert!(removed > 0);
+    assert!(house.cabinet.devices_of("anna").unwrap().iter().all(|device| device.id != hers));
+    assert!(house.cabinet.devices_of("ivan").unwrap().iter().any(|found| found.id == device));
 }
