@@ -165,8 +165,10 @@ pub(crate) struct Factor {
     pub(crate) added: UnixTime,
     /// When it was last answered with, as exactly as policy remembers it; 0 for never.
     pub(crate) last_used: UnixTime,
-    /// When something was last sent to it; 0 for never.
+    /// When something was last sent to it that its owner stands behind; 0 for never.
     pub(crate) last_sent: UnixTime,
+    /// The same of what he does not stand behind.
+    pub(crate) last_unproved: UnixTime,
     pub(crate) aside: Option<Aside>,
 }
 
@@ -292,20 +294,21 @@ pub(crate) fn target(tx: &mut Transaction<'_>, account: &Account, means: &Means)
     }
 }
 
-/// When something was last sent for a factor; 0 for never, and for a contact that is none.
+/// When something was last sent for a factor, with its owner behind it and without; 0 for never, and for a contact that is none.
 pub(crate) fn last_sent(
     tx: &mut Transaction<'_>,
     account: &Account,
     means: &Means,
-) -> Result<UnixTime, Error> {
+) -> Result<(UnixTime, UnixTime), Error> {
     if means.factor == [0; 16] {
-        return Ok(UnixTime(0));
+        return Ok((UnixTime(0), UnixTime(0)));
     }
-    Ok(Factor::load(tx, FactorId(means.factor), account.id)?.last_sent)
+    let factor = Factor::load(tx, FactorId(means.factor), account.id)?;
+    Ok((factor.last_sent, factor.last_unproved))
 }
 
-/// Notes that something is sent for a factor now. What its owner does not stand behind makes him wait for nothing; its row is written
-/// all the same, so that of two sendings at once the second one sees the first.
+/// Notes that something is sent for a factor now: what its owner does not stand behind apart, since it makes him wait for nothing. Of two
+/// sendings at once the second one sees the first.
 pub(crate) fn note_sending(
     tx: &mut Transaction<'_>,
     account: &Account,
@@ -318,6 +321,8 @@ pub(crate) fn note_sending(
     let mut factor = Factor::load(tx, FactorId(means.factor), account.id)?;
     if by_owner {
         factor.last_sent = tx.now();
+    } else {
+        factor.last_unproved = tx.now();
     }
     factor.put(tx)
 }
@@ -339,7 +344,7 @@ impl FactorId {
 }
 
 impl Factor {
-    const FORMAT: u8 = 3;
+    const FORMAT: u8 = 4;
 
     pub(crate) fn step(&mut self, step: FactorStep) -> Result<(), Error> {
         self.state = self.state.after(step).ok_or(CoreError::Refused)?;
@@ -370,7 +375,8 @@ impl Factor {
             FactorState::SetAside => 3,
             FactorState::Absent | FactorState::Disabled => return Err(CoreError::Refused.into()),
         });
-        writer.text(&self.label)?.u64(self.added.0).u64(self.last_used.0).u64(self.last_sent.0);
+        writer.text(&self.label)?.u64(self.added.0).u64(self.last_used.0);
+        writer.u64(self.last_sent.0).u64(self.last_unproved.0);
         let aside = self.aside.map(|aside| (aside.at.0, aside.until.0, aside.by.0, aside.counts));
         let (at, until, by, counts) = aside.unwrap_or_default();
         writer.u64(at).u64(until).raw(&by).u8(u8::from(counts));
@@ -412,8 +418,9 @@ impl Factor {
             _ => return Err(CoreError::Refused),
         };
         let label = reader.text()?.into();
-        let [added, last_used, last_sent, at, until] =
-            [reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?].map(UnixTime);
+        let mut time = || reader.u64().map(UnixTime);
+        let (added, last_used, last_sent, last_unproved) = (time()?, time()?, time()?, time()?);
+        let (at, until) = (time()?, time()?);
         let (by, counts) = (FactorId(reader.array()?), crate::flag(&mut reader)?);
         let holding = match kind {
             FactorKind::Generator | FactorKind::Token => Holding::Key(KeyId(reader.array()?)),
@@ -427,7 +434,19 @@ impl Factor {
         };
         reader.end()?;
         let aside = (state == FactorState::SetAside).then_some(Aside { at, until, by, counts });
-        Ok(Self { id, account, kind, holding, state, label, added, last_used, last_sent, aside })
+        Ok(Self {
+            id,
+            account,
+            kind,
+            holding,
+            state,
+            label,
+            added,
+            last_used,
+            last_sent,
+            last_unproved,
+            aside,
+        })
     }
 }
 

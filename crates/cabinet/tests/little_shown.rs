@@ -84,6 +84,35 @@ fn who_only_knows_a_phone_keeps_its_owner_waiting_for_nothing() {
 }
 
 #[test]
+fn what_nobody_stands_behind_keeps_its_pause_whenever_it_was_sent_and_keeps_the_owner_waiting_for_none() {
+    let house = town();
+    let stranger = || {
+        house.cabinet.begin_login_by_phone(PHONE, &Approach::default()).unwrap();
+        house.arrived(MessageKind::LoginCode).len()
+    };
+    // At the end of a minute, and at the beginning of the next.
+    house.clock.advance(59);
+    assert_eq!(stranger(), 1);
+    house.clock.advance(1);
+    assert_eq!(stranger(), 0);
+    let stolen = by_password(&house).unwrap();
+    house.clock.advance(59);
+    assert_eq!(stranger(), 0, "nor right after the owner's own");
+    house.clock.advance(1);
+    assert_eq!(stranger(), 1);
+
+    house.clock.advance(house.cabinet.policy().session.fresh.next_multiple_of(60) + 59);
+    let again = house.cabinet.begin_again(&stolen, None).unwrap();
+    house.clock.advance(1);
+    assert_eq!(pay(&house, &stolen), Err(Error::ResendTooSoon { seconds: 59 }));
+    assert!(by_password(&house).is_ok());
+    house.clock.advance(59);
+    assert_eq!(house.cabinet.send_again(&again), Err(Error::ResendTooSoon { seconds: 1 }));
+    house.clock.advance(1);
+    assert_eq!(house.cabinet.send_again(&again), Ok(()));
+}
+
+#[test]
 fn two_who_ask_for_a_phone_at_once_are_answered_alike_and_one_code_is_sent() {
     for _ in 0..20 {
         let house = town();

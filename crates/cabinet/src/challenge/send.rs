@@ -108,12 +108,15 @@ impl Cabinet {
         if challenge.sent > 0 && wait(challenge.last_sent) > 0 {
             return Err(Error::ResendTooSoon { seconds: wait(challenge.last_sent) });
         }
-        // Another challenge is no way around the pause: it belongs to the phone, the address or the device (R5).
-        let last = factor::last_sent(tx, account, &means)?;
-        if challenge.sent == 0 && wait(last) > 0 {
+        // Another challenge is no way around the pause: it belongs to the phone, the address or the device (R5). Only the owner waits for
+        // nothing that he did not ask for.
+        let behind = self.behind(tx, challenge)?;
+        let (by_owner, unproved) = factor::last_sent(tx, account, &means)?;
+        let last = if behind == Behind::Owner { by_owner } else { by_owner.max(unproved) };
+        if (challenge.sent == 0 || behind != Behind::Owner) && wait(last) > 0 {
             return Err(Error::ResendTooSoon { seconds: wait(last) });
         }
-        let (target, behind) = (factor::target(tx, account, &means)?, self.behind(tx, challenge)?);
+        let target = factor::target(tx, account, &means)?;
         let mut caps = match means.evidence {
             Evidence::Push => vec![behind.cap(now, "asked", &target, HOUR, self.policy.push.per_hour)],
             _ => vec![
@@ -121,13 +124,6 @@ impl Cabinet {
                 behind.cap(now, "sent", &target, DAY, policy.per_day),
             ],
         };
-        if behind != Behind::Owner && policy.resend > 0 {
-            let pause = behind.pause(now, &target, policy.resend);
-            if pause.is_full(tx)? {
-                return Err(Error::ResendTooSoon { seconds: policy.resend - now.0 % policy.resend });
-            }
-            caps.push(pause);
-        }
         if challenge.purpose == Purpose::Enrolment {
             // Nobody has shown yet that the phone is his: one account does not make strangers' phones ring without end.
             caps.push(Cap::new(now, "enrolling", &account.id.0, HOUR, policy.per_hour));
@@ -186,18 +182,9 @@ impl Behind {
     fn cap(self, now: UnixTime, what: &str, target: &[u8], span: u64, most: u32) -> Cap {
         match self {
             Self::Owner => Cap::new(now, what, target, span, most),
-            _ => Cap::new(now, &self.named(what), target, span, most.div_ceil(2)),
+            Self::Session => Cap::new(now, &format!("{what}-session"), target, span, most.div_ceil(2)),
+            Self::Nobody => Cap::new(now, &format!("{what}-nobody"), target, span, most.div_ceil(2)),
         }
-    }
-
-    /// One within a pause: nothing is written of it where the owner's own sendings would find it.
-    fn pause(self, now: UnixTime, target: &[u8], pause: u64) -> Cap {
-        Cap::new(now, &self.named("pause"), target, pause, 1)
-    }
-
-    fn named(self, what: &str) -> String {
-        let by = if self == Self::Session { "session" } else { "nobody" };
-        format!("{what}-{by}")
     }
 }
 

@@ -48,6 +48,7 @@ impl Cabinet {
                 added: tx.now(),
                 last_used: UnixTime(0),
                 last_sent: UnixTime(0),
+                last_unproved: UnixTime(0),
                 aside: None,
             };
             factor.step(FactorStep::Offer)?;
