@@ -107,11 +107,11 @@ impl Cabinet {
                 }
             })?;
             if let Some((subject, now)) = erased {
+                // An earlier attempt may have been cut short in between.
+                self.finish_erasure(subject)?;
                 if now {
                     self.forget_visits(AccountId(id))?;
                 }
-                // An earlier attempt may have been cut short in between.
-                self.finish_erasure(subject)?;
                 replayed.erased += u64::from(now);
             }
         }

@@ -31,8 +31,9 @@ impl Cabinet {
             let account = record.account.id;
             erase(tx, record, reason).map(|subject| (account, subject))
         })?;
-        self.forget_visits(account)?;
+        // The slow walk comes last: what an interruption leaves of it goes by retention.
         self.finish_erasure(subject)?;
+        self.forget_visits(account)?;
         Ok(subject)
     }
 
