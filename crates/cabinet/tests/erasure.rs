@@ -13,6 +13,7 @@ use zamok_core::store::{Change, ChangeId, Outcome, Range, RowKey, Table};
 const FACTORS: Table = Table(36);
 const SESSIONS: Table = Table(37);
 const CHALLENGES: Table = Table(35);
+const ACCOUNTS: Table = Table(32);
 const POWERS: Table = Table(42);
 const DEVICES: Table = Table(45);
 
@@ -116,5 +117,29 @@ fn a_row_that_somebody_has_taken_away_stops_no_erasure() {
         assert_eq!(house.store.commit(&change).unwrap(), Outcome::Committed);
         house.cabinet.erase_account("ivan", "asked for it").unwrap();
         assert!(house.cabinet.account_by_login("ivan").is_err(), "{table:?}");
+    }
+}
+
+#[test]
+fn an_altered_power_or_account_of_somebody_else_stops_no_erasure() {
+    for table in [POWERS, ACCOUNTS] {
+        let house = House::new();
+        let (_, ivan) = enter(&house, "ivan");
+        let (_, olga) = enter(&house, "olga");
+        let boris = enter(&house, "boris").1;
+        let altered = house.cabinet.give_power(&ivan, "olga", &terms()).unwrap();
+        house.cabinet.give_power(&boris, "ivan", &terms()).unwrap();
+        let key = if table == POWERS {
+            RowKey::new(POWERS, altered.id.0)
+        } else {
+            RowKey::new(ACCOUNTS, olga.account.0)
+        };
+        let version = house.store.get(&key).unwrap().unwrap().version;
+        let mut change = Change::new(ChangeId([7; 16]));
+        change.update(key, version, b"altered".to_vec()).unwrap();
+        assert_eq!(house.store.commit(&change).unwrap(), Outcome::Committed);
+        house.cabinet.erase_account("ivan", "asked for it").unwrap();
+        assert!(house.cabinet.account_by_login("ivan").is_err(), "{table:?}");
+        assert_eq!(house.cabinet.powers(&boris).unwrap(), [], "{table:?}");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use zamok_core::event::{Detail, EventKind};
+use zamok_core::event::{Detail, EventKind, Subject};
 use zamok_core::store::{RowKey, Table};
 use zamok_core::vault::Transaction;
 use zamok_core::wire::{Reader, Writer, hex};
@@ -187,16 +187,30 @@ impl Power {
 
 /// Tells both accounts.
 fn tell(tx: &mut Transaction<'_>, power: &Power, kind: EventKind) -> Result<(), Error> {
+    for account in [power.principal, power.agent] {
+        let subject = load(tx, account)?.account.subject;
+        tell_one(tx, power, subject, kind)?;
+    }
+    Ok(())
+}
+
+fn tell_one(tx: &mut Transaction<'_>, power: &Power, subject: Subject, kind: EventKind) -> Result<(), Error> {
     let detail = Detail::new()
         .with("power", power.id.to_string())
         .with("rights", power.terms.rights.to_string())
         .with("scope", power.terms.scope.join(" "))
         .with("until", power.terms.until.0.to_string());
-    for account in [power.principal, power.agent] {
-        let subject = load(tx, account)?.account.subject;
-        tx.event(kind, Some(subject), &Power::row(power.id), &detail)?;
-    }
+    tx.event(kind, Some(subject), &Power::row(power.id), &detail)?;
     Ok(())
+}
+
+/// What was read; `None` where it is gone or was altered.
+fn readable<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::Core(CoreError::Refused | CoreError::Format { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Ends the powers that an account has given since, with a change that is taken back.
@@ -226,16 +240,14 @@ fn first_of_most(offered: Vec<Power>) -> Option<Power> {
 /// Ends the powers that an account gave and was given, for its erasure: what they were about, in the words of the service, goes.
 pub(super) fn end_all(tx: &mut Transaction<'_>, account: &Account) -> Result<(), Error> {
     for id in &account.powers {
-        // A row that somebody has taken away keeps the rest from nothing.
-        if tx.record(&Power::row(*id))?.is_none() {
-            continue;
-        }
-        let mut power = Power::load(tx, *id)?;
-        let other = if power.principal == account.id { power.agent } else { power.principal };
+        // A row that somebody has taken away or altered keeps the rest from nothing, and stays for the audit.
+        let Some(mut power) = readable(Power::load(tx, *id))? else { continue };
         if let Some(state) = power.state.after(PowerStep::End) {
             power.state = state;
-            if tx.record(&other.row())?.is_some() {
-                tell(tx, &power, EventKind::PowerEnded)?;
+            for account in [power.principal, power.agent] {
+                if let Some(record) = readable(load(tx, account))? {
+                    tell_one(tx, &power, record.account.subject, EventKind::PowerEnded)?;
+                }
             }
         }
         power.terms.scope.clear();
