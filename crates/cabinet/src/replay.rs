@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zamok_core::Error as CoreError;
 use zamok_core::event::{EventKind, Subject};
 use zamok_core::store::Range;
+use zamok_core::{Error as CoreError, UnixTime};
 use zamok_host::backup::{Surviving, Told};
 
 use crate::account::{self, ACCOUNTS, AccountId, AccountState, AccountStep, power};
@@ -24,7 +24,7 @@ pub struct Replayed {
     pub erased: u64,
     /// Accounts that were suspended again.
     pub suspended: u64,
-    /// Factors that were taken away again.
+    /// Factors that were taken away or set aside again.
     pub factors: u64,
     /// Devices that were blocked again.
     pub devices: u64,
@@ -43,6 +43,8 @@ struct Changes {
     /// The last word on whether it is suspended.
     suspended: Option<bool>,
     factors: Vec<FactorId>,
+    /// When those were set aside that nobody put back.
+    aside: BTreeMap<[u8; 16], UnixTime>,
 }
 
 impl Cabinet {
@@ -66,6 +68,13 @@ impl Cabinet {
                 }
                 (EventKind::FactorRemoved | EventKind::FactorWithdrawn, Some(subject), Some(id)) => {
                     changes.entry(subject).or_default().factors.push(FactorId(id));
+                }
+                (EventKind::FactorReplaced, Some(subject), Some(id)) => {
+                    changes.entry(subject).or_default().aside.insert(id, told.time);
+                }
+                (EventKind::FactorRestored, Some(subject), Some(id)) => {
+                    changes.entry(subject).or_default().aside.remove(&id);
+                    replayed.lost.push(told.clone());
                 }
                 (EventKind::DeviceBlocked | EventKind::DeviceRemoved, _, Some(id)) => {
                     let blocked = self.vault.transact(|tx| device::block_again(tx, id))?;
@@ -126,6 +135,12 @@ impl Cabinet {
                 if record.account.factors.contains(factor) {
                     factor::remove_again(tx, &mut record, *factor, REASON)?;
                     removed += 1;
+                }
+            }
+            for (id, at) in &changes.aside {
+                let factor = FactorId(*id);
+                if record.account.factors.contains(&factor) {
+                    removed += u64::from(self.put_aside_again(tx, &mut record, factor, *at)?);
                 }
             }
             let step = record.account.state.after(AccountStep::Suspend);

@@ -1,9 +1,9 @@
 //! The owner's own change of a channel (R9): log in with the current one, choose, confirm with a code on the new one, and on both
 //! where policy wants it. The old one is told, and can take it back for a while.
 
-use zamok_core::Error as CoreError;
 use zamok_core::event::{Detail, EventKind};
 use zamok_core::vault::Transaction;
+use zamok_core::{Error as CoreError, UnixTime};
 
 use super::{Aside, Factor, FactorId, FactorState, FactorStep, Holding, Since, listing, recovery};
 use crate::Cabinet;
@@ -197,7 +197,37 @@ impl Cabinet {
         by: Option<FactorId>,
         counts: bool,
     ) -> Result<(), Error> {
-        put_aside(tx, record, factor, by, counts, self.policy.contact.reversible)?;
+        let at = tx.now();
+        self.put_aside_at(tx, record, factor, by, counts, at)
+    }
+
+    /// Sets a factor aside that a surviving journal says was set aside then; whether it had to. By whom is not told: so it counts, and
+    /// nothing came in its place. The caller writes the account.
+    pub(crate) fn put_aside_again(
+        &self,
+        tx: &mut Transaction<'_>,
+        record: &mut AccountRecord,
+        id: FactorId,
+        at: UnixTime,
+    ) -> Result<bool, Error> {
+        let mut factor = Factor::load(tx, id, record.account.id)?;
+        let active = factor.state == FactorState::Active;
+        if active {
+            self.put_aside_at(tx, record, &mut factor, None, true, at)?;
+        }
+        Ok(active)
+    }
+
+    fn put_aside_at(
+        &self,
+        tx: &mut Transaction<'_>,
+        record: &mut AccountRecord,
+        factor: &mut Factor,
+        by: Option<FactorId>,
+        counts: bool,
+        at: UnixTime,
+    ) -> Result<(), Error> {
+        put_aside(tx, record, factor, by, counts, (at, self.policy.contact.reversible))?;
         match factor.holding {
             Holding::Contact(id) => self.let_go(tx, record, id),
             _ => Ok(()),
@@ -295,17 +325,16 @@ impl Cabinet {
     }
 }
 
-/// Sets a factor aside for so many seconds, and tells it. The caller lets a contact go.
+/// Sets a factor aside, since when and for so many seconds, and tells it. The caller lets a contact go.
 pub(super) fn put_aside(
     tx: &mut Transaction<'_>,
     record: &AccountRecord,
     factor: &mut Factor,
     by: Option<FactorId>,
     counts: bool,
-    reversible: u64,
+    (at, reversible): (UnixTime, u64),
 ) -> Result<(), Error> {
     let (account, subject) = (record.account.id, Some(record.account.subject));
-    let at = tx.now();
     let until = at.plus(reversible);
     factor.step(FactorStep::Replace)?;
     factor.aside = Some(Aside { at, until, by: by.unwrap_or(FactorId([0; 16])), counts });

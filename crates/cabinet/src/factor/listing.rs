@@ -286,7 +286,8 @@ pub(crate) fn remove_of_device(
     let enough = super::strength(shown.unwrap_or(&others));
     for factor in &mut own {
         if factor.state == FactorState::Active && factor.kind.evidence().strength() > enough {
-            super::change::put_aside(tx, record, factor, None, true, policy.contact.reversible)?;
+            let span = (tx.now(), policy.contact.reversible);
+            super::change::put_aside(tx, record, factor, None, true, span)?;
         } else {
             remove(tx, record, factor.id, FactorStep::Remove, "its device was forgotten")?;
             tell_removed(tx, record, factor)?;
