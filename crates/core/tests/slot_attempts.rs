@@ -62,6 +62,12 @@ impl Door {
         self.end(self.charged());
     }
 
+    fn take_back(&self, attempt: Attempt) {
+        let mut chance = self.scene.chance();
+        let mut env = Env { now: self.scene.now(), rng: &mut chance };
+        attempts::take_back(&self.scene.store, &self.slot, attempt, &mut env).unwrap();
+    }
+
     fn discharge(&self, attempt: Attempt) -> Result<(), Error> {
         self.scene.transact(|tx| attempts::discharge(tx, &self.slot, attempt))
     }
@@ -193,6 +199,30 @@ fn a_success_forgives_the_failures_before_it_and_none_after_and_tells_the_journa
 
 fn guess_number(door: &Door) -> u64 {
     door.stored()[0]
+}
+
+#[test]
+fn attempts_that_are_taken_back_count_no_more_in_whatever_order_they_end() {
+    for first in [0, 1] {
+        let door = Door::new("taken back");
+        let slow = door.charged();
+        door.scene.wait(5);
+        let both = [slow, door.charged()];
+        door.take_back(both[first]);
+        assert_eq!(door.failures(), 1, "of two");
+        door.take_back(both[1 - first]);
+        assert_eq!(door.failures(), 0);
+        // A failure before it stays, and a success that has forgiven it leaves nothing to take back.
+        door.fail();
+        let slow = door.charged();
+        door.take_back(slow);
+        assert_eq!(door.failures(), 1);
+        let late = door.charged();
+        door.scene.wait(5);
+        door.discharge(door.charged()).unwrap();
+        door.take_back(late);
+        assert_eq!(door.failures(), 0);
+    }
 }
 
 #[test]

@@ -195,8 +195,8 @@ pub fn take_back(store: &dyn Store, slot: &Slot, attempt: Attempt, env: &mut Env
     for _ in 0..TRIES {
         let row = store.get(&key)?.ok_or(Error::Refused)?;
         let attempts = Attempts::decode(Some(&row))?;
-        // Forgiven by somebody's success meanwhile.
-        if attempt.number <= attempts.forgiven {
+        // Forgiven meanwhile, with all the others.
+        if attempts.forgiven >= attempts.charged {
             return Ok(());
         }
         // Counts only rise: one more is charged, and one more is forgiven.
