@@ -11,8 +11,10 @@ use zamok_core::mac::hmac_sha256;
 use zamok_core::mechanism::Mechanism;
 use zamok_core::otp::{Digits, Hotp, HotpParameters, OcraSuite, Verdict};
 use zamok_core::secret::Secret;
+use zamok_core::store::RowKey;
+use zamok_core::vault::ciphers::{self, NONCES};
 use zamok_core::vault::departed::DEPARTED;
-use zamok_core::vault::keys::{self, KeyInfo, Narrowing, Template, Usage, Usages};
+use zamok_core::vault::keys::{self, KEYS, KeyInfo, Narrowing, Template, Usage, Usages};
 use zamok_core::vault::one_time::{self, ImportedParameters};
 use zamok_core::vault::versions::{self, RotationPolicy};
 use zamok_core::vault::{Flag, Flags, KeyId, KeyKind, KeyState, Purpose, importing, signing, wrapping};
@@ -167,7 +169,7 @@ fn a_wrapped_token_is_in_one_place_and_no_code_is_accepted_again_however_often_i
     let (row, note) = rows(&scene.store).into_iter().find(|(row, _)| row.table == DEPARTED).unwrap();
     assert_eq!(row.key, hmac_sha256(SECRET, &[b"zamok/departed/v1", &[1, 1, 6]]));
     let body = scene.keyring.verify(&row, &note).unwrap();
-    assert_eq!(body, [&[1][..], &first.0, &[0, 0, 0, 1]].concat());
+    assert_eq!(body, [&[1, 1][..], &first.0, &[0, 0, 0, 1]].concat());
     assert!(is_right(&scene, first, 1));
     assert_eq!(unwrap(&scene, wrapper, &bytes), Err(Error::KeyKind), "it is here");
     become_(&scene, first, &[Deactivated, Destroyed]);
@@ -300,6 +302,84 @@ fn an_envelope_gives_nothing_back_that_was_taken_from_its_key() {
     assert_eq!(Some(back.usages), usages);
     scene.transact(|tx| keys::change_version_state(tx, key, 1, Compromised, "seen")).unwrap();
     assert_eq!(came(&bytes).map(drop), Err(Error::KeyState(Compromised)));
+}
+
+#[test]
+fn what_came_in_is_held_to_what_became_of_each_that_came_in_before() {
+    let (home, abroad) = (Scene::new("sender"), Scene::new("recipient"));
+    let (own, peer) = recipient(&abroad, &home);
+    let made = || {
+        let key = movable(&home, KeyKind::P256, Purpose::Document, &[]);
+        wrap(&home, peer, key, Mechanism::EnvelopeTo).unwrap()
+    };
+    // Nobody abroad knows the name in the envelope.
+    for (states, expected) in [
+        (&[][..], Ok(Active)),
+        (&[Suspended], Ok(Suspended)),
+        (&[Deactivated, Destroyed], Ok(Deactivated)),
+        (&[Compromised], Err(Error::KeyState(Compromised))),
+        (&[Compromised, Destroyed], Err(Error::KeyState(Compromised))),
+    ] {
+        let bytes = made();
+        become_(&abroad, unwrap(&abroad, own, &bytes).unwrap(), states);
+        // The next one is held to the first, and the last to both.
+        for _ in 0..2 {
+            let again = unwrap(&abroad, own, &bytes);
+            assert_eq!(again.map(|key| info(&abroad, key).state), expected, "{states:?}");
+        }
+    }
+    let bytes = made();
+    let key = unwrap(&abroad, own, &bytes).unwrap();
+    let usages = Some(Usages::of(&[Usage::Verify]));
+    abroad.transact(|tx| keys::narrow(tx, key, &Narrowing { usages, ..Narrowing::default() })).unwrap();
+    let again = unwrap(&abroad, own, &bytes).unwrap();
+    assert_eq!(Some(info(&abroad, again).usages), usages);
+    // In one vault: of the key that left nothing bad is known.
+    let wrapper = trusted(&home);
+    let key = movable(&home, KeyKind::Aes256, Purpose::Data, &[]);
+    let bytes = wrap(&home, wrapper, key, Mechanism::Envelope).unwrap();
+    let second = unwrap(&home, wrapper, &bytes).unwrap();
+    home.transact(|tx| ciphers::seal(tx, second, Mechanism::AesGcm, b"", b"one")).unwrap();
+    let third = unwrap(&home, wrapper, &bytes).unwrap();
+    let (row, count) = rows(&home.store)
+        .into_iter()
+        .find(|(row, _)| row.table == NONCES && row.key.starts_with(&third.0))
+        .unwrap();
+    assert_eq!(home.keyring.verify(&row, &count).unwrap(), [1, 0, 0, 0, 0, 0, 0, 0, 1], "messages");
+    become_(&home, second, &[Compromised]);
+    assert_eq!(unwrap(&home, wrapper, &bytes), Err(Error::KeyState(Compromised)));
+}
+
+#[test]
+fn what_only_came_in_does_not_come_in_bare_and_64_keys_of_one_secret_are_kept_in_mind() {
+    let (home, abroad) = (Scene::new("sender of one"), Scene::new("recipient of many"));
+    let (own, peer) = recipient(&abroad, &home);
+    let mut template = Template::new(KeyKind::Hmac, Purpose::Data);
+    template.flags = template.flags.or(Flags::of(&[Flag::Wrappable]));
+    let key = home.transact(|tx| importing::raw(tx, &template, SECRET.to_vec().into())).unwrap();
+    let bytes = wrap(&home, peer, key, Mechanism::EnvelopeTo).unwrap();
+    let first = unwrap(&abroad, own, &bytes).unwrap();
+    let wrapper = trusted(&abroad);
+    let row = RowKey::new(KEYS, wrapper.0);
+    let opened = abroad.keyring.open(&row, &abroad.row(&row)).unwrap();
+    let made_up = aead::key_wrap(opened.body.last_chunk().unwrap(), SECRET).unwrap();
+    let template = Template::new(KeyKind::Hmac, Purpose::Data);
+    let bare = || abroad.transact(|tx| wrapping::unwrap_bare(tx, wrapper, &made_up, &template));
+    assert_eq!(bare(), Err(Error::KeyKind));
+    let _ = wrap(&abroad, wrapper, first, Mechanism::AesKeyWrap).unwrap();
+    let _ = bare().unwrap();
+    for _ in 2..64 {
+        let _ = unwrap(&abroad, own, &bytes).unwrap();
+    }
+    let full = Error::TooLong { what: "the list of keys with one secret", given: 65, limit: 64 };
+    assert_eq!(unwrap(&abroad, own, &bytes), Err(full));
+    become_(&abroad, first, &[Deactivated, Destroyed]);
+    // What was destroyed makes room, and what became of it is handed down.
+    for _ in 0..2 {
+        let next = unwrap(&abroad, own, &bytes).unwrap();
+        assert_eq!(info(&abroad, next).state, Deactivated);
+        become_(&abroad, next, &[Destroyed]);
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What has left the vault, wrapped. A note names the key by its material (`docs/formats/state.md`), so that it is known again
-//! in whatever wrap it comes back, and is held to what became of it (`docs/decisions/0024-what-comes-back.md`).
+//! What has left the vault, wrapped, and what came in. A note names the keys of a material (`docs/formats/state.md`), so that it
+//! is known again in whatever wrap it comes, and is held to what became of each (`docs/decisions/0024-what-comes-back.md`).
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -15,9 +15,11 @@ use crate::mac::hmac_sha256;
 use crate::store::{RowKey, Table};
 use crate::wire::{Reader, Writer};
 
-/// Which key has the material that left, under a MAC of kind and material.
+/// Which keys have the material that left or came in, under a MAC of kind and material.
 pub const DEPARTED: Table = Table(9);
 const FORMAT: u8 = 1;
+/// The most keys of one material that are noted.
+const MOST: usize = 64;
 const LABEL: &[u8] = b"zamok/departed/v1";
 
 /// A key of this vault with the material of one that comes in.
@@ -41,6 +43,12 @@ impl Former {
             Some(found.info)
         };
         Ok(Self { version, newest })
+    }
+
+    fn is_destroyed(&self) -> bool {
+        let version = self.version.as_ref();
+        self.newest.state == KeyState::Destroyed
+            && version.is_some_and(|version| version.state == KeyState::Destroyed)
     }
 
     /// Takes from a key on its way in what was taken from this one, and leads it no step back in its life.
@@ -71,34 +79,90 @@ impl Former {
     }
 }
 
-/// Notes which key has this material, in the words of the event by which it has it.
+/// What is noted of a material.
+#[derive(Default)]
+struct Note {
+    /// Whether it ever left.
+    has_left: bool,
+    /// The keys that have it or had it, the oldest first.
+    keys: Vec<(KeyId, u32)>,
+}
+
+impl Note {
+    fn load(tx: &mut Transaction<'_>, row: &RowKey) -> Result<Self, Error> {
+        let Some(body) = tx.state(row)? else { return Ok(Self::default()) };
+        let mut reader = Reader::new(&body);
+        let found = reader.u8()?;
+        if found != FORMAT {
+            return Err(Error::Format { found: found.into(), supported: FORMAT.into() });
+        }
+        let has_left = match reader.u8()? {
+            0 => false,
+            1 => true,
+            _ => return Err(Error::Refused),
+        };
+        let mut keys = Vec::new();
+        while reader.remaining() > 0 {
+            keys.push((KeyId(reader.array()?), reader.u32()?));
+        }
+        Ok(Self { has_left, keys })
+    }
+
+    fn put(&self, tx: &mut Transaction<'_>, row: &RowKey) -> Result<(), Error> {
+        let mut body = Writer::public(2 + 20 * self.keys.len());
+        body.u8(FORMAT).u8(self.has_left.into());
+        for (id, version) in &self.keys {
+            body.raw(&id.0).u32(*version);
+        }
+        tx.put_state(row, body.as_slice())
+    }
+}
+
+/// Notes that this key has its material, in the words of the event by which it left or came in.
 pub(super) fn note(tx: &mut Transaction<'_>, record: &KeyRecord, event: EventKind) -> Result<(), Error> {
     let KeyInfo { id, version, kind, owner, .. } = &record.info;
     let row = row(*kind, &record.material)?;
-    let mut body = Writer::public(1 + 16 + 4);
-    body.u8(FORMAT).raw(&id.0).u32(*version);
-    if tx.state(&row)?.as_deref() == Some(body.as_slice()) {
+    let mut note = Note::load(tx, &row)?;
+    let (leaves, is_known) = (event == EventKind::KeyWrapped, note.keys.contains(&(*id, *version)));
+    if is_known && (note.has_left || !leaves) {
         return Ok(());
     }
-    tx.put_state(&row, body.as_slice())?;
+    note.has_left |= leaves;
+    if !is_known {
+        if !leaves && note.keys.len() >= MOST {
+            // Nothing becomes of these any more, and what comes in has just been held to them.
+            let mut alive = Vec::new();
+            for (id, version) in note.keys {
+                if !former(tx, id, version)?.is_destroyed() {
+                    alive.push((id, version));
+                }
+            }
+            note.keys = alive;
+        }
+        note.keys.push((*id, *version));
+        let (given, limit) = (note.keys.len(), MOST);
+        if given > limit {
+            return Err(Error::TooLong { what: "the list of keys with one secret", given, limit });
+        }
+    }
+    note.put(tx, &row)?;
     tx.event(event, *owner, &row, &Detail::new().with("key", format!("{id}"))).map(|_| ())
 }
 
-/// The key that is known to have this material as this kind; `None` where nothing of it left.
+/// The keys that are known to have this material as this kind, and whether it ever left.
 pub(super) fn find(
     tx: &mut Transaction<'_>,
     kind: KeyKind,
     material: &[u8],
-) -> Result<Option<Former>, Error> {
-    let Some(body) = tx.state(&row(kind, material)?)? else { return Ok(None) };
-    let mut reader = Reader::new(&body);
-    let found = reader.u8()?;
-    if found != FORMAT {
-        return Err(Error::Format { found: found.into(), supported: FORMAT.into() });
-    }
-    let (id, version) = (KeyId(reader.array()?), reader.u32()?);
-    reader.end()?;
-    Former::load(tx, id, version).map(Some).map_err(|error| match error {
+) -> Result<(Vec<Former>, bool), Error> {
+    let note = Note::load(tx, &row(kind, material)?)?;
+    let formers = note.keys.iter().map(|(id, version)| former(tx, *id, *version));
+    Ok((formers.collect::<Result<_, _>>()?, note.has_left))
+}
+
+/// A key that is noted.
+fn former(tx: &mut Transaction<'_>, id: KeyId, version: u32) -> Result<Former, Error> {
+    Former::load(tx, id, version).map_err(|error| match error {
         Error::UnknownKey => Error::Refused,
         other => other,
     })

@@ -39,9 +39,9 @@ const LABEL: &[u8] = b"zamok/wrap/v1";
 /// # Errors
 /// [`Error::KeyNotWrappable`] for a key that may not leave, as a trusted wrapping key, and one for OCRA with neither counter
 /// nor time, whose questions would stay behind; [`Error::KeyNotTrusted`] and [`Error::KeyTooWeak`] for a
-/// wrapping key that may not take it; [`Error::KeyState`] for a compromised or destroyed key;
-/// [`Error::KeyKind`], [`Error::KeyUsage`], [`Error::KeyPurpose`], [`Error::KeyMechanism`] for misuse;
-/// [`Error::UnknownKey`]; a store's fault.
+/// wrapping key that may not take it; [`Error::KeyState`] for a compromised or destroyed key; [`Error::TooLong`] where 64
+/// other keys are noted with its secret; [`Error::KeyKind`], [`Error::KeyUsage`], [`Error::KeyPurpose`],
+/// [`Error::KeyMechanism`] for misuse; [`Error::UnknownKey`]; a store's fault.
 pub fn wrap(tx: &mut Transaction<'_>, by: KeyId, id: KeyId, mechanism: Mechanism) -> Result<Vec<u8>, Error> {
     let wrapper = KeyRecord::load(tx, by)?;
     wrapping_key(&wrapper, mechanism)?;
@@ -109,7 +109,8 @@ pub fn wrap(tx: &mut Transaction<'_>, by: KeyId, id: KeyId, mechanism: Mechanism
 /// # Errors
 /// [`Error::Rejected`] when it was not wrapped for this key, or was altered; for misuse of `by` as [`wrap`];
 /// [`Error::KeyPurpose`] for a wrapping key, which comes in by no wrap; [`Error::KeyTooWeak`] for a key that is stronger
-/// than what it came under; [`Error::KeyState`] for one that is compromised here; [`Error::KeyKind`] for a
+/// than what it came under; [`Error::KeyState`] for one that is compromised here; [`Error::TooLong`] where 64 keys
+/// with its secret left or came in and are not destroyed; [`Error::KeyKind`] for a
 /// one-time-password key that this vault still has, since each of its codes would be accepted once by either, and for one
 /// of OCRA with neither counter nor time; [`Error::KeyUsage`] where nothing is left that it may be used for;
 /// [`Error::UnknownKey`]; a store's fault.
@@ -190,7 +191,10 @@ pub fn unwrap_bare(
     let plain = aead::key_unwrap(&key, bytes)?;
     let material = super::importing::from_plain_form(template.kind, &plain)?;
     // Typed freely, it would come back as whatever serves its holder. Absence is never permission.
-    let former = departed::find(tx, template.kind, &material.secret)?.ok_or(Error::KeyKind)?;
+    let (formers, has_left) = departed::find(tx, template.kind, &material.secret)?;
+    if !has_left {
+        return Err(Error::KeyKind);
+    }
     let Template { valid_from, valid_to, .. } = *template;
     let info = KeyInfo {
         id: by,
@@ -207,7 +211,7 @@ pub fn unwrap_bare(
         label: String::from(template.label),
         owner: template.owner,
     };
-    arrive(tx, info, material, &[former], Spent::default())
+    arrive(tx, info, material, &formers, Spent::default())
 }
 
 /// Whether the responses of a key change with the question alone: what is spent of it stands in the vault that asked.
@@ -313,9 +317,9 @@ fn restore(tx: &mut Transaction<'_>, mut info: KeyInfo, body: &[u8], wrapping: u
         return Err(Error::KeyTooWeak { wrapping, wrapped });
     }
     let material = Material::read(info.kind, secret)?;
-    // The key that the wrap names, and the one that has its material: elsewhere it had another name.
+    // The key that the wrap names, and those that have its material: elsewhere it had another name.
     let named = departed::named(tx, info.id, info.version)?;
-    let known = departed::find(tx, info.kind, &material.secret)?;
+    let (known, _) = departed::find(tx, info.kind, &material.secret)?;
     let formers: Vec<Former> = named.into_iter().chain(known).collect();
     arrive(tx, info, material, &formers, spent)
 }
@@ -353,9 +357,9 @@ fn arrive(
     record.put(tx)?;
     let ids = departed::ids(formers);
     ciphers::resume_count(tx, &ids, &record.info)?;
+    let entry = tx.next_entry();
+    departed::note(tx, &record, EventKind::KeyUnwrapped)?;
     if is_one_time {
-        let entry = tx.next_entry();
-        departed::note(tx, &record, EventKind::KeyUnwrapped)?;
         spend::resume_from(tx, &record, spent, &ids, entry)?;
     }
     Ok(record.info.id)
