@@ -14,14 +14,15 @@ use zamok::guessing::SpendPolicy;
 use zamok::journal::Anchor;
 use zamok::keys::questions::{self, Answer, Inputs, Matter};
 use zamok::otp::{Digits, Hotp, Ocra, OcraChallenge, OcraInput, OcraSuite, OtpUri, Window};
-use zamok::{Clock, CoreError, Error, FileAnchor, Passphrase, Policy, Vault};
+use zamok::{Clock, CoreError, Error, FileAnchor, Passphrase, Policy, Role, Vault};
 use zamok_core::hash::HashAlgorithm;
+use zamok_core::mechanism::Mechanism;
 use zamok_core::secret::Secret;
 use zamok_core::store::{Range, Table};
 use zamok_core::vault::keys::{KeyKind, Purpose, Template};
 use zamok_core::vault::one_time::{self, ImportedParameters, MovingFactor, OtpParameters};
 use zamok_core::vault::versions::{self, RotationPolicy};
-use zamok_core::vault::{KeyState, keys, spend};
+use zamok_core::vault::{Flag, Flags, KeyState, keys, spend, wrapping};
 
 use house::*;
 
@@ -387,4 +388,44 @@ fn a_key_that_was_not_in_use_yet_is_not_shown_a_second_time_and_not_activated_by
     let lost: Vec<_> = lost.iter().filter(|told| told.kind == EventKind::KeyActivated).collect();
     assert!(matches!(lost[..], [told] if told.row.key == counter.0), "{lost:?}");
     provision(vault, fresh).unwrap();
+}
+
+#[test]
+fn a_key_that_left_after_the_backup_comes_back_and_does_not_claim_that_it_was_never_out() {
+    let house = House::new();
+    let vault = house.zamok.vault();
+    let wrapping = Template::new(KeyKind::Aes256, Purpose::Wrapping);
+    let by = vault.transact(|tx| keys::generate(tx, &wrapping)).unwrap();
+    let officer =
+        Vault::unlock_as(Role::Officer, vault.store().clone(), &passphrase(), options(NOON)).unwrap();
+    officer.transact(|tx| keys::trust(tx, by, "ceremony")).unwrap();
+    drop(officer);
+    let mut leaving = Template::new(KeyKind::Aes256, Purpose::Data);
+    leaving.flags = leaving.flags.or(Flags::of(&[Flag::Wrappable]));
+    let [key, destroyed] = [(); 2].map(|()| vault.transact(|tx| keys::generate(tx, &leaving)).unwrap());
+    let file = house.backup("one.backup");
+    let wrap = |key| vault.transact(|tx| wrapping::wrap(tx, by, key, Mechanism::AesKeyWrap)).unwrap();
+    let bytes = [wrap(key), wrap(destroyed)];
+    for state in [KeyState::Deactivated, KeyState::Destroyed] {
+        vault.transact(|tx| keys::change_state(tx, destroyed, state, "it has left")).unwrap();
+    }
+    // One that nobody knows any more.
+    let later = vault.transact(|tx| keys::generate(tx, &leaving)).unwrap();
+    wrap(later);
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let old = sqlite(&folder.path().join("old.db"));
+    let new = sqlite(&folder.path().join("new.db"));
+    let (restored, _) = restore_and_replay(new, &file, old, &auditor(), now).unwrap();
+    let vault = &restored.vault;
+    let info = vault.transact(|tx| keys::info(tx, key)).unwrap();
+    assert!(!info.flags.contains(Flag::NeverExtracted));
+    let template = Template::new(KeyKind::Aes256, Purpose::Data);
+    for (bytes, state) in bytes.iter().zip([KeyState::Active, KeyState::Deactivated]) {
+        let back = vault.transact(|tx| wrapping::unwrap_bare(tx, by, bytes, &template)).unwrap();
+        assert_eq!(vault.transact(|tx| keys::info(tx, back)).unwrap().state, state);
+    }
+    let lost = &restored.replayed.as_ref().unwrap().lost;
+    assert!(!lost.iter().any(|told| told.kind == EventKind::KeyWrapped), "{lost:?}");
 }

@@ -4,7 +4,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::attributes::{Flags, KeyInfo, Purpose};
+use super::attributes::{Flag, Flags, KeyInfo, Purpose};
 use super::keys::{KeyId, KeyRecord};
 use super::kinds::KeyKind;
 use super::state::KeyState;
@@ -147,6 +147,28 @@ pub(super) fn note(tx: &mut Transaction<'_>, record: &KeyRecord, event: EventKin
     }
     note.put(tx, &row)?;
     tx.event(event, *owner, &row, &Detail::new().with("key", format!("{id}"))).map(|_| ())
+}
+
+/// Notes once more that a key left, as a journal that outlived its store tells: the newest version was out, and its material is
+/// known as what left. Journalled with the reason, where it was not known. Whether it was so.
+///
+/// # Errors
+/// [`Error::UnknownKey`]; [`Error::TooLong`] where 64 other keys are noted with its secret; a store's fault.
+pub fn note_left(tx: &mut Transaction<'_>, id: KeyId, reason: &str) -> Result<bool, Error> {
+    let mut record = KeyRecord::load(tx, id)?;
+    // Of a destroyed one there is no material: an earlier attempt at the replay has noted it.
+    if record.info.state == KeyState::Destroyed {
+        return Ok(false);
+    }
+    let is_new = record.info.flags.contains(Flag::NeverExtracted);
+    if is_new {
+        record.info.flags = record.info.flags.without(Flags::of(&[Flag::NeverExtracted]));
+        record.put(tx)?;
+        let detail = Detail::new().with("reason", reason);
+        tx.event(EventKind::KeyWrapped, record.info.owner, record.row(), &detail)?;
+    }
+    note(tx, &record, EventKind::KeyWrapped)?;
+    Ok(is_new)
 }
 
 /// The keys that are known to have this material as this kind, and whether it ever left.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use zamok_core::error::BackupFault;
 use zamok_core::event::{Detail, EventKind, Leaf, Subject};
 use zamok_core::store::{EntryId, Range, RowKey, Store};
+use zamok_core::vault::departed::{self, DEPARTED};
 use zamok_core::vault::relocation::Relocation;
 use zamok_core::vault::spend::{self, STATES, Since};
 use zamok_core::vault::{
@@ -375,6 +376,15 @@ impl Vault {
                 EventKind::KeyProvisioned => {
                     let Some((id, None)) = version_of(&told.row) else { continue };
                     match self.transact(|tx| spend::note_shown(tx, id, REASON)) {
+                        Ok(_) | Err(Error::UnknownKey) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                // The note of a wrap and of a key that came in has a row of its own; the key's entry stands beside it.
+                EventKind::KeyWrapped | EventKind::KeyUnwrapped if told.row.table == DEPARTED => {}
+                EventKind::KeyWrapped => {
+                    let Some((id, None)) = version_of(&told.row) else { continue };
+                    match self.transact(|tx| departed::note_left(tx, id, REASON)) {
                         Ok(_) | Err(Error::UnknownKey) => {}
                         Err(error) => return Err(error),
                     }
