@@ -9,7 +9,7 @@ use house::{House, NOON, Person, policy, request};
 use zamok_core::event::EventKind;
 use zamok_core::signature::RsaBits;
 use zamok_core::store::{Range, Store, Table};
-use zamok_core::vault::{KeyId, KeyKind, Purpose, finding, macs};
+use zamok_core::vault::{KeyId, KeyKind, KeyState, Purpose, finding, keys, macs};
 use zamok_core::{Error as CoreError, UnixTime};
 
 use zamok_protocols::Error;
@@ -436,6 +436,32 @@ fn an_account_that_is_to_be_erased_leaves_no_key_and_no_name_of_one() {
     assert!(named("Ivan's server").is_ok_and(|found: Vec<_>| found.is_empty()), "{}", secret.id);
     assert_eq!(house.events(EventKind::ClientKeyRevoked).len(), 2);
     house.cabinet.erase_account("ivan", "asked for it").unwrap();
+}
+
+#[test]
+fn a_secret_that_was_compromised_or_destroyed_before_keeps_no_account_from_being_erased() {
+    for steps in [
+        &[KeyState::Compromised][..],
+        &[KeyState::Deactivated],
+        &[KeyState::Deactivated, KeyState::Destroyed],
+    ] {
+        let house = House::new();
+        house.person("ivan");
+        let clients = Clients::new(&house.cabinet);
+        let secret = NewClientKey::Secret(vec![7; 32].into());
+        clients.add("ivan", &secret, None, "Ivan's server").unwrap();
+        let find = || house.cabinet.vault().transact(|tx| finding::by_label(tx, "Ivan's server", 1));
+        let found: Result<Vec<_>, CoreError> = find();
+        let key = found.unwrap()[0].id;
+        let step = |next| house.cabinet.vault().transact(|tx| keys::change_state(tx, key, next, "leaked"));
+        steps.iter().for_each(|next| step(*next).unwrap_or_else(|error: CoreError| panic!("{error}")));
+        clients.forget("ivan", "asked for it").unwrap();
+        let left = clients.list("ivan").unwrap();
+        assert!(left.iter().all(|key| key.revoked && key.label.is_empty()), "{left:?}");
+        let state = house.cabinet.vault().transact(|tx| Ok::<_, CoreError>(keys::info(tx, key)?.state));
+        assert_eq!(state.unwrap(), KeyState::Destroyed, "{steps:?}");
+        house.cabinet.erase_account("ivan", "asked for it").unwrap();
+    }
 }
 
 #[test]

@@ -189,11 +189,17 @@ impl ClientKey {
     ) -> Result<(), CoreError> {
         self.revoked = true;
         if let Some(secret) = self.secret {
+            let info = keys::info(tx, secret)?;
             // Once it is destroyed, its name cannot be taken from it any more.
-            let owner = keys::info(tx, secret)?.owner;
-            keys::rename(tx, secret, "", owner)?;
-            keys::change_state(tx, secret, KeyState::Deactivated, reason)?;
-            keys::change_state(tx, secret, KeyState::Destroyed, reason)?;
+            if info.state != KeyState::Destroyed {
+                keys::rename(tx, secret, "", info.owner)?;
+            }
+            // Whoever keeps the vault's keys may have moved it on before.
+            for next in [KeyState::Deactivated, KeyState::Destroyed] {
+                if keys::info(tx, secret)?.state.may_become(next) {
+                    keys::change_state(tx, secret, next, reason)?;
+                }
+            }
         }
         self.put(tx)?;
         let detail = Detail::new().with("key", self.id.to_string()).with("reason", reason);
