@@ -142,7 +142,7 @@ event_kinds! {
     KeyRenamed = 27, "key.renamed";
     /// The officer trusts a key to wrap others. Detail: `reason`.
     KeyTrusted = 28, "key.trusted";
-    /// A key left, wrapped. Detail: `by`, `mechanism`, `key` (of the note that it left, alone).
+    /// A key left, wrapped. Detail: `by`, `mechanism`, `reason`, `key` (each of the last two alone: after a replay, and of the note).
     KeyWrapped = 29, "key.wrapped";
     /// A key came in, wrapped. Detail: `kind`, `purpose`, `label`, `key` (of the note of where it is, alone).
     KeyUnwrapped = 30, "key.unwrapped";
