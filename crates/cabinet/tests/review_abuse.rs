@@ -101,8 +101,8 @@ fn what_is_no_login_is_nobodys_login() {
 #[test]
 fn a_flag_or_state_of_a_sealed_body_is_one_that_is_written_here() {
     // Sessions end with their state; a challenge has a flag before 16 bytes and its state; behind that of a factor there are its
-    // label ("authenticator app"), five times, what took its place, whether it counts as before, and its key.
-    let factor = 2 + 17 + 5 * 8 + 16 + 1 + 16;
+    // label ("authenticator app"), six times, what took its place, whether it counts as before, and its key.
+    let factor = 2 + 17 + 6 * 8 + 16 + 1 + 16;
     let places = [(Table(36), factor), (Table(36), 16), (Table(37), 0), (Table(35), 17), (Table(35), 0)];
     for (table, behind) in places {
         let house = House::new();

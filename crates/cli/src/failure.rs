@@ -41,11 +41,13 @@ pub(crate) struct Failure {
     pub(crate) hint: Option<String>,
     /// Nobody reads: say nothing.
     pub(crate) is_silent: bool,
+    /// The command was carried out and has told it: a program has its object already.
+    pub(crate) is_afterwards: bool,
 }
 
 impl Failure {
     fn new(exit: Exit, code: u16, name: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, code, name, message: message.into(), hint: None, is_silent: false }
+        Self { exit, code, name, message: message.into(), hint: None, is_silent: false, is_afterwards: false }
     }
 
     /// Arguments that make no sense.
@@ -73,6 +75,11 @@ impl Failure {
     /// A check that failed, with words that say which.
     pub(crate) fn rejected(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, ..Self::from(Error::Core(CoreError::Rejected)) }
+    }
+
+    /// The same, of a command that was carried out and has told it.
+    pub(crate) fn afterwards(self) -> Self {
+        Self { is_afterwards: true, ..self }
     }
 
     /// The same with the next step.

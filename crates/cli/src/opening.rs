@@ -120,7 +120,7 @@ pub(crate) fn as_role<T>(
     // An auditor leaves nothing behind, and may not integrate what others did.
     let settled = if role == Role::Auditor { Ok(()) } else { settle(&vault, output) };
     let done = done?;
-    settled.map(|()| done)
+    settled.map_err(Failure::afterwards).map(|()| done)
 }
 
 /// Who reads the journal as a whole.
@@ -264,7 +264,7 @@ pub(crate) fn with_vault<T>(
     let done = command(&zamok);
     let settled = integrate(&zamok, output);
     let done = done?;
-    settled.map(|()| done)
+    settled.map_err(Failure::afterwards).map(|()| done)
 }
 
 /// The same for a command that goes on until it is interrupted: nobody is there to unlock the vault again.

@@ -1,7 +1,6 @@
 //! Everything that is printed: lines for people, or one JSON object for programs. Text from outside is made visible
 //! before it is shown, so that it can neither command the terminal nor pass for another line.
 
-use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 
 use serde_json::{Value, json};
@@ -19,14 +18,11 @@ enum Reader {
 #[derive(Debug)]
 pub(crate) struct Output {
     reader: Reader,
-    /// A program has its object.
-    told: Cell<bool>,
 }
 
 impl Output {
     pub(crate) const fn new(is_for_programs: bool) -> Self {
-        let reader = if is_for_programs { Reader::Program } else { Reader::Person };
-        Self { reader, told: Cell::new(false) }
+        Self { reader: if is_for_programs { Reader::Program } else { Reader::Person } }
     }
 
     pub(crate) fn is_for_programs(&self) -> bool {
@@ -56,10 +52,7 @@ impl Output {
     pub(crate) fn object(&self, object: &Value) -> Result<(), Failure> {
         match self.reader {
             Reader::Person => Ok(()),
-            Reader::Program => {
-                self.told.set(true);
-                self.text(&format!("{}\n", plain_json(object)))
-            }
+            Reader::Program => self.text(&format!("{}\n", plain_json(object))),
         }
     }
 
@@ -104,16 +97,13 @@ impl Output {
             return failure.exit;
         }
         match self.reader {
-            _ if self.told.get() => {
-                let _ = writeln!(io::stderr().lock(), "error: {}", visible_lines(message));
-            }
-            Reader::Person => {
+            reader if reader == Reader::Person || failure.is_afterwards => {
                 let _ = writeln!(io::stderr().lock(), "error: {}", visible_lines(message));
                 if let Some(hint) = hint {
                     let _ = writeln!(io::stderr().lock(), "hint: {}", visible(hint));
                 }
             }
-            Reader::Program => {
+            _ => {
                 let error = json!({"code": code, "name": name, "message": message, "hint": hint});
                 if self.object(&json!({ "error": error })).is_err() {
                     let _ = writeln!(io::stderr().lock(), "error: {}", visible_lines(message));

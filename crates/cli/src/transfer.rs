@@ -189,6 +189,7 @@ impl From<Told<'_>> for Failure {
             message: format!("{}: {error}", path.display()),
             hint: None,
             is_silent: false,
+            is_afterwards: false,
         };
         match error.code() {
             705 => failure.hint(format!("name the format with --format: {}", formats())),

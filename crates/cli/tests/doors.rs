@@ -415,4 +415,10 @@ fn what_is_named_with_a_command_sets_aside_what_variables_name_and_other_roles_a
     let mut two = desk.command(["keys", "list", "--json"]);
     two.env("ZAMOK_VAULT_KEY_FILE", "key").env("ZAMOK_DEVICE_SECRET", "other");
     run(&mut two).failed(2, 900, "usage");
+    // What was typed as a PIN is the officer's passphrase.
+    desk.write("device", "3c".repeat(32));
+    let mut change = desk.command(["slots", "change", "1", "--new-device-secret", "device"]);
+    run(change.env("ZAMOK_NEW_PASSPHRASE", "4711")).done();
+    let mut reset = desk.command(["slots", "reset", "1"]);
+    run(reset.env("ZAMOK_DEVICE_SECRET", "device")).done();
 }

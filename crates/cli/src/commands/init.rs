@@ -100,6 +100,7 @@ impl Init {
                 ..failure
             }
             .hint("it opens without one; `zamok journal anchor NEWFILE` begins an anchor for it")
+            .afterwards()
         })
     }
 }

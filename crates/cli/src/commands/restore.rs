@@ -154,6 +154,7 @@ impl Restore {
                     ..failure
                 }
                 .hint("the store is whole and in use: `zamok journal anchor NEWFILE` begins an anchor for it")
+                .afterwards()
             })?;
         }
         Ok(told)
