@@ -286,6 +286,24 @@ fn a_former_password_asks_for_a_week_and_never_after_a_reset() {
 }
 
 #[test]
+fn a_former_password_forgives_no_guesses_at_the_present_one() {
+    let new = Password::new("seven quiet lamps on a hill");
+    let (house, old, owner) = at_home();
+    house.cabinet.change_password(&owner, &password(), &new).unwrap();
+    change_phone(&house, &by_sms_with(&house, &new), old, NEW);
+    let free = house.cabinet.policy().password.throttle.free;
+    for _ in 1..free {
+        let guess = Password::new("seven quiet lamps on a bill");
+        assert_eq!(house.cabinet.begin_login("ivan", &guess), Err(REJECTED));
+    }
+    // Whoever knows the former one alone begins to guess anew by no means.
+    assert!(begin(&house, &password(), None).is_ok());
+    let guess = Password::new("seven quiet lamps on a gill");
+    assert_eq!(house.cabinet.begin_login("ivan", &guess), Err(REJECTED));
+    assert_eq!(house.cabinet.begin_login("ivan", &new), Err(REJECTED), "it is delayed");
+}
+
+#[test]
 fn an_old_session_changes_no_password() {
     let (house, _, session) = at_home();
     house.clock.advance(house.cabinet.policy().session.fresh);
