@@ -220,8 +220,8 @@ fn rename_to_new(old: &Path, new: &Path) -> std::io::Result<()> {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
         use rustix::io::Errno;
         match renameat_with(CWD, old, CWD, new, RenameFlags::NOREPLACE) {
-            // The file system knows no such thing.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            // The file system, or a sandbox around the process, knows no such thing.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::PERM) => {}
             renamed => return renamed.map_err(Error::from),
         }
     }
