@@ -289,7 +289,9 @@ class Witness(http.server.BaseHTTPRequestHandler):
 
 def test_witnesses_are_asked_in_the_place_of_an_anchor(tmp_path: Path) -> None:
     url = f"sqlite:{tmp_path / 'bank.db'}"
-    Cabinet.create(url, PASSPHRASE, issuer="Bank", policy=POLICY, cost=CHEAP, anchor=tmp_path / "anchor").lock()
+    Cabinet.create(url, PASSPHRASE, issuer="Bank", policy=POLICY, cost=CHEAP).lock()
+    anchored = f"sqlite:{tmp_path / 'anchored.db'}"
+    Cabinet.create(anchored, PASSPHRASE, issuer="Bank", policy=POLICY, cost=CHEAP, anchor=tmp_path / "anchor").lock()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Witness)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -303,6 +305,8 @@ def test_witnesses_are_asked_in_the_place_of_an_anchor(tmp_path: Path) -> None:
             assert bank.vault.role == "user"
         with Vault.open(url, PASSPHRASE, anchor_witnesses=policy) as vault:
             assert not vault.locked
+        with pytest.raises(errors.AnchorMissing):  # that they know nothing of it is no anchor
+            Vault.open(anchored, PASSPHRASE, anchor_witnesses=policy)
     finally:
         server.shutdown()
         thread.join()
