@@ -2193,10 +2193,11 @@ void zamok_vault_free(struct zamok_vault *vault);
 #endif
 
 #if defined(ZAMOK_VAULT)
-// Changes the password of a session's account. Every session of the account ends, this one as well.
+// Changes the password of the account of a session that is fresh. Every session of the account ends, this one as well, and the
+// owner is told. For a while the old one still begins zamok_undo_begin(), and nothing else.
 //
-// Errors: `ZAMOK_E_REJECTED` when the old one is wrong; `ZAMOK_E_SESSION_ENDED`; `ZAMOK_E_PASSWORD_…` after the policy's
-// rules.
+// Errors: `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED` (zamok_again_begin()); `ZAMOK_E_METHOD_TOO_WEAK` after a login by a phone alone;
+// `ZAMOK_E_REJECTED` when the old one is wrong; `ZAMOK_E_SESSION_ENDED`; `ZAMOK_E_PASSWORD_…` after the policy's rules.
 ZAMOK_MUST_USE
 zamok_status zamok_password_change(const struct zamok_cabinet *cabinet,
                                    const struct zamok_session *session,
@@ -2217,12 +2218,12 @@ zamok_status zamok_sessions_end(const struct zamok_cabinet *cabinet,
 #endif
 
 #if defined(ZAMOK_VAULT)
-// New recovery codes for a session's account, to be written down: a line for each, shown this once; older ones are void.
+// New recovery codes for the account of a session that is fresh, to be written down: a line for each, shown this once; older ones are void.
 // Wipe them once they are shown.
 //
 // Each call makes new ones: where there is no room for `ZAMOK_RECOVERY_CODES_MAX` bytes and a zero byte, none are made.
 //
-// Errors: `ZAMOK_E_SESSION_ENDED`.
+// Errors: `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED`; `ZAMOK_E_METHOD_TOO_WEAK` after a login by a phone alone; `ZAMOK_E_SESSION_ENDED`.
 ZAMOK_MUST_USE
 zamok_status zamok_recovery_codes(const struct zamok_cabinet *cabinet,
                                   const struct zamok_session *session,
@@ -2606,8 +2607,9 @@ zamok_status zamok_change_agree(const struct zamok_cabinet *cabinet,
 #endif
 
 #if defined(ZAMOK_VAULT)
-// Checks a login and a password, and asks the factor that was replaced last, if it was not long ago, whether that shall be taken
-// back: for an owner who was told of a change that was not his. `approach` may be null.
+// Checks a login and a password, which may be the one before, and asks a factor that was replaced, dropped or set aside lately
+// whether that shall be taken back: the one that the account has had longest, unless `approach` names another. For an owner who was
+// told of a change that was not his. `approach` may be null.
 //
 // Errors: `ZAMOK_E_METHOD_UNAVAILABLE` when nothing was replaced lately; as zamok_login_begin_from().
 ZAMOK_MUST_USE
@@ -2622,7 +2624,7 @@ zamok_status zamok_undo_begin(const struct zamok_cabinet *cabinet,
 
 #if defined(ZAMOK_VAULT)
 // Takes a change back, with the answer of the factor that was replaced to the challenge of zamok_undo_begin(): it stands where
-// it stood, what had replaced it is gone, every session has ended, and the owner has a new one.
+// it stood, what came in since is gone, what was dropped since is back, every session has ended, and the owner has a new one.
 //
 // Errors: `ZAMOK_E_REJECTED`; `ZAMOK_E_APPROVAL_PENDING`.
 ZAMOK_MUST_USE
@@ -2762,9 +2764,10 @@ zamok_status zamok_device_get(const struct zamok_cabinet *cabinet,
 
 #if defined(ZAMOK_VAULT)
 // Blocks a device at once, lost or stolen: it is not recognised any more, approves nothing, and the sessions that it opened are
-// over. No fresh session is needed, since nothing is given away.
+// over. No fresh session is needed, unless the account's only factor lies on it.
 //
-// Errors: `ZAMOK_E_DEVICE_UNKNOWN` when the account has no such device, or it is blocked already; `ZAMOK_E_SESSION_ENDED`.
+// Errors: `ZAMOK_E_DEVICE_UNKNOWN` when the account has no such device, or it is blocked already; `ZAMOK_E_SESSION_ENDED`; for its only
+// factor `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED`, and `ZAMOK_E_METHOD_TOO_WEAK` after a login by a phone alone.
 ZAMOK_MUST_USE
 zamok_status zamok_device_block(const struct zamok_cabinet *cabinet,
                                 const struct zamok_session *session,
@@ -2784,9 +2787,10 @@ zamok_status zamok_device_remove(const struct zamok_cabinet *cabinet,
 #if defined(ZAMOK_VAULT)
 // Has messages pushed to the known device of a session from now on (RFC 8030), sealed for it (RFC 8291): `endpoint` is an https URL,
 // `key` the device's public key, `secret` its authentication secret, as a browser's PushSubscription holds them. Another
-// subscription of the device is replaced.
+// subscription of the device is replaced, in a session that is fresh.
 //
-// Errors: `ZAMOK_E_SUBSCRIPTION_UNUSABLE`; `ZAMOK_E_DEVICE_UNKNOWN` for a session of no known device; `ZAMOK_E_SESSION_ENDED`.
+// Errors: `ZAMOK_E_SUBSCRIPTION_UNUSABLE`; `ZAMOK_E_DEVICE_UNKNOWN` for a session of no known device; `ZAMOK_E_SESSION_ENDED`; where one is
+// replaced `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED`, and `ZAMOK_E_METHOD_TOO_WEAK` after a login by a phone alone.
 ZAMOK_MUST_USE
 zamok_status zamok_device_subscribe(const struct zamok_cabinet *cabinet,
                                     const struct zamok_session *session,
@@ -2808,12 +2812,12 @@ zamok_status zamok_device_unsubscribe(const struct zamok_cabinet *cabinet,
 #endif
 
 #if defined(ZAMOK_VAULT)
-// Signs a document with the account's own key, in a live session: a detached signature, ECDSA over its SHA-256, in DER. It
+// Signs a document with the account's own key, in a session that is fresh: a detached signature, ECDSA over its SHA-256, in DER. It
 // leaves only with the journal entry that records it; `name` is what that calls the document. `signed` may be null.
 //
 // Each call signs anew: where there is no room for `ZAMOK_DOCUMENT_SIGNATURE_MAX` bytes, nothing is signed.
 //
-// Errors: `ZAMOK_E_SESSION_ENDED`.
+// Errors: `ZAMOK_E_FRESH_AUTHENTICATION_NEEDED`; `ZAMOK_E_METHOD_TOO_WEAK` after a login by a phone alone; `ZAMOK_E_SESSION_ENDED`.
 ZAMOK_MUST_USE
 zamok_status zamok_sign(const struct zamok_cabinet *cabinet,
                         const struct zamok_session *session,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import CHEAP, PASSPHRASE, PASSWORD, POLICY, House
@@ -63,7 +64,7 @@ def test_a_surviving_journal_is_done_again(house: House, tmp_path: Path) -> None
         backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, journal=house.url, journal_key=bytes(32))
     with pytest.raises(TypeError):
         backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, journal_passphrase=PASSPHRASE)
-    journal = {"journal": house.url, "journal_passphrase": PASSPHRASE}
+    journal: dict[str, Any] = {"journal": house.url, "journal_passphrase": PASSPHRASE}
     # Nobody says that the journal is there to its end.
     away = f"sqlite:{tmp_path / 'unsure.db'}"
     unsure = backup.restore(tmp_path / "b", AWAY, away, "new", cost=CHEAP, clock=house.clock, **journal)
