@@ -1,6 +1,7 @@
 //! `cargo xtask audit`: every check that the repository has, one after the other, and one report of it all: what ran, what came
-//! of it, what was not run and why. `--minutes N` is how long the whole may take: no check begins later, and what the fixed ones
-//! leave goes to the fuzzers. `--planted [NAME]` runs the planted defects alone.
+//! of it, what was not run and why. `--minutes N` is how long the whole may take: no check begins later. A third of what the fixed
+//! ones leave goes to the fuzzers, and the rest to the tests once more, at full counts. `--planted [NAME]` runs the planted defects
+//! alone.
 
 use crate::report::{Outcome, Report};
 use crate::{
@@ -70,9 +71,10 @@ fn all(place: &Place, limit: Duration) -> Result<ExitCode, Failure> {
     planted::steps(&mut report, place, "")?;
     report.step("coverage", || coverage::measure(place, &[]));
     report.step("fuzzing", || {
-        let left = limit.saturating_sub(start.elapsed()).max(LEAST_FUZZING);
-        fuzz::for_seconds(place, left.as_secs()).map(|()| Outcome::Holds)
+        let share = (limit.saturating_sub(start.elapsed()) / 3).max(LEAST_FUZZING);
+        fuzz::for_seconds(place, share.as_secs()).map(|()| Outcome::Holds)
     });
+    tiers::full_steps(&mut report, place)?;
     println!("the report: {}", place.target.join("audit/report.md").display());
     Ok(report.finish())
 }

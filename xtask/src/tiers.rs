@@ -7,7 +7,11 @@ use crate::{
     python, setup,
 };
 use crate::{structure, test_table, unsafe_inventory};
+use std::path::Path;
 use std::process::{Command, ExitCode};
+
+/// Who gives a test its counts; a room that may not import it asks the variable itself.
+const COUNTS: [&str; 2] = ["zamok-store-conformance", "ZAMOK_TIER"];
 
 /// How much is tried. A test reads it from `ZAMOK_TIER`; a missing variable means `ci`.
 #[derive(Clone, Copy)]
@@ -44,10 +48,35 @@ pub(crate) fn test_command(place: &Place, arguments: &[String]) -> Result<ExitCo
     Ok(report.finish())
 }
 
-/// The same at full counts, as part of an audit.
+/// Every test, with which an audit begins.
 pub(crate) fn audit_steps(report: &mut Report, place: &Place) -> Result<(), Failure> {
     report.step("setup", || setup::complete(place).map(|()| Outcome::Holds));
-    if report.holds() { test_steps(report, place, Tier::Full) } else { Ok(()) }
+    if report.holds() { test_steps(report, place, Tier::Ci) } else { Ok(()) }
+}
+
+/// The packages whose tests have counts, each at its full ones: what an audit ends with, since some of them take an hour.
+pub(crate) fn full_steps(report: &mut Report, place: &Place) -> Result<(), Failure> {
+    for package in counted(&place.root)? {
+        report.step(&format!("full counts: {package}"), || {
+            cargo_test(place, Tier::Full, &["--package", &package])
+        });
+    }
+    Ok(())
+}
+
+fn counted(root: &Path) -> Result<Vec<String>, Failure> {
+    let [giver, variable] = COUNTS;
+    let mut asking = manifests::files(root)?;
+    asking.retain(|file| {
+        file.ends_with(".rs") && manifests::contents(root, file).is_ok_and(|text| text.contains(variable))
+    });
+    let mut counted = manifests::packages(root)?;
+    counted.retain(|package| {
+        let tests = format!("{}/tests/", package.folder);
+        package.dependencies.iter().any(|(name, _)| name == giver)
+            || asking.iter().any(|file| file.starts_with(&tests))
+    });
+    Ok(counted.into_iter().map(|package| package.name).collect())
 }
 
 fn test_steps(report: &mut Report, place: &Place, tier: Tier) -> Result<(), Failure> {
@@ -217,5 +246,21 @@ fn holds(violations: Vec<String>) -> Result<Outcome, Failure> {
         0 => Ok(Outcome::Holds),
         1 => Err(violations[0].clone()),
         count => Err(format!("{count} violations:\n{}", violations.join("\n"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_package_whose_tests_have_counts_is_known() {
+        let counted = counted(&Place::find().root).unwrap();
+        for package in ["zamok-core", "zamok-cabinet", "zamok-journal", "zamok-store-sqlite", "zamok"] {
+            assert!(counted.iter().any(|name| name == package), "{package}: {counted:?}");
+        }
+        for package in ["zamok-lanes", "xtask"] {
+            assert!(counted.iter().all(|name| name != package), "{package}: {counted:?}");
+        }
     }
 }

@@ -13,6 +13,8 @@ use crate::{moment, parameters};
 
 /// Attempts that are made and checked together: few enough to stay in the nearest cache.
 const TOGETHER: usize = 64;
+/// Bytes of an answer.
+const ANSWER: usize = size_of::<i64>();
 
 /// Checks many codes, each of the key at the same place, as `Totp.verify` would, with all other Python threads running.
 ///
@@ -34,29 +36,18 @@ pub(crate) fn verify_batch<'py>(
     future: u64,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (now, window) = (moment::at(at)?, parameters::window(past, future)?);
-    let mut held = Vec::with_capacity(keys.len().unwrap_or(0));
-    if let Ok(keys) = keys.cast::<PyList>() {
-        // By far the commonest, and without the calls of an iterator.
-        for key in keys {
-            held.push(key.cast_into::<Totp>()?);
+    let keys = gathered(keys)?;
+    let texts = if is_text(codes)? { Some(texts(codes)?) } else { None };
+    // The answers are written where Python will read them: nobody else has the object yet.
+    let answers = PyBytes::new_with(py, keys.len() * ANSWER, |answers| {
+        if let Some(texts) = &texts {
+            counted(keys.len(), texts.len())?;
+            let texts: Vec<&str> = texts.iter().map(typed).collect();
+            let mut rest = texts.iter();
+            return py
+                .detach(|| run(&keys, |_| rest.next().copied(), now, window, answers))
+                .map_err(PyErr::from);
         }
-    } else {
-        for key in keys.try_iter()? {
-            held.push(key?.cast_into::<Totp>()?);
-        }
-    }
-    // Pointers alone: a key is looked at once, when its turn comes. A hundred thousand of them do not stay in a cache.
-    let keys: Vec<&otp::Totp> = held.iter().map(|key| &*key.get().0).collect();
-    let answers = if is_text(codes)? {
-        let mut texts = Vec::with_capacity(keys.len());
-        for code in codes.try_iter()? {
-            texts.push(code?.cast_into::<PyString>()?);
-        }
-        counted(keys.len(), texts.len())?;
-        let texts: Vec<&str> = texts.iter().map(typed).collect();
-        let mut rest = texts.iter();
-        py.detach(|| run(&keys, |_| rest.next().copied(), now, window))
-    } else {
         let bytes = Bytes::of(codes)?;
         py.detach(|| {
             let bytes = bytes.as_slice();
@@ -73,18 +64,33 @@ pub(crate) fn verify_batch<'py>(
                 at = end;
                 Some(code)
             };
-            let answers = run(&keys, next, now, window)?;
-            if at == bytes.len() { Ok(answers) } else { Err(Problem::Codes) }
+            run(&keys, next, now, window, answers)?;
+            if at == bytes.len() { Ok(()) } else { Err(Problem::Codes) }
         })
-    };
-    let answers = answers.map_err(|problem| match problem {
-        Problem::Codes => {
-            PyValueError::new_err("the buffer has not as many characters as the keys' codes together")
-        }
-        Problem::Step => PyOverflowError::new_err("a time step beyond 2**63 - 1"),
-        Problem::Time(error) => Fault::from(error).into(),
+        .map_err(PyErr::from)
     })?;
-    PyMemoryView::from(PyBytes::new(py, &answers).as_any())?.call_method1("cast", ("q",))
+    PyMemoryView::from(answers.as_any())?.call_method1("cast", ("q",))
+}
+
+/// The keys, by references that keep each alive while other threads run and change the list. None is looked at before its turn
+/// comes: a hundred thousand of them do not stay in a cache.
+fn gathered(keys: &Bound<'_, PyAny>) -> PyResult<Vec<Py<Totp>>> {
+    let mut gathered = Vec::with_capacity(keys.len().unwrap_or(0));
+    if let Ok(keys) = keys.cast::<PyList>() {
+        // By far the commonest, and without the calls of an iterator.
+        for key in keys {
+            gathered.push(key.cast_into()?.unbind());
+        }
+    } else {
+        for key in keys.try_iter()? {
+            gathered.push(key?.cast_into()?.unbind());
+        }
+    }
+    Ok(gathered)
+}
+
+fn texts<'py>(codes: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyString>>> {
+    codes.try_iter()?.map(|code| Ok(code?.cast_into()?)).collect()
 }
 
 /// Why a batch has no answers.
@@ -92,6 +98,18 @@ enum Problem {
     Codes,
     Step,
     Time(CoreError),
+}
+
+impl From<Problem> for PyErr {
+    fn from(problem: Problem) -> Self {
+        match problem {
+            Problem::Codes => {
+                PyValueError::new_err("the buffer has not as many characters as the keys' codes together")
+            }
+            Problem::Step => PyOverflowError::new_err("a time step beyond 2**63 - 1"),
+            Problem::Time(error) => Fault::from(error).into(),
+        }
+    }
 }
 
 /// Whether the codes are a sequence of texts, and not one buffer. What is both, such as `bytes`, is a buffer.
@@ -113,30 +131,36 @@ fn counted(keys: usize, codes: usize) -> PyResult<()> {
     Err(PyValueError::new_err(format!("there are {keys} keys and {codes} codes")))
 }
 
-/// The answers as the bytes of 64-bit integers. `next` gives the code of a key.
+/// Writes the answers as the bytes of 64-bit integers, one for each key. `next` gives the code of a key.
 fn run<'a>(
-    keys: &[&otp::Totp],
+    keys: &[Py<Totp>],
     mut next: impl FnMut(&otp::Totp) -> Option<&'a str>,
     now: zamok::UnixTime,
     window: otp::Window,
-) -> Result<Vec<u8>, Problem> {
-    let mut answers = Vec::with_capacity(keys.len() * 8);
+    answers: &mut [u8],
+) -> Result<(), Problem> {
     let mut attempts = Vec::with_capacity(TOGETHER);
-    for keys in keys.chunks(TOGETHER) {
+    let mut later = keys.chunks(TOGETHER).skip(1);
+    for (keys, answers) in keys.chunks(TOGETHER).zip(answers.chunks_mut(TOGETHER * ANSWER)) {
+        // The next ones are on their way from memory while these are checked.
+        later.next().unwrap_or_default().iter().for_each(|key| key.get().0.prefetch());
         attempts.clear();
         for key in keys {
-            key.step_at(now).map_err(Problem::Time)?;
+            let key = &key.get().0;
+            if now < key.parameters().t0 {
+                return Err(Problem::Time(CoreError::TimeBeforeT0));
+            }
             let code = next(key).ok_or(Problem::Codes)?;
             attempts.push(TotpAttempt::new(key, code, now, window, TotpState::default(), 0));
         }
         otp::Totp::verify_batch(&mut attempts);
-        for attempt in &attempts {
+        for (attempt, answer) in attempts.iter().zip(answers.chunks_exact_mut(ANSWER)) {
             let step = match attempt.checked().verdict.accepted() {
                 Ok(matched) => i64::try_from(matched.step).map_err(|_| Problem::Step)?,
                 Err(_) => -1,
             };
-            answers.extend_from_slice(&step.to_ne_bytes());
+            answer.copy_from_slice(&step.to_ne_bytes());
         }
     }
-    Ok(answers)
+    Ok(())
 }

@@ -5,6 +5,7 @@ mod house;
 
 use std::sync::{Arc, Barrier};
 
+use base64ct::{Base64, Encoding};
 use house::{House, NOON, Person, policy, request};
 use zamok_core::event::EventKind;
 use zamok_core::signature::RsaBits;
@@ -14,8 +15,8 @@ use zamok_core::{Error as CoreError, UnixTime};
 
 use zamok_protocols::Error;
 use zamok_protocols::request::{
-    Client, ClientKey, ClientKeyId, Clients, Manifest, Message, NewClientKey, SignRequest,
-    SignatureAlgorithm, SignedRequests, Signing, VaultKey, content_digest,
+    Client, ClientKey, ClientKeyId, Clients, Covered, Manifest, Message, NewClientKey, SignRequest,
+    SignatureAlgorithm, SignedRequests, Signing, VaultKey, content_digest, signature_base,
 };
 use zamok_store_sqlite::SqliteStore;
 use zeroize::Zeroizing;
@@ -111,10 +112,7 @@ fn every_algorithm_signs_and_every_part_is_covered() {
 /// The value of a field, as `Debug` shows a message: tests are no part of the crate.
 fn line(message: &Message, name: &str) -> String {
     let covered = format!("(\"{name}\")");
-    let base = zamok_protocols::request::signature_base(
-        message,
-        &zamok_protocols::request::Covered::parse(&covered).unwrap(),
-    );
+    let base = signature_base(message, &Covered::parse(&covered).unwrap());
     let base = String::from_utf8(base.unwrap()).unwrap();
     base.lines().next().unwrap().split_once(": ").unwrap().1.to_owned()
 }
@@ -237,6 +235,36 @@ fn a_request_is_fresh_for_as_long_as_policy_says() {
         .and_then(|message| message.field("signature", line(&stale, "signature")))
         .unwrap();
     assert_eq!(checks(&house).check(&forged, BODY), Err(REJECTED));
+}
+
+/// RFC 9421 §2.3: `expires` of the signer ends it before policy would, from that very second on.
+#[test]
+fn a_signature_is_over_in_the_second_that_its_signer_named() {
+    let house = House::new();
+    house.person("ivan");
+    let new = NewClientKey::Secret(Zeroizing::new(vec![7; 32]));
+    let registered = Clients::new(&house.cabinet).add("ivan", &new, None, "a machine").unwrap();
+    let now = house.now();
+    let until = |expires: &str, nonce: &str| {
+        let params = format!(
+            "(\"@method\" \"@target-uri\" \"content-digest\");created={now};expires={expires};nonce=\"{nonce}\";\
+             keyid=\"{}\";alg=\"hmac-sha256\";tag=\"{TAG}\"",
+            registered.id
+        );
+        let message = message().field("content-digest", content_digest(BODY)).unwrap();
+        let base = signature_base(&message, &Covered::parse(&params).unwrap()).unwrap();
+        let signature = Base64::encode_string(&Secret(&[7; 32]).sign(&base).unwrap());
+        let message = message.field("signature-input", format!("sig={params}")).unwrap();
+        let message = message.field("signature", format!("sig=:{signature}:")).unwrap();
+        checks(&house).check(&message, BODY).map(|_| ())
+    };
+    assert_eq!(until(&(now + 1).to_string(), "the last second"), Ok(()));
+    assert_eq!(until(&now.to_string(), "this very second"), Err(Error::NotFresh));
+    assert_eq!(until(&(now - 1).to_string(), "before it began"), Err(Error::NotFresh));
+    for unreadable in ["-1", "1.5", "\"1\"", "?1"] {
+        let refused = until(unreadable, "no time at all");
+        assert!(matches!(refused, Err(Error::Unsigned(_))), "{unreadable}: {refused:?}");
+    }
 }
 
 #[test]

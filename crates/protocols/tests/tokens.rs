@@ -146,6 +146,26 @@ fn rotation_leaves_tokens_good_for_as_long_as_policy_says() {
     assert!(tokens.verify(&newest).is_ok());
 }
 
+/// RFC 9068 §4, with RFC 7519 §4.1.4 and §4.1.6: from the second of `iat` on, up to the one before `exp`; a service whose clock is
+/// off bears a minute at most.
+#[test]
+fn elsewhere_a_token_is_good_from_its_first_second_to_its_last() {
+    let house = House::new();
+    let person = house.person("ivan");
+    let tokens = AccessTokens::new(&house.cabinet, BANK);
+    let token = tokens.issue(&person.session).unwrap();
+    let first = house.cabinet.vault().now().0;
+    let end = first + house.cabinet.policy().session.access_token;
+    let verifier = Verifier::from_jwks("Zamok Bank", BANK, &tokens.jwks().unwrap()).unwrap();
+    for (asked, borne) in [(0, 0), (1, 1), (60, 60), (61, 60), (u64::MAX, 60)] {
+        let verifier = verifier.clone().with_leeway(asked);
+        let good = |time| verifier.check(&token, &Shown::NOTHING, UnixTime(time)).is_ok();
+        assert!(good(first - borne) && good(end + borne - 1), "{asked} s");
+        assert!(!good(first - borne - 1), "{asked} s: a token from the future");
+        assert!(!good(end + borne), "{asked} s: an expired token");
+    }
+}
+
 #[test]
 fn a_token_dies_with_the_epoch_of_its_account() {
     let house = House::new();

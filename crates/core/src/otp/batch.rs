@@ -14,8 +14,9 @@ use super::window::{Steps, Window};
 use crate::env::UnixTime;
 use crate::mac::CounterMac;
 
-/// Steps that go through the lanes together.
-const TOGETHER: usize = Window::MAX_STEPS as usize;
+/// Steps that go through the lanes together: 64 windows of the usual three steps fill all lanes of every kernel, to the last.
+const TOGETHER: usize = 192;
+const _: () = assert!(TOGETHER >= Window::MAX_STEPS as usize, "the widest window goes together");
 
 /// One check of a batch: the arguments of [`Totp::check`], and then its answer.
 ///
@@ -48,7 +49,7 @@ pub struct TotpAttempt<'a> {
 
 impl<'a> TotpAttempt<'a> {
     /// Takes the arguments of [`Totp::check`].
-    #[inline] // Made in its place in the batch, not copied there.
+    #[inline(always)] // Made in its place in the batch, not copied there.
     #[must_use]
     pub fn new(
         key: &'a Totp,
@@ -80,7 +81,7 @@ pub struct HotpAttempt<'a> {
 
 impl<'a> HotpAttempt<'a> {
     /// Takes the arguments of [`Hotp::check`].
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn new(key: &'a Hotp, text: &str, window: Window, state: HotpState) -> Self {
         let steps = Steps::around(state.next, 0, window);

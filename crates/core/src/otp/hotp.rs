@@ -147,11 +147,10 @@ pub(crate) fn conclude(
 
     // What else has these digits is burned; bits are counted from the counter after the accepted one.
     let burned = shift_right(state.burned | (matched >> steps.past), ahead & 0x7f) >> 1;
-    let accepted = after(step, burned);
 
     let mut findings = Findings::new(Bit::any(fresh), Bit::any(matched), well_formed);
     findings.exhausted = exhausted(state);
-    findings.conclude(step, ahead.cast_signed(), accepted, *state)
+    findings.conclude(step, ahead.cast_signed(), || after(step, burned), state)
 }
 
 /// The state after `step` was spent; `burned` is counted from the counter after it.

@@ -75,7 +75,7 @@ impl Hotp {
         let mut findings = codes.findings(any(&fresh), any(&shown.pairs(&[u64::MAX; WORDS])));
         findings.exhausted = hotp::exhausted(state);
         let drift = index.wrapping_add(1).cast_signed();
-        Ok(findings.conclude(step, drift, hotp::after(step, burned), *state))
+        Ok(findings.conclude(step, drift, || hotp::after(step, burned), state))
     }
 }
 
@@ -156,7 +156,7 @@ fn by_time(
 
     let mut findings = codes.findings(any(&fresh), any(&shown.pairs(&[u64::MAX; WORDS])));
     findings.before_t0 = before_t0;
-    Ok(findings.conclude(step, drift, TotpState { last_step: Some(step), drift }, *state))
+    Ok(findings.conclude(step, drift, || TotpState { last_step: Some(step), drift }, state))
 }
 
 fn count(steps: u64) -> Result<u32, Error> {

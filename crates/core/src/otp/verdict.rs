@@ -161,8 +161,15 @@ impl Findings {
     }
 
     /// Makes the outcome public. This is the one place where a check branches on what it found.
+    // The new state is put together behind the branch: made before it, it went through memory.
     #[inline]
-    pub(crate) fn conclude<S>(self, step: u64, drift: i32, accepted: S, unchanged: S) -> Checked<S> {
+    pub(crate) fn conclude<S: Copy>(
+        self,
+        step: u64,
+        drift: i32,
+        accepted: impl FnOnce() -> S,
+        unchanged: &S,
+    ) -> Checked<S> {
         let outcome = self.outcome();
         ct::public(slice::from_ref(&outcome));
         let reason = match outcome {
@@ -170,14 +177,14 @@ impl Findings {
             0b00_0001 => Reason::Spent,
             0b00_0011 => {
                 let verdict = Verdict::Accepted { step, drift };
-                return Checked { verdict, reason: Reason::Accepted, state: accepted };
+                return Checked { verdict, reason: Reason::Accepted, state: accepted() };
             }
             0b00_0111 => Reason::Exhausted,
             0b00_1111 => Reason::BeforeT0,
             0b01_1111 => Reason::Repeated,
             _ => Reason::Malformed,
         };
-        Checked { verdict: Verdict::Rejected, reason, state: unchanged }
+        Checked { verdict: Verdict::Rejected, reason, state: *unchanged }
     }
 }
 
@@ -200,7 +207,7 @@ mod tests {
         for bits in 0..64u8 {
             let [fresh, any, well_formed, before_t0, exhausted, repeated] = choices(bits);
             let findings = Findings { fresh, any, well_formed, before_t0, exhausted, repeated };
-            let checked = findings.conclude(9, -1, "new", "old");
+            let checked = findings.conclude(9, -1, || "new", &"old");
             let accepted = bits & 0b11_1101 == 0b00_0101;
             assert_eq!(checked.verdict.accepted().is_ok(), accepted, "{bits:06b}");
             assert_eq!(checked.state, if accepted { "new" } else { "old" });
