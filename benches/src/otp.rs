@@ -227,7 +227,9 @@ fn batch<M: Mac + KeyInit + Clone>(effort: Effort, algorithm: HashAlgorithm) -> 
         (count, count),
         || {
             let mut attempts = Vec::with_capacity(TOGETHER);
+            let mut later = ours.chunks(TOGETHER).skip(1);
             for keys in ours.chunks(TOGETHER) {
+                later.next().unwrap_or_default().iter().for_each(Totp::prefetch);
                 attempts.clear();
                 attempts.extend(
                     keys.iter().map(|key| TotpAttempt::new(key, "123456", now, Window::EXACT, state, 2)),

@@ -100,6 +100,20 @@ impl Totp {
 
     /// Asks for what a check needs of this key to be fetched from memory, and does not wait: for those who go through more
     /// keys than a cache holds, and know the next ones while they check these.
+    ///
+    /// ```
+    /// # use zamok_core::{UnixTime, otp::{Totp, TotpAttempt, TotpParameters, TotpState, Window}, secret::Secret};
+    /// # let key = Totp::new(&Secret::new(&[7; 20])?, TotpParameters::default())?;
+    /// # let (keys, now) = (vec![key; 130], UnixTime(59));
+    /// let mut later = keys.chunks(64).skip(1);
+    /// for some in keys.chunks(64) {
+    ///     later.next().unwrap_or_default().iter().for_each(Totp::prefetch);
+    ///     let attempt = |key| TotpAttempt::new(key, "287082", now, Window::EXACT, TotpState::default(), 0);
+    ///     let mut attempts: Vec<TotpAttempt<'_>> = some.iter().map(attempt).collect();
+    ///     Totp::verify_batch(&mut attempts);
+    /// }
+    /// # Ok::<(), zamok_core::Error>(())
+    /// ```
     #[inline]
     pub fn prefetch(&self) {
         zamok_lanes::prefetch(&self.parameters);
