@@ -158,7 +158,7 @@ fn crypto_function(text: &str) -> Option<(HashAlgorithm, u8)> {
         "10" => 10,
         _ => u8::try_from(number(digits, 1, 1)?).ok().filter(|digits| *digits >= 4)?,
     };
-    Some((password(hash)?, digits))
+    Some((hash_named(hash)?, digits))
 }
 
 /// RFC 6287 §6.3: `QN08`. One of the RFC's own examples writes `QH8`.
@@ -179,10 +179,11 @@ fn question(text: &str) -> Option<(OcraQuestionFormat, u8)> {
 }
 
 fn password(text: &str) -> Option<HashAlgorithm> {
-    match text {
-        "" => Some(HashAlgorithm::Sha1),
-        _ => HashAlgorithm::ALL.into_iter().find(|algorithm| algorithm.otpauth_name() == text),
-    }
+    if text.is_empty() { Some(HashAlgorithm::Sha1) } else { hash_named(text) }
+}
+
+fn hash_named(text: &str) -> Option<HashAlgorithm> {
+    HashAlgorithm::ALL.into_iter().find(|algorithm| algorithm.otpauth_name() == text)
 }
 
 fn session(text: &str) -> Option<u16> {
@@ -268,7 +269,7 @@ mod tests {
             "HOTP-SHA1-06",
             "HOTP-SHA1-1",
             "HOTP-SHA384-6",
-            "HOTP--6x",
+            "HOTP--6",
             "TOTP-SHA1-6",
             "HOTP-sha1-6",
             "HOTP-SHA1-+6",
