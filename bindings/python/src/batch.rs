@@ -13,6 +13,8 @@ use crate::{moment, parameters};
 
 /// Attempts that are made and checked together: few enough to stay in the nearest cache.
 const TOGETHER: usize = 64;
+/// Keys that are taken hold of at once, which other threads of Python wait for: few enough to lie in a cache when they are let go.
+const BLOCK: usize = 8192;
 /// Bytes of an answer.
 const ANSWER: usize = size_of::<i64>();
 
@@ -35,58 +37,84 @@ pub(crate) fn verify_batch<'py>(
     past: u64,
     future: u64,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (now, window) = (moment::at(at)?, parameters::window(past, future)?);
-    let keys = gathered(keys)?;
-    let texts = if is_text(codes)? { Some(texts(codes)?) } else { None };
+    let around = (moment::at(at)?, parameters::window(past, future)?);
+    // What else can be gone through becomes a list first.
+    let keys = match keys.cast::<PyList>() {
+        Ok(keys) => keys.clone(),
+        Err(_) => py.get_type::<PyList>().call1((keys,))?.cast_into()?,
+    };
+    let held = if is_text(codes)? { Held::Texts(texts(codes)?) } else { Held::Packed(Bytes::of(codes)?) };
+    let mut codes = held.codes(keys.len())?;
     // The answers are written where Python will read them: nobody else has the object yet.
     let answers = PyBytes::new_with(py, keys.len() * ANSWER, |answers| {
-        if let Some(texts) = &texts {
-            counted(keys.len(), texts.len())?;
-            let texts: Vec<&str> = texts.iter().map(typed).collect();
-            let mut rest = texts.iter();
-            return py
-                .detach(|| run(&keys, |_| rest.next().copied(), now, window, answers))
-                .map_err(PyErr::from);
+        let mut block: Vec<Py<Totp>> = Vec::with_capacity(keys.len().min(BLOCK));
+        for (number, answers) in answers.chunks_mut(BLOCK * ANSWER).enumerate() {
+            block.clear();
+            // References of its own keep these alive while other threads run, and change the list.
+            for index in 0..answers.len() / ANSWER {
+                block.push(keys.get_item(number * BLOCK + index)?.cast_into()?.unbind());
+            }
+            py.detach(|| run(&block, &mut codes, around, answers))?;
         }
-        let bytes = Bytes::of(codes)?;
-        py.detach(|| {
-            let bytes = bytes.as_slice();
-            // Looked at as text once, and not code by code, where all of it is ASCII.
-            let ascii = std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii());
-            let mut at = 0;
-            let next = |key: &otp::Totp| {
-                let end = at + usize::from(key.parameters().digits.count());
-                let code = match ascii {
-                    Some(text) => text.get(at..end)?,
-                    // What is not even text is no code: an empty one costs the same work.
-                    None => std::str::from_utf8(bytes.get(at..end)?).unwrap_or(""),
-                };
-                at = end;
-                Some(code)
-            };
-            run(&keys, next, now, window, answers)?;
-            if at == bytes.len() { Ok(()) } else { Err(Problem::Codes) }
-        })
-        .map_err(PyErr::from)
+        Ok(codes.end()?)
     })?;
     PyMemoryView::from(answers.as_any())?.call_method1("cast", ("q",))
 }
 
-/// The keys, by references that keep each alive while other threads run and change the list. None is looked at before its turn
-/// comes: a hundred thousand of them do not stay in a cache.
-fn gathered(keys: &Bound<'_, PyAny>) -> PyResult<Vec<Py<Totp>>> {
-    let mut gathered = Vec::with_capacity(keys.len().unwrap_or(0));
-    if let Ok(keys) = keys.cast::<PyList>() {
-        // By far the commonest, and without the calls of an iterator.
-        for key in keys {
-            gathered.push(key.cast_into()?.unbind());
+/// The codes as they were given, held until the answers are there.
+enum Held<'py> {
+    Texts(Vec<Bound<'py, PyString>>),
+    Packed(Bytes),
+}
+
+impl Held<'_> {
+    fn codes(&self, keys: usize) -> PyResult<Codes<'_>> {
+        Ok(match self {
+            Self::Texts(texts) => {
+                counted(keys, texts.len())?;
+                Codes::Texts(texts.iter().map(typed).collect::<Vec<_>>().into_iter())
+            }
+            Self::Packed(bytes) => {
+                let bytes = bytes.as_slice();
+                // Looked at as text once, and not code by code, where all of it is ASCII.
+                let ascii = std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii());
+                Codes::Packed { bytes, ascii, at: 0 }
+            }
+        })
+    }
+}
+
+/// The codes of the keys, one after the other.
+enum Codes<'a> {
+    Texts(std::vec::IntoIter<&'a str>),
+    Packed { bytes: &'a [u8], ascii: Option<&'a str>, at: usize },
+}
+
+impl<'a> Codes<'a> {
+    #[inline]
+    fn next(&mut self, key: &otp::Totp) -> Result<&'a str, Problem> {
+        match self {
+            Self::Texts(texts) => texts.next(),
+            Self::Packed { bytes, ascii, at } => {
+                let places = *at..*at + usize::from(key.parameters().digits.count());
+                *at = places.end;
+                match ascii {
+                    Some(text) => text.get(places),
+                    // What is not even text is no code: an empty one costs the same work.
+                    None => bytes.get(places).map(|code| std::str::from_utf8(code).unwrap_or("")),
+                }
+            }
         }
-    } else {
-        for key in keys.try_iter()? {
-            gathered.push(key?.cast_into()?.unbind());
+        .ok_or(Problem::Codes)
+    }
+
+    /// Whether every one has been asked for.
+    fn end(&self) -> Result<(), Problem> {
+        match self {
+            Self::Packed { bytes, at, .. } if *at != bytes.len() => Err(Problem::Codes),
+            _ => Ok(()),
         }
     }
-    Ok(gathered)
 }
 
 fn texts<'py>(codes: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyString>>> {
@@ -131,12 +159,11 @@ fn counted(keys: usize, codes: usize) -> PyResult<()> {
     Err(PyValueError::new_err(format!("there are {keys} keys and {codes} codes")))
 }
 
-/// Writes the answers as the bytes of 64-bit integers, one for each key. `next` gives the code of a key.
-fn run<'a>(
+/// Writes the answers as the bytes of 64-bit integers, one for each key.
+fn run(
     keys: &[Py<Totp>],
-    mut next: impl FnMut(&otp::Totp) -> Option<&'a str>,
-    now: zamok::UnixTime,
-    window: otp::Window,
+    codes: &mut Codes<'_>,
+    (now, window): (zamok::UnixTime, otp::Window),
     answers: &mut [u8],
 ) -> Result<(), Problem> {
     let mut attempts = Vec::with_capacity(TOGETHER);
@@ -150,7 +177,7 @@ fn run<'a>(
             if now < key.parameters().t0 {
                 return Err(Problem::Time(CoreError::TimeBeforeT0));
             }
-            let code = next(key).ok_or(Problem::Codes)?;
+            let code = codes.next(key)?;
             attempts.push(TotpAttempt::new(key, code, now, window, TotpState::default(), 0));
         }
         otp::Totp::verify_batch(&mut attempts);

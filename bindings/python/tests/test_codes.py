@@ -182,6 +182,10 @@ def test_a_batch_answers_as_the_single_checks_do() -> None:
     )
     assert verify_batch(keys, packed, NOW).tolist() == expected
     assert verify_batch((key for key in keys), bytes(packed), NOW).tolist() == expected
+    # More than are taken hold of at once.
+    for many in (keys * 30, tuple(keys * 30)):
+        assert verify_batch(many, bytes(packed) * 30, NOW).tolist() == expected * 30
+        assert verify_batch(many, codes * 30, NOW).tolist() == expected * 30
     for several in (tuple(codes), collections.deque(codes), collections.UserList(codes)):
         assert verify_batch(keys, several, NOW).tolist() == expected
     assert verify_batch(keys, array.array("b", packed), NOW).tolist() == expected

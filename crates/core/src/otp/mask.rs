@@ -168,9 +168,13 @@ pub(crate) const fn highest(bits: u64) -> u32 {
     (bits >> 1).count_ones()
 }
 
-/// The same for the bits of a window of `count` steps, which is public: few windows need the second word.
+/// The same for the bits of a window of `count` steps, which is public: few windows need the second word, and most have so few
+/// steps that it is quicker to count the places that have something at or above them.
 pub(crate) fn highest_of(bits: u128, count: u32) -> u32 {
     let [low, high] = words(bits);
+    if count <= 8 {
+        return (1..count).map(|place| low_half((low >> place).wrapping_neg() >> 63)).sum();
+    }
     if count <= 64 {
         return highest(low);
     }
@@ -222,6 +226,9 @@ mod tests {
             [0, 1, 2, 3, 1 << 63, 1 << 64, 3 << 63, u128::MAX].map(|bits| highest_of(bits, 128)),
             [0, 0, 1, 1, 63, 64, 64, 127]
         );
+        for (count, bits) in (1..=10).flat_map(|count| (0..1u128 << count).map(move |bits| (count, bits))) {
+            assert_eq!(highest_of(bits, count), (bits | 1).ilog2(), "{bits:b} of {count}");
+        }
         assert_eq!(
             [0, 1, 2, 3, 1 << 63, 1 << 64, 3 << 63, 1 << 127].map(lowest),
             [0, 0, 1, 0, 63, 64, 63, 127]
