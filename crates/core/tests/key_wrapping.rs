@@ -302,6 +302,19 @@ fn an_envelope_gives_nothing_back_that_was_taken_from_its_key() {
     assert_eq!(Some(back.usages), usages);
     scene.transact(|tx| keys::change_version_state(tx, key, 1, Compromised, "seen")).unwrap();
     assert_eq!(came(&bytes).map(drop), Err(Error::KeyState(Compromised)));
+    // So does what became of the newest.
+    for (states, expected) in [
+        (&[Suspended][..], Err(Error::KeyState(Suspended))),
+        (&[Suspended, Active], Ok(Deactivated)),
+        (&[Compromised], Err(Error::KeyState(Compromised))),
+        (&[Compromised, Destroyed], Err(Error::KeyState(Compromised))),
+        (&[Deactivated, Destroyed], Ok(Deactivated)),
+    ] {
+        let (key, bytes) = made();
+        scene.transact(|tx| versions::rotate(tx, key, &policy, "due")).unwrap();
+        become_(&scene, key, states);
+        assert_eq!(came(&bytes).map(|info| info.state), expected, "{states:?}");
+    }
 }
 
 #[test]

@@ -146,6 +146,35 @@ fn rotation_leaves_tokens_good_for_as_long_as_policy_says() {
     assert!(tokens.verify(&newest).is_ok());
 }
 
+#[test]
+fn a_key_that_is_put_aside_or_ended_vouches_for_nothing_that_an_older_version_signed() {
+    let house = House::new();
+    let person = house.person("ivan");
+    let tokens = AccessTokens::new(&house.cabinet, BANK);
+    let old = tokens.issue(&person.session).unwrap();
+    let id = house.cabinet.token_key();
+    rotate(&house, None);
+    // Another signs, and this one has checked until now.
+    let _ = use_token_key(&house.cabinet, house.key(KeyKind::Ed25519, Purpose::Token)).unwrap();
+    let change = |state| {
+        let changed = house.cabinet.vault().transact(|tx| keys::change_state(tx, id, state, "a test"));
+        changed.unwrap_or_else(|error: CoreError| panic!("{error}"));
+    };
+    let count = || {
+        let set: Value = serde_json::from_str(&tokens.jwks().unwrap()).unwrap();
+        set["keys"].as_array().unwrap().len()
+    };
+    assert_eq!((tokens.verify(&old).map(drop), count()), (Ok(()), 3));
+    change(KeyState::Suspended);
+    assert_eq!((tokens.verify(&old).map(drop), count()), (Err(REJECTED), 1));
+    change(KeyState::Active);
+    assert_eq!((tokens.verify(&old).map(drop), count()), (Ok(()), 3));
+    change(KeyState::Compromised);
+    assert_eq!((tokens.verify(&old).map(drop), count()), (Err(REJECTED), 1));
+    change(KeyState::Destroyed);
+    assert_eq!((tokens.verify(&old).map(drop), count()), (Err(REJECTED), 1));
+}
+
 /// RFC 9068 §4, with RFC 7519 §4.1.4 and §4.1.6: from the second of `iat` on, up to the one before `exp`; a service whose clock is
 /// off bears a minute at most.
 #[test]

@@ -265,6 +265,23 @@ impl KeyInfo {
         self.flags.contains(Flag::Local)
     }
 
+    /// Leaves what this key and the other both allow. Where it was made and has been is its own.
+    pub(super) fn narrow_to(&mut self, other: &Self) {
+        let own = self.flags.and(Flags::MADE_HERE);
+        let forbidden = self.flags.or(other.flags).and(Flags::FORBIDDING);
+        self.usages = self.usages.and(other.usages);
+        self.mechanisms = self.mechanisms.and(other.mechanisms);
+        self.flags = self.flags.and(other.flags).or(forbidden).or(own);
+        let (ours, theirs) = (&mut self.dates, &other.dates);
+        let earlier = |ours: Option<_>, theirs: Option<_>| match (ours, theirs) {
+            (Some(ours), Some(theirs)) => Some(core::cmp::min(ours, theirs)),
+            (ours, theirs) => ours.or(theirs),
+        };
+        ours.valid_from = ours.valid_from.max(theirs.valid_from);
+        ours.valid_to = earlier(ours.valid_to, theirs.valid_to);
+        ours.accept_until = earlier(ours.accept_until, theirs.accept_until);
+    }
+
     /// The bytes of the header; `lengths` are those of label, material and public key in the body.
     pub(super) fn encode(&self, lengths: [usize; 3]) -> Result<Writer, Error> {
         let mut writer = Writer::new();

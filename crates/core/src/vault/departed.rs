@@ -61,8 +61,11 @@ impl Former {
         }
         info.narrow_to(&self.newest);
         let known = self.version.as_ref().unwrap_or(&self.newest);
-        if known.state == KeyState::Compromised || known.dates.compromised.is_some() {
-            return Err(Error::KeyState(KeyState::Compromised));
+        // What is said of the newest is said of the key.
+        for known in [known, &self.newest] {
+            if known.state == KeyState::Compromised || known.dates.compromised.is_some() {
+                return Err(Error::KeyState(KeyState::Compromised));
+            }
         }
         if info.purpose == Purpose::OneTimeCode {
             // Each code would be accepted once by either. To be destroyed is how such a key goes, and no verdict on it.
@@ -70,6 +73,10 @@ impl Former {
         }
         let Some(version) = &self.version else { return Ok(()) };
         info.narrow_to(version);
+        if version.version != self.newest.version && self.newest.state == KeyState::Suspended {
+            // Deactivated, it would verify and open what the key itself does not, until it is resumed.
+            return Err(Error::KeyState(KeyState::Suspended));
+        }
         if version.dates.deactivated.is_some() {
             (info.state, info.dates.deactivated) = (KeyState::Deactivated, version.dates.deactivated);
         } else if version.state == KeyState::Suspended && info.state != KeyState::Deactivated {
@@ -208,24 +215,6 @@ fn row(kind: KeyKind, material: &[u8]) -> Result<RowKey, Error> {
     let mut name = Writer::new();
     kind.write(&mut name)?;
     Ok(RowKey::new(DEPARTED, hmac_sha256(material, &[LABEL, name.as_slice()])))
-}
-
-impl KeyInfo {
-    /// Leaves what this key and the other both allow.
-    fn narrow_to(&mut self, other: &Self) {
-        let forbidden = self.flags.or(other.flags).and(Flags::FORBIDDING);
-        self.usages = self.usages.and(other.usages);
-        self.mechanisms = self.mechanisms.and(other.mechanisms);
-        self.flags = self.flags.and(other.flags).or(forbidden);
-        let (ours, theirs) = (&mut self.dates, &other.dates);
-        let earlier = |ours: Option<_>, theirs: Option<_>| match (ours, theirs) {
-            (Some(ours), Some(theirs)) => Some(core::cmp::min(ours, theirs)),
-            (ours, theirs) => ours.or(theirs),
-        };
-        ours.valid_from = ours.valid_from.max(theirs.valid_from);
-        ours.valid_to = earlier(ours.valid_to, theirs.valid_to);
-        ours.accept_until = earlier(ours.accept_until, theirs.accept_until);
-    }
 }
 
 /// The names of those versions that this vault has.

@@ -25,6 +25,7 @@ use super::material::Material;
 use super::roles::Operation;
 use super::state::KeyState;
 use super::transaction::Transaction;
+use super::versions;
 use crate::env::UnixTime;
 use crate::error::Error;
 use crate::event::{Detail, EventKind, Subject};
@@ -67,6 +68,8 @@ pub(super) struct KeyRecord {
     pub(super) public: Vec<u8>,
     row: RowKey,
     signer: Option<Arc<dyn Signer>>,
+    /// Of an older version, the state of the newest, which binds it as well.
+    newest: Option<KeyState>,
 }
 
 /// What is asked of a key.
@@ -117,7 +120,7 @@ impl KeyRecord {
             owner: template.owner,
         };
         let Material { secret, public } = material;
-        let record = Self { info, material: secret, public, row: id.row(), signer: None };
+        let record = Self { info, material: secret, public, row: id.row(), signer: None, newest: None };
         let detail = Detail::new()
             .with("kind", template.kind.name())
             .with("purpose", template.purpose.name())
@@ -143,14 +146,20 @@ impl KeyRecord {
         if record.info.id == id { Ok(record) } else { Err(Error::Refused) }
     }
 
-    /// A version of a key, the newest or an older one.
+    /// A version of a key, the newest or an older one. Whatever is taken from the newest is taken from the key: an older one is
+    /// held to its usages, mechanisms, flags and dates, and judged by its state beside its own.
     pub(super) fn load_version(tx: &mut Transaction<'_>, id: KeyId, version: u32) -> Result<Self, Error> {
         let newest = Self::load(tx, id)?;
         if newest.info.version == version {
             return Ok(newest);
         }
-        let record = Self::load_row(tx, id.version_row(version))?;
-        if (record.info.id, record.info.version) == (id, version) { Ok(record) } else { Err(Error::Refused) }
+        let mut record = Self::load_row(tx, id.version_row(version))?;
+        if (record.info.id, record.info.version) != (id, version) {
+            return Err(Error::Refused);
+        }
+        record.info.narrow_to(&newest.info);
+        record.newest = Some(newest.info.state);
+        Ok(record)
     }
 
     fn load_row(tx: &mut Transaction<'_>, row: RowKey) -> Result<Self, Error> {
@@ -161,7 +170,7 @@ impl KeyRecord {
             if Arc::ptr_eq(&kept.stored, stored) || kept.stored == *stored {
                 let material = Zeroizing::new(kept.secret.expose()?.to_vec());
                 let (info, public, signer) = (kept.info.clone(), kept.public.clone(), kept.signer.clone());
-                return Ok(Self { info, material, public, row, signer });
+                return Ok(Self { info, material, public, row, signer, newest: None });
             }
         }
         let opened = tx.record(&row)?.ok_or(Error::UnknownKey)?;
@@ -198,7 +207,7 @@ impl KeyRecord {
         let material = Zeroizing::new(reader.raw(material)?.to_vec());
         let public = reader.raw(public)?.to_vec();
         reader.end()?;
-        Ok(Self { info, material, public, row, signer: None })
+        Ok(Self { info, material, public, row, signer: None, newest: None })
     }
 
     /// The row in which this version stands.
@@ -226,6 +235,16 @@ impl KeyRecord {
         if asked.purpose != Purpose::Checkpoint {
             tx.keyring().permit(Operation::UseKeys)?;
         }
+        self.judge(tx.now(), asked)?;
+        let info = &self.info;
+        if info.flags.contains(Flag::AlwaysAuthenticate) && !tx.spend_authorization(info.id) {
+            return Err(Error::KeyUnauthorised);
+        }
+        Ok(())
+    }
+
+    /// Refuses a use that the usage, purpose, mechanism, state or dates do not allow.
+    pub(super) fn judge(&self, now: UnixTime, asked: &Asked<'_>) -> Result<(), Error> {
         let info = &self.info;
         if !info.usages.contains(asked.usage) {
             return Err(Error::KeyUsage);
@@ -239,13 +258,10 @@ impl KeyRecord {
         if !asked.states.contains(&info.state) {
             return Err(Error::KeyState(info.state));
         }
-        if !info.dates.allow(asked.usage, tx.now()) {
-            return Err(Error::KeyNotValid);
+        if let Some(newest) = self.newest.filter(|newest| !asked.states.contains(newest)) {
+            return Err(Error::KeyState(newest));
         }
-        if info.flags.contains(Flag::AlwaysAuthenticate) && !tx.spend_authorization(info.id) {
-            return Err(Error::KeyUnauthorised);
-        }
-        Ok(())
+        if info.dates.allow(asked.usage, now) { Ok(()) } else { Err(Error::KeyNotValid) }
     }
 
     /// The private key, ready to sign.
@@ -333,7 +349,8 @@ pub fn info(tx: &mut Transaction<'_>, id: KeyId) -> Result<KeyInfo, Error> {
     KeyRecord::load(tx, id).map(|record| record.info)
 }
 
-/// Puts an active key aside, or takes a suspended one back into use, or ends its life; journalled with the reason.
+/// Puts an active key aside, or takes a suspended one back into use, or ends its life; journalled with the reason. Older
+/// versions do no more than the newest is let: what puts a key aside puts them aside, and to destroy it destroys them all.
 ///
 /// An OTP key that verifies codes and was never active is not taken into use here: it becomes active by its test code
 /// alone (R12). One that only computes codes has no test code here; it is taken into use once the other side knows its
@@ -347,7 +364,8 @@ pub fn change_state(tx: &mut Transaction<'_>, id: KeyId, next: KeyState, reason:
     change(tx, record, next, reason)
 }
 
-/// [`change_state`] for one version of a key: an older one can become compromised or be destroyed by itself.
+/// [`change_state`] for one version of a key: an older one can become compromised or be destroyed by itself, the newest only
+/// with all others.
 ///
 /// # Errors
 /// As [`change_state`].
@@ -362,7 +380,7 @@ pub fn change_version_state(
     change(tx, record, next, reason)
 }
 
-fn change(
+pub(super) fn change(
     tx: &mut Transaction<'_>,
     mut record: KeyRecord,
     next: KeyState,
@@ -374,6 +392,9 @@ fn change(
         return Err(Error::KeyState(record.info.state));
     }
     record.become_state(next, now)?;
+    if next == KeyState::Destroyed && record.newest.is_none() {
+        versions::destroy_older(tx, &record.info, reason)?;
+    }
     record.put(tx)?;
     let kind = match next {
         KeyState::PreActive => return Err(Error::KeyState(record.info.state)),

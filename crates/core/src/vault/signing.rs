@@ -180,17 +180,15 @@ pub fn verify(
     signature: &[u8],
 ) -> Result<(), Error> {
     let states = &[KeyState::Active, KeyState::Deactivated];
+    let newest = verifying_key(&KeyRecord::load(tx, id)?)?;
+    let mechanism = mechanism.unwrap_or(newest.algorithm().mechanism());
+    let asked = Asked { usage: Usage::Verify, purpose, mechanism: Some(mechanism), states };
+    let records = versions::allowed(tx, id, &asked)?;
+    tx.self_test(mechanism)?;
     let mut verdict = Err(Error::Rejected);
-    for (age, record) in versions::records(tx, id)?.into_iter().enumerate() {
-        let key = verifying_key(&record)?;
-        let mechanism = mechanism.unwrap_or(key.algorithm().mechanism());
-        let asked = Asked { usage: Usage::Verify, purpose, mechanism: Some(mechanism), states };
-        match record.allow(tx, &asked) {
-            // An older version that is not accepted any more is no misuse, only no help.
-            Err(_) if age > 0 => continue,
-            allowed => allowed?,
-        }
-        tx.self_test(mechanism)?;
+    let mut newest = Some(newest);
+    for record in records {
+        let key = newest.take().map_or_else(|| verifying_key(&record), Ok)?;
         let found = tx.backend().verify(&key, mechanism, prepared, signature);
         match found.unwrap_or_else(|| key.verify(mechanism, prepared, signature)) {
             Err(Error::Rejected) => {}
@@ -233,17 +231,17 @@ pub fn public_key(tx: &mut Transaction<'_>, id: KeyId) -> Result<(KeyInfo, Verif
     Ok((record.info, key))
 }
 
-/// The public keys of every version that still verifies, the newest first.
+/// The public keys of the newest version, as [`public_key`], and of every older one that still verifies, the newest first.
 ///
 /// # Errors
 /// As [`public_key`].
 pub fn public_keys(tx: &mut Transaction<'_>, id: KeyId) -> Result<Vec<(KeyInfo, VerifyingKey)>, Error> {
     let now = tx.now();
+    let states = &[KeyState::Active, KeyState::Deactivated];
     let mut found = Vec::new();
     for (age, record) in versions::records(tx, id)?.into_iter().enumerate() {
-        let live = matches!(record.info.state, KeyState::Active | KeyState::Deactivated)
-            && record.info.dates.allow(Usage::Verify, now);
-        if age == 0 || live {
+        let asked = Asked { usage: Usage::Verify, purpose: record.info.purpose, mechanism: None, states };
+        if age == 0 || record.judge(now, &asked).is_ok() {
             let key = verifying_key(&record)?;
             found.push((record.info, key));
         }

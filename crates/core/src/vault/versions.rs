@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::attributes::{Flag, Flags, KeyInfo, Purpose};
 use super::ciphers;
-use super::keys::{KeyId, KeyRecord, VERSIONS};
+use super::keys::{self, Asked, KeyId, KeyRecord, VERSIONS};
 use super::kinds::KeyKind;
 use super::material::Material;
 use super::roles::Operation;
@@ -16,6 +16,10 @@ use crate::error::Error;
 use crate::event::{Detail, EventKind};
 use crate::hash;
 use crate::store::Range;
+
+/// The most versions of a key: to destroy it destroys them all in one commit, whose rows are counted
+/// ([`Change::MAX_ROWS`](crate::store::Change::MAX_ROWS)).
+pub const MOST: usize = 1000;
 
 /// How long older versions still serve. The number comes from the caller's policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +33,8 @@ pub struct RotationPolicy {
 ///
 /// # Errors
 /// [`Error::KeyKind`] for an OTP key, whose successor must be enrolled, and for what is only kept;
-/// [`Error::KeyState`] when the key is not active; [`Error::KeyFixed`] when it was made not to be changed; [`Error::Role`] for
-/// whoever makes no keys; [`Error::UnknownKey`]; a store's fault.
+/// [`Error::KeyState`] when the key is not active; [`Error::KeyFixed`] when it was made not to be changed; [`Error::TooLong`] for
+/// one that has [`MOST`] versions; [`Error::Role`] for whoever makes no keys; [`Error::UnknownKey`]; a store's fault.
 pub fn rotate(
     tx: &mut Transaction<'_>,
     id: KeyId,
@@ -52,12 +56,17 @@ pub fn rotate(
     if !old.info.flags.contains(Flag::Modifiable) {
         return Err(Error::KeyFixed);
     }
+    let version = old.info.version.checked_add(1).ok_or(Error::CounterExhausted)?;
+    let (given, limit) = (usize::try_from(version).unwrap_or(usize::MAX), MOST);
+    if given > limit {
+        return Err(Error::TooLong { what: "the number of a key's versions", given, limit });
+    }
     let length = old.material.len();
     let Material { secret, public } = Material::draw(tx, kind, Some(length))?;
     let now = tx.now();
 
     let mut new = KeyRecord::load(tx, id)?;
-    new.info.version = old.info.version.checked_add(1).ok_or(Error::CounterExhausted)?;
+    new.info.version = version;
     new.info.public_key = (!public.is_empty()).then(|| hash::sha256(&[public.as_slice()]));
     new.info.dates.activated = Some(now);
     // Whatever became of the old secret, this one was drawn here and has been nowhere else.
@@ -101,6 +110,35 @@ pub(super) fn records(tx: &mut Transaction<'_>, id: KeyId) -> Result<Vec<KeyReco
     }
     versions.insert(0, newest);
     Ok(versions)
+}
+
+/// The versions of a key that may be used so, the newest first. What the newest refuses the key refuses; an older one that is not
+/// accepted any more by itself is no misuse, only no help. One authorisation is for all of them.
+pub(super) fn allowed(
+    tx: &mut Transaction<'_>,
+    id: KeyId,
+    asked: &Asked<'_>,
+) -> Result<Vec<KeyRecord>, Error> {
+    let mut records = records(tx, id)?;
+    if let Some(newest) = records.first() {
+        newest.allow(tx, asked)?;
+    }
+    let now = tx.now();
+    records.retain(|record| record.judge(now, asked).is_ok());
+    Ok(records)
+}
+
+/// Destroys every older version of a key that is being destroyed. One that somebody has taken away holds nothing up: the newest
+/// answers for it.
+pub(super) fn destroy_older(tx: &mut Transaction<'_>, newest: &KeyInfo, reason: &str) -> Result<(), Error> {
+    for version in 1..newest.version {
+        match KeyRecord::load_version(tx, newest.id, version) {
+            Err(Error::UnknownKey) => {}
+            Ok(record) if record.info.state == KeyState::Destroyed => {}
+            record => keys::change(tx, record?, KeyState::Destroyed, reason)?,
+        }
+    }
+    Ok(())
 }
 
 /// How many rows of older versions a key has, for audits.

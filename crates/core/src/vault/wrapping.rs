@@ -109,8 +109,8 @@ pub fn wrap(tx: &mut Transaction<'_>, by: KeyId, id: KeyId, mechanism: Mechanism
 /// # Errors
 /// [`Error::Rejected`] when it was not wrapped for this key, or was altered; for misuse of `by` as [`wrap`];
 /// [`Error::KeyPurpose`] for a wrapping key, which comes in by no wrap; [`Error::KeyTooWeak`] for a key that is stronger
-/// than what it came under; [`Error::KeyState`] for one that is compromised here; [`Error::TooLong`] where 64 keys
-/// with its secret left or came in and are not destroyed; [`Error::KeyKind`] for a
+/// than what it came under; [`Error::KeyState`] for one that is compromised here, and for an older version of one that is
+/// suspended; [`Error::TooLong`] where 64 keys with its secret left or came in and are not destroyed; [`Error::KeyKind`] for a
 /// one-time-password key that this vault still has, since each of its codes would be accepted once by either, and for one
 /// of OCRA with neither counter nor time; [`Error::KeyUsage`] where nothing is left that it may be used for;
 /// [`Error::UnknownKey`]; a store's fault.
@@ -121,17 +121,10 @@ pub fn unwrap(
     owner: Option<Subject>,
 ) -> Result<KeyId, Error> {
     let envelope = Envelope::read(bytes).map_err(|_| Error::Rejected)?;
+    let wrappers = unwrapping_keys(tx, by, envelope.mechanism)?;
+    tx.self_test(envelope.mechanism)?;
     let mut verdict = Err(Error::Rejected);
-    for (age, wrapper) in versions::records(tx, by)?.into_iter().enumerate() {
-        wrapping_key(&wrapper, envelope.mechanism)?;
-        let states = &[KeyState::Active, KeyState::Deactivated];
-        let mechanism = Some(envelope.mechanism);
-        let asked = Asked { usage: Usage::Unwrap, purpose: Purpose::Wrapping, mechanism, states };
-        match wrapper.allow(tx, &asked) {
-            Err(_) if age > 0 => continue,
-            allowed => allowed?,
-        }
-        tx.self_test(envelope.mechanism)?;
+    for wrapper in wrappers {
         let key = match envelope.mechanism {
             Mechanism::Envelope => Zeroizing::new(wrapper.material.to_vec()),
             _ => {
@@ -168,12 +161,8 @@ pub fn unwrap_bare(
     bytes: &[u8],
     template: &Template<'_>,
 ) -> Result<KeyId, Error> {
-    let wrapper = KeyRecord::load(tx, by)?;
     let mechanism = Mechanism::AesKeyWrap;
-    wrapping_key(&wrapper, mechanism)?;
-    let states = &[KeyState::Active, KeyState::Deactivated];
-    let (usage, purpose) = (Usage::Unwrap, Purpose::Wrapping);
-    wrapper.allow(tx, &Asked { usage, purpose, mechanism: Some(mechanism), states })?;
+    let wrappers = unwrapping_keys(tx, by, mechanism)?;
     if template.purpose == Purpose::Wrapping {
         return Err(Error::KeyPurpose);
     }
@@ -187,8 +176,15 @@ pub fn unwrap_bare(
         return Err(Error::KeyKind);
     }
     tx.self_test(mechanism)?;
-    let key = aes_key(&wrapper)?;
-    let plain = aead::key_unwrap(&key, bytes)?;
+    let mut opened = Err(Error::Rejected);
+    for wrapper in wrappers {
+        let key = aes_key(&wrapper)?;
+        opened = aead::key_unwrap(&key, bytes);
+        if opened.is_ok() {
+            break;
+        }
+    }
+    let plain = opened?;
     let material = super::importing::from_plain_form(template.kind, &plain)?;
     // Typed freely, it would come back as whatever serves its holder. Absence is never permission.
     let (formers, has_left) = departed::find(tx, template.kind, &material.secret)?;
@@ -217,6 +213,18 @@ pub fn unwrap_bare(
 /// Whether the responses of a key change with the question alone: what is spent of it stands in the vault that asked.
 fn is_spent_by_question(kind: KeyKind) -> bool {
     matches!(kind, KeyKind::Ocra { suite } if !suite.has_counter() && suite.time_step().is_none())
+}
+
+/// The versions of a key that open what came by this mechanism, the newest first.
+fn unwrapping_keys(
+    tx: &mut Transaction<'_>,
+    by: KeyId,
+    mechanism: Mechanism,
+) -> Result<Vec<KeyRecord>, Error> {
+    wrapping_key(&KeyRecord::load(tx, by)?, mechanism)?;
+    let states = &[KeyState::Active, KeyState::Deactivated];
+    let (usage, purpose) = (Usage::Unwrap, Purpose::Wrapping);
+    versions::allowed(tx, by, &Asked { usage, purpose, mechanism: Some(mechanism), states })
 }
 
 /// Refuses a key that has nothing to do with this mechanism.

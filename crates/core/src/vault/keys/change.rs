@@ -30,7 +30,7 @@ pub struct Narrowing {
     pub accept_until: Option<UnixTime>,
 }
 
-/// Takes something away from a key, for good; journalled.
+/// Takes something away from a key, and so from each of its versions, for good; journalled.
 ///
 /// # Errors
 /// [`Error::KeyWidened`] for anything that would allow more than before; [`Error::KeyFixed`] when the key was made not
