@@ -105,17 +105,30 @@ fn messages_under_random_nonces_are_counted_from_the_first_and_none_is_sealed_wi
     };
     assert_eq!(count(key, 1), [1, 0, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!((seal(key), seal(key)), (Ok(1), Ok(1)));
-    // A copy has the same secret, and goes on from there; the next version has another.
-    let copy = scene.transact(|tx| keys::copy(tx, key, &Narrowing::default(), "", None)).unwrap();
-    assert_eq!(count(copy, 1), [1, 0, 0, 0, 0, 0, 0, 0, 2]);
-    // So does one that left and came back: of what was sealed meanwhile, too.
+    // The bound is one for a secret: a copy opens what the original sealed, and seals nothing that is counted, nor does its copy.
+    let sealed = scene.transact(|tx| ciphers::seal(tx, key, Mechanism::AesGcm, b"", b"words")).unwrap();
+    let copy = |key| scene.transact(|tx| keys::copy(tx, key, &Narrowing::default(), "", None)).unwrap();
+    let first = copy(key);
+    for copy in [first, copy(first)] {
+        assert_eq!(seal(copy), Err(Error::KeyExhausted));
+        let plain = scene.transact(|tx| ciphers::open(tx, copy, Mechanism::AesGcm, b"", &sealed)).unwrap();
+        assert_eq!(plain.as_slice(), b"words");
+        scene.transact(|tx| ciphers::seal(tx, copy, Mechanism::XaesGcm, b"", b"words")).unwrap();
+    }
+    // So does one that left and came back.
     let wrapper = Template::new(KeyKind::Aes256, Purpose::Wrapping);
     let wrapper = scene.transact(|tx| keys::generate(tx, &wrapper)).unwrap();
     scene.by_officer(|tx| keys::trust(tx, wrapper, "the officer")).unwrap();
     let bytes = scene.transact(|tx| wrapping::wrap(tx, wrapper, key, Mechanism::Envelope)).unwrap();
     assert_eq!(seal(key), Ok(1));
     let back = scene.transact(|tx| wrapping::unwrap(tx, wrapper, &bytes, None)).unwrap();
-    assert_eq!(count(back, 1), [1, 0, 0, 0, 0, 0, 0, 0, 3]);
+    assert_eq!(seal(back), Err(Error::KeyExhausted));
+    assert_eq!(count(key, 1), [1, 0, 0, 0, 0, 0, 0, 0, 4]);
+    // The next version has a secret of its own, and a count.
+    for key in [first, back] {
+        scene.transact(|tx| versions::rotate(tx, key, &FOREVER, "due")).unwrap();
+        assert_eq!(seal(key), Ok(2));
+    }
     scene.transact(|tx| versions::rotate(tx, key, &FOREVER, "yearly")).unwrap();
     assert_eq!(count(key, 2), [1, 0, 0, 0, 0, 0, 0, 0, 0]);
     scene.store.plant(&row(key, 2), None);

@@ -36,8 +36,8 @@ pub struct Sealed {
 ///
 /// # Errors
 /// [`Error::KeyKind`], [`Error::KeyUsage`], [`Error::KeyPurpose`], [`Error::KeyMechanism`], [`Error::KeyState`],
-/// [`Error::KeyNotValid`] for misuse; [`Error::KeyExhausted`] after 2³² messages; [`Error::UnknownKey`]; a store's
-/// fault.
+/// [`Error::KeyNotValid`] for misuse; [`Error::KeyExhausted`] after 2³² messages, and for a copy or a key that came in by a
+/// wrap, which seal with [`Mechanism::XaesGcm`]; [`Error::UnknownKey`]; a store's fault.
 pub fn seal(
     tx: &mut Transaction<'_>,
     id: KeyId,
@@ -151,20 +151,10 @@ pub(super) fn begin_count(tx: &mut Transaction<'_>, info: &KeyInfo) -> Result<()
     if info.mechanisms.contains(Mechanism::AesGcm) { put_count(tx, info, 0) } else { Ok(()) }
 }
 
-/// Lets a key go on from where those are that have its secret, with their versions.
-pub(super) fn resume_count(
-    tx: &mut Transaction<'_>,
-    from: &[(KeyId, u32)],
-    to: &KeyInfo,
-) -> Result<(), Error> {
-    if !to.mechanisms.contains(Mechanism::AesGcm) {
-        return Ok(());
-    }
-    let mut most = 0;
-    for key in from {
-        most = count(tx, *key)?.max(most);
-    }
-    put_count(tx, to, most)
+/// Leaves none to a key whose secret others have: a copy, and what came in. Each would count by itself, and the bound is one for
+/// all messages under a secret. A next version has its own.
+pub(super) fn end_count(tx: &mut Transaction<'_>, info: &KeyInfo) -> Result<(), Error> {
+    if info.mechanisms.contains(Mechanism::AesGcm) { put_count(tx, info, MOST_NONCES) } else { Ok(()) }
 }
 
 fn count(tx: &mut Transaction<'_>, key: (KeyId, u32)) -> Result<u64, Error> {

@@ -364,7 +364,7 @@ fn arrive(
     record.info.dates = Dates { created: tx.now(), ..info.dates };
     record.put(tx)?;
     let ids = departed::ids(formers);
-    ciphers::resume_count(tx, &ids, &record.info)?;
+    ciphers::end_count(tx, &record.info)?;
     let entry = tx.next_entry();
     departed::note(tx, &record, EventKind::KeyUnwrapped)?;
     if is_one_time {

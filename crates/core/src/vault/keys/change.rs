@@ -82,7 +82,8 @@ fn narrow_info(info: &mut KeyInfo, narrowing: &Narrowing) -> Result<(), Error> {
 /// Copies an active key under a new handle, label and owner, so that the copy can do what `narrowing` leaves of it and
 /// nothing more; answers its id. Journalled. The copy has a life of its own: what ends the original does not end it.
 ///
-/// Its past comes along (made here, never extracted). Older versions stay behind: what they protected, the original opens.
+/// Its past comes along (made here, never extracted). Older versions stay behind: what they protected, the original opens. It
+/// seals nothing with random nonces of 96 bits, which the original counts alone, until it is rotated.
 ///
 /// # Errors
 /// [`Error::KeyFixed`] for a key that may not be copied; [`Error::KeyKind`] for a one-time-password key, whose codes
@@ -113,7 +114,6 @@ pub fn copy(
         return Err(Error::KeyFixed);
     }
     narrow_info(&mut record.info, narrowing)?;
-    let original = (record.info.id, record.info.version);
     let new = KeyId(tx.env().random());
     record.row = new.row();
     record.info.id = new;
@@ -126,7 +126,7 @@ pub fn copy(
         EventKind::KeyCopied,
         &Detail::new().with("of", format!("{id}")).with("label", label),
     )?;
-    ciphers::resume_count(tx, &[original], &record.info)?;
+    ciphers::end_count(tx, &record.info)?;
     Ok(new)
 }
 
