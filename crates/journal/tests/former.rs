@@ -5,14 +5,15 @@ mod log;
 
 use log::{Log, ORIGIN, START, subject, tier};
 use zamok_core::event::{Detail, EventKind, Leaf};
-use zamok_core::store::{EntryId, Range, Row, RowKey, Store, Table};
+use zamok_core::store::{Change, ChangeId, EntryId, Outcome, Range, Row, RowKey, Store, Table};
 use zamok_core::vault::relocation::{FORMER_DETAILS, FORMER_LEAVES, FORMER_LOGS, FORMER_SUBJECTS, FormerLog};
 use zamok_core::vault::{DETAILS, Transaction, finding::KEY_INDEX, keys::KEYS};
 use zamok_core::wire::Reader;
 use zamok_core::{Error, UnixTime, hash};
 use zamok_journal::{
-    CHECKPOINTS, Fault, Finding, Journal, POSITIONS, Place, Report, SUBJECTS, Status, Telling, TrustPolicy,
-    VerifierKey, audit_rows, forget_subject, former_key, former_row, put_former_leaf,
+    CHECKPOINTS, Fault, Finding, Journal, POSITIONS, Place, RETENTION, Report, SUBJECTS, Status, Telling,
+    TrustPolicy, VerifierKey, audit_rows, expire_details, forget_subject, former_key, former_row,
+    put_former_leaf,
 };
 
 const JOURNAL: &str = include_str!("../../../docs/formats/journal.md");
@@ -351,6 +352,59 @@ fn what_was_erased_of_former_logs_is_counted_and_its_leaves_prove() {
         assert_eq!(journal.entry(leaf.entry).unwrap().unwrap().detail, Telling::Erased);
     }
     assert_eq!(journal.prove_former(1, 2).unwrap().leaf_of_root().unwrap().time, UnixTime(START + 2));
+}
+
+#[test]
+fn details_of_former_logs_expire_by_age_from_where_the_last_run_ended_and_their_leaves_prove() {
+    /// How many go in steps of three leaves.
+    fn expire(log: &mut Log, before: u64) -> usize {
+        let mut gone = 0;
+        loop {
+            let step = log.transact(50, |tx| expire_details(tx, UnixTime(START + before), 3)).unwrap();
+            assert!(step.details <= 3);
+            gone += usize::try_from(step.details).unwrap();
+            if !step.more {
+                return gone;
+            }
+        }
+    }
+    let (mut log, [one, two]) = restored_twice();
+    let all = one.details.len() + two.details.len();
+    let details = |log: &Log| rows(log, FORMER_DETAILS).len();
+    assert!(details(&log) == all && all > 8);
+    // A leaf that is missing is told, once what stands before it and in the log of now has gone.
+    let middle = (FormerLog::leaf(1, 5), 3);
+    for (row, gone) in [(FormerLog::leaf(1, 0), 0), middle, (FormerLog::leaf(2, 0), one.details.len())] {
+        let (mut log, _) = restored_twice();
+        let mut change = Change::new(ChangeId([9; 16]));
+        change.delete(row, 1).unwrap();
+        assert_eq!(log.store.commit(&change), Ok(Outcome::Committed));
+        let expire =
+            |log: &mut Log| log.transact(50, |tx| expire_details(tx, UnixTime(START + 3_000_000), 100));
+        let first = expire(&mut log).unwrap();
+        assert_eq!((first.more, usize::try_from(first.details).unwrap()), (true, gone));
+        assert_eq!(details(&log), all - gone);
+        assert!(log.store.get(&RowKey::new(RETENTION, [])).unwrap().is_some(), "it has gone on");
+        assert_eq!(expire(&mut log), Err(Error::Refused));
+    }
+    // Of the first log those of seconds 0 to 5, of which each other one has a detail.
+    assert_eq!((expire(&mut log, 6), details(&log)), (3, all - 3));
+    let mark = log.transact(50, |tx| tx.state(&RowKey::new(RETENTION, *b"former"))).unwrap();
+    assert_eq!(mark, Some([&[1][..], &FormerLog::leaf(1, 6).key].concat()));
+    let told = Journal::new(&log.store, &log.keyring).former_range(1, 0..u64::MAX).unwrap();
+    for (index, recorded) in told.iter().enumerate() {
+        assert!(recorded.leaf.detail.is_none() || (recorded.detail == Telling::Erased) == (index < 6));
+    }
+    assert_eq!((expire(&mut log, 6), expire(&mut log, 3_000_000), details(&log)), (0, all - 3, 0));
+    assert_eq!(expire(&mut log, 3_000_000), 0);
+    log.drain();
+    let report = report(&log.store, &log);
+    assert!(report.is_clean(), "{:?}", report.findings);
+    assert!(report.erased >= all as u64);
+    let journal = Journal::new(&log.store, &log.keyring);
+    assert_eq!(journal.prove_former(1, 2).unwrap().leaf_of_root().unwrap().time, UnixTime(START + 2));
+    let events = journal.range(0..journal.head().unwrap().unwrap().size).unwrap();
+    assert!(events.iter().any(|event| event.leaf.kind == EventKind::DetailsExpired));
 }
 
 /// The lines of the block that begins with this fence.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use zamok::event::EventKind;
 use zamok::journal::{InclusionProof, Journal, Receipt, Status, Telling, TrustPolicy};
-use zamok::{Clock, CoreError, Credential, Error, NewSlot, Role, Vault, Zamok};
+use zamok::{Clock, CoreError, Credential, Error, NewSlot, Policy, Role, UnixTime, Vault, Zamok};
 use zamok_core::store::Range;
 use zamok_core::vault::relocation::{FORMER_DETAILS, FORMER_SUBJECTS};
 
@@ -156,6 +156,29 @@ fn an_erased_account_leaves_no_words_in_former_logs_and_its_leaves_still_prove()
     let left = zamok.journal(|journal| journal.entry(one.id)).unwrap().expect("the leaf stays");
     assert_eq!(left.detail, Telling::Erased);
     is_sound(&zamok);
+}
+
+#[test]
+fn after_a_move_what_former_logs_tell_in_words_goes_with_its_age() {
+    let house = House::new();
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let (old, new) = (folder.path().join("old.db"), folder.path().join("new.db"));
+    let moved =
+        Vault::relocate(sqlite(&old), sqlite(&new), "new.db", &passphrase(), options(now), &mut |_| {});
+    drop(moved.unwrap());
+    let mut policy = Policy::strict();
+    policy.journal.details = 86_400;
+    let left = |later: u64| {
+        let zamok = open(&new, UnixTime(now.0 + later)).with_policy(policy.clone());
+        while zamok.sweep_journal().unwrap().more {}
+        is_sound(&zamok);
+        count(&**zamok.vault().store(), FORMER_DETAILS)
+    };
+    let kept = left(0);
+    assert!(kept > 40, "{kept}");
+    assert_eq!(left(2 * 86_400), 0);
 }
 
 #[test]
