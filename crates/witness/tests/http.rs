@@ -1,7 +1,7 @@
 //! Witnesses over real connections: a quorum for a vault's journal, the statuses of C2SP tlog-witness, hostile bytes, and
 //! logs that were put back.
 
-use std::io::{Read, Write};
+use std::io::{Cursor, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,9 @@ use zamok_core::signature::VerifyingKey;
 use zamok_core::store::{MemoryStore, RowKey, Store, Table};
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_core::vault::{KeyKind, Purpose, signing};
-use zamok_core::{Error, UnixTime};
-use zamok_host::{Freshness, ManualClock, Options, Passphrase, Vault};
+use zamok_core::{Env, Error, UnixTime};
+use zamok_host::backup::{BackupKey, Opener};
+use zamok_host::{Freshness, ManualClock, Options, OsRandom, Passphrase, Vault};
 use zamok_journal::witness::{AddCheckpoint, Suspicion, Verdict, log_id};
 use zamok_journal::{
     Anchor, Journal, NoteSignature, Receipt, SignatureType, TrustPolicy, VerifierKey, cosigned_message,
@@ -262,6 +263,65 @@ fn a_log_that_was_put_back_or_rewritten_is_noticed_by_its_witness() {
     let service = Service::open(scene.witnesses[0].1.clone(), scene.policy.clone()).unwrap();
     let kept: Vec<_> = service.evidence().unwrap().iter().map(|piece| piece.suspicion).collect();
     assert!(kept.contains(&Suspicion::Fork) || kept.contains(&Suspicion::Unproved), "{kept:?}");
+}
+
+/// The vault of a witness in another store, as a move takes it there and as a backup does.
+fn elsewhere(witness: &Vault) -> [Vault; 2] {
+    let mut random = OsRandom::new().unwrap();
+    let env = Env { now: UnixTime(NOW), rng: &mut random };
+    let key = BackupKey::from_passphrase(&passphrase(), options().cost, env).unwrap();
+    let mut file = Vec::new();
+    witness.backup(&key, &mut file, &mut |_| {}).unwrap();
+    let open = || Opener::new(Cursor::new(file.clone()));
+    let store = || Arc::new(MemoryStore::new());
+    let restored =
+        Vault::restore(store(), &mut || open(), &key, &passphrase(), options(), &mut |_| {}).unwrap();
+    let still = Options { settling: Duration::ZERO, ..options() };
+    let old = witness.store().clone();
+    let moved = Vault::relocate(old, store(), "memory:new", &passphrase(), still, &mut |_| {}).unwrap();
+    [moved.vault, restored.vault]
+}
+
+#[test]
+fn a_witness_in_another_store_is_who_it_was_and_refuses_forks_of_what_it_remembers() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("log.db");
+    let log = vault_in(Arc::new(SqliteStore::create(&file).unwrap()));
+    let Scene { mut witnesses, policy } = scene(&log, 1, 1);
+    let client = Client::new(policy.clone());
+    client.gather(&log).unwrap();
+    drop(log);
+    let old = folder.path().join("old.db");
+    std::fs::copy(&file, &old).unwrap();
+    let [log, fork] = [&file, &old].map(|file| {
+        Vault::unlock(Arc::new(SqliteStore::open(file).unwrap()), &passphrase(), options()).unwrap()
+    });
+    act(&log, 9);
+    let remembered = client.gather(&log).unwrap().checkpoint;
+    // Another history, beyond what the witness remembers.
+    act(&fork, 12);
+    assert_eq!(Client::new(policy.clone()).gather(&fork).unwrap().refusals.len(), 1);
+    let (running, own) = witnesses.remove(0);
+    let service = Service::open(own.clone(), policy.clone()).unwrap();
+    let (key, evidence) = (service.key().unwrap(), service.evidence().unwrap());
+    assert!(!evidence.is_empty());
+    drop((running, service));
+    let forged = fork.checkpoint().unwrap();
+    for vault in elsewhere(&own) {
+        let service = Service::open(Arc::new(vault), policy.clone()).unwrap();
+        assert_eq!((service.key(), service.evidence()), (Ok(key.clone()), Ok(evidence.clone())));
+        let rewritten = AddCheckpoint { old: 0, path: Vec::new(), checkpoint: forged.clone() };
+        let size = remembered.checkpoint().size;
+        assert_eq!(service.decide(&rewritten), Ok(Verdict::Conflict(size)));
+        let running = Server::bind("127.0.0.1:0", service).unwrap().start().unwrap();
+        let url = running.address();
+        let file = format!("log {}\nwitness w {key} http://{url}\nquorum w\n", policy.logs()[0].key);
+        let client = Client::new(TrustPolicy::parse(&file).unwrap());
+        assert_eq!(client.last(log.origin()).as_ref(), Ok(&Some(remembered.checkpoint().clone())));
+        assert_eq!(client.gather(&fork).unwrap().refusals, [(key.name().to_owned(), Refusal::Forked)]);
+        act(&log, 1);
+        assert!(client.gather(&log).unwrap().trusted.is_quorum);
+    }
 }
 
 /// Copies the file of an open store as somebody with the disk does, with nothing under way.
