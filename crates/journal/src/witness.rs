@@ -24,7 +24,8 @@ use crate::signing::{decode, encode};
 use crate::text;
 use crate::tree::{self, Hash};
 
-/// What a witness is (`key`), and the latest checkpoint of each log (SHA-256 of its origin), authenticated.
+/// What a witness is (`key`), with every log that it ever cosigned, and the latest checkpoint of each (SHA-256 of its origin),
+/// authenticated.
 pub const WITNESSED: Table = Table(25);
 /// What a witness keeps of logs that forked, authenticated.
 pub const EVIDENCE: Table = Table(26);
@@ -141,15 +142,13 @@ pub struct Evidence {
 /// # Errors
 /// [`Error::VaultExists`] when it is one already; [`Error::Refused`] for a name that no key can have; a store's fault.
 pub fn found(tx: &mut Transaction<'_>, name: &str) -> Result<VerifierKey, Error> {
-    let row = RowKey::new(WITNESSED, KEY);
-    if tx.state(&row)?.is_some() {
+    if tx.state(&Identity::row())?.is_some() {
         return Err(Error::VaultExists);
     }
     let id = signing::generate(tx, KeyKind::Ed25519, Purpose::Checkpoint, "cosignatures", None)?;
-    let key = verifier_key(tx, id, name)?;
-    let mut body = Writer::new();
-    body.u8(VERSION).raw(&id.0).text(name)?;
-    tx.put_state(&row, &body.to_vec())?;
+    let own = Identity { id, name: name.into(), logs: Vec::new() };
+    let key = own.key(tx)?;
+    own.put(tx)?;
     Ok(key)
 }
 
@@ -158,14 +157,15 @@ pub fn found(tx: &mut Transaction<'_>, name: &str) -> Result<VerifierKey, Error>
 /// # Errors
 /// [`Error::NoVault`] when this is no vault of a witness; [`Error::Refused`] for altered rows; a store's fault.
 pub fn key(tx: &mut Transaction<'_>) -> Result<VerifierKey, Error> {
-    own_key(tx).map(|(_, key)| key)
+    Identity::read(tx)?.key(tx)
 }
 
 /// Decides on a request by the logs of `policy`, in the order of C2SP tlog-witness. The caller commits whatever the
 /// verdict is, and answers only then: evidence is part of the commit.
 ///
 /// # Errors
-/// [`Error::NoVault`]; [`Error::Refused`] for altered rows, after which this log is cosigned no more; a store's fault.
+/// [`Error::NoVault`]; [`Error::Refused`] for altered rows, or when what it remembered of the log is gone, after which this
+/// log is cosigned no more; [`Error::TooLong`] for one log more than its row can hold; a store's fault.
 pub fn decide(
     tx: &mut Transaction<'_>,
     policy: &TrustPolicy,
@@ -182,8 +182,11 @@ pub fn decide(
     if request.old > new.size {
         return Ok(Verdict::Shrunk);
     }
-    let row = row_of(&new.origin);
+    let mut own = Identity::read(tx)?;
+    let log = log_id(&new.origin);
+    let row = RowKey::new(WITNESSED, log);
     let remembered = tx.state(&row)?.map(|body| decode(&body)).transpose()?;
+    own.miss(&log, remembered.is_some())?;
     let (size, root) = remembered
         .as_ref()
         .map_or_else(|| (0, tree::empty()), |known| (known.checkpoint().size, known.checkpoint().root));
@@ -201,15 +204,19 @@ pub fn decide(
         }
         return Ok(Verdict::Inconsistent);
     }
-    let (id, key) = own_key(tx)?;
+    let key = own.key(tx)?;
     let message = cosigned_message(tx.now(), signed.note().text());
-    let signature = signing::sign_checkpoint(tx, id, message.as_bytes())?.to_fixed();
+    let signature = signing::sign_checkpoint(tx, own.id, message.as_bytes())?.to_fixed();
     let signature = signature.as_slice().try_into().map_err(|_| Error::KeyKind)?;
     let cosignature = NoteSignature::cosignature(&key, tx.now(), signature);
     if size < new.size || remembered.is_none() {
-        let mut kept = by_log(policy, signed)?;
+        let mut kept = by_log(policy, signed);
         kept.note_mut().add(cosignature.clone())?;
         tx.put_state(&row, &encode(&kept)?)?;
+    }
+    if !own.logs.contains(&log) {
+        own.logs.push(log);
+        own.put(tx)?;
     }
     Ok(Verdict::Cosigned(cosignature))
 }
@@ -217,14 +224,18 @@ pub fn decide(
 /// The latest checkpoint that this witness cosigned of the log with this [`log_id`], with both signatures.
 ///
 /// # Errors
-/// [`Error::Refused`] when it was altered; a store's fault.
+/// [`Error::NoVault`] when this is no vault of a witness; [`Error::Refused`] when it was altered, or is gone; a store's fault.
 pub fn latest(
     store: &dyn Store,
     keyring: &Keyring,
     log: &[u8; 32],
 ) -> Result<Option<SignedCheckpoint>, Error> {
+    // Read first: what it lists was remembered by then.
+    let row = store.get(&Identity::row())?.ok_or(Error::NoVault)?;
+    let own = Identity::decode(keyring.verify(&Identity::row(), &row)?)?;
     let key = RowKey::new(WITNESSED, *log);
-    store.get(&key)?.map(|row| decode(keyring.verify(&key, &row)?)).transpose()
+    let remembered = store.get(&key)?.map(|row| decode(keyring.verify(&key, &row)?)).transpose()?;
+    own.miss(log, remembered.is_some()).map(|()| remembered)
 }
 
 /// All evidence that this witness keeps, by log.
@@ -254,7 +265,7 @@ fn keep(
     remembered: &SignedCheckpoint,
     refused: &SignedCheckpoint,
 ) -> Result<(), Error> {
-    let refused = by_log(policy, refused)?;
+    let refused = by_log(policy, refused);
     let mut oldest = None;
     let mut free = None;
     for place in 0..MOST_EVIDENCE {
@@ -307,12 +318,18 @@ fn open(suspicion: Suspicion, body: &[u8]) -> Result<Evidence, Error> {
     Ok(Evidence { suspicion, time, remembered, refused })
 }
 
-/// The same checkpoint with the signatures of the log alone: strangers' lines are not kept.
-fn by_log(policy: &TrustPolicy, signed: &SignedCheckpoint) -> Result<SignedCheckpoint, Error> {
+/// The same checkpoint with one signature of each key that the log has in the policy, all of which were verified: lines of strangers
+/// and in the names of other logs are not kept.
+fn by_log(policy: &TrustPolicy, signed: &SignedCheckpoint) -> SignedCheckpoint {
     let mut kept = signed.clone();
-    let logs = policy.logs();
-    kept.note_mut().retain(|line| logs.iter().any(|log| line.is_by(&log.key)));
-    Ok(kept)
+    let origin = &signed.checkpoint().origin;
+    let mut keys: Vec<_> =
+        policy.logs().iter().map(|log| &log.key).filter(|key| key.name() == origin).collect();
+    kept.note_mut().retain(|line| {
+        let by = keys.iter().position(|key| line.is_by(key));
+        by.map(|place| keys.swap_remove(place)).is_some()
+    });
+    kept
 }
 
 /// SHA-256 of the name of a log: its name where only a short one will do.
@@ -321,24 +338,60 @@ pub fn log_id(origin: &str) -> [u8; 32] {
     hash::sha256(&[origin.as_bytes()])
 }
 
-fn row_of(origin: &str) -> RowKey {
-    RowKey::new(WITNESSED, log_id(origin))
+/// What a witness is.
+struct Identity {
+    /// The key that it cosigns with.
+    id: KeyId,
+    /// Its name in cosignatures.
+    name: String,
+    /// The [`log_id`] of every log that it ever cosigned.
+    logs: Vec<[u8; 32]>,
 }
 
-fn own_key(tx: &mut Transaction<'_>) -> Result<(KeyId, VerifierKey), Error> {
-    let body = tx.state(&RowKey::new(WITNESSED, KEY))?.ok_or(Error::NoVault)?;
-    let mut reader = Reader::new(&body);
-    let found = reader.u8()?;
-    if found != VERSION {
-        return Err(Error::Format { found: found.into(), supported: VERSION.into() });
+impl Identity {
+    /// The first version had no logs in it.
+    const VERSION: u8 = 2;
+
+    fn row() -> RowKey {
+        RowKey::new(WITNESSED, KEY)
     }
-    let (id, name) = (KeyId(reader.array()?), String::from(reader.text()?));
-    reader.end()?;
-    let key = verifier_key(tx, id, &name)?;
-    Ok((id, key))
-}
 
-fn verifier_key(tx: &mut Transaction<'_>, id: KeyId, name: &str) -> Result<VerifierKey, Error> {
-    let (_, VerifyingKey::Ed25519(public)) = signing::public_key(tx, id)? else { return Err(Error::KeyKind) };
-    VerifierKey::new(name, SignatureType::Cosignature, public.to_bytes())
+    fn read(tx: &mut Transaction<'_>) -> Result<Self, Error> {
+        Self::decode(&tx.state(&Self::row())?.ok_or(Error::NoVault)?)
+    }
+
+    fn decode(body: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(body);
+        let found = reader.u8()?;
+        if ![1, Self::VERSION].contains(&found) {
+            return Err(Error::Format { found: found.into(), supported: Self::VERSION.into() });
+        }
+        let (id, name) = (KeyId(reader.array()?), reader.text()?.into());
+        let mut logs = Vec::new();
+        while found == Self::VERSION && reader.remaining() > 0 {
+            logs.push(reader.array()?);
+        }
+        reader.end().map(|()| Self { id, name, logs })
+    }
+
+    fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        let mut body = Writer::new();
+        body.u8(Self::VERSION).raw(&self.id.0).text(&self.name)?;
+        for log in &self.logs {
+            body.raw(log);
+        }
+        tx.put_state(&Self::row(), body.as_slice())
+    }
+
+    /// Refuses to have forgotten a log: what it cosigned once it remembers, or somebody took the row away.
+    fn miss(&self, log: &[u8; 32], is_remembered: bool) -> Result<(), Error> {
+        if is_remembered || !self.logs.contains(log) { Ok(()) } else { Err(Error::Refused) }
+    }
+
+    fn key(&self, tx: &mut Transaction<'_>) -> Result<VerifierKey, Error> {
+        let (_, VerifyingKey::Ed25519(public)) = signing::public_key(tx, self.id)? else {
+            return Err(Error::KeyKind);
+        };
+        VerifierKey::new(&self.name, SignatureType::Cosignature, public.to_bytes())
+    }
 }

@@ -387,6 +387,74 @@ fn an_altered_memory_is_never_taken_for_an_empty_one() {
 }
 
 #[test]
+fn a_memory_that_was_taken_away_is_never_taken_for_an_empty_one() {
+    let (log, copy, policy, [start, one, other]) = fork();
+    let mut witness = Witness::of(policy.clone());
+    assert_eq!(witness.decide(&request(&log, 0, &start)).status(), 200);
+    assert_eq!(witness.decide(&request(&log, size(&start), &one)).status(), 200);
+    let without = |row: RowKey| {
+        let (keyring, fork) = (&witness.log.keyring, request(&copy, 0, &other));
+        let mut hostile = witness.log.hostile();
+        hostile.drop(row);
+        let decided = transact_over(&hostile, keyring, START, &mut Seeded::new(1), |tx| {
+            decide(tx, &policy, &fork).map(|verdict| verdict.status())
+        });
+        // Nor is it told to a vault whose anchor it is that nothing was cosigned.
+        (decided, latest(&hostile, keyring, &log_id(ORIGIN)).map(drop))
+    };
+    assert_eq!(without(RowKey::new(WITNESSED, log_id(ORIGIN))), (Err(Error::Refused), Err(Error::Refused)));
+    assert_eq!(without(RowKey::new(WITNESSED, *b"key")), (Err(Error::NoVault), Err(Error::NoVault)));
+}
+
+#[test]
+fn a_witness_whose_row_is_of_the_first_version_goes_on_and_lists_the_logs_that_it_cosigns() {
+    let (log, policy, signed) = grown(6, &[4, 4]);
+    let mut witness = Witness::of(policy);
+    witness.decide(&request(&log, 0, &signed[0]));
+    let row = RowKey::new(WITNESSED, *b"key");
+    let (first, listing) = witness
+        .log
+        .transact(2, |tx| {
+            let listing = tx.state(&row)?.unwrap();
+            let (first, log) = listing.split_last_chunk::<32>().unwrap();
+            assert_eq!((first[0], *log), (2, log_id(ORIGIN)));
+            let first = [&[1], &first[1..]].concat();
+            tx.put_state(&row, &first)?;
+            Ok((first, listing))
+        })
+        .unwrap();
+    assert_eq!(witness.log.transact(2, key).unwrap(), witness.key);
+    assert_eq!(witness.decide(&request(&log, size(&signed[0]), &signed[1])).status(), 200);
+    assert_eq!(witness.log.transact(2, |tx| tx.state(&row)).unwrap(), Some(listing));
+    // It has no list, and nothing behind it.
+    let long = [&first[..], &[0; 32]].concat();
+    witness.log.transact(2, |tx| tx.put_state(&row, &long)).unwrap();
+    assert_eq!(witness.log.transact(2, key), Err(Error::Refused));
+}
+
+#[test]
+fn of_the_lines_below_a_checkpoint_one_of_each_key_of_its_log_is_kept() {
+    let (log, policy, signed) = grown(11, &[5, 4]);
+    let public = *grown(12, &[1]).1.logs()[0].key.public();
+    let other = VerifierKey::new("zamok.example/another-log", SignatureType::Ed25519, public).unwrap();
+    let mut witness = Witness::of(policy.with_log(other.clone()));
+    // As many lines as a note can have: of the log twice, and in the name of another log, which did not sign.
+    let crowded = |signed: &SignedCheckpoint| {
+        let own = signed.note().signatures()[0].to_string();
+        let junk: String =
+            (0..62).map(|number| NoteSignature::new(&other, [number; 64]).to_string()).collect();
+        SignedCheckpoint::parse(&format!("{signed}{own}{junk}")).unwrap()
+    };
+    let (first, second) = (crowded(&signed[0]), crowded(&signed[1]));
+    assert_eq!(witness.decide(&request(&log, 0, &first)).status(), 200);
+    let kept = latest(&witness.log.store, &witness.log.keyring, &log_id(ORIGIN)).unwrap().unwrap();
+    assert_eq!(kept.note().signatures().len(), 2, "of the log and of the witness");
+    let unproved = AddCheckpoint { old: size(&first), path: Vec::new(), checkpoint: second };
+    assert_eq!(witness.decide(&unproved), Verdict::Inconsistent);
+    assert_eq!(witness.evidence()[0].refused, signed[1]);
+}
+
+#[test]
 fn requests_are_read_as_they_are_written_and_nothing_else_is_a_request() {
     let (log, _, signed) = grown(7, &[5, 9]);
     let right = request(&log, size(&signed[0]), &signed[1]);
