@@ -70,8 +70,8 @@ pub enum Why {
     Refused,
     /// The device has unsubscribed.
     Gone,
-    /// The way to this one does not work, such as the endpoint that a device gave: nothing was handed over, and it says nothing of
-    /// the carrier.
+    /// The way to this one does not work, such as the endpoint that a device gave, or the carrier would not take this one now:
+    /// nothing was handed over, and it says nothing of the carrier.
     Unreachable,
 }
 

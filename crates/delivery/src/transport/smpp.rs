@@ -3,6 +3,7 @@
 //!
 //! A receipt is answered only after it was noted, so that what dies in between is told again.
 
+mod codec;
 mod link;
 mod pdu;
 
@@ -74,7 +75,7 @@ pub struct SmppConfig {
     /// Seconds that the carrier has to answer.
     #[serde(default = "patience")]
     pub patience: u64,
-    /// Milliseconds of the first pause when it throttles; it doubles up to five seconds.
+    /// Milliseconds of the first pause when it throttles; the second is twice as long, and then the message is put off.
     #[serde(default = "throttle")]
     pub throttle_ms: u64,
     /// A tag of the range 0x1400 to 0x3fff under which the transaction id goes along, for carriers that send once under an id.
@@ -168,12 +169,13 @@ impl Smpp {
         Ok(Self { name: name.into(), config, jobs, stops, thread: Mutex::new(Some(thread)) })
     }
 
-    /// One part, again and again while the carrier throttles, until the deadline.
+    /// One part, and twice more while the carrier throttles: whoever waits for it longer keeps others from being sent.
     fn submit(&self, part: &pdu::Part<'_>, deadline: Instant) -> Result<String, Failed> {
-        let mut pause = Duration::from_millis(self.config.throttle_ms.max(1));
+        let first = Duration::from_millis(self.config.throttle_ms.max(1));
+        let mut pauses = [first, 2 * first].into_iter();
         loop {
             if Instant::now() >= deadline {
-                return Err(Failed::new(Why::Busy, "it throttled until the deadline"));
+                return Err(Failed::new(Why::Busy, "others filled its window until the deadline"));
             }
             let (answer, answered) = blocking::channel();
             let job = Job { pdu: pdu::submit(&self.config, part)?, answer, deadline };
@@ -200,10 +202,10 @@ impl Smpp {
                     return Err(Failed::new(Why::Unknown, "the connection was lost before its answer"));
                 }
                 Ok(Answer::Status(status)) => match meaning(status) {
-                    Why::Busy => {
-                        std::thread::sleep(pause.min(left(deadline)));
-                        pause = (pause * 2).min(Duration::from_secs(5));
-                    }
+                    Why::Busy => match pauses.next().filter(|pause| *pause < left(deadline)) {
+                        Some(pause) => std::thread::sleep(pause),
+                        None => return Err(Failed::new(Why::Busy, "it throttles")),
+                    },
                     why => return Err(Failed::new(why, format!("status {:#x}", u32::from(status)))),
                 },
             }
@@ -224,7 +226,11 @@ fn meaning(status: CommandStatus) -> Why {
         | S::EsmeRinvexpiry
         | S::EsmeRinvdcs
         | S::EsmeRinvsrcadr
+        | S::EsmeRxPAppn
+        | S::EsmeRxRAppn
         | S::EsmeRprohibited => Why::Refused,
+        // It would not take this one, for reasons of this one or of its own (0x400 to 0x4ff are the carrier's).
+        S::EsmeRsubmitfail | S::EsmeRxTAppn | S::Other(0x400..=0x4ff) => Why::Unreachable,
         _ => Why::Unavailable,
     }
 }
@@ -265,6 +271,24 @@ impl Drop for Smpp {
         self.stops.store(true, Ordering::SeqCst);
         if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_said_of_the_carrier_counts_against_it() {
+        let of = |status: u32| meaning(CommandStatus::from(status));
+        for (why, statuses) in [
+            (Why::Busy, &[0x14, 0x58][..]),
+            (Why::Refused, &[0x1, 0xa, 0xb, 0x62, 0x65, 0x66, 0x101]),
+            (Why::Unreachable, &[0x45, 0x64, 0x400, 0x4ff]),
+            (Why::Unavailable, &[0x4, 0x8, 0xff, 0x3ff, 0x500]),
+        ] {
+            assert!(statuses.iter().all(|status| of(*status) == why), "{why:?}");
         }
     }
 }

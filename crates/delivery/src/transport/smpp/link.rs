@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use rusmpp::pdus::{DeliverSmResp, SubmitSm};
-use rusmpp::tokio_codec::CommandCodec;
 use rusmpp::{Command, CommandStatus, Pdu};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -20,6 +19,7 @@ use tokio_util::codec::Framed;
 use zeroize::Zeroizing;
 
 use super::super::{Inbox, Incoming};
+use super::codec::{Codec, Frame};
 use super::{SmppConfig, pdu};
 
 /// One part to be submitted.
@@ -61,7 +61,7 @@ struct Waiting {
 trait Line: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Line for T {}
 
-type Frames = Framed<Box<dyn Line>, CommandCodec>;
+type Frames = Framed<Box<dyn Line>, Codec>;
 
 /// Longest pause between two tries to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -140,16 +140,20 @@ impl Link {
                 Box::new(line.map_err(|error| format!("TLS: {error}"))?)
             }
         };
-        let mut frames = Framed::new(line, CommandCodec::new());
+        let mut frames = Framed::new(line, Codec);
         let bind = pdu::bind(&self.config, &self.password).map_err(|failed| failed.reason)?;
         frames.send(Command::new(CommandStatus::EsmeRok, 1, bind)).await.map_err(|_| "it hung up")?;
         match frames.next().await {
-            Some(Ok(answer)) if answer.status() == CommandStatus::EsmeRok => match answer.pdu() {
-                Some(Pdu::BindTransceiverResp(_)) | None => Ok(frames),
-                _ => Err("it answered something else than the bind".into()),
-            },
-            Some(Ok(answer)) => Err(format!("it does not bind us: status {:#x}", u32::from(answer.status()))),
-            Some(Err(_)) => Err("it does not speak SMPP".into()),
+            Some(Ok(Frame::Read(answer))) if answer.status() == CommandStatus::EsmeRok => {
+                match answer.pdu() {
+                    Some(Pdu::BindTransceiverResp(_)) | None => Ok(frames),
+                    _ => Err("it answered something else than the bind".into()),
+                }
+            }
+            Some(Ok(Frame::Read(answer))) => {
+                Err(format!("it does not bind us: status {:#x}", u32::from(answer.status())))
+            }
+            Some(Ok(Frame::Unreadable { .. }) | Err(_)) => Err("it does not speak SMPP".into()),
             None => Err("it hung up".into()),
         }
     }
@@ -173,8 +177,15 @@ impl Link {
                     match frame {
                         None => break "it hung up",
                         Some(Err(_)) => break "it sent what is no SMPP",
-                        Some(Ok(command)) => {
-                            if let Err(reason) = self.take(&mut frames, command, &mut waiting, &noted).await {
+                        Some(Ok(frame)) => {
+                            let taken = match frame {
+                                Frame::Read(command) => self.take(&mut frames, command, &mut waiting, &noted).await,
+                                Frame::Unreadable { id, status, number } => {
+                                    tracing::warn!(carrier = self.name, id, "it sent what cannot be read");
+                                    unreadable(&mut frames, (id, status, number), &mut waiting).await
+                                }
+                            };
+                            if let Err(reason) = taken {
                                 break reason;
                             }
                         }
@@ -291,4 +302,30 @@ impl Link {
         }
         Ok(())
     }
+}
+
+/// `submit_sm_resp`, and the bit that makes an answer of what asks (SMPP 3.4 §5.1.2.1).
+const SUBMITTED: u32 = 0x8000_0004;
+const ANSWERS: u32 = 0x8000_0000;
+
+/// What cannot be read is answered as such where it asks for an answer; of an answer its status tells.
+async fn unreadable(
+    frames: &mut Frames,
+    (id, status, number): (u32, u32, u32),
+    waiting: &mut HashMap<u32, Waiting>,
+) -> Result<(), &'static str> {
+    if id & ANSWERS == 0 {
+        let answer = Command::new(CommandStatus::EsmeRinvcmdlen, number, Pdu::GenericNack);
+        return frames.send(answer).await.map_err(|_| "it hung up");
+    }
+    if id == SUBMITTED
+        && let Some(part) = waiting.remove(&number)
+    {
+        let _ = part.answer.send(match CommandStatus::from(status) {
+            // It took it, under an id that nobody knows.
+            CommandStatus::EsmeRok => Answer::Taken(String::new()),
+            status => Answer::Status(status),
+        });
+    }
+    Ok(())
 }
