@@ -7,8 +7,9 @@ use zamok_core::vault::{Transaction, personal};
 use zamok_core::wire::{Reader, Writer};
 use zeroize::Zeroizing;
 
+use super::lease::{Address, Lease};
 use crate::Cabinet;
-use crate::account::{Account, AccountState};
+use crate::account::{self, Account, AccountState};
 use crate::device::{self, DeviceId};
 use crate::error::Error;
 use crate::session::{self, Session};
@@ -161,12 +162,24 @@ impl Cabinet {
         })
     }
 
-    /// Forgets the subscription of a device that its push service does not know any more.
+    /// Forgets the subscription that a message was leased with, since its push service does not know it any more. Answers
+    /// whether the device has none now: it may have subscribed anew meanwhile, and that stays.
     ///
     /// # Errors
     /// The vault's and the store's.
-    pub fn forget_subscription(&self, device: DeviceId) -> Result<(), Error> {
-        self.vault.transact(|tx| forget(tx, device))
+    pub fn forget_subscription(&self, lease: &Lease) -> Result<bool, Error> {
+        let (Address::Push(gone), Some((device, _))) = (&lease.address, lease.message.recipient.contact)
+        else {
+            return Ok(true);
+        };
+        self.vault.transact(|tx| {
+            let account = account::load(tx, lease.message.recipient.account)?.account;
+            match load(tx, &account, device)? {
+                Some(stored) if stored != *gone => Ok(false),
+                Some(_) => forget(tx, DeviceId(device)).map(|()| true),
+                None => Ok(true),
+            }
+        })
     }
 }
 

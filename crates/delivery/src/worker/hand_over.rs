@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use zamok_cabinet::{DeviceId, Error, Evidence, Handed, Lease, Load};
+use zamok_cabinet::{Error, Evidence, Handed, Lease, Load};
 
 use super::{Delivery, Done};
 use crate::breaker::Leave;
@@ -132,10 +132,11 @@ impl Delivery {
             Why::Unknown => self.metrics.count(Outcome::Lost, name),
             Why::Refused => {}
             Why::Gone => {
-                if let Some((device, _)) = lease.message.recipient.contact {
-                    let _ = self.cabinet.forget_subscription(DeviceId(device));
-                }
-                return Some(self.refused(lease, name, &reason));
+                return Some(match self.cabinet.forget_subscription(lease) {
+                    Ok(true) => self.refused(lease, name, &reason),
+                    Ok(false) => self.put_off(lease, name, "the device has subscribed anew"),
+                    Err(error) => self.settled(Err(error), Done::Failed),
+                });
             }
         }
         tracing::info!(carrier = name, ?why, reason, "not handed over");
