@@ -31,7 +31,7 @@ pub struct Config {
     /// Segments of one SMS at most: what is longer is not sent.
     #[serde(default = "segments")]
     pub most_segments: usize,
-    /// Messages that are sent at the same time.
+    /// Messages that are sent at the same time by each channel.
     #[serde(default = "threads")]
     pub threads: usize,
     /// Milliseconds between two looks at the outbox, when there was nothing to do.

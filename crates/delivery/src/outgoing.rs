@@ -12,8 +12,8 @@ use zamok_core::Error as CoreError;
 use crate::content::{Content, channel_to};
 use crate::template::Templates;
 
-/// Hints that are read at once.
-const BATCH: usize = 512;
+/// Hints that are read at once, of each sort: few, since a code that is made meanwhile waits for their end.
+const BATCH: usize = 32;
 
 /// A message that a service may carry until its lease is over. The text is wiped when it is dropped; `Debug` shows neither text
 /// nor address.

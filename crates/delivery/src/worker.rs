@@ -61,8 +61,8 @@ pub struct Step {
 const TIDYING: Duration = Duration::from_secs(5);
 /// How often the folders are read in which reports of e-mails arrive.
 const FOLDERS: Duration = Duration::from_secs(1);
-/// Hints that are read at once.
-const BATCH: usize = 512;
+/// Hints that are read at once, of each sort.
+const BATCH: usize = 128;
 
 impl Delivery {
     /// A worker as configured. Its carriers connect at once.
@@ -138,7 +138,7 @@ impl Delivery {
         }
     }
 
-    /// Messages that are sent at the same time.
+    /// Messages that are sent at the same time by each channel.
     #[must_use]
     pub const fn with_threads(mut self, threads: usize) -> Self {
         self.threads = threads;
@@ -175,11 +175,12 @@ impl Delivery {
     /// Told to stop, it takes nothing new and ends once what carriers have in hand is noted: after two thirds of a lease at the
     /// latest. A receipt that is not noted by then is not acknowledged, so that its carrier tells it again.
     pub fn run(&self, stop: &AtomicBool) {
-        let queue = Queue::default();
+        let threads = self.threads.max(1);
+        let queue = &Queue::new(threads);
         std::thread::scope(|scope| {
-            for _ in 0..self.threads.max(1) {
-                scope.spawn(|| {
-                    while let Some(due) = queue.take(stop) {
+            for line in (0..Queue::LINES).flat_map(|line| std::iter::repeat_n(line, threads)) {
+                scope.spawn(move || {
+                    while let Some(due) = queue.take(line, stop) {
                         self.one(&due);
                         queue.done(&due);
                     }

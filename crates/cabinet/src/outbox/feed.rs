@@ -8,8 +8,7 @@ use zamok_core::vault::{Transaction, personal};
 use zamok_core::wire::{Reader, Writer};
 use zamok_core::{Error as CoreError, UnixTime};
 
-use super::row;
-use super::{Category, Message, MessageId, MessageKind, Priority, Recipient};
+use super::{Category, Message, MessageId, MessageKind, Priority, Recipient, due, row};
 use crate::Cabinet;
 use crate::account::{self, Account, AccountId, AccountState};
 use crate::error::Error;
@@ -75,9 +74,9 @@ pub(super) fn add(tx: &mut Transaction<'_>, message: &Message) -> Result<(), Err
     let mut writer = Writer::new();
     writer.u8(FORMAT).u16(message.kind as u16).text(&message.language)?.bytes(&sealed)?;
     tx.put_record(&row, &[], writer.as_slice())?;
-    // Whose feed it is tells where to look once its time is over.
-    let message_key = row::key(message.created, message.id).key;
-    tx.put_plain(&row::hint(message.created.plus(Message::NOTICE), &message_key), account.id.0.to_vec())
+    // Whose feed it is tells where to look once its time is over, and keeps its hint apart from the archive's of the same message.
+    let about = [&row::key(message.created, message.id).key[..], &account.id.0].concat();
+    tx.put_plain(&due::hint(message.created.plus(Message::NOTICE), &about), account.id.0.to_vec())
         .map_err(Error::from)
 }
 
@@ -86,14 +85,14 @@ pub(super) fn sweep(
     tx: &mut Transaction<'_>,
     policy: &DeliveryPolicy,
     account: &[u8],
-    message: &[u8],
+    about: &[u8],
 ) -> Result<Option<UnixTime>, Error> {
-    let (Ok(account), Some((created, id))) = (account.try_into(), message.split_first_chunk::<8>()) else {
+    let (Ok(account), Some((created, rest))) = (account.try_into(), about.split_first_chunk::<8>()) else {
         return Ok(None);
     };
-    let Ok(id) = id.try_into() else { return Ok(None) };
+    let Some(id) = rest.first_chunk::<16>() else { return Ok(None) };
     let created = UnixTime(u64::from_be_bytes(*created));
-    let row = key(AccountId(account), created, MessageId(id));
+    let row = key(AccountId(account), created, MessageId(*id));
     if tx.record(&row)?.is_none() {
         return Ok(None);
     }

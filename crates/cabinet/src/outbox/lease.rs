@@ -1,13 +1,14 @@
 //! Leases: one worker at a time has a message, for a while. Whoever leases sends under the message's id and says how it went;
 //! whoever dies in between leaves a lease that runs out, and another sends under the same id.
 
-use zamok_core::store::{Range, RowKey};
+use zamok_core::store::RowKey;
 use zamok_core::vault::Transaction;
 use zamok_core::wire::hex;
 use zamok_core::{Error as CoreError, UnixTime};
 
 use super::archive::{self, Ending};
-use super::row::{self, DUE, OUTBOX, Row, State, forget_hint};
+use super::due::{self, Due, forget_hint};
+use super::row::{OUTBOX, Row, State};
 use super::{Message, MessageId, Priority, Subscription, feed, preferences, subscription};
 use crate::Cabinet;
 use crate::account::{self, Account, AccountState, ContactKind};
@@ -22,23 +23,6 @@ pub struct WorkerId(pub [u8; 16]);
 impl core::fmt::Display for WorkerId {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(&hex(&self.0))
-    }
-}
-
-/// A hint that something is due. It grants nothing: what it leads to is read and checked.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Due {
-    time: UnixTime,
-    key: Vec<u8>,
-    /// Whose feed it is about; empty for a message.
-    value: Vec<u8>,
-}
-
-impl Due {
-    /// What it is about, whenever it is due.
-    #[must_use]
-    pub fn about(&self) -> &[u8] {
-        &self.key
     }
 }
 
@@ -125,23 +109,6 @@ pub(super) enum Stop {
 }
 
 impl Cabinet {
-    /// What is due now, oldest first, at most so many, without a promise that it still is.
-    ///
-    /// # Errors
-    /// The vault's and the store's.
-    pub fn due(&self, limit: usize) -> Result<Vec<Due>, Error> {
-        let now = self.vault.now();
-        // A key that begins with the next second is past everything that is due in this one.
-        let range = Range { start: Vec::new(), end: Some(now.plus(1).0.to_be_bytes().to_vec()) };
-        let rows = self.vault.read(|store, _| Ok(store.scan(DUE, &range, limit, None)?.rows))?;
-        let read = |(key, row): (Vec<u8>, zamok_core::store::Row)| {
-            let (time, key) = key.split_first_chunk::<8>()?;
-            let time = UnixTime(u64::from_be_bytes(*time));
-            Some(Due { time, key: key.to_vec(), value: row.value })
-        };
-        Ok(rows.into_iter().filter_map(read).collect())
-    }
-
     /// Takes what is due in hand: leases a message to a worker, spreads a notice over the contacts of its account, ends what is
     /// over, tidies up. `weigh` renders a message to tell what it weighs, or refuses it with the reason; it may run more than once.
     ///
@@ -169,7 +136,7 @@ impl Cabinet {
         weigh: &dyn Fn(&Message, &str, &Address) -> Result<Load, &'static str>,
     ) -> Result<Leased, Error> {
         let (policy, now) = (&self.policy.delivery, tx.now());
-        let hint = row::hint(due.time, &due.key);
+        let hint = due.hint();
         if !due.value.is_empty() {
             let again = feed::sweep(tx, policy, &due.value, &due.key)?;
             return self.tidied(tx, due, &hint, again);
@@ -219,7 +186,7 @@ impl Cabinet {
         }
         forget_hint(tx, hint)?;
         if let Some(again) = again {
-            tx.put_plain(&row::hint(again, &due.key), due.value.clone())?;
+            tx.put_plain(&due::hint(again, &due.key), due.value.clone())?;
         }
         Ok(Leased::Over(None))
     }

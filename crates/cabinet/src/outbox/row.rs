@@ -7,6 +7,7 @@ use zamok_core::wire::{Reader, Writer};
 use zamok_core::{Error as CoreError, UnixTime};
 
 use super::archive::{self, Ending};
+use super::due::{self, forget_hint};
 use super::lease::WorkerId;
 use super::receipt::{self, PartState};
 use super::{Message, MessageId, MessageKind, Recipient};
@@ -18,8 +19,6 @@ use crate::policy::DeliveryPolicy;
 
 /// Sealed messages, under the time of their making and their id.
 pub(super) const OUTBOX: Table = Table(44);
-/// When somebody must look at what: hints, under a time and what is due then.
-pub(super) const DUE: Table = Table(54);
 
 const FORMAT: u8 = 3;
 
@@ -87,11 +86,6 @@ pub(super) fn key(created: UnixTime, id: MessageId) -> RowKey {
     RowKey::new(OUTBOX, [&created.0.to_be_bytes()[..], &id.0].concat())
 }
 
-/// The hint that something under this key is due then.
-pub(super) fn hint(due: UnixTime, key: &[u8]) -> RowKey {
-    RowKey::new(DUE, [&due.0.to_be_bytes()[..], key].concat())
-}
-
 impl Row {
     pub(super) const fn queued(message: Message) -> Self {
         Self {
@@ -118,10 +112,10 @@ impl Row {
         if let Some(before) = self.due
             && before != due
         {
-            forget_hint(tx, &hint(before, &row.key))?;
+            forget_hint(tx, &due::hint_of(&self.message, before, &row.key))?;
         }
         if self.due != Some(due) {
-            tx.put_plain(&hint(due, &row.key), Vec::new())?;
+            tx.put_plain(&due::hint_of(&self.message, due, &row.key), Vec::new())?;
         }
         self.due = Some(due);
         let message = &self.message;
@@ -220,13 +214,13 @@ impl Row {
     ) -> Result<(), Error> {
         let row = self.key();
         if let Some(due) = self.due {
-            forget_hint(tx, &hint(due, &row.key))?;
+            forget_hint(tx, &due::hint_of(&self.message, due, &row.key))?;
         }
         tx.delete(&row)?;
         self.reason = reason.into();
         let account = account::load(tx, self.message.recipient.account)?.account;
         let until = archive::add(tx, policy, &self, ending, &account)?;
-        tx.put_plain(&hint(until, &row.key), Vec::new())?;
+        tx.put_plain(&due::hint(until, &row.key), Vec::new())?;
         let detail = if reason.is_empty() { self.told() } else { self.told().with("reason", reason) };
         tx.event(ending.event(), Some(account.subject), &row, &detail)?;
         Ok(())
@@ -248,14 +242,6 @@ impl Row {
             reason: self.reason.clone(),
         }
     }
-}
-
-/// A hint that is gone already is no matter.
-pub(super) fn forget_hint(tx: &mut Transaction<'_>, hint: &RowKey) -> Result<(), Error> {
-    if tx.plain(hint)?.is_some() {
-        tx.delete(hint)?;
-    }
-    Ok(())
 }
 
 /// Deletes the hints that lead from a carrier's ids to a message.
