@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use harness::{Fake, House, LIGHT, PASSPHRASE, light_policy, wide};
 use zamok_cabinet::{
-    Cabinet, Ending, Evidence, Handed, Leased, Load, Matched, Receipt, ReceiptState, WorkerId,
+    Cabinet, Ending, Evidence, Handed, Lease, Leased, Load, Matched, Receipt, ReceiptState, WorkerId,
 };
 use zamok_core::store::MemoryStore;
 use zamok_core::vault::{Family, Role};
@@ -22,6 +22,51 @@ fn step(delivery: &Delivery) {
 
 fn load(units: u32) -> Load {
     Load { units, network: "7916".into(), country: "7".into() }
+}
+
+/// What is due to ivan, leased.
+fn leased(house: &House) -> Lease {
+    let worker = WorkerId([1; 16]);
+    loop {
+        let due = house.cabinet.due(10).unwrap();
+        if let Leased::Ready(lease) = house.cabinet.lease(&due[0], worker, &|_, _, _| Ok(load(1))).unwrap() {
+            return *lease;
+        }
+    }
+}
+
+#[test]
+fn parts_with_one_id_or_with_none_are_not_mistaken_for_parts_that_are_missing() {
+    let house = House::new();
+    house.citizen("ivan", &[PHONE]);
+    let handed = |parts: [&str; 2]| Handed {
+        carrier: "a".into(),
+        parts: parts.map(String::from).to_vec(),
+        receipts: true,
+    };
+    let state = ReceiptState::Delivered;
+    let receipt = Receipt { carrier: "a", id: "7", state, number: None, reason: "" };
+    // One id for both: a receipt for each.
+    house.urgent("ivan", "x");
+    let lease = leased(&house);
+    let id = lease.message.id;
+    house.cabinet.sent(&lease, &handed(["7", "7"])).unwrap();
+    assert_eq!(house.cabinet.receipt(&receipt), Ok(Matched::Noted(id)));
+    assert_eq!(house.cabinet.receipt(&receipt), Ok(Matched::Ended(id, Ending::Delivered)));
+    // No id: nothing would lead here, and nothing is waited for.
+    for parts in [["8", ""], ["", ""]] {
+        house.urgent("ivan", "x");
+        let lease = leased(&house);
+        house.cabinet.sent(&lease, &handed(parts)).unwrap();
+        let ended = house.cabinet.archived(lease.message.id).unwrap().unwrap();
+        assert_eq!((ended.ending, house.on_their_way().len()), (Ending::HandedOver, 0), "{parts:?}");
+    }
+    // What was taken without an id is not sent again.
+    house.urgent("ivan", "x");
+    let lease = leased(&house);
+    house.cabinet.put_off(&lease, "a", &[Some(String::new()), None], "busy").unwrap();
+    house.clock.advance(60);
+    assert_eq!(leased(&house).taken, [Some(String::new()), None]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
 
 impl Cabinet {
-    /// Counts it against the caps, once (R57).
+    /// Counts it against the caps, once, and again where a carrier may have taken it already (R57).
     pub(super) fn weighed(
         &self,
         tx: &mut Transaction<'_>,

@@ -8,7 +8,8 @@ use zamok_core::{Error as CoreError, UnixTime};
 
 use super::archive::{self, Ending};
 use super::due::{self, Due, forget_hint};
-use super::row::{OUTBOX, Row, State};
+use super::receipt::PartState;
+use super::row::{OUTBOX, Part, Row, State};
 use super::{Message, MessageId, Priority, Subscription, feed, preferences, subscription};
 use crate::Cabinet;
 use crate::account::{self, Account, AccountState, ContactKind};
@@ -272,7 +273,8 @@ impl Cabinet {
         row.attempts = row.attempts.saturating_add(1);
         row.lease = Some((worker, until));
         row.put(tx, until)?;
-        let taken = row.parts.iter().map(|part| Some(part.id.clone()).filter(|id| !id.is_empty())).collect();
+        let taken = |part: &Part| (part.state != PartState::Unsent).then(|| part.id.clone());
+        let taken = row.parts.iter().map(taken).collect();
         let Row { message, attempts, carrier, .. } = row;
         let message = message.shown(tx)?;
         let lease = Lease { message, address, attempt: attempts, taken, carrier, until, preferred, worker };

@@ -13,14 +13,17 @@ use crate::Cabinet;
 use crate::account;
 use crate::error::Error;
 
+/// So many answers are lost: what may have been taken so often is taken for handed over.
+const MOST_LOST: u8 = 5;
+
 /// What a carrier took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handed {
     /// Who took it.
     pub carrier: String,
-    /// Its id of each part.
+    /// Its id of each part; empty for one that it gave none.
     pub parts: Vec<String>,
-    /// Whether it will tell how it ended.
+    /// Whether it will tell how it ended. It is not waited for where a part has no id, by which a receipt would lead here.
     pub receipts: bool,
 }
 
@@ -41,7 +44,8 @@ impl Cabinet {
             row.note(tx, &handed.carrier, handed.parts.iter().map(|id| Some(id.clone())))?;
             row.lease = None;
             row.reason.clear();
-            if !handed.receipts {
+            let known = !row.parts.is_empty() && row.parts.iter().all(|part| !part.id.is_empty());
+            if !handed.receipts || !known {
                 return row.end(tx, &self.policy.delivery, Ending::HandedOver, "");
             }
             row.state = State::Sent;
@@ -54,8 +58,11 @@ impl Cabinet {
     }
 
     /// It could not be sent now: it is tried again after a pause that doubles, varied by chance, and never after its time. Parts
-    /// that the carrier did take are remembered, and not sent again. `carrier` is who has taken a part of it, or may have taken it,
-    /// since his answer was lost: nobody else is given it from then on. Empty for nobody.
+    /// that the carrier did take are remembered, and not sent again. `carrier` is who has taken a part of it now, or may have taken
+    /// it, since his answer was lost: nobody else is given it from then on. Empty for nobody.
+    ///
+    /// One that names a carrier and no part that was not known before is an answer that was lost: the caps count the message again
+    /// when it is sent again, and the fifth ends it as handed over.
     ///
     /// # Errors
     /// The vault's and the store's.
@@ -74,10 +81,19 @@ impl Cabinet {
             if row.state != State::Queued || row.lease.is_some_and(|(worker, _)| worker != lease.worker) {
                 return Ok(());
             }
+            let known = row.taken();
             if taken.iter().any(Option::is_some) {
                 row.note(tx, carrier, taken.iter().cloned())?;
             } else if !carrier.is_empty() {
                 row.carrier = carrier.into();
+            }
+            if !carrier.is_empty() && row.taken() == known {
+                row.lost = row.lost.saturating_add(1);
+                // What it may have taken may be paid for, and is paid for once more when it is sent again.
+                row.counted &= known > 0;
+                if row.lost >= MOST_LOST {
+                    return row.end(tx, policy, Ending::HandedOver, "its carrier's answers were lost");
+                }
             }
             let doubled = policy.retry.saturating_mul(1 << u32::from(row.attempts.saturating_sub(1).min(16)));
             let pause = doubled.min(policy.longest_retry).max(1);
@@ -138,6 +154,11 @@ impl Cabinet {
 }
 
 impl Row {
+    /// How many of its parts a carrier has.
+    fn taken(&self) -> usize {
+        self.parts.iter().filter(|part| part.state != PartState::Unsent).count()
+    }
+
     /// Remembers which parts a carrier has, and how its receipts will lead here.
     fn note(
         &mut self,
@@ -152,8 +173,11 @@ impl Row {
             }
             let Some(id) = id else { continue };
             let part = &mut self.parts[place];
-            if part.id != id {
-                *part = Part { id: id.clone(), state: PartState::Sent };
+            if part.id == id && part.state != PartState::Unsent {
+                continue;
+            }
+            *part = Part { id: id.clone(), state: PartState::Sent };
+            if !id.is_empty() {
                 let hints = receipt::keys(tx, carrier, &receipt::canonical(&id))?;
                 tx.put_plain(hints.first().ok_or(CoreError::Refused)?, self.key().key)?;
             }

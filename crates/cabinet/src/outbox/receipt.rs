@@ -158,7 +158,11 @@ impl Cabinet {
                     Some(number) => number_marks(tx, number)?.contains(&row.address),
                     None => true,
                 };
-                let place = row.parts.iter().position(|part| canonical(&part.id) == form);
+                let mut places =
+                    (0..row.parts.len()).filter(|place| canonical(&row.parts[*place].id) == form);
+                // Where several parts have one id, each receipt is about one that had none yet.
+                let sent = places.clone().find(|place| row.parts[*place].state == PartState::Sent);
+                let place = sent.or_else(|| places.next());
                 if let Some(place) = place.filter(|_| about && row.carrier == receipt.carrier) {
                     return self.note(tx, row, place, receipt);
                 }

@@ -20,7 +20,7 @@ use crate::policy::DeliveryPolicy;
 /// Sealed messages, under the time of their making and their id.
 pub(super) const OUTBOX: Table = Table(44);
 
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 
 /// Where a message stands, while it is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(super) enum State {
     Sent = 2,
 }
 
-/// A part of a message, which carriers know by an id of theirs. Empty: no carrier has taken it yet.
+/// A part of a message, which carriers know by an id of theirs. Empty for one that none has taken yet, or that has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) id: String,
@@ -75,6 +75,8 @@ pub(super) struct Row {
     pub(super) lease: Option<(WorkerId, UnixTime)>,
     /// Whether the caps have counted it.
     pub(super) counted: bool,
+    /// How often a carrier's answer was lost.
+    pub(super) lost: u8,
     pub(super) carrier: String,
     pub(super) reason: String,
     pub(super) parts: Vec<Part>,
@@ -95,6 +97,7 @@ impl Row {
             attempts: 0,
             lease: None,
             counted: false,
+            lost: 0,
             carrier: String::new(),
             reason: String::new(),
             parts: Vec::new(),
@@ -132,7 +135,7 @@ impl Row {
         let (challenge, number) =
             message.sending.map_or(([0; 16], 0), |sending| (sending.challenge, sending.number));
         writer.raw(&challenge).u32(number);
-        writer.u8(self.state as u8).u64(due.0).u16(self.attempts).u8(u8::from(self.counted));
+        writer.u8(self.state as u8).u64(due.0).u16(self.attempts).u8(u8::from(self.counted)).u8(self.lost);
         let (worker, until) = self.lease.unwrap_or((WorkerId([0; 16]), UnixTime(0)));
         writer.raw(&worker.0).u64(until.0).text(&self.carrier)?.text(&self.reason)?.raw(&self.address);
         writer.u8(u8::try_from(self.parts.len()).map_err(|_| CoreError::Refused)?);
@@ -178,8 +181,8 @@ impl Row {
             2 => State::Sent,
             _ => return Err(CoreError::Refused),
         };
-        let (due, attempts, counted) =
-            (Some(UnixTime(reader.u64()?)), reader.u16()?, crate::flag(&mut reader)?);
+        let (due, attempts) = (Some(UnixTime(reader.u64()?)), reader.u16()?);
+        let (counted, lost) = (crate::flag(&mut reader)?, reader.u8()?);
         let (worker, until) = (WorkerId(reader.array()?), UnixTime(reader.u64()?));
         let lease = (until.0 != 0).then_some((worker, until));
         let (carrier, reason, address) = (reader.text()?.into(), reader.text()?.into(), reader.array()?);
@@ -191,7 +194,7 @@ impl Row {
         let mut message = Message { id, kind, recipient, language, created, expires, sending, fields };
         message.read_fields(&mut reader)?;
         reader.end()?;
-        Ok(Self { message, state, due, attempts, lease, counted, carrier, reason, parts, address })
+        Ok(Self { message, state, due, attempts, lease, counted, lost, carrier, reason, parts, address })
     }
 
     /// What the journal says of it.

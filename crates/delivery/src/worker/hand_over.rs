@@ -141,9 +141,15 @@ impl Delivery {
         }
         tracing::info!(carrier = name, ?why, reason, "not handed over");
         // Another carrier would send twice what this one may have.
-        if why == Why::Unknown || taken.iter().any(Option::is_some) {
+        let known = |place: usize| lease.taken.get(place).is_some_and(Option::is_some);
+        let more = taken.iter().enumerate().any(|(place, id)| id.is_some() && !known(place));
+        if why == Why::Unknown || more {
             self.metrics.count(Outcome::PutOff, name);
             return Some(self.settled(self.cabinet.put_off(lease, name, &taken, &reason), Done::Waits));
+        }
+        // What has a part of it has no more of it than before.
+        if taken.iter().any(Option::is_some) {
+            return Some(self.put_off(lease, name, &reason));
         }
         if why == Why::Refused {
             answers.refused = Some((name, reason));
