@@ -3688,6 +3688,7 @@ zamok_status zamok_message_sent(const struct zamok_message *message,
 
 #if defined(ZAMOK_VAULT)
 // A message could not be sent now: it is handed out again after a pause that doubles with every attempt, and never after its time.
+// The fifth time that a carrier is named, which may have taken it, it is over: handed over, as far as anybody knows.
 // `carrier` may be null, and `reason` is for operators: never a text, nor an address. Nothing happens when others have it by now.
 ZAMOK_MUST_USE
 zamok_status zamok_message_put_off(const struct zamok_message *message,

@@ -181,6 +181,7 @@ impl Outbox {
     }
 
     /// A message could not be sent now: it is handed out again after a pause that doubles with every attempt, and never after its time.
+    /// The fifth time that a carrier is named, which may have taken it, it is over: handed over, as far as anybody knows.
     /// `reason` is for operators: never a text, nor an address. Nothing happens when others have it by now.
     ///
     /// Raises an error of the family `StoreError`.

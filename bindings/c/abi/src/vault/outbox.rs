@@ -299,6 +299,7 @@ pub unsafe extern "C" fn zamok_message_sent(
 }
 
 /// A message could not be sent now: it is handed out again after a pause that doubles with every attempt, and never after its time.
+/// The fifth time that a carrier is named, which may have taken it, it is over: handed over, as far as anybody knows.
 /// `carrier` may be null, and `reason` is for operators: never a text, nor an address. Nothing happens when others have it by now.
 #[unsafe(no_mangle)]
 #[must_use]
