@@ -1,5 +1,6 @@
 //! TLS 1.2 and 1.3 by rustls, for the client library; the password is bound to the channel (RFC 5929 §4, RFC 5802 §6).
 
+use std::fs;
 use std::future::Future;
 use std::io;
 use std::path::Path;
@@ -28,21 +29,7 @@ impl Connector {
         let Tls::Verified { roots, identity } = tls else {
             return Self::with(RootCertStore::empty(), None);
         };
-        let mut store = RootCertStore::empty();
-        match roots {
-            Some(path) => {
-                for root in certificates(path)? {
-                    store.add(root).map_err(|_| StoreFault::Untrusted)?;
-                }
-            }
-            None => {
-                // What does not parse on some system is not trusted, and no reason to trust nothing.
-                store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            }
-        }
-        if store.is_empty() {
-            return Err(StoreFault::Untrusted);
-        }
+        let store = trusted(roots.as_deref(), is_elevated())?;
         let identity = match identity {
             Some((certificate, key)) => {
                 let key = PrivateKeyDer::from_pem_file(key).map_err(|_| StoreFault::Denied)?;
@@ -70,6 +57,39 @@ impl Connector {
         };
         Ok(Self(Arc::new(config)))
     }
+}
+
+/// The roots in a file, or those of the system. Where those lie the environment says (`SSL_CERT_FILE`, `SSL_CERT_DIR`), and in a
+/// program with more rights than whoever started it that is somebody else's: there a file must be named.
+fn trusted(roots: Option<&Path>, is_elevated: bool) -> Result<RootCertStore, StoreFault> {
+    let mut store = RootCertStore::empty();
+    match roots {
+        Some(path) => {
+            for root in certificates(path)? {
+                store.add(root).map_err(|_| StoreFault::Untrusted)?;
+            }
+        }
+        None if is_elevated => {}
+        None => {
+            // What does not parse on some system is not trusted, and no reason to trust nothing.
+            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    if store.is_empty() { Err(StoreFault::Untrusted) } else { Ok(store) }
+}
+
+/// Whether this program has rights that whoever started it has not (set-user-ID, capabilities of its file): so the kernel tells it.
+/// What such a program may not read of itself counts as yes.
+fn is_elevated() -> bool {
+    cfg!(target_os = "linux") && fs::read("/proc/self/auxv").map_or(true, |told| says_secure(&told))
+}
+
+/// Looks for `AT_SECURE` (`getauxval(3)`) among pairs of machine words.
+fn says_secure(told: &[u8]) -> bool {
+    const WORD: usize = size_of::<usize>();
+    const AT_SECURE: [u8; WORD] = 23_usize.to_ne_bytes();
+    let found = told.chunks_exact(2 * WORD).find(|pair| pair[..WORD] == AT_SECURE);
+    found.is_none_or(|pair| pair[WORD..] != [0; WORD])
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, StoreFault> {
@@ -180,6 +200,25 @@ fn element(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_with_more_rights_than_its_user_trusts_no_roots_that_the_environment_names() {
+        assert!(!is_elevated());
+        assert!(!trusted(None, false).unwrap().is_empty(), "the machine of the tests has roots");
+        assert_eq!(trusted(None, true).map(|store| store.len()), Err(StoreFault::Untrusted));
+    }
+
+    #[test]
+    fn what_the_kernel_tells_of_rights_is_read() {
+        let told = |pairs: &[(usize, usize)]| {
+            let words = pairs.iter().flat_map(|(name, value)| [name.to_ne_bytes(), value.to_ne_bytes()]);
+            says_secure(&words.collect::<Vec<_>>().concat())
+        };
+        assert!(!told(&[(33, 23), (23, 0), (0, 0)]));
+        assert!(told(&[(33, 0), (23, 1), (0, 0)]));
+        assert!(told(&[(33, 23), (0, 0)]), "it does not say");
+        assert!(told(&[]));
+    }
 
     #[test]
     fn cut_or_strange_certificates_bind_nothing_and_panic_nowhere() {

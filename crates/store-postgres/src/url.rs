@@ -21,7 +21,7 @@ use zamok_core::store::StoreFault;
 /// | `pool` | most connections of this handle, 1 to 1000 | 16 |
 /// | `timeout` | most seconds that a call takes, 1 to 300 | 10 |
 /// | `sslmode` | `verify-full`: TLS, the certificate's chain and the name of the host are checked (`require` and `verify-ca` mean the same here); `disable`: in the clear | `verify-full`; sockets know no TLS |
-/// | `sslrootcert` | a file with the roots to trust, or `system` | `system` |
+/// | `sslrootcert` | a file with the roots to trust, or `system`; a program with more rights than whoever started it (set-user-ID) needs the file | `system` |
 /// | `sslcert`, `sslkey` | files with a certificate of the client and its key | none |
 /// | `password_file` | a file with the password, closed to everyone but its owner | none |
 ///
