@@ -16,9 +16,10 @@ use contest::{
 };
 use file_house::child::task;
 use file_house::{Deadline, FileHouse, file_is_sound, next_code, say, unlock};
-use harness::{Phone, challenge};
-use zamok_cabinet::{Cabinet, Challenge};
+use harness::{House, Phone, challenge};
+use zamok_cabinet::{Cabinet, Category, Challenge, Error, Evidence};
 use zamok_core::UnixTime;
+use zamok_core::event::EventKind;
 use zamok_core::store::Store;
 use zamok_store_conformance::Tier;
 use zamok_store_sqlite::SqliteStore;
@@ -125,6 +126,30 @@ fn threads_over_a_store_without_compare_and_set_are_caught() {
     is_caught("64 threads", THREADS, &houses, |house| {
         Box::new(|_, code| threads_present(&[&house.house.cabinet], code))
     });
+}
+
+#[test]
+fn of_two_who_change_different_preferences_neither_undoes_the_other() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    let (other, mut times) = (house.another(), 0);
+    let changed = house.cabinet.change_preferences(&session, |preferences| {
+        times += 1;
+        if times == 1 {
+            let faster = other.change_preferences(&session, |preferences| preferences.language = "ru".into());
+            assert_eq!(faster, Ok(()));
+        }
+        preferences.channels.insert((Category::News, Evidence::Sms), true);
+    });
+    assert_eq!((changed, times), (Ok(()), 2));
+    let kept = house.cabinet.preferences(&session).unwrap();
+    assert_eq!((kept.language.as_str(), kept.wants(Category::News, Evidence::Sms)), ("ru", true));
+    let off = house.cabinet.change_preferences(&session, |preferences| {
+        preferences.channels.insert((Category::Security, Evidence::Sms), false);
+    });
+    assert_eq!(off, Err(Error::PreferencesUnusable));
+    assert_eq!(house.events(EventKind::PreferencesChanged).len(), 2);
 }
 
 #[test]

@@ -168,15 +168,38 @@ impl Cabinet {
         preferences.check()?;
         self.vault.transact(|tx| {
             let account = self.owner(tx, session)?;
-            let place = [&b"preferences"[..], &account.id.0].concat();
-            let sealed = personal::seal(tx, account.subject, &place, preferences.write()?.as_slice())?;
-            let mut writer = Writer::new();
-            writer.u8(FORMAT).bytes(&sealed)?;
-            tx.put_record(&row(&account), &[], writer.as_slice())?;
-            tx.event(EventKind::PreferencesChanged, Some(account.subject), &row(&account), &Detail::new())?;
-            Ok(())
+            put(tx, &account, preferences)
         })
     }
+
+    /// The same for whoever changes a part: `change` is given what there is when it is written, and again where somebody else was
+    /// faster, so that of two who change different parts at once neither undoes the other.
+    ///
+    /// # Errors
+    /// As [`Cabinet::set_preferences`].
+    pub fn change_preferences(
+        &self,
+        session: &Session,
+        mut change: impl FnMut(&mut Preferences),
+    ) -> Result<(), Error> {
+        self.vault.transact(|tx| {
+            let account = self.owner(tx, session)?;
+            let mut preferences = load(tx, &account)?;
+            change(&mut preferences);
+            preferences.check()?;
+            put(tx, &account, &preferences)
+        })
+    }
+}
+
+fn put(tx: &mut Transaction<'_>, account: &Account, preferences: &Preferences) -> Result<(), Error> {
+    let place = [&b"preferences"[..], &account.id.0].concat();
+    let sealed = personal::seal(tx, account.subject, &place, preferences.write()?.as_slice())?;
+    let mut writer = Writer::new();
+    writer.u8(FORMAT).bytes(&sealed)?;
+    tx.put_record(&row(account), &[], writer.as_slice())?;
+    tx.event(EventKind::PreferencesChanged, Some(account.subject), &row(account), &Detail::new())?;
+    Ok(())
 }
 
 #[cfg(test)]

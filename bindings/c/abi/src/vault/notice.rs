@@ -202,10 +202,11 @@ pub unsafe extern "C" fn zamok_preferences_set(
         };
         let language: Vec<u8> =
             given.language.iter().map(|unit| unit.to_ne_bytes()[0]).take_while(|byte| *byte != 0).collect();
-        let mut wanted = cabinet.preferences(&session)?;
-        wanted.language = String::from_utf8(language).map_err(|_| Error::PreferencesUnusable)?;
-        wanted.quiet = quiet;
-        Ok(cabinet.set_preferences(&session, &wanted)?)
+        let language = String::from_utf8(language).map_err(|_| Error::PreferencesUnusable)?;
+        Ok(cabinet.change_preferences(&session, |preferences| {
+            preferences.language.clone_from(&language);
+            preferences.quiet = quiet;
+        })?)
     })
 }
 
@@ -263,16 +264,17 @@ pub unsafe extern "C" fn zamok_preferences_set_channel(
         let category = unsafe { pointer::text(category, category_length)? };
         let (cabinet, session) = within(cabinet, session)?;
         let place = (self::category(category)?, self::channel(channel)?);
-        let mut preferences = cabinet.preferences(&session)?;
-        match wanted {
-            ZAMOK_CHANNEL_DEFAULT => {
-                preferences.channels.remove(&place);
-            }
-            ZAMOK_CHANNEL_OFF | ZAMOK_CHANNEL_ON => {
-                preferences.channels.insert(place, wanted == ZAMOK_CHANNEL_ON);
-            }
+        let wanted = match wanted {
+            ZAMOK_CHANNEL_DEFAULT => None,
+            ZAMOK_CHANNEL_OFF => Some(false),
+            ZAMOK_CHANNEL_ON => Some(true),
             _ => return Err(Fault(ZAMOK_E_ARGUMENT).into()),
-        }
-        Ok(cabinet.set_preferences(&session, &preferences)?)
+        };
+        Ok(cabinet.change_preferences(&session, |preferences| {
+            match wanted {
+                None => preferences.channels.remove(&place),
+                Some(is_on) => preferences.channels.insert(place, is_on),
+            };
+        })?)
     })
 }
