@@ -11,6 +11,7 @@ use zamok::{Clock as _, CoreError, Env, FileAnchor, OsRandom, Passphrase, System
 
 use crate::fault::Fault;
 use crate::opening::{self, Cost, ManualClock, Opener};
+use crate::slots::{self, Texts};
 use crate::vault::Vault;
 
 /// What a backup holds.
@@ -219,26 +220,26 @@ pub(crate) fn write(
 }
 
 /// Writes a backup under shares.
-pub(crate) fn write_split(
-    py: Python<'_>,
+pub(crate) fn write_split<'py>(
+    py: Python<'py>,
     vault: &zamok::Vault,
     file: &Path,
     needed: u8,
     made: u8,
-) -> PyResult<(Backup, Vec<String>)> {
-    let mut texts = Vec::new();
+) -> PyResult<(Backup, Texts<'py>)> {
+    let mut shares = Vec::new();
     let written = py.detach(|| {
         let id = vault.read(|_, keyring| Ok(keyring.vault()))?;
         backup::write_file(vault, file, || {
-            let (key, shares) = drawing(|env| BackupKey::split(id, needed, made, env))?;
-            texts.extend(shares.iter().map(|share| share.to_text()));
+            let (key, drawn) = drawing(|env| BackupKey::split(id, needed, made, env))?;
+            shares = drawn;
             Ok(key)
         })
     });
     let written = written.map_err(Fault::from)?;
     let log = written.log;
     let backup = Backup::new(&written.header, &written.end, log.origin, log.size, &log.root);
-    Ok((backup, texts.iter().map(|text| text.as_str().to_owned()).collect()))
+    Ok((backup, slots::texts(py, &shares)))
 }
 
 fn held(checked: &backup::Checked) -> Backup {

@@ -401,10 +401,14 @@ impl Cabinet {
     ///
     /// Raises `FreshAuthenticationNeeded`; `MethodTooWeak` after a login by a phone alone; `SessionEnded`.
     #[pyo3(signature = (session, /))]
-    fn new_recovery_codes(&self, py: Python<'_>, session: &Bound<'_, Session>) -> PyResult<Vec<String>> {
+    fn new_recovery_codes<'py>(
+        &self,
+        py: Python<'py>,
+        session: &Bound<'py, Session>,
+    ) -> PyResult<Vec<Bound<'py, PyString>>> {
         let session = &session.get().0;
         let codes = py.detach(|| self.0.new_recovery_codes(session)).map_err(Fault::from)?;
-        Ok(codes.iter().map(|code| code.as_str().to_owned()).collect())
+        Ok(codes.iter().map(|code| PyString::new(py, code.as_str())).collect())
     }
 
     /// A right to enrol anew for a password and a recovery code, which is spent; the account's factors are taken away. `address` is as in

@@ -52,10 +52,15 @@ impl Devices {
     ///
     /// Raises `FreshAuthenticationNeeded` (`Cabinet.begin_again`); `TooManyDevices`, `TooLong`; `SessionEnded`.
     #[pyo3(signature = (session, label, /))]
-    fn trust(&self, py: Python<'_>, session: &Bound<'_, Session>, label: &str) -> PyResult<String> {
+    fn trust<'py>(
+        &self,
+        py: Python<'py>,
+        session: &Bound<'py, Session>,
+        label: &str,
+    ) -> PyResult<Bound<'py, PyString>> {
         let session = &session.get().0;
         let token = py.detach(|| self.0.trust_device(session, label)).map_err(Fault::from)?;
-        Ok(token.to_text().as_str().to_owned())
+        Ok(PyString::new(py, &token.to_text()))
     }
 
     /// The devices of a session's account, those that were blocked among them.

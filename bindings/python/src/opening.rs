@@ -175,9 +175,14 @@ fn key_of(given: &Bound<'_, PyAny>) -> PyResult<SecretKey> {
 /// Texts in a list, or in one, or bytes-like: each ends its line.
 pub(crate) fn lines_of(given: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Vec<u8>>> {
     if given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
-        let mut texts = Zeroizing::new(Vec::new());
-        for text in given.try_iter()? {
-            texts.extend_from_slice(text?.cast::<PyString>()?.to_str()?.as_bytes());
+        let items = given.try_iter()?.map(|text| Ok(text?.cast_into::<PyString>()?));
+        let items = items.collect::<PyResult<Vec<_>>>()?;
+        let lines = items.iter().map(|text| text.to_str()).collect::<PyResult<Vec<_>>>()?;
+        // Made long enough before: what grows leaves copies behind.
+        let length = lines.iter().map(|line| line.len() + 1).sum();
+        let mut texts = Zeroizing::new(Vec::with_capacity(length));
+        for line in lines {
+            texts.extend_from_slice(line.as_bytes());
             texts.push(b'\n');
         }
         return Ok(texts);

@@ -59,10 +59,12 @@ impl Message {
         PyString::new(py, self.0.text())
     }
 
-    /// What a push is sealed with (RFC 8291): the device's public key and its authentication secret, in base64url; None for others.
+    /// What a push is sealed with (RFC 8291): the device's public key and its authentication secret, in base64url, as texts that Python cannot
+    /// wipe; None for others.
     #[getter]
-    fn push_keys(&self) -> Option<(String, String)> {
-        self.0.push_keys()
+    fn push_keys<'py>(&self, py: Python<'py>) -> Option<(Bound<'py, PyString>, Bound<'py, PyString>)> {
+        let (key, secret) = self.0.push_keys()?;
+        Some((PyString::new(py, &key), PyString::new(py, &secret)))
     }
 
     /// When it was made, in seconds since 1970.

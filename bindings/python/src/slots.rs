@@ -1,6 +1,7 @@
 //! Slots: the ways into a vault.
 
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 use zamok::backup::Share;
 use zamok::{Argon2Cost, CoreError, Credential as Secret, NewSlot, Options, Vault};
 
@@ -107,9 +108,9 @@ impl Slots {
     ///
     /// Raises `ShareSplit` for numbers that make no shares; `Locked`.
     #[pyo3(signature = (*, needed, made))]
-    fn new_shares(&self, py: Python<'_>, needed: u8, made: u8) -> PyResult<(Credential, Vec<String>)> {
+    fn new_shares<'py>(&self, py: Python<'py>, needed: u8, made: u8) -> PyResult<(Credential, Texts<'py>)> {
         let (key, shares) = py.detach(|| self.0.new_shares(needed, made)).map_err(Fault::from)?;
-        Ok((Credential::of(Opener::Shares(key)), texts(&shares)))
+        Ok((Credential::of(Opener::Shares(key)), texts(py, &shares)))
     }
 
     /// Adds a slot that any `needed` of `made` shares open, at least two; returns its number, and the texts of the shares: give each to
@@ -117,17 +118,18 @@ impl Slots {
     ///
     /// Raises `ShareSplit` for numbers that make no shares; as `add`.
     #[pyo3(signature = (role, *, needed, made, label=""))]
-    fn add_split(
+    fn add_split<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         role: &str,
         needed: u8,
         made: u8,
         label: &str,
-    ) -> PyResult<(u8, Vec<String>)> {
+    ) -> PyResult<(u8, Texts<'py>)> {
         let (role, cost) = (opening::role(role)?, opening::cost(None));
         let add = |secret: Secret<'_>| self.0.add_slot(&NewSlot { role, label, secret, cost });
-        Ok(py.detach(|| self.split(needed, made, add)).map_err(Fault::from)?)
+        let (number, shares) = py.detach(|| self.split(needed, made, add)).map_err(Fault::from)?;
+        Ok((number, texts(py, &shares)))
     }
 
     /// Gives a slot shares in the place of its secret, and another label where one is given; returns the texts of the shares. Shares
@@ -135,17 +137,17 @@ impl Slots {
     ///
     /// Raises as `change` and `add_split`.
     #[pyo3(signature = (number, *, needed, made, label=None))]
-    fn change_split(
+    fn change_split<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         number: u8,
         needed: u8,
         made: u8,
         label: Option<&str>,
-    ) -> PyResult<Vec<String>> {
+    ) -> PyResult<Texts<'py>> {
         let change = |secret: Secret<'_>| self.put(number, label, secret, opening::cost(None));
-        let changed = py.detach(|| self.split(needed, made, change));
-        Ok(changed.map_err(Fault::from)?.1)
+        let ((), shares) = py.detach(|| self.split(needed, made, change)).map_err(Fault::from)?;
+        Ok(texts(py, &shares))
     }
 
     /// Takes a slot away. Old copies of the store still open with its secret.
@@ -190,10 +192,10 @@ impl Slots {
         needed: u8,
         made: u8,
         put: impl FnOnce(Secret<'_>) -> Result<T, CoreError>,
-    ) -> Result<(T, Vec<String>), CoreError> {
+    ) -> Result<(T, Vec<Share>), CoreError> {
         let (key, shares) = self.0.new_shares(needed, made)?;
         let done = put(Secret::Shares(&key))?;
-        Ok((done, texts(&shares)))
+        Ok((done, shares))
     }
 
     fn listed(&self) -> Result<Vec<zamok::SlotInfo>, CoreError> {
@@ -203,6 +205,10 @@ impl Slots {
     }
 }
 
-fn texts(shares: &[Share]) -> Vec<String> {
-    shares.iter().map(|share| share.to_text().as_str().to_owned()).collect()
+/// Texts that Python has, and that it alone cannot wipe.
+pub(crate) type Texts<'py> = Vec<Bound<'py, PyString>>;
+
+/// The texts of shares; the copies on the way to Python are wiped.
+pub(crate) fn texts<'py>(py: Python<'py>, shares: &[Share]) -> Texts<'py> {
+    shares.iter().map(|share| PyString::new(py, &share.to_text())).collect()
 }

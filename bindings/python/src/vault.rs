@@ -19,7 +19,7 @@ use crate::journal::{Entry, Report};
 use crate::keys::{KeyInfo, key_id, kind_of, purpose_of, state_of};
 use crate::opening::{self, Cost, ManualClock, Opener};
 use crate::shared::Shared;
-use crate::slots::Slots;
+use crate::slots::{Slots, Texts};
 use crate::totp::typed;
 use crate::vault::commit::{accepted, read};
 use crate::{journal, moment, parameters, secret};
@@ -163,13 +163,13 @@ impl Vault {
     ///
     /// Raises `ShareSplit` for numbers that make no shares; as `backup`.
     #[pyo3(signature = (file, /, *, needed, made))]
-    fn backup_split(
+    fn backup_split<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         file: PathBuf,
         needed: u8,
         made: u8,
-    ) -> PyResult<(Backup, Vec<String>)> {
+    ) -> PyResult<(Backup, Texts<'py>)> {
         backup::write_split(py, &self.vault, &file, needed, made)
     }
 

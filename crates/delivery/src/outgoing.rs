@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use zamok_cabinet::{Address, Cabinet, Due, Error, Evidence, Lease, Leased, Message, WorkerId};
 use zamok_core::Error as CoreError;
+use zeroize::Zeroizing;
 
 use crate::content::{Content, channel_to};
 use crate::template::Templates;
@@ -63,13 +64,13 @@ impl Letter {
     }
 
     /// What is sealed for a device with (RFC 8291): its public key and its authentication secret, both in base64url, as its browser
-    /// gave them. `None` where nothing is pushed.
+    /// gave them, wiped when they are dropped. `None` where nothing is pushed.
     #[must_use]
-    pub fn push_keys(&self) -> Option<(String, String)> {
+    pub fn push_keys(&self) -> Option<(Zeroizing<String>, Zeroizing<String>)> {
         match &self.lease.address {
             Address::Push(subscription) => Some((
-                Base64UrlUnpadded::encode_string(subscription.key()),
-                Base64UrlUnpadded::encode_string(subscription.auth()),
+                Zeroizing::new(Base64UrlUnpadded::encode_string(subscription.key())),
+                Zeroizing::new(Base64UrlUnpadded::encode_string(subscription.auth())),
             )),
             Address::Phone(_) | Address::Email(_) => None,
         }

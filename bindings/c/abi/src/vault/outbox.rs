@@ -259,8 +259,8 @@ pub unsafe extern "C" fn zamok_message_part(
             ZAMOK_MESSAGE_ADDRESS => letter.address(),
             ZAMOK_MESSAGE_SUBJECT => letter.subject(),
             ZAMOK_MESSAGE_TEXT => letter.text(),
-            ZAMOK_MESSAGE_PUSH_KEY => &key,
-            ZAMOK_MESSAGE_PUSH_SECRET => &secret,
+            ZAMOK_MESSAGE_PUSH_KEY => key.as_str(),
+            ZAMOK_MESSAGE_PUSH_SECRET => secret.as_str(),
             _ => return Err(Fault(ZAMOK_E_ARGUMENT).into()),
         };
         Ok(out.put(part.as_bytes())?)
