@@ -102,21 +102,62 @@ impl Challenge {
     }
 }
 
-/// A right to enrol the first second factor of an account: of this process alone, neither copied nor pickled.
-#[pyclass(frozen, module = "zamok")]
+/// A right to enrol a second factor of an account, or a phone or an address. Its id may travel to the client and back, to this process or
+/// another: one that was made up is rejected when something is offered in it. Two with one id are equal. `repr` shows what it is called in
+/// logs, and no id; it is neither copied nor pickled.
+#[pyclass(frozen, eq, hash, module = "zamok")]
 #[derive(Debug)]
 pub(crate) struct Enrolment(pub(crate) zamok::Enrolment);
 
+// As with challenges: the id is the enrolment.
+impl PartialEq for Enrolment {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for Enrolment {}
+
+impl Hash for Enrolment {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
 #[pymethods]
 impl Enrolment {
-    /// When it ends, in seconds since 1970.
+    /// An enrolment from what the client brought back: its `id`, as `Enrolment.id` gave it. `expires` is for whoever kept it as well.
+    ///
+    /// Raises `ValueError` for what is no id.
+    #[new]
+    #[pyo3(signature = (id, /, expires=0))]
+    fn new(id: &str, expires: u64) -> PyResult<Self> {
+        let id = bytes_of(id)
+            .ok_or_else(|| PyValueError::new_err("the id of an enrolment has 32 hexadecimal digits"))?;
+        Ok(Self(zamok::Enrolment { id, expires: UnixTime(expires) }))
+    }
+
+    /// Its id: 32 hexadecimal digits, a secret of whoever began, which may travel to that client and back, and into no log: it takes
+    /// whatever factor its bearer offers. For logs there is `reference`.
+    #[getter]
+    fn id(&self) -> String {
+        hex(self.0.id)
+    }
+
+    /// What the store and the journal call it: 32 hexadecimal digits, for logs. It enrols nothing.
+    #[getter]
+    fn reference(&self) -> String {
+        hex(self.0.reference())
+    }
+
+    /// When it ends, in seconds since 1970; 0 where only the id is known.
     #[getter]
     const fn expires(&self) -> u64 {
         self.0.expires.0
     }
 
     fn __repr__(&self) -> String {
-        format!("<zamok.Enrolment until {}>", self.0.expires.0)
+        format!("<zamok.Enrolment {}>", self.reference())
     }
 }
 

@@ -222,6 +222,29 @@ def test_a_challenge_is_its_id_and_takes_what_is_known_along(house: House) -> No
     assert house.cabinet.answer(bare, house.code()).evidence == ["password", "generator"]
 
 
+def test_an_enrolment_is_its_id_and_goes_on_in_another_process(house: House) -> None:
+    house.cabinet.register("anna", PASSWORD)
+    begun = house.cabinet.begin_login("anna", PASSWORD)
+    assert isinstance(begun, Enrolment) and begun.expires > house.clock.now
+    bare = Enrolment(begun.id)
+    assert bare.expires == 0 and Enrolment(begun.id, 7).expires == 7
+    assert bare == begun != Enrolment("0" * 32) and len({bare, begun}) == 1
+    for shown in (repr(begun), f"{begun}", str([begun]), begun.reference):
+        assert begun.reference in shown and begun.id not in shown
+    assert bare.reference == begun.reference
+    with pytest.raises(ValueError, match="32 hexadecimal digits"):
+        Enrolment("no id")
+    for made_up in ("0" * 32, begun.reference):
+        with pytest.raises(Rejected):
+            house.cabinet.offer_generator(Enrolment(made_up))
+    # The worker that answers the next request has another handle, and the id.
+    with Cabinet.open(house.url, PASSPHRASE, clock=house.clock) as worker:
+        phone = OtpUri.parse(worker.offer_generator(Enrolment(begun.id)).uri).totp()
+        worker.confirm_generator(Enrolment(begun.id), phone.code(house.clock.now))
+    house.clock.advance(30)
+    assert house.cabinet.log_in("anna", PASSWORD, phone.code(house.clock.now)).evidence == ["password", "generator"]
+
+
 def test_what_logs_show_of_a_challenge_answers_nothing(house: House) -> None:
     challenge = house.cabinet.begin_login("ivan", PASSWORD)
     assert isinstance(challenge, Challenge)
