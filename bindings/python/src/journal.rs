@@ -95,7 +95,7 @@ pub(crate) fn range(py: Python<'_>, vault: &zamok::Vault, first: u64, limit: u64
 #[pyclass(frozen, get_all, module = "zamok.journal")]
 #[derive(Debug)]
 pub(crate) struct Report {
-    /// Whether nothing was found wrong.
+    /// Whether every row was judged (`settled`), and nothing was found wrong.
     clean: bool,
     /// Leaves that were read.
     leaves: u64,
@@ -131,7 +131,7 @@ impl Report {
     fn new(report: &zamok::journal::Report, indexes: &[IndexFinding]) -> Self {
         let named = report.findings.iter().map(ToString::to_string);
         Self {
-            clean: report.is_clean() && indexes.is_empty(),
+            clean: report.settled && report.is_clean() && indexes.is_empty(),
             leaves: report.leaves,
             waiting: report.waiting,
             rows: report.rows,
