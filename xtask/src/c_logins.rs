@@ -1,9 +1,12 @@
 //! Logins through the installed C library: by the lines of the front pages, and by PAM.
 
 use crate::c_binding::{House, WARNINGS, link, shown};
+use crate::process::Finished;
 use crate::report::Outcome;
 use crate::{Failure, Place, manifests, process};
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -94,6 +97,7 @@ fn program_of(page: &str) -> Result<String, Failure> {
 pub(crate) fn pam(place: &Place, house: &House) -> Result<Outcome, Failure> {
     pam_lets_in_a_code_once(place, house)?;
     pam_names_the_anchor(place, house)?;
+    pam_tells_faults_of_the_service_from_what_was_typed(place, house)?;
     Ok(Outcome::Holds)
 }
 
@@ -123,11 +127,17 @@ impl<'a> PamService<'a> {
 
     /// Whether ivan is let in.
     fn attempt(&self, code: &str) -> Result<bool, Failure> {
+        Ok(self.typed(b"ivan", PASSWORD.as_bytes(), code, "")?.succeeded)
+    }
+
+    /// What PAM says to somebody, with one more library in the program where one is named.
+    fn typed(&self, user: &[u8], password: &[u8], code: &str, library: &str) -> Result<Finished, Failure> {
         let mut pamtester = self.house.run(Path::new("pamtester"));
-        pamtester.args(["zamok", "ivan", "authenticate"]);
-        pamtester.env("LD_PRELOAD", "libpam_wrapper.so").env("PAM_WRAPPER", "1");
+        pamtester.arg("zamok").arg(OsStr::from_bytes(user)).arg("authenticate");
+        pamtester.env("LD_PRELOAD", format!("libpam_wrapper.so {library}")).env("PAM_WRAPPER", "1");
         pamtester.env("PAM_WRAPPER_SERVICE_DIR", self.work.join("pam.d"));
-        Ok(process::answering(&mut pamtester, &format!("{PASSWORD}\n{code}\n"))?.succeeded)
+        pamtester.env("ZAMOK_READABLE", PASSPHRASE.len().to_string());
+        process::answering(&mut pamtester, &[password, b"\n", code.as_bytes(), b"\n"].concat())
     }
 }
 
@@ -150,6 +160,56 @@ fn pam_names_the_anchor(place: &Place, house: &House) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// A library whose read() of the passphrase fails after as many bytes as `ZAMOK_READABLE` says.
+const A_DISK_THAT_FAILS: &str = "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <errno.h>\n#include <stdio.h>\n\
+    #include <stdlib.h>\n#include <string.h>\n#include <unistd.h>\nssize_t read(int file, void *to, size_t length)\n{\n\
+    static size_t done;\nchar name[64], path[4096];\nsnprintf(name, sizeof name, \"/proc/self/fd/%d\", file);\n\
+    ssize_t end = readlink(name, path, sizeof path);\n\
+    if (end > 10 && memcmp(path + end - 11, \"/passphrase\", 11) == 0) {\n\
+    size_t most = strtoul(getenv(\"ZAMOK_READABLE\"), NULL, 10) - done;\nif (most == 0) {\nerrno = EIO;\nreturn -1;\n}\n\
+    length = length < most ? length : most;\ndone += length;\n}\n\
+    return ((ssize_t (*)(int, void *, size_t))dlsym(RTLD_NEXT, \"read\"))(file, to, length);\n}\n";
+
+/// Whoever types bytes that are no text is rejected as for anything else that is wrong, while a store that is not there, or a
+/// passphrase that cannot be read to its end, is the service's fault: stacks of PAM treat the two differently.
+fn pam_tells_faults_of_the_service_from_what_was_typed(place: &Place, house: &House) -> Result<(), Failure> {
+    const REJECTED: &str = "Authentication failure";
+    const UNAVAILABLE: &str = "cannot retrieve authentication info";
+    let service = PamService::new(house, "pam-typed")?;
+    service.configure("")?;
+    let phone = Enrolled::new(place, &service.store, &service.work, PASSPHRASE, PASSWORD)?;
+    let expect = |what: &str, said: Finished, expected: &str| {
+        if said.output.contains(expected) && !said.succeeded {
+            Ok(())
+        } else {
+            Err(format!("PAM, {what}: {expected:?} is expected, not {}", said.output))
+        }
+    };
+    let code = phone.code(30)?;
+    let long = [b'x'; 400];
+    for (what, user, password) in [
+        ("a user that is no text", &b"iv\xff"[..], PASSWORD.as_bytes()),
+        ("a password that is no text", b"ivan", b"a garden\xff"),
+        ("a long user", &long, PASSWORD.as_bytes()),
+        ("a long password", b"ivan", &long),
+    ] {
+        expect(what, service.typed(user, password, &code, "")?, REJECTED)?;
+    }
+    let nowhere = PamService { house, work: service.work.clone(), store: "sqlite:/nowhere.db".to_owned() };
+    nowhere.configure("")?;
+    expect("no store", nowhere.typed(b"iv\xff", b"\xff", &code, "")?, UNAVAILABLE)?;
+    service.configure("")?;
+
+    // What is left of a passphrase that was not read to its end is another one, even where it is the right one.
+    let (source, library) = (service.work.join("disk.c"), service.work.join("disk.so"));
+    fs::write(&source, A_DISK_THAT_FAILS).map_err(|error| format!("{}: {error}", source.display()))?;
+    shown(Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source))?;
+    fs::write(service.work.join("passphrase"), format!("{PASSPHRASE} and more\n"))
+        .map_err(|error| error.to_string())?;
+    let library = library.display().to_string();
+    expect("a disk that fails", service.typed(b"ivan", PASSWORD.as_bytes(), &code, &library)?, UNAVAILABLE)
 }
 
 fn pam_lets_in_a_code_once(place: &Place, house: &House) -> Result<(), Failure> {

@@ -98,14 +98,14 @@ fn end_holders(pipe: &Path) {
 }
 
 /// Runs to the end, with these lines as its standard input; both its outputs are kept and not shown.
-pub(crate) fn answering(command: &mut Command, lines: &str) -> Result<Finished, Failure> {
+pub(crate) fn answering(command: &mut Command, lines: &[u8]) -> Result<Finished, Failure> {
     let name = command.get_program().to_string_lossy().into_owned();
     let failed = |error: std::io::Error| format!("{name}: {error}");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(failed)?;
     let mut input = child.stdin.take().ok_or_else(|| format!("{name} has no input"))?;
     // A program that ends before it was asked everything is no failure of this one.
-    let _ = input.write_all(lines.as_bytes());
+    let _ = input.write_all(lines);
     drop(input);
     let output = child.wait_with_output().map_err(failed)?;
     let said =

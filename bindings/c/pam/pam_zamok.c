@@ -6,8 +6,12 @@
  *   auth required pam_zamok.so store=sqlite:/var/lib/zamok/bank.db passphrase_file=/etc/zamok/passphrase
  *
  * The module asks for the password (or takes the one that a module before it asked for) and for the code. A person is
- * told only that it did not work; the journal knows why (`zamok why`). `passphrase_file` must belong to root and be
- * readable by nobody else. Each login opens the vault and closes it again: a daemon that stays open answers faster.
+ * told only that it did not work; the journal knows why (`zamok why`). `passphrase_file` must belong to whom the program runs as
+ * (root, for most) and be readable by nobody else. Each login opens the vault and closes it again: a daemon that stays open
+ * answers faster.
+ *
+ * A store in PostgreSQL wants sslrootcert= in its URL where the program is set-user-ID, as su and sudo are: which roots the system
+ * trusts the environment says, and that is the user's. Without it such a program cannot use the store.
  *
  * A vault that opens only with its anchor (`zamok journal anchor`) wants its file as well: anchor=/mnt/other/bank.anchor. The
  * module asks it and does not carry it on: `zamok journal run` does. A vault whose anchor is witnesses (--anchor-witnesses)
@@ -69,7 +73,7 @@ static size_t read_passphrase(pam_handle_t *pam, const char *path, char *passphr
 {
     struct stat about;
     size_t length = 0;
-    ssize_t got;
+    ssize_t got = 0;
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (file < 0 || fstat(file, &about) != 0) {
         pam_syslog(pam, LOG_ERR, "%s: %m", path);
@@ -78,12 +82,13 @@ static size_t read_passphrase(pam_handle_t *pam, const char *path, char *passphr
     } else {
         while (length < capacity && (got = read(file, passphrase + length, capacity - length)) > 0)
             length += (size_t)got;
-        if (length == capacity) /* longer than it may be: a cut passphrase would be another one */
+        /* Not read to its end, or longer than it may be: a cut passphrase would be another one. */
+        if (got < 0 || length == capacity)
             length = 0;
         while (length > 0 && (passphrase[length - 1] == '\n' || passphrase[length - 1] == '\r'))
             length--;
         if (length == 0)
-            pam_syslog(pam, LOG_ERR, "%s: empty, or too long", path);
+            pam_syslog(pam, LOG_ERR, "%s: empty, too long, or not to be read", path);
     }
     if (file >= 0)
         close(file);

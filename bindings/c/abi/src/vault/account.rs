@@ -8,7 +8,7 @@ use zamok::{Begun, Which, Zamok};
 use zeroize::Zeroizing;
 
 use super::approach::{self, zamok_approach};
-use super::cabinet::password;
+use super::cabinet::{login, new_password, password};
 use super::error::told;
 use super::handles::{self, zamok_cabinet, zamok_challenge, zamok_session};
 use super::login::typed;
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn zamok_password_change(
     told(|| {
         // SAFETY: what the header asks of the caller.
         let (old, new) =
-            unsafe { (password(old_password, old_length)?, password(new_password, new_length)?) };
+            unsafe { (password(old_password, old_length)?, self::new_password(new_password, new_length)?) };
         let (cabinet, session) = within(cabinet, session)?;
         Ok(cabinet.change_password(&session, &old, &new)?)
     })
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn zamok_recover_from(
         // SAFETY: what the header asks of the caller.
         let (login, password, code, approach, place) = unsafe {
             (
-                pointer::text(login, login_length)?,
+                self::login(login, login_length)?,
                 self::password(password, password_length)?,
                 pointer::bytes(code.cast(), code_length)?,
                 approach::read(approach)?,

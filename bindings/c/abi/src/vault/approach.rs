@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use zamok::{Approach, Begun, DeviceToken, Zamok};
 
-use super::cabinet::password;
+use super::cabinet::{login, password};
 use super::error::{Trouble, told};
 use super::handles::{self, zamok_cabinet, zamok_challenge};
 use super::operation::method_named;
@@ -106,7 +106,7 @@ pub unsafe extern "C" fn zamok_login_begin_from(
         // SAFETY: what the header asks of the caller.
         let (login, password, approach, place) = unsafe {
             (
-                pointer::text(login, login_length)?,
+                self::login(login, login_length)?,
                 self::password(password, password_length)?,
                 read(approach)?,
                 Place::new(challenge)?,

@@ -9,6 +9,7 @@ use super::error::{Trouble, told};
 use super::handles::{self, zamok_cabinet};
 use super::options::zamok_options;
 use super::secret::zamok_secret;
+use crate::border::Fault;
 use crate::pointer::{self, Place};
 use crate::zamok_status;
 
@@ -145,17 +146,35 @@ pub unsafe extern "C" fn zamok_register(
     told(|| {
         // SAFETY: what the header asks of the caller.
         let (login, password) =
-            unsafe { (pointer::text(login, login_length)?, self::password(password, password_length)?) };
+            unsafe { (pointer::text(login, login_length)?, new_password(password, password_length)?) };
         handles::take::<Zamok>(cabinet)?.register(login, &password)?;
         Ok(())
     })
 }
 
-/// A password as it was typed; the copy is wiped.
+/// A login as it was typed. What is not UTF-8 is nobody's: a stranger who types it must not look like a fault of the service.
+///
+/// # Safety
+/// As [`pointer::bytes`].
+pub(crate) unsafe fn login<'a>(text: *const c_char, length: usize) -> Result<&'a str, Fault> {
+    // SAFETY: promised.
+    Ok(std::str::from_utf8(unsafe { pointer::bytes(text.cast(), length)? }).unwrap_or(""))
+}
+
+/// A password as it was typed; the copy is wiped. What is not UTF-8 is a password that nobody has, and is charged like one.
+///
+/// # Safety
+/// As [`pointer::bytes`].
+pub(crate) unsafe fn password(text: *const c_char, length: usize) -> Result<Password, Trouble> {
+    // SAFETY: the same promise.
+    Ok(Password::new(unsafe { login(text, length)? }))
+}
+
+/// A password that somebody shall have from now on.
 ///
 /// # Safety
 /// As [`pointer::text`].
-pub(crate) unsafe fn password(text: *const c_char, length: usize) -> Result<Password, Trouble> {
+pub(crate) unsafe fn new_password(text: *const c_char, length: usize) -> Result<Password, Trouble> {
     // SAFETY: promised.
     Ok(Password::new(unsafe { pointer::text(text, length)? }))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use zamok::{Approach, Begun, Challenge, Enrolment, Evidence, RequestId, UnixTime, Zamok};
 
 use super::approach::{self, zamok_approach};
-use super::cabinet::password;
+use super::cabinet::{login, password};
 use super::error::{Trouble, told};
 use super::handles::{self, zamok_cabinet, zamok_challenge, zamok_session};
 use super::keys::fixed;
@@ -52,8 +52,8 @@ const _: () = assert!(zamok_challenge_info::FIRST == 64);
 /// generator or a token. Codes that are sent and approvals on a device come after zamok_login_begin(). An account whose limits
 /// name networks logs in through zamok_login_from() alone.
 ///
-/// Errors: `ZAMOK_E_REJECTED` when the login, the password or the code is wrong, and nobody is told which, and outside of the
-/// account's limits; after a right password `ZAMOK_E_NOTHING_OFFERED` when the account has no factor yet, and
+/// Errors: `ZAMOK_E_REJECTED` when the login, the password or the code is wrong (also for what is no UTF-8 in them), and nobody is
+/// told which, and outside of the account's limits; after a right password `ZAMOK_E_NOTHING_OFFERED` when the account has no factor yet, and
 /// `ZAMOK_E_METHOD_UNAVAILABLE` when it has neither generator nor token: nothing was sent, and the code was not looked at;
 /// `ZAMOK_E_METHOD_TOO_WEAK` where more is wanted; `ZAMOK_E_LOCKED`; those of the store.
 #[unsafe(no_mangle)]
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn zamok_login_from(
         // SAFETY: what the header asks of the caller.
         let (login, password, code, approach, place) = unsafe {
             (
-                pointer::text(login, login_length)?,
+                self::login(login, login_length)?,
                 self::password(password, password_length)?,
                 pointer::bytes(code.cast(), code_length)?,
                 approach::read(approach)?,
@@ -121,7 +121,7 @@ pub unsafe extern "C" fn zamok_login_from(
 /// Checks a login and a password. `client` is what the service calls the program at the other end, such as "Firefox on
 /// Linux"; it may be null. An account whose limits name networks logs in through zamok_login_begin_from() alone.
 ///
-/// Errors: `ZAMOK_E_REJECTED`: an unknown login, a wrong password and a delayed account look alike.
+/// Errors: `ZAMOK_E_REJECTED`: an unknown login, a wrong password, either without UTF-8, and a delayed account look alike.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_login_begin(
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn zamok_login_begin(
         // SAFETY: what the header asks of the caller.
         let (login, password, client, place) = unsafe {
             (
-                pointer::text(login, login_length)?,
+                self::login(login, login_length)?,
                 self::password(password, password_length)?,
                 pointer::text(client, client_length)?,
                 Place::new(challenge)?,

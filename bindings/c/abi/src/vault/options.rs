@@ -22,9 +22,10 @@ use crate::pointer::{self, Versioned};
 pub struct zamok_options {
     /// `sizeof(zamok_options)`.
     pub size: u32,
-    /// Memory that one attempt at the passphrase of a vault that is made now costs, in KiB (Argon2id). Default: 262144.
+    /// Memory that one attempt at the passphrase of a vault that is made now costs, in KiB (Argon2id), 8 to 4194304. Default:
+    /// 262144.
     pub argon2_memory_kib: u32,
-    /// Passes over it. Default: 3.
+    /// Passes over it, 1 to 64. Default: 3.
     pub argon2_passes: u32,
     /// Seconds without use after which the keys are wiped and calls answer `ZAMOK_E_LOCKED`. Default: 900.
     /// `ZAMOK_NEVER` for a service that must answer at any hour.
@@ -107,14 +108,12 @@ pub(crate) unsafe fn read(options: *const zamok_options) -> Result<Chosen, Troub
     let mut options = Options::default();
     let Argon2Cost { memory_kib, passes, lanes } = options.cost;
     let or = |given: u32, usual: u32| if given == 0 { usual } else { given };
-    options.cost = Argon2Cost {
+    let cost = Argon2Cost {
         memory_kib: or(given.argon2_memory_kib, memory_kib),
         passes: or(given.argon2_passes, passes),
         lanes,
     };
-    if options.cost.memory_kib < 8 || options.cost.passes > 1000 || options.cost.memory_kib > 16 << 20 {
-        return Err(Fault(ZAMOK_E_ARGUMENT).into());
-    }
+    options.cost = cost.bounded().map_err(|_| Fault(ZAMOK_E_ARGUMENT))?;
     match given.idle_seconds {
         0 => {}
         ZAMOK_NEVER => options.idle = None,
