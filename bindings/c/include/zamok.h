@@ -283,7 +283,7 @@
 #endif
 
 #if defined(ZAMOK_VAULT)
-// RSA of 2048 bits, PKCS#1 with SHA-256.
+// RSA of 2048 bits, PSS with SHA-256 and a salt of 32 bytes.
 #define ZAMOK_KEY_RSA2048 2048
 #endif
 
@@ -832,9 +832,10 @@ typedef struct zamok_uri {
 typedef struct zamok_options {
     // `sizeof(zamok_options)`.
     uint32_t size;
-    // Memory that one attempt at the passphrase of a vault that is made now costs, in KiB (Argon2id). Default: 262144.
+    // Memory that one attempt at the passphrase of a vault that is made now costs, in KiB (Argon2id), 8 to 4194304. Default:
+    // 262144.
     uint32_t argon2_memory_kib;
-    // Passes over it. Default: 3.
+    // Passes over it, 1 to 64. Default: 3.
     uint32_t argon2_passes;
     // Seconds without use after which the keys are wiped and calls answer `ZAMOK_E_LOCKED`. Default: 900.
     // `ZAMOK_NEVER` for a service that must answer at any hour.
@@ -2845,10 +2846,10 @@ zamok_status zamok_document_key(const struct zamok_cabinet *cabinet,
 #endif
 
 #if defined(ZAMOK_VAULT)
-// Checks a detached signature with a public key in PEM: ECDSA on P-256 or P-384 in DER, Ed25519, RSA (PKCS#1). Needs no
-// vault.
+// Checks a detached signature with a public key in PEM: ECDSA on P-256 or P-384 in DER, Ed25519, RSA (PSS with SHA-256). Needs
+// no vault.
 //
-// Errors: `ZAMOK_E_REJECTED`; `ZAMOK_E_KEY_MATERIAL` or `ZAMOK_E_REFUSED` for what is no such key.
+// Errors: `ZAMOK_E_REJECTED` for any wrong signature; `ZAMOK_E_KEY_MATERIAL` for what is no such key.
 ZAMOK_MUST_USE
 zamok_status zamok_signature_verify(const char *pem,
                                     size_t pem_length,
@@ -3227,7 +3228,8 @@ zamok_status zamok_key_activate(const struct zamok_vault *vault,
 // are those of the policy with which the vault was opened.
 //
 // Errors: `ZAMOK_E_REJECTED` for a wrong, used or malformed code, and while failures delay; `ZAMOK_E_KEY_STATE` when
-// the key is not active (one that failures have disabled is suspended); `ZAMOK_E_UNKNOWN_KEY`; `ZAMOK_E_BUSY`.
+// the key is not active (one that failures have disabled is suspended: zamok_key_resume()); `ZAMOK_E_UNKNOWN_KEY`;
+// `ZAMOK_E_BUSY`.
 ZAMOK_MUST_USE
 zamok_status zamok_key_verify(const struct zamok_vault *vault,
                               const struct zamok_id *id,
@@ -3290,7 +3292,8 @@ zamok_status zamok_key_describe(const struct zamok_vault *vault,
 #endif
 
 #if defined(ZAMOK_VAULT)
-// Moves a key on in its life, journalled with the reason: one of `ZAMOK_STATE_…`.
+// Moves a key on in its life, journalled with the reason: one of `ZAMOK_STATE_…`. That forgives no failures: a key for codes that
+// they have disabled would be disabled by the next one; zamok_key_resume() takes it back.
 //
 // Errors: `ZAMOK_E_KEY_STATE` where the present state does not lead there.
 ZAMOK_MUST_USE
@@ -3302,12 +3305,24 @@ zamok_status zamok_key_change_state(const struct zamok_vault *vault,
 #endif
 
 #if defined(ZAMOK_VAULT)
+// Takes a suspended key for codes back into use and forgives its failures, journalled with the reason; what was spent stays spent.
+// For whoever has made sure, by another factor or in person, that its holder is its owner.
+//
+// Errors: `ZAMOK_E_KEY_KIND` for other keys; `ZAMOK_E_KEY_STATE` when it is not suspended; `ZAMOK_E_UNKNOWN_KEY`.
+ZAMOK_MUST_USE
+zamok_status zamok_key_resume(const struct zamok_vault *vault,
+                              const struct zamok_id *id,
+                              const char *reason,
+                              size_t reason_length);
+#endif
+
+#if defined(ZAMOK_VAULT)
 // A login in one go, for a form that asks for password and code together: with a code that its owner has already, of a
 // generator or a token. Codes that are sent and approvals on a device come after zamok_login_begin(). An account whose limits
 // name networks logs in through zamok_login_from() alone.
 //
-// Errors: `ZAMOK_E_REJECTED` when the login, the password or the code is wrong, and nobody is told which, and outside of the
-// account's limits; after a right password `ZAMOK_E_NOTHING_OFFERED` when the account has no factor yet, and
+// Errors: `ZAMOK_E_REJECTED` when the login, the password or the code is wrong (also for what is no UTF-8 in them), and nobody is
+// told which, and outside of the account's limits; after a right password `ZAMOK_E_NOTHING_OFFERED` when the account has no factor yet, and
 // `ZAMOK_E_METHOD_UNAVAILABLE` when it has neither generator nor token: nothing was sent, and the code was not looked at;
 // `ZAMOK_E_METHOD_TOO_WEAK` where more is wanted; `ZAMOK_E_LOCKED`; those of the store.
 ZAMOK_MUST_USE
@@ -3342,7 +3357,7 @@ zamok_status zamok_login_from(const struct zamok_cabinet *cabinet,
 // Checks a login and a password. `client` is what the service calls the program at the other end, such as "Firefox on
 // Linux"; it may be null. An account whose limits name networks logs in through zamok_login_begin_from() alone.
 //
-// Errors: `ZAMOK_E_REJECTED`: an unknown login, a wrong password and a delayed account look alike.
+// Errors: `ZAMOK_E_REJECTED`: an unknown login, a wrong password, either without UTF-8, and a delayed account look alike.
 ZAMOK_MUST_USE
 zamok_status zamok_login_begin(const struct zamok_cabinet *cabinet,
                                const char *login,

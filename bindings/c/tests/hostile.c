@@ -148,6 +148,7 @@ static const struct function functions[] = {
     F(zamok_key_public, "Vpbcp"),
     F(zamok_key_describe, "Vps"),
     F(zamok_key_change_state, "Vpvtl"),
+    F(zamok_key_resume, "Vptl"),
     F(zamok_content_new, "tlvtltlp"),
     F(zamok_content_set_text, "Dtltl"),
     F(zamok_content_set_number, "Dtlv"),

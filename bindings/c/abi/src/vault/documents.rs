@@ -2,8 +2,8 @@
 
 use std::ffi::c_char;
 
-use zamok::Zamok;
 use zamok::signature::VerifyingKey;
+use zamok::{CoreError, Zamok};
 
 use super::error::told;
 use super::handles::{self, zamok_cabinet, zamok_session};
@@ -104,10 +104,10 @@ pub unsafe extern "C" fn zamok_document_key(
     })
 }
 
-/// Checks a detached signature with a public key in PEM: ECDSA on P-256 or P-384 in DER, Ed25519, RSA (PKCS#1). Needs no
-/// vault.
+/// Checks a detached signature with a public key in PEM: ECDSA on P-256 or P-384 in DER, Ed25519, RSA (PSS with SHA-256). Needs
+/// no vault.
 ///
-/// Errors: `ZAMOK_E_REJECTED`; `ZAMOK_E_KEY_MATERIAL` or `ZAMOK_E_REFUSED` for what is no such key.
+/// Errors: `ZAMOK_E_REJECTED` for any wrong signature; `ZAMOK_E_KEY_MATERIAL` for what is no such key.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_signature_verify(
@@ -127,6 +127,7 @@ pub unsafe extern "C" fn zamok_signature_verify(
                 pointer::bytes(signature, signature_length)?,
             )
         };
-        Ok(VerifyingKey::from_spki_pem(pem)?.verify_der(document, signature)?)
+        let key = VerifyingKey::from_spki_pem(pem).map_err(|_| CoreError::KeyMaterial)?;
+        Ok(key.verify_der(document, signature)?)
     })
 }

@@ -26,7 +26,7 @@ pub const ZAMOK_KEY_P256: u32 = 5;
 pub const ZAMOK_KEY_ED25519: u32 = 6;
 /// ECDSA on P-384 with SHA-384.
 pub const ZAMOK_KEY_P384: u32 = 7;
-/// RSA of 2048 bits, PKCS#1 with SHA-256.
+/// RSA of 2048 bits, PSS with SHA-256 and a salt of 32 bytes.
 pub const ZAMOK_KEY_RSA2048: u32 = 2048;
 /// RSA of 3072 bits.
 pub const ZAMOK_KEY_RSA3072: u32 = 3072;
@@ -256,7 +256,8 @@ pub unsafe extern "C" fn zamok_key_activate(
 /// are those of the policy with which the vault was opened.
 ///
 /// Errors: `ZAMOK_E_REJECTED` for a wrong, used or malformed code, and while failures delay; `ZAMOK_E_KEY_STATE` when
-/// the key is not active (one that failures have disabled is suspended); `ZAMOK_E_UNKNOWN_KEY`; `ZAMOK_E_BUSY`.
+/// the key is not active (one that failures have disabled is suspended: zamok_key_resume()); `ZAMOK_E_UNKNOWN_KEY`;
+/// `ZAMOK_E_BUSY`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_key_verify(
@@ -399,7 +400,8 @@ pub unsafe extern "C" fn zamok_key_describe(
     })
 }
 
-/// Moves a key on in its life, journalled with the reason: one of `ZAMOK_STATE_…`.
+/// Moves a key on in its life, journalled with the reason: one of `ZAMOK_STATE_…`. That forgives no failures: a key for codes that
+/// they have disabled would be disabled by the next one; zamok_key_resume() takes it back.
 ///
 /// Errors: `ZAMOK_E_KEY_STATE` where the present state does not lead there.
 #[unsafe(no_mangle)]
@@ -417,6 +419,25 @@ pub unsafe extern "C" fn zamok_key_change_state(
         let state =
             u8::try_from(state).ok().and_then(KeyState::from_number).ok_or(Fault(ZAMOK_E_ARGUMENT))?;
         transact(vault, |tx| keys::change_state(tx, KeyId(id), state, reason))
+    })
+}
+
+/// Takes a suspended key for codes back into use and forgives its failures, journalled with the reason; what was spent stays spent.
+/// For whoever has made sure, by another factor or in person, that its holder is its owner.
+///
+/// Errors: `ZAMOK_E_KEY_KIND` for other keys; `ZAMOK_E_KEY_STATE` when it is not suspended; `ZAMOK_E_UNKNOWN_KEY`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_key_resume(
+    vault: *const zamok_vault,
+    id: *const zamok_id,
+    reason: *const c_char,
+    reason_length: usize,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (id, reason) = unsafe { (pointer::array(id.cast())?, pointer::text(reason, reason_length)?) };
+        transact(vault, |tx| spend::resume(tx, KeyId(id), reason))
     })
 }
 
