@@ -12,8 +12,8 @@ const BINDING: &str = "bindings/c";
 /// The ABI that was announced, as `abidw` writes it.
 const BASELINE: &str = "bindings/c/zamok.abi";
 /// Names of the tests that C programs are; `docs/testing.md` has their rows.
-const PROGRAMS: [&str; 8] =
-    ["engine", "hostile", "vault", "store", "operations", "secrets", "messages", "devices"];
+const PROGRAMS: [&str; 9] =
+    ["engine", "hostile", "vault", "keys", "store", "operations", "secrets", "messages", "devices"];
 pub(crate) const WARNINGS: [&str; 6] =
     ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wno-cast-function-type"];
 
@@ -69,6 +69,11 @@ impl House {
     /// A folder from which nothing of the tree is reached by a relative path.
     pub(crate) fn outside(&self) -> PathBuf {
         self.folder.join("outside")
+    }
+
+    /// Where all of it is installed once more, by `cmake --install --prefix`: a folder with a blank in its name.
+    fn elsewhere(&self) -> PathBuf {
+        self.outside().join("another prefix")
     }
 
     pub(crate) fn library_folder(&self) -> PathBuf {
@@ -133,6 +138,12 @@ fn install(place: &Place, house: &House) -> Result<Outcome, Failure> {
         let mut cmake = Command::new("cmake");
         process::without_cargo(&mut cmake);
         shown(cmake.arg(step).arg(&build))?;
+    }
+    shown(Command::new("cmake").arg("--install").arg(&build).arg("--prefix").arg(house.elsewhere()))?;
+    let module = house.elsewhere().join("lib/security/pam_zamok.so");
+    let dynamic = process::quiet(Command::new("readelf").arg("-d").arg(&module))?;
+    if !dynamic.lines().any(|line| line.contains("PATH)") && line.contains("[$ORIGIN/..]")) {
+        return Err("pam_zamok.so does not look for the library beside it".into());
     }
     for file in [
         "include/zamok.h",
@@ -203,6 +214,10 @@ fn names(place: &Place, house: &House) -> Result<Outcome, Failure> {
         .lines()
         .find_map(|line| line.strip_prefix("#define ZAMOK_ABI_VERSION "))
         .ok_or("the header has no ZAMOK_ABI_VERSION")?;
+    // Threads of its own may outlive a dlclose().
+    if !dynamic.contains("NODELETE") {
+        return Err("the library may be unloaded under its threads".into());
+    }
     let name = format!("[libzamok.so.{version}]");
     if dynamic.lines().any(|line| line.contains("SONAME") && line.contains(&name)) {
         Ok(Outcome::Holds)
@@ -347,27 +362,29 @@ fn test(
     };
     match name {
         "engine" => command.arg(place.root.join("vectors")),
-        "vault" | "store" | "operations" | "secrets" | "messages" | "devices" => command.arg(&work),
+        "vault" | "keys" | "store" | "operations" | "secrets" | "messages" | "devices" => command.arg(&work),
         _ => &mut command,
     };
     tiers::one_test(&mut command)
 }
 
 fn examples_by_pkg_config(place: &Place, house: &House) -> Result<Outcome, Failure> {
-    let said = process::quiet(
-        Command::new("pkg-config")
-            .args(["--cflags", "--libs", "zamok"])
-            .env("PKG_CONFIG_PATH", house.library_folder().join("pkgconfig")),
-    )?;
-    for example in ["verify", "login", "sign"] {
-        let mut compiler = Command::new("cc");
-        compiler.args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", example]);
-        compiler
-            .arg(place.root.join(BINDING).join(format!("examples/{example}.c")))
-            .args(said.split_whitespace());
-        shown(compiler.current_dir(house.outside()))?;
+    for prefix in [&house.prefix, &house.elsewhere()] {
+        for example in ["verify", "login", "sign"] {
+            // The shell reads what pkg-config says, which escapes blanks for it.
+            let mut shell = Command::new("sh");
+            shell.args([
+                "-c",
+                "said=$(pkg-config --cflags --libs zamok) || exit; eval 'cc -std=c99 -Wall -Wextra -Wpedantic -Werror \
+                 \"$0\" -o \"$1\"' \"$said\"",
+            ]);
+            shell.arg(place.root.join(BINDING).join(format!("examples/{example}.c"))).arg(example);
+            shell.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
+            shown(shell.current_dir(house.outside()))?;
+        }
+        run_examples(house, &house.outside())?;
     }
-    run_examples(house, &house.outside())
+    Ok(Outcome::Holds)
 }
 
 fn examples_by_cmake(place: &Place, house: &House) -> Result<Outcome, Failure> {
