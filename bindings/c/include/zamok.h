@@ -14,7 +14,8 @@
  *   zamok_status_message(), the two versions, zamok_wipe(), and what frees or wipes. Nothing is granted unless the
  *   answer is ZAMOK_OK. No errno, no exit, no callback, no signal; a fault inside is ZAMOK_E_PANIC.
  * - Texts are UTF-8 with their length in bytes beside them; a zero byte ends nothing that goes in. A pointer with the
- *   length 0 may be null, and so may what is said to.
+ *   length 0 may be null, and so may what is said to. A login, a password or a code that somebody typed at a login and
+ *   that is no UTF-8 is rejected like any other wrong one.
  * - What comes out goes to memory of the caller: a pointer, its capacity, and where the length is to be written. With too
  *   little room the answer is ZAMOK_E_BUFFER_TOO_SMALL, the length that is needed is written, and nothing was done: ask
  *   once with capacity 0 (and null), then with room. Texts that come out end with a zero byte, which is not counted in
