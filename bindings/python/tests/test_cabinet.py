@@ -234,6 +234,9 @@ def test_an_enrolment_is_its_id_and_goes_on_in_another_process(house: House) -> 
     assert bare.reference == begun.reference
     with pytest.raises(ValueError, match="32 hexadecimal digits"):
         Enrolment("no id")
+    for without in (lambda: Enrolment(), lambda: object.__new__(Enrolment), lambda: type("Derived", (Enrolment,), {})):  # type: ignore[call-arg]
+        with pytest.raises(TypeError):
+            without()
     for made_up in ("0" * 32, begun.reference):
         with pytest.raises(Rejected):
             house.cabinet.offer_generator(Enrolment(made_up))

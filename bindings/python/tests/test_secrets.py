@@ -77,7 +77,6 @@ def test_what_holds_a_secret_is_neither_copied_nor_pickled_nor_shown(house: Hous
 def test_classes_cannot_be_made_past_their_constructors() -> None:
     for sealed in (
         zamok.Session,
-        zamok.Enrolment,
         zamok.Offer,
         zamok.Cabinet,
         zamok.Vault,
