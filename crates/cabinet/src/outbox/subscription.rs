@@ -16,7 +16,7 @@ use crate::session::{self, Session};
 
 /// Sealed subscriptions, under the id of their device.
 const SUBSCRIPTIONS: Table = Table(67);
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// What a device has subscribed with: what its browser gives as a `PushSubscription`.
 #[derive(Clone, PartialEq, Eq)]
@@ -85,6 +85,34 @@ fn row(device: [u8; 16]) -> RowKey {
     RowKey::new(SUBSCRIPTIONS, device)
 }
 
+/// What is kept of the subscription of a device: the row stays for as long as the device is known.
+struct Kept {
+    /// Whether it was ended in a session: another is then as good as one in its place.
+    ended: bool,
+    /// The subscription, under its owner's key; nothing where there is none any more.
+    sealed: Vec<u8>,
+}
+
+impl Kept {
+    fn load(tx: &mut Transaction<'_>, device: DeviceId) -> Result<Option<Self>, Error> {
+        let Some(opened) = tx.record(&row(device.0))? else { return Ok(None) };
+        let mut reader = Reader::new(&opened.body);
+        let found = reader.u8()?;
+        if found != FORMAT {
+            return Err(CoreError::Format { found: found.into(), supported: FORMAT.into() }.into());
+        }
+        let (ended, sealed) = (crate::flag(&mut reader)?, reader.bytes()?.to_vec());
+        reader.end()?;
+        Ok(Some(Self { ended, sealed }))
+    }
+
+    fn put(&self, tx: &mut Transaction<'_>, device: DeviceId) -> Result<(), Error> {
+        let mut writer = Writer::new();
+        writer.u8(FORMAT).u8(u8::from(self.ended)).bytes(&self.sealed)?;
+        Ok(tx.put_record(&row(device.0), &[], writer.as_slice())?)
+    }
+}
+
 /// The subscription of a device that is the account's, known, and not blocked.
 pub(super) fn load(
     tx: &mut Transaction<'_>,
@@ -95,17 +123,10 @@ pub(super) fn load(
     if !known || account.state == AccountState::Erased {
         return Ok(None);
     }
-    let Some(opened) = tx.record(&row(id))? else { return Ok(None) };
-    let mut reader = Reader::new(&opened.body);
-    let found = reader.u8()?;
-    if found != FORMAT {
-        return Err(CoreError::Format { found: found.into(), supported: FORMAT.into() }.into());
-    }
-    let sealed = reader.bytes()?.to_vec();
-    reader.end()?;
-    if sealed.is_empty() {
+    let Some(Kept { sealed, .. }) = Kept::load(tx, DeviceId(id))?.filter(|kept| !kept.sealed.is_empty())
+    else {
         return Ok(None);
-    }
+    };
     let plain = personal::open(tx, account.subject, &id, &sealed)?.ok_or(CoreError::Refused)?;
     let mut reader = Reader::new(&plain);
     let subscription = Subscription {
@@ -118,12 +139,14 @@ pub(super) fn load(
 }
 
 impl Cabinet {
-    /// Has messages pushed to the device of this session from now on. Another subscription of it is replaced in a session that is fresh:
-    /// what outlasts a session, and says nothing of itself, is not given to whoever has an old one. The same again changes nothing.
+    /// Has messages pushed to the device of this session from now on. Another subscription of it is replaced in a session that is fresh,
+    /// and so is one that a session has ended: what outlasts a session, and says nothing of itself, is not given to whoever has an old one.
+    /// The same again changes nothing, and where the push service knows the last one no more, nothing is replaced.
     ///
     /// # Errors
     /// [`Error::DeviceUnknown`] when the session is not one of a known device; [`Error::FreshAuthenticationNeeded`] and
-    /// [`Error::MethodTooWeak`] where another subscription is replaced; [`Error::SessionEnded`]; the vault's and the store's.
+    /// [`Error::MethodTooWeak`] where another subscription is replaced, or was ended in a session; [`Error::SessionEnded`]; the vault's and the
+    /// store's.
     pub fn subscribe(&self, session: &Session, subscription: &Subscription) -> Result<(), Error> {
         self.vault.transact(|tx| {
             let live = session::live(tx, session.seen(), &self.policy.session)?;
@@ -135,21 +158,22 @@ impl Cabinet {
             match load(tx, &account, device.0)? {
                 Some(known) if known == *subscription => return Ok(()),
                 Some(_) => drop(self.fresh_owner(tx, session)?),
+                None if Kept::load(tx, device)?.is_some_and(|kept| kept.ended) => {
+                    drop(self.fresh_owner(tx, session)?);
+                }
                 None => {}
             }
             let mut plain = Writer::new();
             plain.text(&subscription.endpoint)?.raw(&subscription.key).raw(&*subscription.auth);
             let sealed = personal::seal(tx, account.subject, &device.0, plain.as_slice())?;
-            let mut writer = Writer::new();
-            writer.u8(FORMAT).bytes(&sealed)?;
-            tx.put_record(&row(device.0), &[], writer.as_slice())?;
+            Kept { ended: false, sealed }.put(tx, device)?;
             let detail = Detail::new().with("device", device.to_string());
             tx.event(EventKind::PushSubscribed, Some(account.subject), &row(device.0), &detail)?;
             Ok(())
         })
     }
 
-    /// Pushes nothing more to the device of this session. Twice is no error.
+    /// Pushes nothing more to the device of this session, which subscribes again in a session that is fresh. Twice is no error.
     ///
     /// # Errors
     /// As [`Cabinet::subscribe`].
@@ -158,12 +182,13 @@ impl Cabinet {
             let live = session::live(tx, session.seen(), &self.policy.session)?;
             self.owner(tx, session)?;
             // As it stands now: it may have become known after the caller last looked at the session.
-            forget(tx, live.device.ok_or(Error::DeviceUnknown)?)
+            forget(tx, live.device.ok_or(Error::DeviceUnknown)?, true)
         })
     }
 
-    /// Forgets the subscription that a message was leased with, since its push service does not know it any more. Answers
-    /// whether the device has none now: it may have subscribed anew meanwhile, and that stays.
+    /// Forgets the subscription that a message was leased with, since its push service does not know it any more: the device
+    /// subscribes again in any session of it. Answers whether it has none now: it may have subscribed anew meanwhile, and that
+    /// stays.
     ///
     /// # Errors
     /// The vault's and the store's.
@@ -176,21 +201,20 @@ impl Cabinet {
             let account = account::load(tx, lease.message.recipient.account)?.account;
             match load(tx, &account, device)? {
                 Some(stored) if stored != *gone => Ok(false),
-                Some(_) => forget(tx, DeviceId(device)).map(|()| true),
+                Some(_) => forget(tx, DeviceId(device), false).map(|()| true),
                 None => Ok(true),
             }
         })
     }
 }
 
-/// A device may subscribe again: its row stays, with nothing in it.
-fn forget(tx: &mut Transaction<'_>, device: DeviceId) -> Result<(), Error> {
-    if tx.record(&row(device.0))?.is_some() {
-        let mut writer = Writer::new();
-        writer.u8(FORMAT).bytes(&[])?;
-        tx.put_record(&row(device.0), &[], writer.as_slice())?;
+/// A device may subscribe again: its row stays, with nothing in it but whether a session has `ended` it. What has nothing in it stays as
+/// it is, whoever comes second.
+fn forget(tx: &mut Transaction<'_>, device: DeviceId, ended: bool) -> Result<(), Error> {
+    match Kept::load(tx, device)? {
+        Some(kept) if !kept.sealed.is_empty() => Kept { ended, sealed: Vec::new() }.put(tx, device),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The device is gone, and its id never comes again.
