@@ -357,3 +357,64 @@ fn a_change_ends_with_the_session_it_was_begun_in() {
         matches!(cabinet.begin_login("ivan", &password()), Ok(Begun::Code(challenge)) if challenge.by == Evidence::Sms)
     );
 }
+
+/// A week later nothing has gone that its owner has.
+fn still_lets_in(house: &House, contacts: usize) {
+    house.clock.advance(house.cabinet.policy().contact.reversible + 3600);
+    let mut next = Some(SweepPlace::default());
+    while let Some(place) = next {
+        next = house.cabinet.sweep(&place).unwrap().next;
+    }
+    let session = by_sms(house);
+    let found = house.cabinet.account(&session).unwrap().contacts;
+    assert_eq!(found.iter().filter(|contact| contact.until.is_none()).count(), contacts);
+}
+
+#[test]
+fn a_phone_that_was_changed_to_itself_lets_its_owner_in_a_week_later() {
+    let (house, session) = at_home();
+    let old = house.cabinet.factors(&session).unwrap()[0].id;
+    let change = house.cabinet.begin_change(&session, old).unwrap();
+    agreed(&house, &session, &change);
+    house.clock.advance(60);
+    let code = offered(&house, &change, OLD);
+    house.cabinet.confirm_factor(&change.enrolment, &code).unwrap();
+    still_lets_in(&house, 1);
+}
+
+#[test]
+fn a_phone_that_was_added_twice_and_dropped_once_lets_its_owner_in_a_week_later() {
+    for dropped in [0, 1] {
+        let (house, session) = at_home();
+        let enrolment = house.cabinet.begin_factor(&session).unwrap();
+        house.cabinet.offer_channel(&enrolment, OLD).unwrap();
+        let code = house.arrived(MessageKind::EnrolmentCode).remove(0);
+        house.cabinet.confirm_factor(&enrolment, &code).unwrap();
+        let id = house.cabinet.factors(&session).unwrap()[dropped].id;
+        house.cabinet.drop_factor(&session, id).unwrap();
+        still_lets_in(&house, 1);
+    }
+}
+
+#[test]
+fn an_address_that_was_changed_to_itself_stays() {
+    let (house, session) = at_home();
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    house.cabinet.offer_contact(&enrolment, "ivan@example.org").unwrap();
+    let code = house.arrived(MessageKind::EnrolmentCode).remove(0);
+    house.cabinet.confirm_factor(&enrolment, &code).unwrap();
+    house.clock.advance(60);
+    let own = house.cabinet.account(&session).unwrap().contacts[1].id;
+    let change = house.cabinet.begin_contact_change(&session, own).unwrap();
+    agreed(&house, &session, &change);
+    house.clock.advance(60);
+    house.cabinet.offer_contact(&change.enrolment, "ivan@example.org").unwrap();
+    let code = house.arrived(MessageKind::EnrolmentCode).remove(0);
+    house.cabinet.confirm_factor(&change.enrolment, &code).unwrap();
+    let removed = house.cabinet.outbox(100).unwrap();
+    assert!(
+        removed.iter().all(|message| message.kind != MessageKind::ContactRemoved),
+        "nobody is told it went"
+    );
+    still_lets_in(&house, 2);
+}

@@ -4,7 +4,7 @@ use zamok_core::Error as CoreError;
 use zamok_core::event::{Detail, EventKind};
 use zamok_core::vault::Transaction;
 
-use super::{Holding, kind_of};
+use super::{Factor, FactorState, Holding, kind_of};
 use crate::Cabinet;
 use crate::account::{AccountRecord, Contact, ContactId, ContactKind};
 use crate::challenge::{Enrolment, Means, Replaced};
@@ -105,13 +105,21 @@ impl Cabinet {
         Ok(())
     }
 
-    /// Tells a contact that it was replaced, and lets it go when that cannot be taken back any more.
+    /// Tells a contact that it was replaced, and lets it go when that cannot be taken back any more. One that another factor which counts
+    /// sends its codes to stays: its owner is let in by it.
     pub(crate) fn let_go(
         &self,
         tx: &mut Transaction<'_>,
         record: &mut AccountRecord,
         id: ContactId,
     ) -> Result<(), Error> {
+        for factor in &record.account.factors {
+            let factor = Factor::load(tx, *factor, record.account.id)?;
+            let held = matches!(factor.holding, Holding::Contact(held) if held == id);
+            if held && factor.state == FactorState::Active {
+                return Ok(());
+            }
+        }
         let until = tx.now().plus(self.policy.contact.reversible);
         let contacts = &mut record.account.contacts;
         let contact = contacts.iter_mut().find(|contact| contact.id == id).ok_or(CoreError::Refused)?;

@@ -228,7 +228,9 @@ impl Cabinet {
                     .with("label", &factor.label)
                     .post(tx)?;
             }
-            if let Some(replaced) = challenge.replaces {
+            // A contact in its own place was shown once more, and stays.
+            let itself = |old: &Replaced| matches!(old, Replaced::Contact(id) if means.contact == Some(id.0));
+            if let Some(replaced) = challenge.replaces.filter(|old| !itself(old)) {
                 let shown = self.shown(tx, &challenge)?;
                 self.replace(tx, &mut record, replaced, FactorId(means.factor), shown)?;
             }
