@@ -17,7 +17,7 @@ use crate::policy::BudgetPolicy;
 use crate::watch::{Decision, Occasion};
 
 /// Failures that strangers share: authenticated rows, under the id of an account, for its password, or of a factor.
-/// Guesses at names that nobody has go to one of 65,536 buckets.
+/// Guesses at names that nobody has go to one of 65,536 buckets, which each way in has for itself.
 const PASSWORD_FAILURES: Table = Table(34);
 /// Failures of a known device: one authenticated row, for all that it guesses at.
 const DEVICE_FAILURES: Table = Table(46);
@@ -38,6 +38,19 @@ pub(crate) struct Budget {
     pub(crate) failures: Failures,
     /// At a known device: what is guessed at, and the failures at all else.
     device: Option<(DeviceId, [u8; 16], Ledger)>,
+}
+
+/// What a name is guessed at for. Whoever has it is counted apart in each, so whoever has it not must be, too: otherwise one way in would tell
+/// of the failures in another where nobody has the name, and there alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Way {
+    /// With a password, into a session or back to an old channel.
+    Password = 1,
+    /// With a recovery code besides.
+    Recovery = 2,
+    /// With a phone alone.
+    Phone = 3,
 }
 
 /// Which of 65,536 budgets a name shares when nobody has it.
@@ -79,8 +92,9 @@ impl Budget {
     }
 
     /// The budget for guessing at a name that nobody has: there is nothing to permit, so its row may be missing.
-    pub(crate) fn of_nobody(tx: &mut Transaction<'_>, bucket: Bucket) -> Result<Self, Error> {
-        let row = RowKey::new(PASSWORD_FAILURES, bucket.0);
+    pub(crate) fn of_nobody(tx: &mut Transaction<'_>, bucket: Bucket, way: Way) -> Result<Self, Error> {
+        let [first, second] = bucket.0;
+        let row = RowKey::new(PASSWORD_FAILURES, [first, second, way as u8]);
         let failures = read(tx, &row)?.unwrap_or_default();
         Ok(Self { row, found: failures, failures, device: None })
     }

@@ -15,7 +15,9 @@ use rustix::time::{ClockId, clock_gettime};
 use zamok_cabinet::watch::{Answer, Decision, Facts, Finding, Outcome, Watch};
 use zamok_cabinet::{AccountStep, Approach, Cabinet, Error, Hours, Limits, Password, Role};
 use zamok_core::Error as CoreError;
+use zamok_core::store::{Range, Table};
 use zamok_core::vault::Transaction;
+use zamok_journal::Journal;
 use zamok_store_conformance::{Random, Tier};
 
 const REJECTED: Error = Error::Core(CoreError::Rejected);
@@ -149,6 +151,50 @@ fn enumeration_by_answer() {
         );
     }
     guess(&house.cabinet, "ivan");
+}
+
+/// What one attempt has changed: entries of the journal, and whether the rows of failures are as they were.
+fn traces(house: &House, attempt: impl FnOnce() -> Result<(), Error>) -> (Result<(), Error>, u64, usize) {
+    let failures = || house.store.scan(Table(34), &Range::all(), 100, None).unwrap().rows;
+    let size = || {
+        let vault = house.cabinet.vault();
+        vault.integrate().unwrap();
+        vault
+            .read(|store, keyring| Ok(Journal::new(store, keyring).head()?.map_or(0, |head| head.size)))
+            .unwrap()
+    };
+    let (rows, entries) = (failures(), size());
+    let answer = attempt();
+    let changed = failures().into_iter().filter(|row| !rows.contains(row)).count();
+    (answer, size() - entries, changed)
+}
+
+/// Failures at one way in show in no other: whoever has the name is counted apart in each, and so is whoever has it not.
+#[test]
+fn enumeration_across_the_ways_in() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    house.cabinet.new_recovery_codes(&house.login("ivan", &phone).unwrap()).unwrap();
+    house.citizen("olga");
+    let wrong = Password::new("wrong horse battery");
+    let ways: [&dyn Fn(&str) -> Result<(), Error>; 3] = [
+        &|login| house.cabinet.begin_login(login, &wrong).map(drop),
+        &|login| house.cabinet.recover(login, &wrong, "01-AAAA-AAAA-AAAA-AAAA").map(drop),
+        &|login| house.cabinet.begin_undo(login, &wrong, &Approach::default()).map(drop),
+    ];
+    for (first, second) in [(0, 1), (1, 0), (2, 1), (1, 2), (0, 2)] {
+        let of = |login: &str| {
+            house.clock.advance(24 * 60 * 60);
+            for _ in 0..house.cabinet.policy().password.throttle.free {
+                assert_eq!(ways[first](login), Err(REJECTED));
+            }
+            let found = traces(&house, || ways[second](login));
+            assert_eq!(found.0, Err(REJECTED));
+            (found.1, found.2)
+        };
+        let found = ["ivan", "olga", "nobody"].map(of);
+        assert_eq!(found, [found[2]; 3], "{first} and then {second}: with codes, without, and nobody");
+    }
 }
 
 #[test]

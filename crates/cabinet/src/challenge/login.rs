@@ -16,7 +16,7 @@ use crate::evidence::Evidence;
 use crate::factor::{self, FactorId};
 use crate::name::Login;
 use crate::password::{Password, PasswordHash, Recipe};
-use crate::throttle::{self, Bucket, Budget, Caller, Cap};
+use crate::throttle::{self, Bucket, Budget, Caller, Cap, Way};
 use crate::watch::{self, Facts, Occasion, Outcome};
 
 /// From where and how somebody wants to log in. Everything here is the client's word, and none of it opens anything.
@@ -195,11 +195,11 @@ impl Cabinet {
                 let caller = self.caller(tx, &record.account, approach.device.as_ref())?;
                 let budget = match known {
                     true => Budget::of(tx, record.account.id.0, caller)?,
-                    false => Budget::of_nobody(tx, bucket)?,
+                    false => Budget::of_nobody(tx, bucket, Way::Password)?,
                 };
                 (caller, budget)
             }
-            None => (Caller::Stranger, Budget::of_nobody(tx, bucket)?),
+            None => (Caller::Stranger, Budget::of_nobody(tx, bucket, Way::Password)?),
         };
         let id = match &record {
             Some(record) if known => Some(record.account.id),

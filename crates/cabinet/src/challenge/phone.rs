@@ -11,7 +11,7 @@ use crate::account::{self, AccountRecord, AccountState, ContactKind, Role};
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::factor;
-use crate::throttle::{self, Bucket, Budget, Caller};
+use crate::throttle::{self, Bucket, Budget, Caller, Way};
 use crate::watch::{self, Answer, Facts, Occasion, Outcome};
 
 impl Cabinet {
@@ -54,7 +54,7 @@ impl Cabinet {
         approach: &Approach,
     ) -> Result<bool, Error> {
         let bucket = Bucket::of(tx, address)?;
-        let budget = Budget::of_nobody(tx, bucket)?;
+        let budget = Budget::of_nobody(tx, bucket, Way::Phone)?;
         let caller = match found {
             Some(record) => self.caller(tx, &record.account, approach.device.as_ref())?,
             None => Caller::Stranger,

@@ -24,7 +24,7 @@ use crate::outbox::{Message, MessageKind};
 use crate::password::{Password, PasswordHash, Recipe};
 use crate::policy::RecoveryPolicy;
 use crate::session::Session;
-use crate::throttle::{Bucket, Budget, Caller};
+use crate::throttle::{Bucket, Budget, Caller, Way};
 use crate::watch::{Facts, Occasion, Outcome};
 use crate::{Cabinet, Enrolment};
 
@@ -266,7 +266,7 @@ impl Cabinet {
         let Looked { own, spare } = Set::or_decoy(tx, id)?;
         // Whoever is not there, or has no codes, is refused after the same work, and charged to the bucket of the name.
         let bucket = Bucket::of(tx, login.as_str())?;
-        let mut budget = Budget::of_nobody(tx, bucket)?;
+        let mut budget = Budget::of_nobody(tx, bucket, Way::Recovery)?;
         let (mut set, owner) = match (own.filter(|_| there), spare) {
             (Some(set), _) => (set, Some(id)),
             (None, Some((decoy, set))) => (Set { failures: budget.failures, ..set }, Some(decoy)),
