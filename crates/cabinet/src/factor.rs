@@ -245,20 +245,26 @@ fn is_usable(
 
 /// The channel that is asked whether a change shall be taken back: of those that can, the one that has counted longest, since what a
 /// thief brought in is younger. A client may ask for another that was there before any of them was set aside, or for one in the line of
-/// what replaced the first: of the owner's change and a thief's after it, the owner's stands.
-pub(crate) fn set_aside(
+/// what replaced the first: of the owner's change and a thief's after it, the owner's stands. Where it is a password that was `changed` which
+/// asks, what still counts can as well, as though it had been set aside with that.
+pub(crate) fn who_takes_back(
     tx: &mut Transaction<'_>,
     account: &Account,
     caller: Caller,
     wanted: Wanted,
+    changed: Option<Aside>,
 ) -> Result<Option<Means>, Error> {
     let now = tx.now();
     let mut waiting = Vec::new();
     // In one second, the one that stands later: what replaces it stands before it.
     for id in account.factors.iter().rev() {
         let factor = Factor::load(tx, *id, account.id)?;
+        let aside = match factor.state {
+            FactorState::Active => changed,
+            _ => factor.aside.filter(|aside| now < aside.until),
+        };
         // Nobody takes a change back with a PIN, which no other device answers.
-        if let Some(aside) = factor.aside.filter(|aside| now < aside.until)
+        if let Some(aside) = aside
             && factor.kind != FactorKind::Pin
             && is_usable(tx, account, &factor, caller)?
         {

@@ -9,7 +9,7 @@ use zamok_cabinet::{
     Approach, Begun, Challenge, Content, Error, Evidence, FactorId, FactorKind, FactorState, MessageKind,
     OperationId, Password, PowerKind, Rights, Session, Template, Terms, Value,
 };
-use zamok_core::Error as CoreError;
+use zamok_core::{Error as CoreError, UnixTime};
 
 const REJECTED: Error = Error::Core(CoreError::Rejected);
 const OLD: &str = "+79160000001";
@@ -246,7 +246,14 @@ fn a_password_that_a_thief_has_changed_keeps_nobody_from_taking_his_change_back(
     let thief = by_sms_with(&house, &new);
     house.cabinet.change_password(&thief, &new, &second).unwrap();
     assert_eq!(house.cabinet.begin_login("ivan", &password()).err(), Some(REJECTED), "it opens nothing else");
-    assert_eq!(begin(&house, &new, None).err(), Some(REJECTED), "nor does the one between");
+    // The one between may be the owner's, and asks the same phone; a third one is kept no more.
+    let third = Password::new("twelve grey mills by a road");
+    house.cabinet.change_password(&by_sms_with(&house, &second), &second, &third).unwrap();
+    assert_eq!(begin(&house, &new, None).map(|asked| asked.by), Ok(Evidence::Sms));
+    assert_eq!(begin(&house, &second, None).err(), Some(REJECTED));
+    let second = third;
+    house.clock.advance(60);
+    house.arrived(MessageKind::UndoCode);
     let session = take_back(&house, &password(), None);
     assert_eq!(states(&house), [(old, FactorState::Active)]);
     assert_eq!(
@@ -272,9 +279,12 @@ fn a_former_password_asks_for_a_week_and_never_after_a_reset() {
     house.clock.advance(6 * DAY);
     change_phone(&house, &by_sms_with(&house, &new), old, NEW);
     assert!(begin(&house, &password(), None).is_ok());
-    house.clock.advance(DAY);
+    // What was set aside within the week takes that back for a week, and that is how long the password asks it.
+    house.clock.advance(7 * DAY - 61);
+    assert!(begin(&house, &password(), None).is_ok());
+    house.clock.advance(1);
     assert_eq!(begin(&house, &password(), None).err(), Some(REJECTED));
-    assert!(begin(&house, &new, None).is_ok());
+    assert_eq!(begin(&house, &new, None).err(), Some(Error::MethodUnavailable));
 
     let (house, old, thief) = at_home();
     change_phone(&house, &thief, old, NEW);
@@ -301,6 +311,122 @@ fn a_former_password_forgives_no_guesses_at_the_present_one() {
     let guess = Password::new("seven quiet lamps on a gill");
     assert_eq!(house.cabinet.begin_login("ivan", &guess), Err(REJECTED));
     assert_eq!(house.cabinet.begin_login("ivan", &new), Err(REJECTED), "it is delayed");
+}
+
+/// A thief has the password and a code for a moment: his own app comes in, and the password is his. He touches nothing of the owner's.
+fn robbed() -> (House, FactorId, Phone, Password) {
+    let (house, old, thief) = at_home();
+    let app = add_app(&house, &thief);
+    let new = Password::new("seven quiet lamps on a hill");
+    house.cabinet.change_password(&thief, &password(), &new).unwrap();
+    house.clock.advance(60);
+    (house, old, app, new)
+}
+
+fn by_app_with(house: &House, app: &Phone, password: &Password) -> Session {
+    let approach = Approach { by: Some(Evidence::Generator), ..Approach::default() };
+    let Begun::Code(challenge) = house.cabinet.begin_login_from("ivan", password, &approach).unwrap() else {
+        panic!("the account has a factor")
+    };
+    let session = house.cabinet.answer(&challenge, &app.code(house.clock_now()), request()).unwrap();
+    house.clock.advance(60);
+    session
+}
+
+#[test]
+fn a_password_that_was_changed_is_taken_back_by_a_phone_that_nobody_touched() {
+    let (house, old, _, new) = robbed();
+    house.clock.advance(6 * DAY);
+    assert_eq!(
+        begin(&house, &new, None).err(),
+        Some(Error::MethodUnavailable),
+        "the present one asks nothing"
+    );
+    let session = take_back(&house, &password(), None);
+    assert_eq!(states(&house), [(old, FactorState::Active)], "what came in a moment before goes with it");
+    assert!(house.cabinet.password_due(&session).unwrap().unwrap() <= house.clock_now());
+    assert_eq!(house.cabinet.begin_login("ivan", &new).err(), Some(REJECTED));
+    assert_eq!(begin(&house, &password(), None).err(), Some(Error::MethodUnavailable), "once is enough");
+
+    let (house, ..) = robbed();
+    house.clock.advance(7 * DAY);
+    assert_eq!(begin(&house, &password(), None).err(), Some(REJECTED), "a week, and no longer");
+}
+
+#[test]
+fn a_thief_who_waits_with_the_phone_has_a_week_from_then_against_him() {
+    let (house, old, app, new) = robbed();
+    house.clock.advance(7 * DAY - 300);
+    house.cabinet.drop_factor(&by_app_with(&house, &app, &new), old).unwrap();
+    house.clock.advance(7 * DAY - 61);
+    take_back(&house, &password(), None);
+    assert_eq!(states(&house), [(old, FactorState::Active)]);
+    assert!(by_sms(&house).evidence.contains(&Evidence::Sms), "and his own password is the password");
+}
+
+#[test]
+fn what_a_thief_has_brought_in_is_not_asked_whoever_knows_a_password_of_before() {
+    let (house, old, thief) = at_home();
+    let own = add_phone(&house, &thief, NEW);
+    let _app = add_app(&house, &thief);
+    let kept = house.cabinet.factors(&thief).unwrap()[2].id;
+    // One of his own is set aside first, so that it waits alone.
+    house.cabinet.drop_factor(&thief, own).unwrap();
+    let new = Password::new("seven quiet lamps on a hill");
+    house.cabinet.change_password(&thief, &password(), &new).unwrap();
+    house.clock.advance(60);
+    for his in [own, kept] {
+        assert_eq!(begin(&house, &password(), Some(his)).err(), Some(Error::MethodUnavailable));
+    }
+    // Nor does it end the way back when he answers with it for his own password.
+    take_back(&house, &new, Some(own));
+    take_back(&house, &password(), None);
+    assert_eq!(states(&house), [(old, FactorState::Active)]);
+}
+
+#[test]
+fn of_two_passwords_of_before_each_has_its_week_from_the_last_change_on() {
+    let (house, old, owner) = at_home();
+    let own = Password::new("seven quiet lamps on a hill");
+    house.cabinet.change_password(&owner, &password(), &own).unwrap();
+    house.clock.advance(6 * DAY);
+    let thief = by_sms_with(&house, &own);
+    change_phone(&house, &thief, old, NEW);
+    let his = ["nine loud horns in a bay", "twelve grey mills by a road", "ten long ropes of a ship"];
+    let mut present = Password::new("seven quiet lamps on a hill");
+    for next in his.map(Password::new) {
+        house.cabinet.change_password(&by_sms_with(&house, &present), &present, &next).unwrap();
+        house.clock.advance(60);
+        present = next;
+    }
+    house.clock.advance(6 * DAY);
+    for (former, admitted) in [(&password(), true), (&own, true), (&Password::new(his[0]), false)] {
+        assert_eq!(begin(&house, former, None).is_ok(), admitted);
+        house.clock.advance(60);
+    }
+    house.arrived(MessageKind::UndoCode);
+    take_back(&house, &own, None);
+    assert_eq!(states(&house), [(old, FactorState::Active)]);
+    by_sms_with(&house, &own);
+    assert_eq!(house.cabinet.begin_login("ivan", &password()).err(), Some(REJECTED));
+}
+
+#[test]
+fn whoever_knows_a_password_of_before_alone_keeps_its_owner_from_no_code() {
+    let (house, old, owner) = at_home();
+    let new = Password::new("seven quiet lamps on a hill");
+    house.cabinet.change_password(&owner, &password(), &new).unwrap();
+    house.clock.set(UnixTime((house.clock_now().0 / DAY + 1) * DAY));
+    let most = house.cabinet.policy().issued.per_hour.div_ceil(2);
+    for _ in 0..most {
+        assert!(begin(&house, &password(), None).is_ok());
+        house.clock.advance(60);
+    }
+    assert_eq!(begin(&house, &password(), None).err(), Some(Error::TooManyMessages));
+    assert_eq!(house.arrived(MessageKind::UndoCode).len(), usize::try_from(most).unwrap());
+    assert!(begin(&house, &password(), None).is_err());
+    by_sms_with(&house, &new);
+    assert_eq!(states(&house), [(old, FactorState::Active)]);
 }
 
 #[test]

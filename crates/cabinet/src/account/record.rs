@@ -32,13 +32,53 @@ pub(crate) struct AccountRecord {
     pub(crate) leave: Option<UnixTime>,
 }
 
-/// The password before the present one, for a while: with it an old channel takes changes back (R9), and it opens nothing else.
+/// The passwords before the present one, for a while: with them a channel takes changes back (R9), and they open nothing else.
 pub(crate) struct Former {
-    pub(crate) password: PasswordHash,
+    /// The first two: what a thief makes comes later, however often he changes it.
+    pub(crate) passwords: Vec<Earlier>,
+    /// Until when. A change of the password begins the while anew, and it lasts as long as what was set aside meanwhile takes that back.
     pub(crate) until: UnixTime,
 }
 
-const FORMAT: u8 = 3;
+/// A password of before.
+pub(crate) struct Earlier {
+    pub(crate) password: PasswordHash,
+    /// When another took its place.
+    pub(crate) changed: UnixTime,
+}
+
+impl Former {
+    /// How many there are at most.
+    pub(crate) const MOST: usize = 2;
+
+    fn write(former: Option<&Self>, writer: &mut Writer) -> Result<(), CoreError> {
+        writer.u64(former.map_or(0, |former| former.until.0));
+        let Some(former) = former else { return Ok(()) };
+        writer.u8(u8::try_from(former.passwords.len()).map_err(|_| CoreError::Refused)?);
+        for earlier in &former.passwords {
+            earlier.password.write(writer)?;
+            writer.u64(earlier.changed.0);
+        }
+        Ok(())
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Option<Self>, CoreError> {
+        let until = UnixTime(reader.u64()?);
+        if until == UnixTime(0) {
+            return Ok(None);
+        }
+        let count = usize::from(reader.u8()?);
+        if !(1..=Self::MOST).contains(&count) {
+            return Err(CoreError::Refused);
+        }
+        let mut read =
+            || Ok(Earlier { password: PasswordHash::read(reader)?, changed: UnixTime(reader.u64()?) });
+        let passwords = (0..count).map(|_| read()).collect::<Result<_, CoreError>>()?;
+        Ok(Some(Self { passwords, until }))
+    }
+}
+
+const FORMAT: u8 = 4;
 /// Factors, powers, contacts and attributes together stay far below what a row may hold.
 const IDS: usize = 16;
 
@@ -59,10 +99,50 @@ impl AccountRecord {
         self.password.matches(typed) & (self.account.state == AccountState::Open)
     }
 
-    /// Whether this is the password before the present one, and still asks an old channel.
-    pub(crate) fn admits_former(&self, typed: &PasswordHash, now: UnixTime) -> bool {
-        let live = self.former.as_ref().filter(|former| now < former.until);
-        live.is_some_and(|former| former.password.matches(typed)) & (self.account.state == AccountState::Open)
+    /// Which password of before this is, of those that still ask a channel: hashed as each of them is.
+    pub(crate) fn admits_former(&self, typed: &[PasswordHash], now: UnixTime) -> Option<usize> {
+        let live = self.former(now).map_or(&[][..], |former| &former.passwords);
+        let mut found = None;
+        for (place, (earlier, typed)) in live.iter().zip(typed).enumerate() {
+            if earlier.password.matches(typed) & (self.account.state == AccountState::Open) & found.is_none()
+            {
+                found = Some(place);
+            }
+        }
+        found
+    }
+
+    /// The passwords of before, while they still ask a channel.
+    pub(crate) fn former(&self, now: UnixTime) -> Option<&Former> {
+        self.former.as_ref().filter(|former| now < former.until)
+    }
+
+    /// The present password becomes one of before, for so many seconds.
+    pub(crate) fn keep_password(&mut self, now: UnixTime, span: u64) {
+        let live = self.former.take().filter(|former| now < former.until);
+        let mut former = live.unwrap_or(Former { passwords: Vec::new(), until: now });
+        former.until = former.until.max(now.plus(span));
+        if former.passwords.len() < Former::MOST {
+            former.passwords.push(Earlier { password: self.password.again(), changed: now });
+        }
+        self.former = Some(former);
+    }
+
+    /// Something was set aside, until when it can take that back: the passwords that can ask it do for as long.
+    pub(crate) fn keep_former(&mut self, at: UnixTime, until: UnixTime) {
+        if let Some(former) = self.former.as_mut().filter(|former| at < former.until) {
+            former.until = former.until.max(until);
+        }
+    }
+
+    /// Takes a password of before, which has asked: those before it stay, and those after it were never its owner's.
+    pub(crate) fn take_former(&mut self, place: usize, now: UnixTime) -> Option<Earlier> {
+        let former = self.former.as_mut().filter(|former| now < former.until)?;
+        let earlier = former.passwords.drain(place.min(former.passwords.len())..).next();
+        if former.passwords.is_empty() {
+            self.former = None;
+        }
+        earlier
     }
 
     pub(crate) fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
@@ -72,10 +152,7 @@ impl AccountRecord {
         writer.u64(account.registered.0).u64(account.epoch).raw(&account.document_key.0);
         self.password.write(&mut writer)?;
         writer.u64(self.password_changed.0).u8(u8::from(self.password_due));
-        writer.u64(self.former.as_ref().map_or(0, |former| former.until.0));
-        if let Some(former) = &self.former {
-            former.password.write(&mut writer)?;
-        }
+        Former::write(self.former.as_ref(), &mut writer)?;
         writer.u8(account.roles.bits());
         let former = self.former.as_ref().map(|former| former.until);
         let leaving = account.contacts.iter().filter_map(|contact| contact.until).chain(former).min();
@@ -134,7 +211,7 @@ pub(super) fn read(store: &dyn Store, keyring: &Keyring, body: &[u8]) -> Result<
     Ok(account)
 }
 
-/// When the first goes that is on its way out: a contact, or the former password.
+/// When the first goes that is on its way out: a contact, or the passwords of before.
 pub(super) fn leaving(body: &[u8]) -> Result<Option<UnixTime>, CoreError> {
     let (_, leaving, _) = decode(body)?;
     Ok(leaving)
@@ -155,10 +232,7 @@ fn decode(body: &[u8]) -> Result<(AccountRecord, Option<UnixTime>, Vec<u8>), Cor
     let document_key = KeyId(reader.array()?);
     let password = PasswordHash::read(&mut reader)?;
     let (password_changed, password_due) = (UnixTime(reader.u64()?), crate::flag(&mut reader)?);
-    let former = match UnixTime(reader.u64()?) {
-        UnixTime(0) => None,
-        until => Some(Former { password: PasswordHash::read(&mut reader)?, until }),
-    };
+    let former = Former::read(&mut reader)?;
     let roles = Roles::from_bits(reader.u8()?)?;
     let time = |seconds: u64| Some(UnixTime(seconds)).filter(|time| *time > UnixTime(0));
     let leaving = time(reader.u64()?);

@@ -9,7 +9,7 @@ use zamok_core::wire::hex;
 
 use super::{Begun, Challenge, ChallengeRecord, Demand, Means, NewChallenge, Purpose, Wanted};
 use crate::Cabinet;
-use crate::account::{self, AccountRecord};
+use crate::account::{self, AccountRecord, Former};
 use crate::device::DeviceToken;
 use crate::error::Error;
 use crate::evidence::Evidence;
@@ -90,11 +90,12 @@ impl Cabinet {
 
     /// Checks a login and a password, and asks a channel that was replaced or dropped, if it was not long ago, whether that shall be
     /// taken back (R9): for an owner who was told of a change that was not his. Of several it is the one that the account has had longest,
-    /// or, where the approach names one, another that was there before, or in the line of what replaced that one. The password may be that of before: see
+    /// or, where the approach names one, another that was there before, or in the line of what replaced that one. The password may be one of
+    /// before: that it was changed is taken back as well, and so it asks a channel that still counts, too. See
     /// [`Cabinet::change_password`]. Then see [`Cabinet::undo_change`].
     ///
     /// # Errors
-    /// As [`Cabinet::begin_login_from`]; [`Error::MethodUnavailable`] when nothing was replaced lately that can be asked.
+    /// As [`Cabinet::begin_login_from`]; [`Error::MethodUnavailable`] when nothing was changed lately that can be asked.
     pub fn begin_undo(
         &self,
         login: &str,
@@ -126,12 +127,15 @@ impl Cabinet {
                 let salt = *decoy.first_chunk().expect("32 bytes begin with 16");
                 let nobody = Recipe::new(self.policy.password.cost, salt);
                 let former = record.as_ref().and_then(|record| record.former.as_ref());
-                let former = former.map_or(nobody.clone(), |former| former.password.recipe.clone());
+                let former = former.map_or(&[][..], |former| &former.passwords).iter();
+                let mut former: Vec<_> = former.map(|earlier| earlier.password.recipe.clone()).collect();
+                former.resize(Former::MOST, nobody.clone());
                 Ok::<_, Error>((record.map_or(nobody, |record| record.password.recipe), former))
             })?;
             let hash = |recipe| PasswordHash::compute(password, recipe, &self.policy.password);
-            // Who takes a change back may do so with the password of before, which is hashed for everybody: whether there is one does not show.
-            let former = if door == Door::Undo { Some(hash(&stored.1)?) } else { None };
+            // Who takes a change back may do so with a password of before, as many of which are hashed for everybody: whether there are any does not show.
+            let former =
+                stored.1.iter().filter(|_| door == Door::Undo).map(hash).collect::<Result<_, _>>()?;
             let typed = Typed { password: hash(&stored.0)?, former };
             let decided = self
                 .watched_knowing(&mut known, |tx| self.decide_password(tx, &login, &typed, approach, door))?;
@@ -228,12 +232,12 @@ impl Cabinet {
         }
         // Outside of its limits the right password is like a wrong one: whoever guesses from there learns nothing (R18).
         let now = tx.now();
-        let (mut admitted, mut outside, mut former) = (record, false, false);
+        let (mut admitted, mut outside, mut former) = (record, false, None);
         if let Some(record) = &admitted {
             outside = !record.account.limits.allow(now, approach.address);
             let present = record.admits(&typed.password);
-            former = typed.former.as_ref().is_some_and(|former| record.admits_former(former, now)) & !present;
-            if outside | !(present | former) | !known {
+            former = record.admits_former(&typed.former, now).filter(|_| !present);
+            if outside | !(present | former.is_some()) | !known {
                 admitted = None;
             }
         }
@@ -264,12 +268,12 @@ impl Cabinet {
         }
         opened.count(tx);
         // A former password is no proof that guesses at the present one were its owner's, nor where he logs in.
-        if !former {
+        if former.is_none() {
             budget.failures.succeed();
         }
         budget.put(tx)?;
         found.tell(tx, facts.occasion, subject, budget.row())?;
-        if !former {
+        if former.is_none() {
             self.tell_watch(tx, &facts, Outcome::Right)?;
         }
         let demand = Demand::of(&found);
@@ -351,16 +355,17 @@ impl Cabinet {
         })
     }
 
-    /// The challenge that asks a replaced channel whether that shall be taken back.
+    /// The challenge that asks a channel whether what was changed shall be taken back.
     fn open_undo(
         &self,
         tx: &mut Transaction<'_>,
         record: &AccountRecord,
         caller: Caller,
         approach: &Approach,
-        former: bool,
+        former: Option<usize>,
     ) -> Result<Begun, Error> {
-        let means = factor::set_aside(tx, &record.account, caller, approach.wanted())?;
+        let changed = self.changed(record, former, tx.now());
+        let means = factor::who_takes_back(tx, &record.account, caller, approach.wanted(), changed)?;
         let means = means.ok_or(Error::MethodUnavailable)?;
         let mut challenge = ChallengeRecord::begin(
             tx,
@@ -406,18 +411,18 @@ impl Cabinet {
     }
 }
 
-/// The hashes of what was typed: after the recipe of the account's password, and after that of the one before, where it may be that one.
+/// The hashes of what was typed: after the recipe of the account's password, and after those of the ones before, where it may be one of these.
 struct Typed {
     password: PasswordHash,
-    former: Option<PasswordHash>,
+    former: Vec<PasswordHash>,
 }
 
 impl Typed {
     /// Whether the account's passwords are hashed as they were when this was.
     fn is_of(&self, record: &AccountRecord) -> bool {
-        let former = self.former.as_ref().zip(record.former.as_ref());
+        let former = record.former.as_ref().map_or(&[][..], |former| &former.passwords);
         self.password.recipe == record.password.recipe
-            && former.is_none_or(|(typed, former)| typed.recipe == former.password.recipe)
+            && former.iter().zip(&self.former).all(|(former, typed)| typed.recipe == former.password.recipe)
     }
 }
 

@@ -11,7 +11,7 @@ use zamok_core::wire::{Reader, Writer, hex};
 use zamok_core::{Error as CoreError, UnixTime};
 
 use super::{Challenge, Demand, Enrolment, Means, Purpose, RequestId, State, Step};
-use crate::account::{Account, AccountId, ContactId};
+use crate::account::{Account, AccountId, ContactId, Former};
 use crate::device::DeviceId;
 use crate::error::Error;
 use crate::evidence::Evidence;
@@ -62,8 +62,8 @@ pub(crate) struct ChallengeRecord {
     /// The session that its right answer opened or renewed.
     pub(crate) outcome: Option<SessionId>,
     pub(crate) demand: Demand,
-    /// At a change that is taken back: whether it was asked for with the former password.
-    pub(crate) former: bool,
+    /// At a change that is taken back: with which of the passwords of before that was asked for, if with one.
+    pub(crate) former: Option<usize>,
     pub(crate) state: State,
 }
 
@@ -128,7 +128,7 @@ impl ChallengeRecord {
             last: None,
             outcome: None,
             demand: Demand::Usual,
-            former: false,
+            former: None,
             state: State::Absent,
         };
         challenge.step(Step::Begin)?;
@@ -234,7 +234,9 @@ impl ChallengeRecord {
             Some(Replaced::Contact(id)) => (2, id.0),
         };
         writer.u8(sort).raw(&replaced).u8(u8::from(self.agreed));
-        writer.u8(u8::from(self.demand == Demand::Strongest)).u8(u8::from(self.former));
+        writer.u8(u8::from(self.demand == Demand::Strongest));
+        let former = self.former.map_or(Ok(0), |place| u8::try_from(place + 1));
+        writer.u8(former.map_err(|_| CoreError::Refused)?);
         writer.raw(&self.outcome.map_or([0; 16], |session| session.0)).u8(match self.state {
             State::Open => 1,
             State::Answered => 2,
@@ -305,7 +307,11 @@ impl ChallengeRecord {
         };
         let agreed = crate::flag(&mut reader)?;
         let demand = if crate::flag(&mut reader)? { Demand::Strongest } else { Demand::Usual };
-        let former = crate::flag(&mut reader)?;
+        let former = match usize::from(reader.u8()?) {
+            0 => None,
+            number if number <= Former::MOST => Some(number - 1),
+            _ => return Err(CoreError::Refused),
+        };
         let outcome = some(reader.array()?).map(SessionId);
         let state = match reader.u8()? {
             1 => State::Open,

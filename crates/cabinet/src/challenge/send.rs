@@ -78,6 +78,7 @@ impl Cabinet {
     fn behind(&self, tx: &mut Transaction<'_>, challenge: &ChallengeRecord) -> Result<Behind, Error> {
         // A change was begun in a session that was fresh; a device has shown its token.
         let asked = match challenge.purpose {
+            Purpose::Undo if challenge.former.is_some() => return Ok(Behind::Former),
             Purpose::Operation | Purpose::Again => challenge.session,
             _ if challenge.is_by_phone() && challenge.caller == Caller::Stranger => {
                 return Ok(Behind::Nobody);
@@ -173,6 +174,8 @@ enum Behind {
     Owner,
     /// A session, old or of a phone alone: whoever has stolen it asks like its owner.
     Session,
+    /// A password of before: whoever knew it asks the owner's phone, which still lets its owner in.
+    Former,
     /// Nobody: whoever knows a phone number.
     Nobody,
 }
@@ -183,6 +186,7 @@ impl Behind {
         match self {
             Self::Owner => Cap::new(now, what, target, span, most),
             Self::Session => Cap::new(now, &format!("{what}-session"), target, span, most.div_ceil(2)),
+            Self::Former => Cap::new(now, &format!("{what}-former"), target, span, most.div_ceil(2)),
             Self::Nobody => Cap::new(now, &format!("{what}-nobody"), target, span, most.div_ceil(2)),
         }
     }

@@ -237,7 +237,8 @@ impl Cabinet {
     /// Takes a change back (R9): the old channel answers a challenge of [`Cabinet::begin_undo`]. It stands where it stood, every session
     /// has ended, and the owner has a new one. With it goes all that came after: factors that were added since are gone, the one that
     /// had replaced it among them, and so are phones and addresses, known devices, powers and recovery codes; what was replaced or dropped
-    /// since is back. Where the former password asked for it, that is the password again, and has to be changed ([`Cabinet::password_due`]).
+    /// since is back. Where a password of before asked for it, that is the password again, and has to be changed ([`Cabinet::password_due`]);
+    /// the channel that answered may then be one that counted all along.
     ///
     /// # Errors
     /// [`CoreError::Rejected`]; [`Error::ApprovalPending`]; the vault's and the store's.
@@ -258,9 +259,13 @@ impl Cabinet {
                 Ruling::Right(mut challenge, account) => {
                     let means = challenge.means.ok_or(CoreError::Refused)?;
                     let mut record = account::load(tx, account.id)?;
-                    self.restore(tx, &mut record, FactorId(means.factor))?;
-                    let former = record.former.take().filter(|_| challenge.former);
-                    if let Some(former) = former {
+                    let changed = self.changed(&record, challenge.former, tx.now());
+                    if changed.is_some() != challenge.former.is_some() {
+                        return Ok(Look::Done(None));
+                    }
+                    self.restore(tx, &mut record, FactorId(means.factor), changed)?;
+                    let now = tx.now();
+                    if let Some(former) = challenge.former.and_then(|place| record.take_former(place, now)) {
                         put_back(tx, &mut record, former.password)?;
                     }
                     session::raise_epoch(tx, record, None, TAKEN_BACK)?;
@@ -275,15 +280,32 @@ impl Cabinet {
         session.ok_or(Error::Core(CoreError::Rejected))
     }
 
+    /// That the password was changed which asks, as though something had been set aside with it; none, where it is the present one.
+    pub(crate) fn changed(
+        &self,
+        record: &AccountRecord,
+        former: Option<usize>,
+        now: UnixTime,
+    ) -> Option<Aside> {
+        let at = record.former(now)?.passwords.get(former?)?.changed;
+        let until = at.plus(self.policy.contact.reversible);
+        Some(Aside { at, until, by: FactorId([0; 16]), counts: false })
+    }
+
     fn restore(
         &self,
         tx: &mut Transaction<'_>,
         record: &mut AccountRecord,
         id: FactorId,
+        changed: Option<Aside>,
     ) -> Result<(), Error> {
         let (account, now) = (record.account.id, tx.now());
         let restored = Factor::load(tx, id, account)?;
-        let aside = restored.aside.ok_or(CoreError::Refused)?;
+        // Of the channel and the password, from what was changed first.
+        let aside = match (restored.aside, changed) {
+            (Some(aside), Some(changed)) if changed.at < aside.at => Aside { by: aside.by, ..changed },
+            (aside, changed) => aside.or(changed).ok_or(CoreError::Refused)?,
+        };
         let (since, mut first) = (Since::of(&restored, aside), aside.at);
         // What replaced it, and what replaced that.
         let (mut came_in, mut next) = (Vec::new(), aside.by);
@@ -303,7 +325,8 @@ impl Cabinet {
         }
         for other in record.account.factors.clone() {
             let factor = Factor::load(tx, other, account)?;
-            if other == id || factor.aside.is_some_and(|aside| aside.at >= first && now < aside.until) {
+            let waits = factor.aside.filter(|aside| now < aside.until);
+            if waits.is_some_and(|aside| other == id || aside.at >= first) {
                 back(tx, record, factor)?;
             }
         }
@@ -321,14 +344,18 @@ impl Cabinet {
         device::remove_since(tx, &record.account, since)?;
         power::end_since(tx, &record.account, since)?;
         recovery::forget_since(tx, &record.account, since)?;
-        tell(tx, MessageKind::ChannelRestored, account, &[("factor", restored.kind.name())])
+        match restored.aside {
+            Some(_) => tell(tx, MessageKind::ChannelRestored, account, &[("factor", restored.kind.name())]),
+            // That its password is what it was, every contact is told.
+            None => Ok(()),
+        }
     }
 }
 
-/// Sets a factor aside, since when and for so many seconds, and tells it. The caller lets a contact go.
+/// Sets a factor aside, since when and for so many seconds, and tells it. The caller lets a contact go, and writes the account.
 pub(super) fn put_aside(
     tx: &mut Transaction<'_>,
-    record: &AccountRecord,
+    record: &mut AccountRecord,
     factor: &mut Factor,
     by: Option<FactorId>,
     counts: bool,
@@ -339,6 +366,7 @@ pub(super) fn put_aside(
     factor.step(FactorStep::Replace)?;
     factor.aside = Some(Aside { at, until, by: by.unwrap_or(FactorId([0; 16])), counts });
     factor.put(tx)?;
+    record.keep_former(at, until);
     let by = match by {
         Some(by) => Factor::load(tx, by, account)?.kind.name(),
         None => "nothing",

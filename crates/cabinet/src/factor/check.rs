@@ -64,6 +64,8 @@ impl Cabinet {
         };
         let mut factor = Factor::load(tx, *id, account.id)?;
         let counts = match challenge.purpose {
+            // Where a password of before asks, what still counts takes back that it was changed.
+            Purpose::Undo if factor.state == FactorState::Active => challenge.former.is_some(),
             Purpose::Undo => factor.aside.is_some_and(|aside| tx.now() < aside.until),
             _ => factor.state == FactorState::Active,
         };

@@ -7,7 +7,7 @@ use zamok_core::vault::Transaction;
 use super::rules::{self, Strength};
 use super::{ImportedPassword, Password, PasswordHash};
 use crate::Cabinet;
-use crate::account::{self, Account, AccountRecord, Former};
+use crate::account::{self, Account, AccountRecord};
 use crate::device;
 use crate::error::Error;
 use crate::name::Login;
@@ -26,8 +26,9 @@ impl Cabinet {
     }
 
     /// Changes the password of the account of a session that is fresh, given the old one (ASVS 6.2.3). Every session of the account
-    /// ends, this one as well, and the owner is told. For `contact.reversible` seconds the old one still asks a channel that was replaced
-    /// whether that shall be taken back ([`Cabinet::begin_undo`]), and opens nothing else.
+    /// ends, this one as well, and the owner is told. For `contact.reversible` seconds, or for as long as what is set aside within them takes
+    /// that back, the old one still asks the channel that has counted longest whether this, and what else was changed, shall be taken back
+    /// ([`Cabinet::begin_undo`]), and opens nothing else. Of several old ones it is the first two: a thief changes it twice as well.
     ///
     /// # Errors
     /// [`Error::SessionEnded`]; [`Error::FreshAuthenticationNeeded`]; [`CoreError::Rejected`] for a wrong old password, which is charged like one at login; the new
@@ -55,12 +56,7 @@ impl Cabinet {
                 tx.event(EventKind::PasswordRejected, Some(account.subject), budget.row(), &detail)?;
                 return Ok(false);
             }
-            let now = tx.now();
-            let until = now.plus(self.policy.contact.reversible);
-            let before = record.password.again();
-            // Of several, the one that was there first: a thief changes it twice as well.
-            let former = record.former.take().filter(|former| now < former.until);
-            record.former = Some(former.unwrap_or(Former { password: before, until }));
+            record.keep_password(tx.now(), self.policy.contact.reversible);
             replace(tx, &mut record, hash.again(), "by its owner")?;
             record.put(tx)?;
             Ok(true)
@@ -69,7 +65,7 @@ impl Cabinet {
     }
 
     /// Gives an account another password. For an officer who has made sure that whoever asks is the owner; journalled with the
-    /// reason. The second factor stays what it is, and the owner is told. The old password takes nothing back.
+    /// reason. The second factor stays what it is, and the owner is told. No old password takes anything back.
     ///
     /// # Errors
     /// [`CoreError::Rejected`] when no account has this login; the new password's errors; the vault's and the store's.
@@ -134,7 +130,7 @@ impl Cabinet {
     }
 }
 
-/// The former password counts again, since the channel of that time has taken back what came after; and has to be changed. The caller writes the account.
+/// A password of before counts again, since a channel of that time has taken back what came after; and has to be changed. The caller writes the account.
 pub(crate) fn put_back(
     tx: &mut Transaction<'_>,
     record: &mut AccountRecord,

@@ -51,7 +51,7 @@ pub(crate) struct Login {
     #[arg(long, value_name = "FILE", requires = "begin")]
     question: Option<PathBuf>,
     /// Take the last change of a channel back: the channel that was replaced answers, whatever the account prefers, and what came in
-    /// its place is gone.
+    /// its place is gone. With the password of before, that it was changed is taken back as well.
     #[arg(long, conflicts_with = "by")]
     take_back: bool,
     #[command(flatten)]
