@@ -69,6 +69,39 @@ fn parts_with_one_id_or_with_none_are_not_mistaken_for_parts_that_are_missing() 
     assert_eq!(leased(&house).taken, [Some(String::new()), None]);
 }
 
+fn handed(id: &str) -> Handed {
+    Handed { carrier: "a".into(), parts: vec![id.into()], receipts: true }
+}
+
+#[test]
+fn a_receipt_that_came_early_is_not_taken_for_that_of_another_message() {
+    let house = House::new();
+    house.citizen("ivan", &[PHONE]);
+    let receipt = |id, number| {
+        let receipt = Receipt { carrier: "a", id, state: ReceiptState::Delivered, number, reason: "" };
+        house.cabinet.receipt(&receipt).unwrap()
+    };
+    house.urgent("ivan", "x");
+    let first = leased(&house);
+    house.cabinet.sent(&first, &handed("100000")).unwrap();
+    // 1048576 is 100000 in hexadecimal.
+    house.urgent("ivan", "x");
+    let second = leased(&house);
+    assert_eq!(receipt("1048576", None), Matched::Unknown, "it names no number");
+    assert_eq!(receipt("1048576", Some("+79160000000")), Matched::Unknown, "it names another");
+    assert_eq!(receipt("100000", None), Matched::Ended(first.message.id, Ending::Delivered));
+    assert_eq!(receipt("1048576", None), Matched::Unknown, "nor is it one that is over");
+    assert_eq!(receipt("1048576", Some("+79160000000")), Matched::Unknown);
+    assert_eq!(
+        receipt("1048576", Some(PHONE)),
+        Matched::Again(first.message.id),
+        "carriers repeat themselves"
+    );
+    assert_eq!(receipt("100000", None), Matched::Again(first.message.id));
+    house.cabinet.sent(&second, &handed("1048576")).unwrap();
+    assert_eq!(receipt("1048576", None), Matched::Ended(second.message.id, Ending::Delivered));
+}
+
 #[test]
 fn a_receipt_finds_its_message_in_every_form_of_its_id() {
     for (answered, told) in [
@@ -80,15 +113,7 @@ fn a_receipt_finds_its_message_in_every_form_of_its_id() {
     ] {
         let house = House::new();
         house.citizen("ivan", &[PHONE]);
-        house.urgent("ivan", "x");
-        let worker = WorkerId([1; 16]);
-        let due = house.cabinet.due(10).unwrap();
-        assert!(matches!(house.cabinet.lease(&due[0], worker, &|_, _, _| Ok(load(1))), Ok(Leased::Spread)));
-        let due = house.cabinet.due(10).unwrap();
-        let Ok(Leased::Ready(lease)) = house.cabinet.lease(&due[0], worker, &|_, _, _| Ok(load(1))) else {
-            panic!("it is due")
-        };
-        let handed = Handed { carrier: "a".into(), parts: vec![answered.into()], receipts: true };
+        let (lease, handed) = (leased(&house), handed(answered));
         house.cabinet.sent(&lease, &handed).unwrap();
         house.cabinet.sent(&lease, &handed).unwrap();
         let receipt = Receipt {

@@ -158,7 +158,7 @@ fn decode(body: &[u8]) -> Result<(Archived, UnixTime, Vec<u8>), CoreError> {
     Ok((archived, until, sealed))
 }
 
-fn load(tx: &mut Transaction<'_>, id: MessageId) -> Result<Option<Archived>, Error> {
+pub(super) fn load(tx: &mut Transaction<'_>, id: MessageId) -> Result<Option<Archived>, Error> {
     let Some(opened) = tx.record(&row_of(id))? else { return Ok(None) };
     let (mut archived, _, sealed) = decode(&opened.body)?;
     if archived.id != id {

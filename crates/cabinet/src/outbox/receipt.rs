@@ -1,15 +1,15 @@
 //! Receipts: what a carrier tells of a message that it took, found by the ids that it gave the parts.
 //!
 //! Carriers write one id in several ways: an answer in hexadecimal and its receipt in decimal, with zeros in front or without
-//! (SMPP 3.4 §5.2.23 leaves the form to them). An id is looked for as it is first, then as the other system's number; where the
-//! receipt names the number that it is about, it must be the message's own.
+//! (SMPP 3.4 §5.2.23 leaves the form to them). An id is looked for as it is first; then as the other system's number, but only where
+//! the receipt names the number that it is about, which must be the message's own: otherwise it is another message's as likely.
 
 use zamok_core::store::{Row as StoreRow, RowKey, Table};
 use zamok_core::vault::Transaction;
 use zamok_core::{Error as CoreError, UnixTime};
 
 use super::MessageId;
-use super::archive::Ending;
+use super::archive::{self, Ending};
 use super::lease::Address;
 use super::row::{OUTBOX, Row};
 use crate::Cabinet;
@@ -93,14 +93,11 @@ pub(super) fn canonical(id: &str) -> String {
     if digits.is_empty() { "0".into() } else { digits.into() }
 }
 
-/// The forms under which an id may have been noted, likeliest first.
-fn forms(id: &str) -> Vec<String> {
-    let plain = canonical(id);
-    let mut forms = vec![plain.clone()];
+/// The forms beside the plain one under which an id may have been noted, likeliest first.
+fn other_forms(plain: &str) -> Vec<String> {
     let decimal = plain.parse::<u128>().ok().map(|number| format!("{number:x}"));
-    let hexadecimal = u128::from_str_radix(&plain, 16).ok().map(|number| number.to_string());
-    forms.extend(decimal.into_iter().chain(hexadecimal).filter(|form| *form != plain));
-    forms
+    let hexadecimal = u128::from_str_radix(plain, 16).ok().map(|number| number.to_string());
+    decimal.into_iter().chain(hexadecimal).filter(|form| form != plain).collect()
 }
 
 /// Where the hint for an id may stand: first where it is entered now, then where it was under older index keys.
@@ -124,9 +121,20 @@ pub(super) fn address_mark(tx: &Transaction<'_>, address: &Address) -> Result<[u
 
 /// The marks of a number under every index key, the newest first.
 fn number_marks(tx: &Transaction<'_>, number: &str) -> Result<Vec<[u8; 32]>, Error> {
+    Ok(tx.keyring().blind_indexes("delivery address", digits(number).as_bytes())?)
+}
+
+fn digits(number: &str) -> String {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-    let digits = digits.strip_prefix("00").unwrap_or(&digits);
-    Ok(tx.keyring().blind_indexes("delivery address", digits.as_bytes())?)
+    digits.strip_prefix("00").map(str::to_owned).unwrap_or(digits)
+}
+
+/// Whether a message that is over went to this number, as far as the archive remembers.
+fn went_to(tx: &mut Transaction<'_>, id: MessageId, number: Option<&str>) -> Result<bool, Error> {
+    let archived = archive::load(tx, id)?;
+    Ok(archived.zip(number).is_some_and(|(archived, number)| {
+        !archived.address.is_empty() && digits(&archived.address) == digits(number)
+    }))
 }
 
 fn hint_of(tx: &mut Transaction<'_>, carrier: &str, canonical: &str) -> Result<Option<StoreRow>, Error> {
@@ -146,20 +154,26 @@ impl Cabinet {
     /// carrier tells again.
     pub fn receipt(&self, receipt: &Receipt<'_>) -> Result<Matched, Error> {
         self.vault.transact(|tx| {
-            for form in forms(receipt.id) {
-                let Some(hint) = hint_of(tx, receipt.carrier, &form)? else { continue };
+            let plain = canonical(receipt.id);
+            let others = if receipt.number.is_some() { other_forms(&plain) } else { Vec::new() };
+            for form in core::iter::once(&plain).chain(&others) {
+                let Some(hint) = hint_of(tx, receipt.carrier, form)? else { continue };
                 let Some(id) = hint.value.get(8..).and_then(|id| id.try_into().ok()).map(MessageId) else {
                     continue;
                 };
                 let Some(row) = Row::load(tx, &RowKey::new(OUTBOX, hint.value))? else {
-                    return Ok(Matched::Again(id));
+                    // Under another form the message that is over need not be the one that is meant: the archive knows where it went.
+                    if *form == plain || went_to(tx, id, receipt.number)? {
+                        return Ok(Matched::Again(id));
+                    }
+                    continue;
                 };
                 let about = match receipt.number {
                     Some(number) => number_marks(tx, number)?.contains(&row.address),
                     None => true,
                 };
                 let mut places =
-                    (0..row.parts.len()).filter(|place| canonical(&row.parts[*place].id) == form);
+                    (0..row.parts.len()).filter(|place| canonical(&row.parts[*place].id) == *form);
                 // Where several parts have one id, each receipt is about one that had none yet.
                 let sent = places.clone().find(|place| row.parts[*place].state == PartState::Sent);
                 let place = sent.or_else(|| places.next());
@@ -214,6 +228,12 @@ impl Cabinet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn forms(id: &str) -> Vec<String> {
+        let plain = canonical(id);
+        let others = other_forms(&plain);
+        [vec![plain], others].concat()
+    }
 
     #[test]
     fn an_id_is_found_in_every_form_that_carriers_write() {
