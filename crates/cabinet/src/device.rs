@@ -1,7 +1,7 @@
 //! Known devices (R21): trusted in a session, recognised by a token, blocked at once when lost, strangers again in time.
 //!
-//! A device that is known has a budget of its own: who guesses from elsewhere cannot lock it out. It is no factor, and
-//! replaces none.
+//! A device that is known has a budget of its own at what it has been right at: who guesses from elsewhere cannot lock it out. It is no
+//! factor, and replaces none.
 
 mod desk;
 mod token;
@@ -137,12 +137,16 @@ impl Cabinet {
                 if doors.devices.len() >= usize::try_from(self.policy.device.most).unwrap_or(usize::MAX) {
                     return Err(Error::TooManyDevices);
                 }
+                // A factor remembers its use as exactly as a session does.
+                let since = UnixTime(session.opened.0.saturating_sub(self.policy.session.touch));
+                let mut right_at = factor::shown_since(tx, &account, &session.evidence, since)?;
+                right_at.push(account.id.0);
                 let (id, label) = (DeviceId(tx.env().random()), label.into());
                 let (account, trusted, last_login, state) = (account.id, now, now, State::Absent);
                 let mut device = Device { id, account, label, trusted, last_login, expires, state };
                 device.step(Step::Trust)?;
                 put(tx, &device)?;
-                Budget::begin_device(tx, id)?;
+                Budget::begin_device(tx, id, right_at)?;
                 doors.devices.push(id);
                 doors.put(tx)?;
                 session.device = Some(id);

@@ -284,6 +284,23 @@ pub(crate) fn who_takes_back(
     Ok(asked.into_iter().find(|means| wanted.takes(means)))
 }
 
+/// The factors of these kinds that were answered with since then.
+pub(crate) fn shown_since(
+    tx: &mut Transaction<'_>,
+    account: &Account,
+    shown: &[Evidence],
+    since: UnixTime,
+) -> Result<Vec<[u8; 16]>, Error> {
+    let mut found = Vec::new();
+    for id in &account.factors {
+        let factor = Factor::load(tx, *id, account.id)?;
+        if shown.contains(&factor.kind.evidence()) && factor.last_used >= since {
+            found.push(id.0);
+        }
+    }
+    Ok(found)
+}
+
 /// How much a set of evidence withstands at most.
 fn strength(shown: &[Evidence]) -> u8 {
     shown.iter().map(|shown| shown.strength()).max().unwrap_or(0)

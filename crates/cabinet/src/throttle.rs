@@ -1,5 +1,8 @@
-//! How guesses are slowed down (`CRYPTO.md` §4): every known device has a budget of its own, strangers share one, and the
-//! whole service has a third. Delays come before disablement, and whoever locks the strangers out locks no known device.
+//! How guesses are slowed down (`CRYPTO.md` §4): every known device has a budget of its own at what it has been right at, strangers
+//! share one, and the whole service has a third. Delays come before disablement, and whoever locks the strangers out locks no known
+//! device.
+//!
+//! At what it has not been right at yet, a device guesses like a stranger: whoever makes one known by something weaker buys no guess.
 //!
 //! A budget is not tied to a network address: an address is free, and another one is no other guesser.
 
@@ -19,7 +22,7 @@ use crate::watch::{Decision, Occasion};
 /// Failures that strangers share: authenticated rows, under the id of an account, for its password, or of a factor.
 /// Guesses at names that nobody has go to one of 65,536 buckets, which each way in has for itself.
 const PASSWORD_FAILURES: Table = Table(34);
-/// Failures of a known device: one authenticated row, for all that it guesses at.
+/// Failures of a known device: one authenticated row, for all that it has been right at.
 const DEVICE_FAILURES: Table = Table(46);
 
 /// Where an attempt comes from, as far as guessing is concerned.
@@ -36,7 +39,7 @@ pub(crate) struct Budget {
     row: RowKey,
     found: Failures,
     pub(crate) failures: Failures,
-    /// At a known device: what is guessed at, and the failures at all else.
+    /// At a known device: what is guessed at, and the failures at all that it has been right at.
     device: Option<(DeviceId, [u8; 16], Ledger)>,
 }
 
@@ -72,23 +75,25 @@ impl Bucket {
     }
 }
 
-/// What a known device failed at: failures under the id of an account, for its password, or of a factor.
-#[derive(Default)]
+/// What a known device has been right at, and failed at since: failures under the id of an account, for its password, or of a factor.
 struct Ledger(Vec<([u8; 16], Failures)>);
 
 impl Budget {
     /// The budget for guessing at the target with this id. A missing row is no permission.
     pub(crate) fn of(tx: &mut Transaction<'_>, target: [u8; 16], caller: Caller) -> Result<Self, Error> {
-        let Caller::Device(id) = caller else {
-            let row = RowKey::new(PASSWORD_FAILURES, target);
-            let failures = read(tx, &row)?.ok_or(CoreError::Refused)?;
-            return Ok(Self { row, found: failures, failures, device: None });
-        };
-        let row = device_row(id);
-        let ledger = Ledger::decode(&tx.state(&row)?.ok_or(CoreError::Refused)?)?;
-        let known = ledger.0.iter().find(|(other, _)| *other == target);
-        let failures = known.map_or_else(Failures::default, |(_, failures)| *failures);
-        Ok(Self { row, found: failures, failures, device: Some((id, target, ledger)) })
+        let mut device = None;
+        if let Caller::Device(id) = caller {
+            let row = device_row(id);
+            let ledger = Ledger::decode(&tx.state(&row)?.ok_or(CoreError::Refused)?)?;
+            let own = ledger.of(target);
+            device = Some((id, target, ledger));
+            if let Some(failures) = own {
+                return Ok(Self { row, found: failures, failures, device });
+            }
+        }
+        let row = RowKey::new(PASSWORD_FAILURES, target);
+        let failures = read(tx, &row)?.ok_or(CoreError::Refused)?;
+        Ok(Self { row, found: failures, failures, device })
     }
 
     /// The budget for guessing at a name that nobody has: there is nothing to permit, so its row may be missing.
@@ -106,9 +111,14 @@ impl Budget {
         Ok(tx.put_state(&RowKey::new(PASSWORD_FAILURES, target), writer.as_slice())?)
     }
 
-    /// Makes the budget of a device.
-    pub(crate) fn begin_device(tx: &mut Transaction<'_>, id: DeviceId) -> Result<(), Error> {
-        Ok(tx.put_state(&device_row(id), Ledger::default().encode()?.as_slice())?)
+    /// Makes the budgets of a device, at what was shown when it became known.
+    pub(crate) fn begin_device(
+        tx: &mut Transaction<'_>,
+        id: DeviceId,
+        right_at: Vec<[u8; 16]>,
+    ) -> Result<(), Error> {
+        let ledger = Ledger(right_at.into_iter().map(|target| (target, Failures::default())).collect());
+        Ok(tx.put_state(&device_row(id), ledger.encode()?.as_slice())?)
     }
 
     /// Removes the budget of a device that is gone.
@@ -157,21 +167,40 @@ impl Budget {
         }
         let mut writer = Writer::new();
         match &mut self.device {
-            None => self.failures.write(&mut writer),
-            Some((_, target, ledger)) => {
-                ledger.0.retain(|(other, _)| other != target);
-                ledger.0.push((*target, self.failures));
+            Some((_, target, ledger)) if ledger.of(*target).is_some() => {
+                ledger.set(*target, self.failures);
                 writer = ledger.encode()?;
             }
+            _ => self.failures.write(&mut writer),
         }
         Ok(tx.put_state(&self.row, writer.as_slice())?)
+    }
+
+    /// Writes what has changed with a right answer: a known device has a budget of its own at this from now on.
+    pub(crate) fn put_right(&mut self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        self.put(tx)?;
+        let Some((id, target, ledger)) = &mut self.device else { return Ok(()) };
+        if ledger.of(*target).is_none() {
+            ledger.set(*target, Failures::default());
+            tx.put_state(&device_row(*id), ledger.encode()?.as_slice())?;
+        }
+        Ok(())
     }
 }
 
 impl Ledger {
     const FORMAT: u8 = 1;
-    /// Targets that are remembered; the one that was guessed at longest ago is forgotten first.
+    /// Targets that are remembered; the one that was guessed at longest ago is forgotten first, and guessed at like a stranger again.
     const MOST: usize = 64;
+
+    fn of(&self, target: [u8; 16]) -> Option<Failures> {
+        self.0.iter().find(|(other, _)| *other == target).map(|(_, failures)| *failures)
+    }
+
+    fn set(&mut self, target: [u8; 16], failures: Failures) {
+        self.0.retain(|(other, _)| *other != target);
+        self.0.push((target, failures));
+    }
 
     fn encode(&self) -> Result<Writer, CoreError> {
         let from = self.0.len().saturating_sub(Self::MOST);

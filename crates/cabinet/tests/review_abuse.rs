@@ -5,8 +5,11 @@ mod harness;
 
 use std::sync::Arc;
 
-use harness::{House, LIGHT, Phone, light_policy, password, request};
-use zamok_cabinet::{Begun, Cabinet, Error, Password};
+use harness::{House, LIGHT, NOON, Phone, light_policy, password, request};
+use zamok_cabinet::{
+    Approach, Begun, Cabinet, Challenge, DeviceToken, Error, Evidence, FactorId, MessageKind, Password,
+    Session,
+};
 use zamok_core::event::EventKind;
 use zamok_core::store::{MemoryStore, Range, RowKey, Table};
 use zamok_core::vault::{KeyState, keys};
@@ -14,6 +17,8 @@ use zamok_core::{Error as CoreError, UnixTime};
 use zamok_host::{Options, Passphrase, Vault};
 
 const REJECTED: Error = Error::Core(CoreError::Rejected);
+const PHONE: &str = "+79161234567";
+const HOUR: u64 = 60 * 60;
 
 fn told(house: &House, kind: EventKind) -> usize {
     let listing = house.cabinet.history_of("ivan", 5000, None).unwrap();
@@ -189,4 +194,110 @@ fn nothing_overflows_at_the_ends_of_time() {
         let session = cabinet.answer(&challenge, &code, request()).unwrap();
         assert!(cabinet.session(session.id).is_ok(), "{start}");
     }
+}
+
+/// A citizen with an app, and codes by SMS beside it; the session of its owner, and its two factors.
+fn with_both(house: &House) -> (Phone, Session, [FactorId; 2]) {
+    let app = house.citizen("ivan");
+    let session = house.login("ivan", &app).unwrap();
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    house.cabinet.offer_channel(&enrolment, PHONE).unwrap();
+    let code = house.arrived(MessageKind::EnrolmentCode).remove(0);
+    house.cabinet.confirm_factor(&enrolment, &code).unwrap();
+    house.clock.advance(60);
+    let factors = house.cabinet.factors(&session).unwrap();
+    (app, session, [factors[0].id, factors[1].id])
+}
+
+fn begin_by(house: &House, by: Evidence, device: Option<&DeviceToken>) -> Challenge {
+    let approach = Approach { by: Some(by), device: device.cloned(), ..Approach::default() };
+    match house.cabinet.begin_login_from("ivan", &password(), &approach).unwrap() {
+        Begun::Code(challenge) => challenge,
+        Begun::Enrol(_) => panic!("the account has factors"),
+    }
+}
+
+fn by_sms(house: &House) -> Session {
+    let challenge = begin_by(house, Evidence::Sms, None);
+    let code = house.arrived(MessageKind::LoginCode).remove(0);
+    let session = house.cabinet.answer(&challenge, &code, request()).unwrap();
+    house.clock.advance(60);
+    session
+}
+
+/// Guesses at the generator, as slowly as is borne.
+fn guess(house: &House, app: &Phone, device: Option<&DeviceToken>, times: usize) {
+    for _ in 0..times {
+        house.clock.advance(HOUR);
+        let challenge = begin_by(house, Evidence::Generator, device);
+        let wrong = app.wrong(house.clock_now());
+        assert_eq!(house.cabinet.answer(&challenge, &wrong, request()), Err(REJECTED));
+    }
+}
+
+fn right(house: &House, app: &Phone, device: Option<&DeviceToken>) -> Result<Session, Error> {
+    let challenge = begin_by(house, Evidence::Generator, device);
+    house.cabinet.answer(&challenge, &app.code(house.clock_now()), request())
+}
+
+#[test]
+fn making_device_after_device_known_by_sms_buys_no_guess_at_the_generator() {
+    let house = House::new();
+    let (app, session, _) = with_both(&house);
+    let home = house.cabinet.trust_device(&session, "home").unwrap();
+    for _ in 0..3 {
+        let thief = by_sms(&house);
+        let token = house.cabinet.trust_device(&thief, "mine").unwrap();
+        guess(&house, &app, Some(&token), 25);
+        house.clock.advance(HOUR);
+        assert_eq!(right(&house, &app, Some(&token)).err(), Some(REJECTED));
+        let other = by_sms(&house);
+        house.cabinet.remove_device(&other, token.device()).unwrap();
+    }
+    let borne = usize::try_from(house.cabinet.policy().generator.throttle.disable_after).unwrap();
+    assert_eq!(house.events(EventKind::CodeRejected).len(), borne, "of all devices together");
+    assert_eq!(house.events(EventKind::FactorDisabled).len(), 1);
+    assert!(right(&house, &app, Some(&home)).is_ok(), "where its owner was right before, he goes on");
+    house.clock.advance(30);
+    assert_eq!(right(&house, &app, None).err(), Some(REJECTED));
+    house.cabinet.resume_generator("ivan", "seen at the desk").unwrap();
+    assert!(right(&house, &app, None).is_ok());
+}
+
+#[test]
+fn a_device_has_a_budget_of_its_own_at_a_factor_from_its_first_right_answer_on() {
+    let house = House::new();
+    let (app, _, _) = with_both(&house);
+    let laptop = house.cabinet.trust_device(&by_sms(&house), "laptop").unwrap();
+    let tablet = house.cabinet.trust_device(&by_sms(&house), "tablet").unwrap();
+    assert!(right(&house, &app, Some(&laptop)).is_ok());
+    guess(&house, &app, None, 25);
+    house.clock.advance(HOUR);
+    assert_eq!(right(&house, &app, Some(&tablet)).err(), Some(REJECTED));
+    assert!(right(&house, &app, Some(&laptop)).is_ok(), "strangers guess, and it goes on");
+    // Where a factor was enrolled, it was right at its test.
+    house.clock.advance(HOUR);
+    let session = house.cabinet.answer(
+        &begin_by(&house, Evidence::Sms, Some(&tablet)),
+        &house.arrived(MessageKind::LoginCode).remove(0),
+        request(),
+    );
+    let enrolment = house.cabinet.begin_factor(&session.unwrap()).unwrap();
+    let other = Phone::scan(house.cabinet.offer_generator(&enrolment).unwrap().uri.as_str());
+    house.cabinet.confirm_factor(&enrolment, &other.code(house.clock_now())).unwrap();
+    let new = house.cabinet.factors_of("ivan").unwrap().last().unwrap().id;
+    let begin = |device: Option<DeviceToken>| {
+        let approach = Approach { factor: Some(new), device, ..Approach::default() };
+        match house.cabinet.begin_login_from("ivan", &password(), &approach).unwrap() {
+            Begun::Code(challenge) => challenge,
+            Begun::Enrol(_) => panic!("the account has factors"),
+        }
+    };
+    for _ in 0..25 {
+        house.clock.advance(HOUR);
+        let wrong = other.wrong(house.clock_now());
+        assert_eq!(house.cabinet.answer(&begin(None), &wrong, request()), Err(REJECTED));
+    }
+    let code = other.code(house.clock_now());
+    assert!(house.cabinet.answer(&begin(Some(tablet)), &code, request()).is_ok());
 }

@@ -270,6 +270,7 @@ impl Cabinet {
         // A former password is no proof that guesses at the present one were its owner's, nor where he logs in.
         if former.is_none() {
             budget.failures.succeed();
+            budget.put_right(tx)?;
         }
         budget.put(tx)?;
         found.tell(tx, facts.occasion, subject, budget.row())?;

@@ -140,10 +140,11 @@ impl Cabinet {
                 other => return Ok(other),
             },
         };
-        budget.put(tx)?;
         if right {
+            budget.put_right(tx)?;
             return Ok(Checked::Right);
         }
+        budget.put(tx)?;
         let disabled = budget.failures.exhausted();
         if disabled {
             FactorState::Active.after(FactorStep::Disable).ok_or(CoreError::Refused)?;

@@ -221,6 +221,7 @@ impl Cabinet {
                 factor.step(FactorStep::Test)?;
                 factor.added = tx.now();
                 factor.put(tx)?;
+                Self::tested_at(tx, &challenge, &factor)?;
                 record.has_enrolled();
                 tx.event(EventKind::FactorEnrolled, subject, &factor.id.row(), &detail)?;
                 Message::notice(tx, MessageKind::FactorAdded, record.account.id)
@@ -239,6 +240,21 @@ impl Cabinet {
             Ok(Look::Done(true))
         })?;
         if right { Ok(()) } else { Err(CoreError::Rejected.into()) }
+    }
+
+    /// Where a factor that can be guessed at was tested: a known device has been right at it.
+    fn tested_at(
+        tx: &mut Transaction<'_>,
+        challenge: &ChallengeRecord,
+        factor: &Factor,
+    ) -> Result<(), Error> {
+        let device = match (&factor.holding, challenge.caller) {
+            (Holding::Pin(device, ..), _) => *device,
+            (Holding::Key(_), Caller::Device(device)) => device,
+            _ => return Ok(()),
+        };
+        let caller = device::caller_of(tx, challenge.account, Some(device))?;
+        Budget::of(tx, factor.id.0, caller)?.put_right(tx)
     }
 
     /// Looks at the test of an enrolment.
