@@ -2977,7 +2977,8 @@ zamok_status zamok_challenge_switch(const struct zamok_cabinet *cabinet,
 // Opens a challenge in which the owner of a session shows again who he is: critical changes ask for it. `method` asks for a factor
 // by its name, such as "SMS"; empty, it is the one that the account has had longest.
 //
-// Errors: `ZAMOK_E_SESSION_ENDED`; `ZAMOK_E_METHOD_UNAVAILABLE`; `ZAMOK_E_RESEND_TOO_SOON`, `ZAMOK_E_TOO_MANY_MESSAGES`.
+// Errors: `ZAMOK_E_SESSION_ENDED`; `ZAMOK_E_METHOD_UNAVAILABLE`; `ZAMOK_E_METHOD_TOO_WEAK` for less than the session has seen;
+// `ZAMOK_E_RESEND_TOO_SOON`, `ZAMOK_E_TOO_MANY_MESSAGES`.
 ZAMOK_MUST_USE
 zamok_status zamok_again_begin(const struct zamok_cabinet *cabinet,
                                const struct zamok_session *session,

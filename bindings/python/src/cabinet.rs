@@ -304,8 +304,8 @@ impl Cabinet {
 
     /// Opens a challenge in which the owner of a session shows again who they are: critical changes ask for it.
     ///
-    /// Raises `SessionEnded`; `MethodUnavailable`; where a code is sent `TooManyMessages`, or `ResendTooSoon` (its `seconds` are to be
-    /// waited).
+    /// Raises `SessionEnded`; `MethodUnavailable`; `MethodTooWeak` where nothing is left as strong as what the session has seen; where a code
+    /// is sent `TooManyMessages`, or `ResendTooSoon` (its `seconds` are to be waited).
     #[pyo3(signature = (session, /))]
     fn begin_again(&self, py: Python<'_>, session: &Bound<'_, Session>) -> PyResult<Challenge> {
         let session = &session.get().0;

@@ -302,7 +302,7 @@ pub(crate) fn shown_since(
 }
 
 /// How much a set of evidence withstands at most.
-fn strength(shown: &[Evidence]) -> u8 {
+pub(crate) fn strength(shown: &[Evidence]) -> u8 {
     shown.iter().map(|shown| shown.strength()).max().unwrap_or(0)
 }
 

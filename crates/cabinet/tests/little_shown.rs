@@ -188,6 +188,14 @@ fn a_pin_is_offered_beside_no_password_whichever_way_it_is_asked_for() {
         house.cabinet.begin_again(&session, Some(Evidence::Pin)).map(|again| again.by),
         Ok(Evidence::Pin)
     );
+    // Nor is it made fresh by less: by what comes to the phone on which it was opened.
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    house.cabinet.offer_channel(&enrolment, PHONE).unwrap();
+    let code = house.arrived(MessageKind::EnrolmentCode).remove(0);
+    house.cabinet.confirm_factor(&enrolment, &code).unwrap();
+    house.clock.advance(60);
+    let by_sms = house.cabinet.begin_again(&session, Some(Evidence::Sms));
+    assert_eq!(by_sms.err(), Some(Error::MethodTooWeak));
 }
 
 #[test]

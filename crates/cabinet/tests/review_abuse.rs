@@ -301,3 +301,26 @@ fn a_device_has_a_budget_of_its_own_at_a_factor_from_its_first_right_answer_on()
     let code = other.code(house.clock_now());
     assert!(house.cabinet.answer(&begin(Some(tablet)), &code, request()).is_ok());
 }
+
+#[test]
+fn an_old_session_is_not_made_fresh_by_less_than_it_was_opened_with() {
+    let house = House::new();
+    let (app, session, [generator, sms]) = with_both(&house);
+    house.cabinet.prefer_factor(&session, sms).unwrap();
+    house.clock.advance(house.cabinet.policy().session.fresh);
+    let begin = |by| house.cabinet.begin_again(&session, by);
+    assert_eq!(begin(Some(Evidence::Sms)).err(), Some(Error::MethodTooWeak));
+    let again = begin(None).unwrap();
+    assert_eq!(again.by, Evidence::Generator);
+    let methods = house.cabinet.methods(&again).unwrap();
+    assert_eq!(methods.iter().map(|method| method.factor).collect::<Vec<_>>(), [generator]);
+    assert_eq!(house.cabinet.switch_method(&again, sms).err(), Some(Error::MethodUnavailable));
+    assert_eq!(house.cabinet.begin_factor(&session).err(), Some(Error::FreshAuthenticationNeeded));
+    let code = app.code(house.clock_now());
+    house.cabinet.answer_again(&session, &again, &code, request()).unwrap();
+    assert!(house.cabinet.begin_factor(&session).is_ok());
+    // One that a code by SMS has opened is renewed by another, and by more.
+    let weaker = by_sms(&house);
+    assert!(house.cabinet.begin_again(&weaker, Some(Evidence::Sms)).is_ok());
+    assert!(house.cabinet.begin_again(&weaker, Some(Evidence::Generator)).is_ok());
+}

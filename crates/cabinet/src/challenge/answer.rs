@@ -113,10 +113,12 @@ impl Cabinet {
     }
 
     /// Opens a challenge in which the owner of a session shows again who he is: by the factor that is asked for, or by the
-    /// one that the account has had longest.
+    /// first in the account's order that is strong enough. That is whatever withstands as much as the strongest that the session has
+    /// shown, and the PIN of its device: a phone that lies beside an old session makes no more of it than it was opened with.
     ///
     /// # Errors
-    /// [`Error::SessionEnded`]; [`Error::MethodUnavailable`]; [`Error::TooManyMessages`]; the vault's and the store's.
+    /// [`Error::SessionEnded`]; [`Error::MethodUnavailable`]; [`Error::MethodTooWeak`]; [`Error::ResendTooSoon`] and
+    /// [`Error::TooManyMessages`]; the vault's and the store's.
     pub fn begin_again(&self, session: &Session, by: Option<Evidence>) -> Result<Challenge, Error> {
         self.vault.transact(|tx| {
             let session = session::live(tx, session.seen(), &self.policy.session)?;
@@ -173,7 +175,10 @@ impl Cabinet {
     ) -> Result<ChallengeRecord, Error> {
         let caller = device::caller_of(tx, account.id, session.device)?;
         let found = factor::means(tx, account, caller)?;
-        let weakest = Means::weakest(purpose, found.best, self.policy.factor.weakest);
+        let mut weakest = Means::weakest(purpose, found.best, self.policy.factor.weakest);
+        if purpose == Purpose::Again {
+            weakest = weakest.max(session.strength());
+        }
         let means = Means::pick(&found.usable, wanted, purpose, weakest)?.ok_or(Error::MethodUnavailable)?;
         // What one phone has opened, its next code does not confirm: both together are one factor (R11, R19).
         let shown: Vec<Evidence> = session.evidence.iter().copied().chain([means.evidence]).collect();

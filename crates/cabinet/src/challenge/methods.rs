@@ -9,6 +9,7 @@ use crate::account::{self, Account};
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::factor::{self, FactorId};
+use crate::session;
 
 /// A way to answer a challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +92,10 @@ impl Cabinet {
         let mut means = found.usable;
         means.retain(|means| means.suits(challenge.purpose, &challenge.shown));
         let weakest = Means::weakest(challenge.purpose, found.best, self.policy.factor.weakest);
-        let weakest = challenge.demand.weakest(&means).max(weakest);
+        let mut weakest = challenge.demand.weakest(&means).max(weakest);
+        if let (Purpose::Again, Some(id)) = (challenge.purpose, challenge.session) {
+            weakest = weakest.max(session::load(tx, id)?.strength());
+        }
         means.retain(|means| means.serves(challenge.purpose, weakest));
         Ok(means)
     }

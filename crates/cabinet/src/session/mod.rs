@@ -21,6 +21,7 @@ use crate::account::{self, Account, AccountId};
 use crate::device::{self, DeviceId};
 use crate::error::Error;
 use crate::evidence::{Assurance, Evidence};
+use crate::factor;
 use crate::machine::Machine;
 use crate::outbox::{Message, MessageKind};
 use crate::policy::SessionPolicy;
@@ -114,6 +115,13 @@ impl Session {
     #[must_use]
     pub fn assurance(&self) -> Assurance {
         Assurance::of(&self.evidence)
+    }
+
+    /// How much what was shown in it withstands at most: whoever shows himself again shows no less. A PIN on its device withstands as much as
+    /// an approval there.
+    pub(crate) fn strength(&self) -> u8 {
+        let pin = self.evidence.contains(&Evidence::Pin);
+        factor::strength(&self.evidence).max(if pin { Evidence::Push.strength() } else { 0 })
     }
 
     /// What is looked at when it is used.
