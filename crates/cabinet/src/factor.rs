@@ -30,6 +30,7 @@ use crate::throttle::{self, Caller};
 
 pub use self::change::Change;
 pub(crate) use self::change::factor_of;
+pub(crate) use self::channel::{last_sent, note_sending};
 pub(crate) use self::check::{Attempt, Checked, Typed};
 pub use self::device_key::DeviceAnswer;
 pub use self::generator::Offer;
@@ -315,39 +316,6 @@ pub(crate) fn target(tx: &mut Transaction<'_>, account: &Account, means: &Means)
             _ => Err(CoreError::Refused.into()),
         },
     }
-}
-
-/// When something was last sent for a factor, with its owner behind it and without; 0 for never, and for a contact that is none.
-pub(crate) fn last_sent(
-    tx: &mut Transaction<'_>,
-    account: &Account,
-    means: &Means,
-) -> Result<(UnixTime, UnixTime), Error> {
-    if means.factor == [0; 16] {
-        return Ok((UnixTime(0), UnixTime(0)));
-    }
-    let factor = Factor::load(tx, FactorId(means.factor), account.id)?;
-    Ok((factor.last_sent, factor.last_unproved))
-}
-
-/// Notes that something is sent for a factor now: what its owner does not stand behind apart, since it makes him wait for nothing. Of two
-/// sendings at once the second one sees the first.
-pub(crate) fn note_sending(
-    tx: &mut Transaction<'_>,
-    account: &Account,
-    means: &Means,
-    by_owner: bool,
-) -> Result<(), Error> {
-    if means.factor == [0; 16] {
-        return Ok(());
-    }
-    let mut factor = Factor::load(tx, FactorId(means.factor), account.id)?;
-    if by_owner {
-        factor.last_sent = tx.now();
-    } else {
-        factor.last_unproved = tx.now();
-    }
-    factor.put(tx)
 }
 
 /// What whoever answers is told of a factor.

@@ -282,6 +282,33 @@ impl Cap {
     }
 }
 
+/// When something was last sent to an address of an account: a sum that the store brings up to that second. Of two at once, one is late. It
+/// decides, like a cap, only whether to go on or to wait.
+pub(crate) struct Pause {
+    counter: CounterKey,
+    last: UnixTime,
+}
+
+impl Pause {
+    pub(crate) fn of(tx: &Transaction<'_>, account: AccountId, address: &str) -> Result<Self, Error> {
+        let index = tx.keyring().blind_index("sent to", address.as_bytes())?;
+        let counter = CounterKey([&b"sent to/"[..], &account.0, b"/", &index].concat());
+        let last = UnixTime(tx.store().counter(&counter).map_err(CoreError::from)?);
+        Ok(Self { counter, last })
+    }
+
+    /// When that was; 0 for never.
+    pub(crate) const fn last(&self) -> UnixTime {
+        self.last
+    }
+
+    /// Notes that something is sent there now; the commit fails as capped when others have sent something meanwhile.
+    pub(crate) fn begin(self, tx: &mut Transaction<'_>) {
+        let now = tx.now();
+        tx.add(self.counter, now.since(self.last), now.0);
+    }
+}
+
 /// The sums that a wrong answer counts for: that of its caller, and, for strangers, that of everybody.
 fn wrong_answers(
     now: UnixTime,

@@ -324,3 +324,33 @@ fn an_old_session_is_not_made_fresh_by_less_than_it_was_opened_with() {
     assert!(house.cabinet.begin_again(&weaker, Some(Evidence::Sms)).is_ok());
     assert!(house.cabinet.begin_again(&weaker, Some(Evidence::Generator)).is_ok());
 }
+
+#[test]
+fn offering_a_phone_anew_is_no_way_around_the_pause_between_two_codes() {
+    let house = House::new();
+    let app = house.citizen("ivan");
+    let session = house.login("ivan", &app).unwrap();
+    let soon = |seconds| Err(Error::ResendTooSoon { seconds });
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    let offer = |phone: &str| house.cabinet.offer_channel(&enrolment, phone);
+    assert_eq!(offer(PHONE), Ok(()));
+    assert_eq!(offer(PHONE), soon(60));
+    assert_eq!(offer("+79160000001"), Ok(()), "another phone is another");
+    let next = house.cabinet.begin_factor(&session).unwrap();
+    assert_eq!(house.cabinet.offer_contact(&next, PHONE), soon(60));
+    house.clock.advance(59);
+    assert_eq!(house.cabinet.offer_channel(&next, PHONE), soon(1));
+    assert_eq!(house.cabinet.send_enrolment_again(&enrolment), soon(1));
+    house.clock.advance(1);
+    assert_eq!(house.cabinet.offer_contact(&next, PHONE), Ok(()));
+    assert_eq!(house.cabinet.send_enrolment_again(&next), soon(60));
+    let code = house.arrived(MessageKind::EnrolmentCode).pop().unwrap();
+    house.cabinet.confirm_factor(&next, &code).unwrap();
+    // Nor is asking a contact again and again whether it agrees.
+    let contact = house.cabinet.account_by_login("ivan").unwrap().contacts[0].id;
+    let change = || house.cabinet.begin_contact_change(&session, contact).map(drop);
+    assert_eq!(change(), soon(60));
+    house.clock.advance(60);
+    assert_eq!((change(), change()), (Ok(()), soon(60)));
+    assert_eq!(house.arrived(MessageKind::AgreementCode).len(), 1);
+}

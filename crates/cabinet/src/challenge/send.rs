@@ -15,7 +15,7 @@ use crate::evidence::Evidence;
 use crate::factor;
 use crate::outbox::{Message, MessageKind, Recipient};
 use crate::session;
-use crate::throttle::{Caller, Cap};
+use crate::throttle::{Caller, Cap, Pause};
 
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
@@ -109,12 +109,15 @@ impl Cabinet {
         if challenge.sent > 0 && wait(challenge.last_sent) > 0 {
             return Err(Error::ResendTooSoon { seconds: wait(challenge.last_sent) });
         }
-        // Another challenge is no way around the pause: it belongs to the phone, the address or the device (R5). Only the owner waits for
-        // nothing that he did not ask for.
+        // Another challenge is no way around the pause, nor is offering the same phone anew: it belongs to the phone, the address or the
+        // device (R5). Only the owner waits for nothing that he did not ask for.
         let behind = self.behind(tx, challenge)?;
+        let there = account.contacts.iter().find(|contact| means.contact == Some(contact.id.0));
+        let pause = there.map(|contact| Pause::of(tx, account.id, &contact.address)).transpose()?;
         let (by_owner, unproved) = factor::last_sent(tx, account, &means)?;
+        let by_owner = by_owner.max(pause.as_ref().map_or(UnixTime(0), Pause::last));
         let last = if behind == Behind::Owner { by_owner } else { by_owner.max(unproved) };
-        if (challenge.sent == 0 || behind != Behind::Owner) && wait(last) > 0 {
+        if wait(last) > 0 {
             return Err(Error::ResendTooSoon { seconds: wait(last) });
         }
         let target = factor::target(tx, account, &means)?;
@@ -138,6 +141,12 @@ impl Cabinet {
         caps.into_iter().for_each(|cap| cap.count(tx));
         // Nothing was written until here: a refusal before may be committed with what it refuses.
         factor::note_sending(tx, account, &means, behind == Behind::Owner)?;
+        // What is offered has no record yet that the next offer finds, and a contact that is no factor has none at all.
+        if (challenge.purpose == Purpose::Enrolment || means.factor == [0; 16])
+            && let Some(pause) = pause
+        {
+            pause.begin(tx);
+        }
         challenge.step(Step::Send)?;
         challenge.sent += 1;
         challenge.last_sent = now;

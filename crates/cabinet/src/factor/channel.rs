@@ -1,12 +1,13 @@
-//! Phones and addresses as factors (R9): a code is sent to them, derived and never stored.
+//! Phones and addresses as factors (R9): a code is sent to them, derived and never stored. When something was sent to a factor stands in
+//! its record.
 
-use zamok_core::Error as CoreError;
 use zamok_core::event::{Detail, EventKind};
 use zamok_core::vault::Transaction;
+use zamok_core::{Error as CoreError, UnixTime};
 
-use super::{Factor, FactorState, Holding, kind_of};
+use super::{Factor, FactorId, FactorState, Holding, kind_of};
 use crate::Cabinet;
-use crate::account::{AccountRecord, Contact, ContactId, ContactKind};
+use crate::account::{Account, AccountRecord, Contact, ContactId, ContactKind};
 use crate::challenge::{Enrolment, Means, Replaced};
 use crate::error::Error;
 use crate::evidence::Evidence;
@@ -136,4 +137,42 @@ impl Cabinet {
 
 pub(super) const fn evidence_of(kind: ContactKind) -> Evidence {
     kind_of(kind).evidence()
+}
+
+/// When something was last sent for a factor, or to the contact that is one, with its owner behind it and without; 0 for never.
+pub(crate) fn last_sent(
+    tx: &mut Transaction<'_>,
+    account: &Account,
+    means: &Means,
+) -> Result<(UnixTime, UnixTime), Error> {
+    let (mut by_owner, mut unproved) = (UnixTime(0), UnixTime(0));
+    for id in &account.factors {
+        let factor = Factor::load(tx, *id, account.id)?;
+        let there = factor.means().contact;
+        if id.0 == means.factor || (there.is_some() && there == means.contact) {
+            by_owner = by_owner.max(factor.last_sent);
+            unproved = unproved.max(factor.last_unproved);
+        }
+    }
+    Ok((by_owner, unproved))
+}
+
+/// Notes that something is sent for a factor now: what its owner does not stand behind apart, since it makes him wait for nothing. Of two
+/// sendings at once the second one sees the first.
+pub(crate) fn note_sending(
+    tx: &mut Transaction<'_>,
+    account: &Account,
+    means: &Means,
+    by_owner: bool,
+) -> Result<(), Error> {
+    if means.factor == [0; 16] {
+        return Ok(());
+    }
+    let mut factor = Factor::load(tx, FactorId(means.factor), account.id)?;
+    if by_owner {
+        factor.last_sent = tx.now();
+    } else {
+        factor.last_unproved = tx.now();
+    }
+    factor.put(tx)
 }

@@ -339,7 +339,10 @@ impl Model {
         if challenge.sent >= 3 {
             return Support;
         }
-        if self.now - challenge.last_sent < 60 {
+        // The pause is that of the phone or the device, whatever else was sent there.
+        if self.now - challenge.last_sent < 60
+            || !challenge.factor.is_some_and(|factor| self.may_send(factor))
+        {
             return TooSoon;
         }
         self.sent(id);
