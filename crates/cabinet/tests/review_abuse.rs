@@ -354,3 +354,41 @@ fn offering_a_phone_anew_is_no_way_around_the_pause_between_two_codes() {
     assert_eq!((change(), change()), (Ok(()), soon(60)));
     assert_eq!(house.arrived(MessageKind::AgreementCode).len(), 1);
 }
+
+#[test]
+fn choosing_another_factor_again_and_again_buys_no_time_and_counts() {
+    let mut house = House::new();
+    let (app, _, [generator, sms]) = with_both(&house);
+    let mut challenge = house.challenge("ivan");
+    let end = challenge.expires;
+    for _ in 0..4 {
+        house.clock.advance(70);
+        challenge = house.cabinet.switch_method(&challenge, generator).unwrap();
+        assert_eq!(challenge.expires, end);
+    }
+    house.clock.advance(20);
+    let code = app.code(house.clock_now());
+    assert_eq!(house.cabinet.answer(&challenge, &code, request()), Err(REJECTED));
+    // As many codes as policy says, and support is next.
+    house.clock.set(UnixTime(NOON.0 + HOUR));
+    let mut challenge = begin_by(&house, Evidence::Sms, None);
+    for _ in 0..2 {
+        house.clock.advance(60);
+        challenge = house.cabinet.switch_method(&challenge, sms).unwrap();
+    }
+    house.clock.advance(60);
+    assert_eq!(house.cabinet.switch_method(&challenge, sms).err(), Some(Error::SupportNeeded));
+    // So many challenges an hour, however they are begun.
+    house.clock.set(UnixTime(NOON.0 + 2 * HOUR));
+    let mut policy = house.cabinet.policy().clone();
+    policy.challenge.per_hour = 5;
+    house.cabinet = house.cabinet.with_policy(policy);
+    let mut challenge = house.challenge("ivan");
+    for _ in 0..4 {
+        challenge = house.cabinet.switch_method(&challenge, generator).unwrap();
+    }
+    assert_eq!(house.cabinet.switch_method(&challenge, generator).err(), Some(REJECTED));
+    assert_eq!(house.cabinet.begin_login("ivan", &password()).err(), Some(REJECTED));
+    let code = app.code(house.clock_now());
+    assert!(house.cabinet.answer(&challenge, &code, request()).is_ok(), "what is open goes on");
+}

@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use zamok_core::Error as CoreError;
 use zamok_core::event::{Detail, EventKind};
 use zamok_core::vault::{Known, Transaction};
 use zamok_core::wire::hex;
+use zamok_core::{Error as CoreError, UnixTime};
 
 use super::{Begun, Challenge, ChallengeRecord, Demand, Means, NewChallenge, Purpose, Wanted};
 use crate::Cabinet;
-use crate::account::{self, AccountRecord, Former};
+use crate::account::{self, AccountId, AccountRecord, Former};
 use crate::device::DeviceToken;
 use crate::error::Error;
 use crate::evidence::Evidence;
@@ -257,11 +257,7 @@ impl Cabinet {
             return Ok(REJECTED);
         };
         // Whoever knows the password fills neither the journal nor a phone with challenges.
-        let who = match caller {
-            Caller::Stranger => [record.account.id.0, [0; 16]].concat(),
-            Caller::Device(device) => [record.account.id.0, device.0].concat(),
-        };
-        let opened = Cap::new(tx.now(), "challenges", &who, HOUR, self.policy.challenge.per_hour);
+        let opened = self.opened(tx.now(), record.account.id, caller);
         if opened.is_full(tx)? {
             budget.refuse(tx, subject, throttle, None)?;
             return Ok(REJECTED);
@@ -272,7 +268,6 @@ impl Cabinet {
             budget.failures.succeed();
             budget.put_right(tx)?;
         }
-        budget.put(tx)?;
         found.tell(tx, facts.occasion, subject, budget.row())?;
         if former.is_none() {
             self.tell_watch(tx, &facts, Outcome::Right)?;
@@ -400,6 +395,15 @@ impl Cabinet {
         let detail = Detail::new().with("challenge", hex(&challenge.id));
         tx.event(EventKind::LoginStarted, Some(record.account.subject), &challenge.row(), &detail)?;
         Ok(())
+    }
+
+    /// How many challenges of an account were opened within the hour, from one known device or by all strangers.
+    pub(super) fn opened(&self, now: UnixTime, account: AccountId, caller: Caller) -> Cap {
+        let who = match caller {
+            Caller::Stranger => [account.0, [0; 16]].concat(),
+            Caller::Device(device) => [account.0, device.0].concat(),
+        };
+        Cap::new(now, "challenges", &who, HOUR, self.policy.challenge.per_hour)
     }
 
     /// How long a challenge lives that is answered so.

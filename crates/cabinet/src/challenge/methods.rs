@@ -9,6 +9,7 @@ use crate::account::{self, Account};
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::factor::{self, FactorId};
+use crate::policy::Policy;
 use crate::session;
 
 /// A way to answer a challenge.
@@ -39,11 +40,14 @@ impl Cabinet {
     }
 
     /// Answers an open challenge of a login, or of authenticating again, with another factor: a new challenge in its place, and
-    /// the old one is dead. Wrong answers count on: changing the factor buys no further try.
+    /// the old one is dead. Wrong answers count on, and so do codes that were sent to the same factor: changing it buys no further try. However
+    /// often it is changed, the challenge ends when the longest that could have been begun in its place would end; and it counts as one more
+    /// of those that policy allows in an hour.
     ///
     /// # Errors
-    /// [`Error::MethodUnavailable`] for a factor that [`Cabinet::methods`] does not list; [`Error::ResendTooSoon`] and
-    /// [`Error::TooManyMessages`] where a code would be sent; otherwise as [`Cabinet::methods`].
+    /// [`Error::MethodUnavailable`] for a factor that [`Cabinet::methods`] does not list; [`Error::ResendTooSoon`],
+    /// [`Error::SupportNeeded`] and [`Error::TooManyMessages`] where a code would be sent; [`CoreError::Rejected`] where as many challenges
+    /// were opened as policy allows; otherwise as [`Cabinet::methods`].
     pub fn switch_method(&self, challenge: &Challenge, factor: FactorId) -> Result<Challenge, Error> {
         self.vault.transact(|tx| {
             let (mut before, account) = open(tx, challenge)?;
@@ -53,6 +57,10 @@ impl Cabinet {
             let serving = self.serving(tx, &before, &account)?;
             let means =
                 serving.into_iter().find(|means| means.factor == factor.0).ok_or(Error::MethodUnavailable)?;
+            let opened = self.opened(tx.now(), account.id, before.caller);
+            if opened.is_full(tx)? {
+                return Err(CoreError::Rejected.into());
+            }
             let mut challenge = ChallengeRecord::begin(
                 tx,
                 NewChallenge {
@@ -70,12 +78,24 @@ impl Cabinet {
                 },
             )?;
             (challenge.wrong, challenge.demand) = (before.wrong, before.demand);
+            challenge.opened = before.opened;
+            challenge.expires = challenge.expires.min(before.opened.plus(self.longest_lifetime()));
+            if before.means == challenge.means {
+                (challenge.sent, challenge.last_sent) = (before.sent, before.last_sent);
+            }
+            opened.count(tx);
             self.send_first(tx, &mut challenge, &account, &[])?;
             challenge.put(tx)?;
             before.step(Step::Replace)?;
             before.put(tx)?;
             challenge.told()
         })
+    }
+
+    /// How long a challenge lives at most, whatever it is answered by.
+    fn longest_lifetime(&self) -> u64 {
+        let Policy { push, issued, challenge, .. } = &self.policy;
+        push.lifetime.max(issued.lifetime).max(challenge.lifetime)
     }
 
     fn serving(

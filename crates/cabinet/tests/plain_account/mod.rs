@@ -358,10 +358,19 @@ impl Model {
         if what != For::Login || !self.is(factor, Place::Active) {
             return MethodUnavailable;
         }
-        let wrong = self.challenges[id].wrong;
+        let before = self.challenges[id].clone();
+        // What was sent to the same factor counts on.
+        let sent = if before.factor == Some(factor) { before.sent } else { 0 };
+        if sent >= 3 {
+            return Support;
+        }
         let begun = self.open_by(For::Login, factor);
         if begun == Done {
-            self.challenges.last_mut().unwrap().wrong = wrong;
+            let challenge = self.challenges.last_mut().unwrap();
+            (challenge.wrong, challenge.opened) = (before.wrong, before.opened);
+            challenge.sent += sent;
+            // It lives as long as any that could have been begun in the place of the first.
+            challenge.life = (self.now - before.opened + challenge.life).min(300);
             self.challenges[id].state = State::Over;
         }
         begun
