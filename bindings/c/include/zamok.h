@@ -2965,7 +2965,8 @@ zamok_status zamok_challenge_method(const struct zamok_cabinet *cabinet,
 // and the old one is dead. Where it is answered by a code that is sent, it is sent. Wrong answers count on.
 //
 // Errors: `ZAMOK_E_METHOD_UNAVAILABLE` for a factor that zamok_challenge_method() does not tell; `ZAMOK_E_RESEND_TOO_SOON`,
-// `ZAMOK_E_TOO_MANY_MESSAGES`; as zamok_challenge_method().
+// `ZAMOK_E_SUPPORT_NEEDED`, `ZAMOK_E_TOO_MANY_MESSAGES`; `ZAMOK_E_REJECTED` where as many challenges were opened as policy allows;
+// as zamok_challenge_method().
 ZAMOK_MUST_USE
 zamok_status zamok_challenge_switch(const struct zamok_cabinet *cabinet,
                                     const struct zamok_challenge *challenge,

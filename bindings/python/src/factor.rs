@@ -172,7 +172,8 @@ impl Factors {
     /// Answers an open challenge with another factor, by its id: a new challenge takes its place, and the old one is dead. Where it is
     /// answered by a code that is sent, it is sent. Wrong answers count on.
     ///
-    /// Raises `MethodUnavailable` for a factor that `methods` does not list; `ResendTooSoon`, `TooManyMessages`; as `methods`.
+    /// Raises `MethodUnavailable` for a factor that `methods` does not list; `ResendTooSoon`, `SupportNeeded`, `TooManyMessages`; `Rejected`
+    /// where as many challenges were opened as policy allows; as `methods`.
     #[pyo3(signature = (challenge, factor, /))]
     fn switch(&self, py: Python<'_>, challenge: Challenge, factor: &str) -> PyResult<Challenge> {
         let factor = bytes_of(factor).map(FactorId).ok_or(Error::MethodUnavailable).map_err(Fault::from)?;
