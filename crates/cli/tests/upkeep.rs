@@ -6,6 +6,8 @@ use std::fs;
 
 use harness::{Desk, Phone, run};
 use serde_json::json;
+use zamok::StoreUrl;
+use zamok::store::{Change, ChangeId, Outcome, Range, RowKey, Table};
 
 #[test]
 fn a_damaged_file_is_told_from_a_sound_one_without_a_passphrase() {
@@ -47,4 +49,36 @@ fn a_sweep_leaves_what_is_not_over() {
     assert_eq!((&swept["removed"], &swept["unread"]), (&json!(0), &json!(0)));
     assert!(swept["seen"].as_u64().is_some_and(|seen| seen >= 3), "{swept}");
     desk.zamok(["audit", "rows"]).done();
+}
+
+#[test]
+fn an_erasure_is_nothing_wrong_and_an_entry_hidden_from_a_living_owner_is() {
+    let (desk, _) = Desk::enrolled("ivan");
+    desk.enrol("olga");
+    desk.zamok(["accounts", "erase", "ivan", "--reason", "asked for it", "--really", "ivan"]).done();
+    let checks: [&[&str]; 3] = [&["doctor"], &["audit", "rows"], &["journal", "verify"]];
+    for check in checks {
+        desk.zamok(check).done();
+    }
+    let unlisted = || desk.zamok(["audit", "rows", "--json"]).json()["unlisted"].as_u64().expect("a count");
+    let erased = unlisted();
+    assert!(erased > 3, "{erased}");
+
+    // Table 18 lists the entries of each person; what is left of it is hers. Whoever can write to the file takes it away.
+    let store = StoreUrl::Sqlite(desk.path("zamok.db")).open().expect("a store");
+    let listed = store.scan(Table(18), &Range::all(), 1000, None).expect("rows").rows;
+    let mut change = Change::new(ChangeId([7; 16]));
+    for (key, row) in &listed {
+        change.delete(RowKey::new(Table(18), key.clone()), row.version).expect("room");
+    }
+    assert_eq!(store.commit(&change).expect("a commit"), Outcome::Committed);
+    drop(store);
+    for check in checks {
+        let run = desk.zamok(check);
+        assert!(run.exit == 1 && run.stdout.contains("the subject index of entry"), "{run:?}");
+    }
+    assert_eq!(unlisted(), erased);
+    let verified = desk.zamok(["journal", "verify", "--json"]).json();
+    let findings = verified["findings"].as_array().expect("findings");
+    assert!(listed.len() > 3 && findings.len() == listed.len(), "{verified}");
 }

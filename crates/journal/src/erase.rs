@@ -32,7 +32,8 @@ pub struct Erased {
 
 /// Deletes the details of up to `limit` events that concern a subject, and the subject's index of them, so that
 /// nothing in the store tells what they were or that they belong together. The leaves stay: they name a pseudonym, and
-/// no proof that was made before is lost.
+/// no proof that was made before is lost. The journal has to tell of the person's erasure before
+/// ([`EventKind::PersonErased`]): the audit names what is missing in the index of anybody else.
 ///
 /// Entries that still wait lose their details as well; they are listed once they are integrated: integrate first, and nothing
 /// is left. A batch takes two rows of a change for each event. The account's own row, and with it what tells whose pseudonym it was, is the caller's to delete. Backups

@@ -10,6 +10,7 @@ mod hashes;
 mod leaves;
 mod put_back;
 mod strays;
+mod unlisted;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
@@ -47,7 +48,8 @@ pub struct Report {
     pub rows: u64,
     /// Entries about rows whose time was over and that are gone, such as sessions.
     pub expired: u64,
-    /// Entries that are missing in their subject's index: erased with their account, or hidden from its owner.
+    /// Entries that are missing in the index of a person who, as the journal tells, was erased. Those of anybody else are findings: somebody hides
+    /// them from their owner.
     pub unlisted: u64,
     /// Whether rows beyond the head were judged; not when the log grew all the time.
     pub settled: bool,
@@ -85,7 +87,7 @@ impl Report {
 /// that an entry tells of is looked up as well: one that is older, or gone, was put back or taken away behind the
 /// journal's back (`CRYPTO.md` §1b). Logs of former stores are recomputed from their leaves, too.
 ///
-/// It remembers a row only when it is gone and the journal has not said why yet.
+/// It remembers a row only when it is gone and the journal has not said why yet, and who was erased.
 ///
 /// Without an outside anchor it cannot see that the whole store was put back to an earlier day.
 ///
@@ -132,6 +134,7 @@ struct Audit<'a> {
     /// Rows of which the journal tells, and that are not there.
     gone: BTreeSet<RowKey>,
     removed: put_back::Removals,
+    unlisted: unlisted::Unlisted,
 }
 
 impl<'a> Audit<'a> {
@@ -147,6 +150,7 @@ impl<'a> Audit<'a> {
             last_key: None,
             gone: BTreeSet::new(),
             removed: put_back::Removals::default(),
+            unlisted: unlisted::Unlisted::default(),
         };
         let mut row = store.get(&Head::row())?;
         for round in 1.. {
@@ -174,6 +178,7 @@ impl<'a> Audit<'a> {
         self.checkpoints()?;
         self.former_logs()?;
         self.missing_rows();
+        self.missing_in_lists()?;
         Ok(self.report)
     }
 
@@ -235,6 +240,7 @@ impl<'a> Audit<'a> {
             chain.time = leaf.time;
         }
         self.tell(&leaf)?;
+        self.unlisted.hear(&leaf);
         self.beside(&leaf, id, place)?;
         Ok(Some((entry, Some(leaf))))
     }
@@ -251,9 +257,9 @@ impl<'a> Audit<'a> {
         }
         // Entries that wait are not listed yet.
         let listed = if matches!(place, Place::Waiting(_)) { None } else { subjects::row_of(leaf) };
-        if let Some(row) = listed {
-            self.report.unlisted += u64::from(self.store.get(&row)?.is_none());
+        match (leaf.subject, listed) {
+            (Some(subject), Some(row)) => self.is_listed(subject, &row, Place::Subject(id)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }

@@ -182,20 +182,57 @@ fn every_row_that_is_dropped_is_missed() {
     assert!(report(&hostile, &log).findings.contains(&gap));
 }
 
+/// The rows of the index that list the entries of a person.
+fn listed(log: &Log, number: u8) -> Vec<RowKey> {
+    let rows = log.store.scan(SUBJECTS, &Range::prefix(&subject(number).0), 1000, None).unwrap().rows;
+    rows.into_iter().map(|(key, _)| RowKey::new(SUBJECTS, key)).collect()
+}
+
 #[test]
-fn details_that_were_erased_are_counted_and_no_finding() {
-    let log = small_log();
-    let mut hostile = log.hostile();
-    let ids = ids(&log);
-    hostile.drop(RowKey::new(DETAILS, ids[0].to_bytes()));
-    hostile.drop(RowKey::new(DETAILS, ids[2].to_bytes()));
-    for (key, _) in log.store.scan(SUBJECTS, &Range::prefix(&subject(1).0), 1000, None).unwrap().rows {
-        hostile.drop(RowKey::new(SUBJECTS, key));
+fn what_was_erased_with_a_person_is_counted_and_no_finding() {
+    // The erasure is a leaf, or still waits.
+    for (integrated, unlisted) in [(true, 7), (false, 5)] {
+        let mut log = small_log();
+        log.tell_erased(20, subject(1));
+        if integrated {
+            log.drain();
+        }
+        let mut hostile = log.hostile();
+        let ids = ids(&log);
+        hostile.drop(RowKey::new(DETAILS, ids[0].to_bytes()));
+        hostile.drop(RowKey::new(DETAILS, ids[2].to_bytes()));
+        for row in listed(&log, 1) {
+            hostile.drop(row);
+        }
+        let report = report(&hostile, &log);
+        assert!(report.is_clean(), "{:?}", report.findings);
+        // What waits is not listed yet.
+        assert_eq!((report.erased, report.unlisted), (2, unlisted));
     }
-    let report = report(&hostile, &log);
-    assert!(report.is_clean(), "{:?}", report.findings);
-    // The sixth still waits, and is not listed yet.
-    assert_eq!((report.erased, report.unlisted), (2, 5));
+}
+
+#[test]
+fn an_entry_that_is_hidden_from_a_living_owner_is_named() {
+    let mut log = small_log();
+    // The erasure of another person explains nothing.
+    log.tell_erased(20, subject(2));
+    let hidden = listed(&log, 1);
+    assert!(hidden.len() > 4);
+    for row in &hidden {
+        let mut hostile = log.hostile();
+        hostile.drop(row.clone());
+        let report = report(&hostile, &log);
+        let [Finding { place: Place::Subject(id), fault: Fault::Missing }] = report.findings[..] else {
+            panic!("{:?}", report.findings)
+        };
+        assert!(ids(&log).contains(&id));
+        assert_eq!(report.unlisted, 0);
+    }
+    let mut hostile = log.hostile();
+    for row in &hidden {
+        hostile.drop(row.clone());
+    }
+    assert_eq!(report(&hostile, &log).findings.len(), hidden.len());
 }
 
 #[test]

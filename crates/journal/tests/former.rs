@@ -3,7 +3,9 @@
 
 mod log;
 
-use log::{Log, ORIGIN, START, subject, tier};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use log::{Hooked, Log, ORIGIN, START, Seeded, integrate_over, row, subject, tier, transact_over};
 use zamok_core::event::{Detail, EventKind, Leaf};
 use zamok_core::store::{Change, ChangeId, EntryId, Outcome, Range, Row, RowKey, Store, Table};
 use zamok_core::vault::relocation::{FORMER_DETAILS, FORMER_LEAVES, FORMER_LOGS, FORMER_SUBJECTS, FormerLog};
@@ -12,7 +14,7 @@ use zamok_core::wire::Reader;
 use zamok_core::{Error, UnixTime, hash};
 use zamok_journal::{
     CHECKPOINTS, Fault, Finding, Journal, POSITIONS, Place, RETENTION, Report, SUBJECTS, Status, Telling,
-    TrustPolicy, VerifierKey, audit_rows, expire_details, forget_subject, former_key, former_row,
+    TrustPolicy, VerifierKey, audit, audit_rows, erase_subject, expire_details, forget_subject, former_key, former_row,
     put_former_leaf,
 };
 
@@ -250,12 +252,15 @@ fn every_row_of_former_logs_that_is_dropped_is_missed_or_counted() {
         let found = without(&row).findings;
         assert!(found.contains(&Finding { place: Place::Position(entry(&row)), fault: Fault::Missing }));
     }
-    for (table, expected) in [(FORMER_DETAILS, (1, 0)), (FORMER_SUBJECTS, (0, 1))] {
-        for row in rows(&log, table) {
-            let report = without(&row);
-            assert!(report.is_clean(), "{:?}", report.findings);
-            assert_eq!((report.erased, report.unlisted), expected);
-        }
+    for row in rows(&log, FORMER_DETAILS) {
+        let report = without(&row);
+        assert!(report.is_clean(), "{:?}", report.findings);
+        assert_eq!((report.erased, report.unlisted), (1, 0));
+    }
+    for row in rows(&log, FORMER_SUBJECTS) {
+        let report = without(&row);
+        assert_eq!(report.findings, [Finding { place: Place::Row(row), fault: Fault::Missing }]);
+        assert_eq!((report.erased, report.unlisted), (0, 0));
     }
 }
 
@@ -333,6 +338,7 @@ fn what_was_erased_of_former_logs_is_counted_and_its_leaves_prove() {
         .collect();
     let told = mine.iter().filter(|leaf| leaf.detail.is_some()).count();
     assert!(mine.len() > 4 && told > 2);
+    log.tell_erased(3, subject(2));
     let mut forgotten = 0;
     loop {
         let batch = log.transact(3, |tx| forget_subject(tx, subject(2), 2)).unwrap();
@@ -347,7 +353,9 @@ fn what_was_erased_of_former_logs_is_counted_and_its_leaves_prove() {
     assert!(report.is_clean(), "{:?}", report.findings);
     assert_eq!((report.erased, report.unlisted), (told as u64, mine.len() as u64));
     let journal = Journal::new(&log.store, &log.keyring);
-    assert_eq!(journal.entries_of(subject(2), 50, None).unwrap().entries, []);
+    // All that is listed is the erasure itself, which waits.
+    let left = journal.entries_of(subject(2), 50, None).unwrap().entries;
+    assert_eq!(left.iter().map(|entry| entry.leaf.kind).collect::<Vec<_>>(), [EventKind::PersonErased]);
     for leaf in mine.iter().filter(|leaf| leaf.detail.is_some()) {
         assert_eq!(journal.entry(leaf.entry).unwrap().unwrap().detail, Telling::Erased);
     }
@@ -405,6 +413,40 @@ fn details_of_former_logs_expire_by_age_from_where_the_last_run_ended_and_their_
     assert_eq!(journal.prove_former(1, 2).unwrap().leaf_of_root().unwrap().time, UnixTime(START + 2));
     let events = journal.range(0..journal.head().unwrap().unwrap().size).unwrap();
     assert!(events.iter().any(|event| event.leaf.kind == EventKind::DetailsExpired));
+}
+
+/// As a whole, before any question that the audit asks the store.
+#[test]
+fn an_audit_during_which_somebody_is_erased_names_nothing() {
+    let mut counted = 0;
+    for at in (0..).step_by(tier(13, 3, 1)) {
+        let (mut log, _) = restored_twice();
+        log.fill(2, 10);
+        log.drain();
+        let ran = AtomicBool::new(false);
+        let erase = || {
+            let (store, keyring, mut rng) = (&log.store, &log.keyring, Seeded::new(5));
+            let told = |tx: &mut Transaction<'_>| {
+                tx.event(EventKind::PersonErased, Some(subject(2)), &row(), &Detail::new())
+            };
+            transact_over(store, keyring, START + 20, &mut rng, told).unwrap();
+            integrate_over(store, keyring, 1000, &mut rng).unwrap().unwrap();
+            let erased = |tx: &mut Transaction<'_>| {
+                assert!(!erase_subject(tx, subject(2), 1000)?.more);
+                forget_subject(tx, subject(2), 1000)
+            };
+            transact_over(store, keyring, START + 21, &mut rng, erased).unwrap();
+            ran.store(true, Ordering::SeqCst);
+        };
+        let hooked = Hooked::new(&log.store, at, &erase);
+        let report = audit(&hooked, &log.keyring).unwrap();
+        assert!(report.is_clean(), "at question {at}: {:?}", report.findings);
+        if !ran.load(Ordering::SeqCst) {
+            assert!(at > 100 && counted > 5, "{at}, {counted}");
+            return;
+        }
+        counted += u64::from(report.unlisted > 0);
+    }
 }
 
 /// The lines of the block that begins with this fence.

@@ -35,6 +35,7 @@ fn an_erased_account_leaves_leaves_that_prove_and_nothing_that_tells() {
     let before: Vec<_> = (0..40).map(|index| journal.prove(index).unwrap()).collect();
     assert!(own.len() > 15 && own.iter().any(|entry| matches!(entry.detail, Telling::Told(_))));
 
+    log.tell_erased(99, subject(1));
     let mut calls = 0;
     loop {
         calls += 1;

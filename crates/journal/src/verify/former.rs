@@ -103,6 +103,7 @@ impl Audit<'_> {
         if index == 0 && leaf.row.table == FORMER_LOGS && self.store.get(&leaf.row)?.is_none() {
             self.report.note(Place::Row(leaf.row.clone()), Fault::Missing);
         }
+        self.unlisted.hear(&leaf);
         self.beside_former(&leaf, number, index)
     }
 
@@ -115,7 +116,7 @@ impl Audit<'_> {
         }
         if let Some(subject) = leaf.subject {
             let listed = FormerLog::listed(subject, number, index);
-            self.report.unlisted += u64::from(self.store.get(&listed)?.is_none());
+            self.is_listed(subject, &listed, Place::Row(listed.clone()))?;
         }
         match or_fault(former::detail(self.store, self.keyring, leaf))? {
             Ok(Telling::Erased) => self.report.erased += 1,

@@ -162,6 +162,12 @@ impl Log {
         transact_over(&self.store, &self.keyring, START + time, &mut self.rng, f)
     }
 
+    /// Tells that a person was erased; what is left of the person is for the test to take away.
+    pub fn tell_erased(&mut self, time: u64, whose: Subject) {
+        self.transact(time, |tx| tx.event(EventKind::PersonErased, Some(whose), &row(), &Detail::new()))
+            .unwrap();
+    }
+
     /// Signs a checkpoint of what was integrated.
     pub fn sign(&mut self) -> SignedCheckpoint {
         self.transact(2_000_000, sign_checkpoint).unwrap()
