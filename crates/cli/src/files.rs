@@ -197,7 +197,8 @@ impl Prepared {
         self.stream(put).map(|(path, ())| path)
     }
 
-    /// Has the file written piece by piece, flushes it and its folder, and gives it its name in between.
+    /// Has the file written piece by piece, flushes it and its folder, and gives it its name in between. Where that fails, a name
+    /// that was new is gone again.
     pub(crate) fn stream<T>(
         self,
         put: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
@@ -207,11 +208,17 @@ impl Prepared {
         let written = out.flush().and_then(|()| out.get_ref().sync_all());
         drop(out);
         written.map_err(|error| unwritable(&self.path, &error))?;
-        let folder = folder(&self.path).to_path_buf();
+        let (folder, existing) = (folder(&self.path).to_path_buf(), self.existing);
         let path = self.name()?;
         // A name that is not in the folder after a power cut is no file.
         let flushed = File::open(folder).and_then(|folder| folder.sync_all());
-        flushed.map_err(|error| unwritable(&path, &error))?;
+        if let Err(error) = flushed {
+            if existing == Existing::Kept {
+                // If it stays nevertheless, it is whole.
+                let _ = fs::remove_file(&path);
+            }
+            return Err(unwritable(&path, &error));
+        }
         Ok((path, told))
     }
 

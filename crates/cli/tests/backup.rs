@@ -5,10 +5,10 @@ mod harness;
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use harness::{Desk, PASSPHRASE, Run, run};
+use harness::{Desk, PASSPHRASE, Run, peer, run};
 use zamok::backup::Step;
 use zamok::{Argon2Cost, Options, Passphrase, StoreUrl, Vault};
 
@@ -121,6 +121,38 @@ fn shares_open_a_backup_when_enough_come_together() {
     desk.write(&share(1), &text);
     assert!(exits(restore(&[1, 3]), 1).contains("line 5"), "the line is named");
     restore(&[3, 2]).done();
+}
+
+/// A folder that nobody may read cannot be flushed, although files can be put there.
+#[test]
+fn of_a_backup_whose_folder_cannot_be_flushed_nothing_is_left() {
+    let (desk, _) = Desk::enrolled("ivan");
+    let out = desk.path("out");
+    fs::create_dir(&out).unwrap();
+    for more in [&["--split", "2/3"][..], &[]] {
+        fs::set_permissions(&out, fs::Permissions::from_mode(0o300)).unwrap();
+        let mut command =
+            desk.command([&["backup", "out/vault.backup", "--json"], more, &CHEAP[..]].concat());
+        command.env("ZAMOK_BACKUP_PASSPHRASE", "another six random words");
+        // The superuser may do it with a capability, which goes here.
+        let mut bounded = peer("setpriv");
+        if fs::metadata(&out).unwrap().uid() == 0 {
+            bounded.args(["--inh-caps=-all", "--bounding-set=-all"]);
+        }
+        bounded.arg(command.get_program()).args(command.get_args()).current_dir(desk.folder());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => bounded.env(name, value),
+                None => bounded.env_remove(name),
+            };
+        }
+        run(&mut bounded).failed(5, 901, "file");
+        fs::set_permissions(&out, fs::Permissions::from_mode(0o700)).unwrap();
+        let left: Vec<_> = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+    desk.zamok([&["backup", "out/vault.backup", "--split", "2/3"], &CHEAP[..]].concat()).done();
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 4);
 }
 
 #[test]
