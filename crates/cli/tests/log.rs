@@ -111,6 +111,22 @@ fn witnesses_cosign_and_a_proof_holds_under_their_policy_also_for_python() {
 }
 
 #[test]
+fn a_witness_with_a_name_that_no_key_can_have_is_not_begun() {
+    let desk = Desk::empty();
+    let init = |name: &str| desk.zamok(["witness", "init", "--name", name, "--argon2-memory", "1", "--json"]);
+    for name in ["my witness", "my+witness", ""] {
+        let run = init(name);
+        run.failed(2, 900, "usage");
+        assert!(run.stdout.contains("a witness's name has no blanks and no plus sign in it"), "{run:?}");
+        assert!(!desk.path("zamok.db").exists());
+    }
+    init("witness.example/w1").done();
+    // Of what else goes wrong nobody blames the name.
+    let run = init("witness.example/w1");
+    assert!(run.exit != 0 && !run.stdout.contains("blanks"), "{run:?}");
+}
+
+#[test]
 fn an_exported_log_is_verified_from_its_files_and_every_damage_is_named() {
     let (desk, phone) = Desk::enrolled("ivan");
     let told = desk.zamok(["journal", "export", "log", "--format", "tlog", "--json"]).done().json();
@@ -198,6 +214,21 @@ print(json.dumps(told))
     );
     let raw = String::from_utf8(desk.read("log.csv")).expect("text");
     assert_eq!(u64::try_from(raw.split("\r\n").count()).ok(), Some(size + 2), "one line for each");
+    // What is told of a part is told of the file; each command adds entries of its own.
+    for (format, head) in [("csv", 1), ("json", 0)] {
+        let part = ["journal", "export", "part", "--overwrite", "--format", format, "--from"];
+        for (from, is_there) in [(size - 3, true), (size + 1000, false)] {
+            let from = from.to_string();
+            let held = || String::from_utf8(desk.read("part")).expect("text").lines().count() - head;
+            let run = desk.zamok(part.iter().chain(&[from.as_str()])).done();
+            assert!(run.stdout.starts_with(&format!("part holds {} entries of the log ", held())), "{run:?}");
+            assert!(if is_there { (3..50).contains(&held()) } else { held() == 0 }, "{}", held());
+            let object = desk.zamok(part.iter().chain(&[from.as_str(), "--json"])).done().json();
+            assert_eq!(object["size"], held());
+        }
+    }
+    let run = desk.zamok(["journal", "export", "tree", "--format", "tlog", "--without-entries"]).done();
+    assert!(run.stdout.contains(" holds the tree over "), "{run:?}");
     let tail = desk.zamok(["journal", "tail", "--limit", "3", "--json"]).done().json();
     assert_eq!(tail["entries"].as_array().map(Vec::len), Some(3));
 }

@@ -41,7 +41,7 @@ pub use fault::{Broken, Fault, Finding, Place};
 pub use former::{forget_subject, list_former_leaf, put_former_leaf};
 pub use integrate::{Integrated, MAX_BATCH, integrate};
 pub use layout::{Entries, Files, FilesReport, verify_files};
-pub use note::{Note, NoteSignature, SignatureType, Signed, VerifierKey, cosigned_message};
+pub use note::{Note, NoteSignature, SignatureType, Signed, VerifierKey, cosigned_message, is_key_name};
 pub use policy::{Party, TrustPolicy, Trusted};
 pub use proof::InclusionProof;
 pub use prune::{MAX_REST, REMEMBERED, forget_writers, forgetting_is_due};

@@ -320,8 +320,9 @@ pub fn cosigned_message(time: UnixTime, text: &str) -> String {
     format!("cosignature/v1\ntime {}\n{text}", time.0)
 }
 
-/// Whether a key may have this name.
-pub(crate) fn is_key_name(name: &str) -> bool {
+/// Whether a key may have this name: one with neither blanks nor a plus sign.
+#[must_use]
+pub fn is_key_name(name: &str) -> bool {
     !name.is_empty()
         && !name.chars().any(|character| character.is_whitespace() || character == '+')
         && is_plain(name)

@@ -101,6 +101,7 @@ pub mod risk {
 
 /// Witnesses of logs: one to run, and the client that asks others.
 pub mod witness {
+    pub use zamok_journal::is_key_name;
     pub use zamok_journal::witness::{Evidence, Suspicion, evidence};
     pub use zamok_witness::{Client, Gathered, Refusal, Running, Server, Service};
 }

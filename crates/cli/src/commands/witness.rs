@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use zamok::witness::{Evidence, Server, Service, Suspicion};
+use zamok::witness::{Evidence, Server, Service, Suspicion, is_key_name};
 use zamok::{Argon2Cost, Options, Vault, journal::TrustPolicy};
 
 use super::journal::policy;
@@ -63,6 +63,9 @@ impl Witness {
 }
 
 fn init(shared: &Shared, name: &str, memory: Option<u32>, output: &Output) -> Result<Exit, Failure> {
+    if !is_key_name(name) {
+        return Err(Failure::usage("a witness's name has no blanks and no plus sign in it"));
+    }
     let place = opening::place(shared)?;
     let passphrase = secrets::passphrase(shared, Asked::Twice, output)?;
     let mut options = Options::default();
@@ -70,8 +73,7 @@ fn init(shared: &Shared, name: &str, memory: Option<u32>, output: &Output) -> Re
         options.cost = Argon2Cost { memory_kib: mebibytes << 10, ..options.cost };
     }
     let vault = Vault::create(opening::new_store(&place)?, &passphrase, options)?;
-    let key = Service::found(&vault, name)
-        .map_err(|_| Failure::usage("a witness's name has no blanks and no plus sign in it"))?;
+    let key = Service::found(&vault, name)?;
     vault.integrate()?;
     output.line(format!("{place} holds a witness now. Its key, for the policies of others:"))?;
     output.line(key.to_string())?;

@@ -69,15 +69,20 @@ impl Export {
                 }
             };
             let size = signed.checkpoint().size;
-            match self.format {
-                Format::Tlog => self.files(vault, &signed)?,
+            let held = match self.format {
+                Format::Tlog => self.files(vault, &signed).map(|()| size)?,
                 Format::Json | Format::Csv => {
                     let page = |journal: &Journal<'_>, page: Pages| journal.range(page);
-                    self.lines(vault, size, page)?;
+                    self.lines(vault, size, page)?
                 }
-            }
-            let to = self.to.display();
-            output.line(format!("{to} holds {size} entries of the log {}.", signed.checkpoint().origin))?;
+            };
+            let (to, origin) = (self.to.display(), &signed.checkpoint().origin);
+            output.line(match (self.format, self.without_entries) {
+                (Format::Tlog, true) => {
+                    format!("{to} holds the tree over {held} entries of the log {origin}.")
+                }
+                _ => format!("{to} holds {held} entries of the log {origin}."),
+            })?;
             // The key is the operator's to tell: an auditor who read it here would believe what is to be checked.
             let key = match reader {
                 Reader::Operator => Some(vault.log_key()?.to_string()),
@@ -89,7 +94,7 @@ impl Export {
                     "next: zamok journal verify --files {to} --key '{key}', which needs no vault"
                 ));
             }
-            output.object(&json!({"to": to.to_string(), "size": size, "key": key}))?;
+            output.object(&json!({"to": to.to_string(), "size": held, "key": key}))?;
             Ok(Exit::Done)
         })
     }
@@ -104,14 +109,14 @@ impl Export {
         let log =
             log.ok_or_else(|| Failure::usage(format!("the vault had no log {number} before this one")))?;
         let page = |journal: &Journal<'_>, page: Pages| journal.former_range(number, page);
-        let size = self.lines(vault, u64::MAX, page)?;
+        let held = self.lines(vault, u64::MAX, page)?;
         let to = self.to.display();
-        output.line(format!("{to} holds {size} entries of the former log {}.", log.origin))?;
-        output.object(&json!({"to": to.to_string(), "size": size, "key": null}))?;
+        output.line(format!("{to} holds {held} entries of the former log {}.", log.origin))?;
+        output.object(&json!({"to": to.to_string(), "size": held, "key": null}))?;
         Ok(Exit::Done)
     }
 
-    /// One line for each entry up to `size`, or up to the last one; answers how far that was.
+    /// One line for each entry up to `size`, or up to the last one; answers how many they are.
     fn lines(
         &self,
         vault: &Vault,
@@ -143,7 +148,7 @@ impl Export {
             Ok(())
         };
         file.stream(put)?;
-        Ok(next)
+        Ok(next - self.from)
     }
 
     fn files(&self, vault: &Vault, signed: &SignedCheckpoint) -> Result<(), Failure> {
