@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -51,6 +52,67 @@ fn formats() -> String {
     Format::ALL.map(Format::name).join(", ")
 }
 
+/// Errors, and tokens, that are told one by one; the counts are whole.
+pub(crate) const LISTED: usize = 10_000;
+
+/// Most bytes of what is no regular file: it comes once, and is held in memory.
+const LONGEST_HELD: usize = 64 << 20;
+
+/// A file that can be read more than once, whatever its name leads to meanwhile.
+pub(crate) struct Input<'a> {
+    path: &'a Path,
+    content: Content,
+    length: u64,
+}
+
+#[derive(Clone)]
+enum Content {
+    File(Rc<File>),
+    /// Of a pipe.
+    Held(Rc<Zeroizing<Vec<u8>>>),
+}
+
+impl<'a> Input<'a> {
+    pub(crate) fn of(path: &'a Path) -> Result<Self, Failure> {
+        let unreadable = |error: io::Error| Failure::file(format!("cannot read {}: {error}", path.display()));
+        let file = File::open(path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if metadata.is_file() {
+            return Ok(Self { path, content: Content::File(Rc::new(file)), length: metadata.len() });
+        }
+        let held = hold(file, LONGEST_HELD).map_err(unreadable)?.ok_or_else(|| {
+            let message = format!("{} is no regular file, and has more than 64 MiB", path.display());
+            Failure::file(message).hint("write it into a file first, readable by you alone")
+        })?;
+        let length = held.len() as u64;
+        Ok(Self { path, content: Content::Held(Rc::new(held)), length })
+    }
+}
+
+/// All that a pipe gives, `None` when that is more than `longest`; every copy is wiped, also those that it grew out of.
+fn hold(mut pipe: impl Read, longest: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut held = Zeroizing::new(vec![0; 64 << 10]);
+    let mut length = 0;
+    loop {
+        if length == held.len() {
+            let mut grown = Zeroizing::new(vec![0; 2 * length]);
+            grown[..length].copy_from_slice(&held);
+            held = grown;
+        }
+        match pipe.read(&mut held[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if length > longest {
+            return Ok(None);
+        }
+    }
+    held.truncate(length);
+    Ok(Some(held))
+}
+
 /// A file whose tokens are being read.
 pub(crate) struct Opened {
     pub(crate) records: Records<'static>,
@@ -87,20 +149,16 @@ impl Source {
             .ok_or_else(|| Failure::usage(format!("{} holds no hexadecimal digits", path.display())))
     }
 
-    /// Opens a file; it may be opened again.
-    pub(crate) fn open(&self, path: &Path, options: &Options, output: &Output) -> Result<Opened, Failure> {
-        let unreadable = |error: io::Error| Failure::file(format!("cannot read {}: {error}", path.display()));
-        let file = File::open(path).map_err(unreadable)?;
-        let length = file.metadata().map_err(unreadable)?.len();
+    /// Reads a file from its beginning; it may be read again.
+    pub(crate) fn open(&self, input: &Input<'_>, options: &Options) -> Result<Opened, Failure> {
         let read = Rc::new(Cell::new(0));
-        let counted = Counted { file, read: read.clone() };
+        let counted = Counted { content: input.content.clone(), read: read.clone() };
         let records =
-            zamok_exchange::open(counted, self.format.0, options).map_err(|error| Told(error, path))?;
+            zamok_exchange::open(counted, self.format.0, options).map_err(|error| Told(error, input.path))?;
         if self.format.0.is_none() {
             tracing::info!(format = records.format().name(), "the format was recognised");
         }
-        let _ = output;
-        Ok(Opened { records, length, read })
+        Ok(Opened { records, length: input.length, read })
     }
 }
 
@@ -118,16 +176,23 @@ pub(crate) fn from_hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(bytes)
 }
 
-/// A file that counts what was read of it.
+/// One reading of a file, which counts how far it came.
 struct Counted {
-    file: File,
+    content: Content,
     read: Rc<Cell<u64>>,
 }
 
 impl Read for Counted {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let len = self.file.read(out)?;
-        self.read.set(self.read.get().saturating_add(len as u64));
+        let place = self.read.get();
+        let len = match &self.content {
+            Content::File(file) => file.read_at(out, place)?,
+            Content::Held(bytes) => {
+                let rest = usize::try_from(place).ok().and_then(|place| bytes.get(place..));
+                rest.unwrap_or_default().read(out)?
+            }
+        };
+        self.read.set(place.saturating_add(len as u64));
         Ok(len)
     }
 }
@@ -210,6 +275,16 @@ mod tests {
         for wrong in ["", "0", "0g", "+1", "é", "00 11"] {
             assert!(from_hex(wrong.as_bytes()).is_none(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_comes_in_pieces_is_held_whole_up_to_the_limit() {
+        let bytes: Vec<u8> = (0..300_000_u32).map(|place| place.to_le_bytes()[0]).collect();
+        let (first, rest) = bytes.split_at(70_001);
+        let pieces = || first.chain(rest);
+        assert_eq!(hold(pieces(), bytes.len()).unwrap().unwrap().as_slice(), bytes);
+        assert!(hold(pieces(), bytes.len() - 1).unwrap().is_none());
+        assert!(hold(io::empty(), 0).unwrap().unwrap().is_empty());
     }
 
     #[test]

@@ -52,6 +52,12 @@ impl TokenRecord {
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
+    /// Whether its owner had disabled it.
+    #[must_use]
+    pub fn is_disabled(&self) -> bool {
+        self.warnings.contains(&Warning::Disabled)
+    }
+
     /// Adds a warning, once.
     pub(crate) fn warn(&mut self, warning: Warning) {
         if !self.warnings.contains(&warning) {
@@ -168,7 +174,8 @@ pub(crate) enum By {
     Time { period: u64 },
 }
 
-/// What the issuer of a token allows (RFC 6030 §5). Kept as it was read; the importer decides by [`TokenPolicy::check`].
+/// What the issuer of a token allows (RFC 6030 §5), as it was read. The importer decides by [`TokenPolicy::check`], and the key in a
+/// vault has the dates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenPolicy {
     /// Not to be used before.
@@ -287,6 +294,8 @@ pub enum Warning {
     ConflictingIssuer,
     /// A PIN goes with the code; its checking is not taken over.
     Pin,
+    /// Its issuer limits how often it may be used; nobody here counts that.
+    Transactions,
     /// T0 is not 1970.
     T0,
     /// It is not known which codes are spent already: the last one can be accepted once more.
@@ -319,6 +328,7 @@ impl Warning {
             Self::PlainSecret => "the file holds the secret in plain text: remove it afterwards",
             Self::ConflictingIssuer => "two issuers are named: the parameter was taken, not the label",
             Self::Pin => "a PIN goes with the code: its checking is not taken over",
+            Self::Transactions => "the issuer limits how often it may be used: the limit is not taken over",
             Self::T0 => "time is not counted from 1970",
             Self::SpentUnknown => "which codes are spent is not known",
             Self::LocalDate => "a date without a time zone was read as UTC",

@@ -2,11 +2,12 @@
 
 use zamok_core::Error as CoreError;
 use zamok_core::event::Subject;
-use zamok_core::otp::TotpState;
+use zamok_core::otp::{HotpParameters, TotpParameters, TotpState};
 use zamok_core::store::{Range, RowKey, Table};
 use zamok_core::vault::finding::Reindexing;
+use zamok_core::vault::keys::Template;
 use zamok_core::vault::one_time::{self, ImportedParameters};
-use zamok_core::vault::{KeyId, KeyKind, Transaction, keys};
+use zamok_core::vault::{KeyId, KeyKind, KeyState, Purpose, Transaction, keys};
 use zeroize::Zeroizing;
 
 use crate::error::Fault;
@@ -51,7 +52,8 @@ impl TokenRecord {
         Ok(())
     }
 
-    /// Takes the token into a vault as an active key, with its counter, T0, drift and spent step, under its label.
+    /// Takes the token into a vault as an active key, with its counter, T0, drift and spent step, under its label, and with the
+    /// dates of its issuer's policy. One that its owner had disabled is suspended in the same commit.
     ///
     /// A secret that was taken in before with the same kind of token is not taken in again: two keys with one secret would
     /// each accept every code once. Counter, label and parameters of the key that is there stay. That holds whatever became of
@@ -61,26 +63,47 @@ impl TokenRecord {
     /// Those of [`TokenRecord::fits_vault`], and of the vault.
     pub fn import(&self, tx: &mut Transaction<'_>, owner: Option<Subject>) -> Result<Import, Fault> {
         self.fits_vault()?;
-        let parameters = match self.kind {
-            TokenKind::Hotp { parameters, counter } => ImportedParameters::Hotp { parameters, counter },
-            TokenKind::Totp { parameters, drift, last_step } => {
-                ImportedParameters::Totp { parameters, state: TotpState { last_step, drift } }
-            }
-            TokenKind::Ocra { suite, counter } => {
-                ImportedParameters::Ocra { suite, counter: counter.unwrap_or(0) }
-            }
-        };
         let rows = self.rows(tx)?;
         for row in &rows {
             if let Some(body) = tx.state(row)? {
                 return Ok(Import::AlreadyThere(KeyId(body.try_into().map_err(|_| CoreError::Refused)?)));
             }
         }
-        let id = one_time::import(tx, parameters, &self.secret, &self.label(), owner)?;
+        let (kind, parameters) = self.parameters();
+        let (label, policy) = (self.label(), &self.policy);
+        let template = Template {
+            valid_from: policy.start,
+            // The policy names the last second, the key the first one after.
+            valid_to: policy.expiry.map(|last| last.plus(1)),
+            ..Template::new(kind, Purpose::OneTimeCode).named(&label, owner)
+        };
+        let id = one_time::import_from(tx, parameters, &self.secret, &template)?;
+        if self.is_disabled() {
+            keys::change_state(tx, id, KeyState::Suspended, "disabled where it comes from")?;
+        }
         for row in rows.iter().take(tx.keyring().entered_epochs(tx.now())) {
             tx.put_state(row, &id.0)?;
         }
         Ok(Import::New(id))
+    }
+
+    fn parameters(&self) -> (KeyKind, ImportedParameters) {
+        match self.kind {
+            TokenKind::Hotp { parameters, counter } => {
+                let HotpParameters { algorithm, digits } = parameters;
+                (KeyKind::Hotp { algorithm, digits }, ImportedParameters::Hotp { parameters, counter })
+            }
+            TokenKind::Totp { parameters, drift, last_step } => {
+                let TotpParameters { algorithm, digits, period, t0 } = parameters;
+                let state = TotpState { last_step, drift };
+                let kind = KeyKind::Totp { algorithm, digits, period, t0: t0.0 };
+                (kind, ImportedParameters::Totp { parameters, state })
+            }
+            TokenKind::Ocra { suite, counter } => {
+                let counter = counter.unwrap_or(0);
+                (KeyKind::Ocra { suite }, ImportedParameters::Ocra { suite, counter })
+            }
+        }
     }
 
     /// Where the secret is entered: one row for each index key, the newest first.

@@ -3,16 +3,20 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
-use zamok_exchange::{MacHash, Protection, PskcWriter, Scope, TokenRecord, write_migration, write_uri};
+use serde_json::{Value, json};
+use zamok_exchange::{
+    Format, Loss, MacHash, Protection, PskcWriter, Scope, TokenRecord, Warning, write_migration, write_uri,
+};
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Overwrite, Readable};
 use crate::output::Output;
-use crate::transfer::{Source, Told};
+use crate::transfer::{Input, LISTED, Source, Told};
 
 /// Convert a file of tokens into another format. It works without a vault: keys in a vault do not leave it.
+///
+/// What the other format cannot say of a token is told: where its codes would change the conversion fails, and else that is lost.
 #[derive(Args, Debug)]
 pub(crate) struct Convert {
     /// The file to read.
@@ -51,20 +55,33 @@ enum Target {
     Pskc,
 }
 
+impl Target {
+    const fn format(self) -> Format {
+        match self {
+            Self::Uri => Format::Uri,
+            Self::Migration => Format::Migration,
+            Self::Pskc => Format::Pskc,
+        }
+    }
+}
+
 impl Convert {
     pub(crate) fn run(&self, output: &Output) -> Result<Exit, Failure> {
         files::in_use(&self.file);
         let prepared = self.overwrite.prepare(&self.output, Readable::ByOwner)?;
         let keys = self.source.keys(output)?;
-        let opened = self.source.open(&self.file, &keys, output)?;
-        let (mut records, mut left_out) = (Vec::new(), 0_usize);
+        let opened = self.source.open(&Input::of(&self.file)?, &keys)?;
+        let (mut records, mut left_out, mut errors) = (Vec::new(), 0_usize, Vec::new());
         for record in opened.records {
             match record {
                 Ok(record) => records.push(record),
                 Err(error) if error.scope() == Scope::File => return Err(Told(error, &self.file).into()),
                 Err(error) => {
                     left_out += 1;
-                    output.remark(format!("left out: {error}"));
+                    if errors.len() < LISTED {
+                        output.remark(format!("left out: {error}"));
+                        errors.push(json!({"code": error.code(), "message": error.to_string()}));
+                    }
                 }
             }
         }
@@ -76,9 +93,31 @@ impl Convert {
         let path = prepared.write(&written)?;
         let count = records.len();
         output.line(format!("{count} tokens are in {}, {left_out} entries left out.", path.display()))?;
+        let tokens = self.losses(&records, output);
         let file = path.display().to_string();
-        output.object(&json!({"written": count, "left_out": left_out, "file": file}))?;
+        output.object(&json!({
+            "written": count, "left_out": left_out, "file": file, "tokens": tokens, "errors": errors,
+        }))?;
         Ok(if left_out > 0 { Exit::Files } else { Exit::Done })
+    }
+
+    /// Tells what is written of each token without something that was known of it, and what else is to be known.
+    fn losses(&self, records: &[TokenRecord], output: &Output) -> Vec<Value> {
+        let tell = |record: &TokenRecord| {
+            let label = record.label();
+            let warnings: Vec<_> = record.warnings.iter().map(|warning| warning.text()).collect();
+            let lost: Vec<_> = record.lost_in(self.to.format()).into_iter().map(Loss::text).collect();
+            // Whoever converts a file in the clear knows that.
+            let others = record.warnings.iter().filter(|warning| **warning != Warning::PlainSecret);
+            for warning in others {
+                output.remark(format!("warning: {label}: {}", warning.text()));
+            }
+            if !lost.is_empty() {
+                output.remark(format!("warning: {label}: not in the output: {}", lost.join("; ")));
+            }
+            json!({"token": label, "kind": record.kind.name(), "warnings": warnings, "lost": lost})
+        };
+        records.iter().take(LISTED).map(tell).collect()
     }
 
     fn migration(&self, records: &[TokenRecord]) -> Result<Zeroizing<Vec<u8>>, Failure> {

@@ -1,23 +1,24 @@
 //! `zamok import`: tokens of other programs into the vault, each an active key that is marked as not made here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
 use zamok::{CoreError, UnixTime, Zamok};
-use zamok_exchange::{ExchangeError, Fault, Import as Taken, Scope, TokenRecord};
+use zamok_exchange::{ExchangeError, Fault, Import as Taken, Scope, TokenRecord, Warning};
 
 use crate::arguments::Shared;
 use crate::failure::{Exit, Failure};
 use crate::opening;
 use crate::output::Output;
-use crate::transfer::{Progress, Source, Told};
+use crate::transfer::{Input, LISTED, Progress, Source, Told};
 
 /// Take the tokens of a file into the vault: otpauth URIs, Google Authenticator's export, PSKC, liboath, and others.
 ///
 /// The file is read twice: first to see that it can be read to its end, then to take its tokens in, some at a time in one
-/// commit each. A secret that was taken in before is left as it is there and told, so that a run that was interrupted can be
-/// repeated. There is no export from a vault; `zamok convert` goes from file to file.
+/// commit each. A pipe is held in memory instead, 64 MiB at most. A secret that was taken in before is left as it is there and
+/// told, so that a run that was interrupted can be repeated. A token that was disabled where it comes from is suspended here, and
+/// one that its issuer gave dates has them here. There is no export from a vault; `zamok convert` goes from file to file.
 #[derive(Args, Debug)]
 pub(crate) struct Import {
     /// The file.
@@ -30,28 +31,32 @@ pub(crate) struct Import {
     /// Take nothing in when anything is wrong with any entry.
     #[arg(long)]
     strict: bool,
-    /// Take in tokens that have expired, or have not begun, by the policy of their issuer.
+    /// Take in also tokens that have expired, or have not begun, by the policy of their issuer; no token has its dates then.
     #[arg(long)]
     ignore_dates: bool,
 }
 
 /// Tokens in one commit.
 const BATCH: usize = 64;
-/// Errors, and tokens, that programs are told one by one; the counts are whole.
-const LISTED: usize = 10_000;
 
 impl Import {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         let keys = self.source.keys(output)?;
+        let input = Input::of(&self.file)?;
         let mut tally = Tally::default();
         // The first reading: nothing of a file that ends in the middle is taken in.
         let now = zamok::Clock::now(&zamok::SystemClock);
-        for (number, record) in (1..).zip(self.source.open(&self.file, &keys, output)?.records) {
+        for (number, record) in (1..).zip(self.source.open(&input, &keys)?.records) {
             match self.examined(number, record, now) {
                 Ok(record) => {
                     if self.dry_run {
                         output.line(described(&record))?;
-                        tally.list(json!({"token": record.label(), "kind": record.kind.name()}));
+                        tally.list(json!({
+                            "token": record.label(), "kind": record.kind.name(), "state": state(&record),
+                            "warnings": warnings(&record),
+                        }));
+                    } else {
+                        tally.warn(&record, output);
                     }
                     tally.found += 1;
                 }
@@ -64,7 +69,9 @@ impl Import {
             return Err(Failure::file(message).hint("without --strict the others are taken in"));
         }
         if !self.dry_run && tally.found > 0 {
-            opening::with_vault(shared, output, |zamok| self.take_in(zamok, &keys, &mut tally, output))?;
+            opening::with_vault(shared, output, |zamok| {
+                self.take_in(zamok, (&input, &keys), now, &mut tally, output)
+            })?;
         }
         tally.tell(self.dry_run, output)
     }
@@ -72,15 +79,16 @@ impl Import {
     fn take_in(
         &self,
         zamok: &Zamok,
-        keys: &zamok_exchange::Options,
+        (input, keys): (&Input<'_>, &zamok_exchange::Options),
+        now: UnixTime,
         tally: &mut Tally,
         output: &Output,
     ) -> Result<(), Failure> {
-        let now = zamok.vault().now();
-        let opened = self.source.open(&self.file, keys, output)?;
+        let opened = self.source.open(input, keys)?;
         let mut progress = Progress::new(&opened, output);
         let mut records =
             (1..).zip(opened.records).map(|(number, record)| self.examined(number, record, now));
+        let mut errors = 0;
         loop {
             let mut batch = Vec::with_capacity(BATCH);
             for record in records.by_ref() {
@@ -88,14 +96,14 @@ impl Import {
                     Ok(record) => batch.push(record),
                     Err(error) if error.scope() == Scope::File => return Err(Told(error, &self.file).into()),
                     // Told at the first reading.
-                    Err(_) => {}
+                    Err(_) => errors += 1,
                 }
                 if batch.len() == BATCH {
                     break;
                 }
             }
             if batch.is_empty() {
-                return Ok(());
+                return tally.compare(errors, &self.file);
             }
             let keys = zamok.vault().transact(|tx| {
                 let taken = batch.iter().map(|record| match record.import(tx, None) {
@@ -120,11 +128,11 @@ impl Import {
         record: Result<TokenRecord, ExchangeError>,
         now: UnixTime,
     ) -> Result<TokenRecord, ExchangeError> {
-        let record = record?;
-        let fits = record
-            .fits_vault()
-            .and_then(|()| if self.ignore_dates { Ok(()) } else { record.policy.check(&record.kind, now) });
-        match fits {
+        let mut record = record?;
+        if self.ignore_dates {
+            (record.policy.start, record.policy.expiry) = (None, None);
+        }
+        match record.fits_vault().and_then(|()| record.policy.check(&record.kind, now)) {
             Ok(()) => Ok(record),
             Err(fault) => Err(ExchangeError::of_record(fault, number)),
         }
@@ -136,11 +144,20 @@ fn described(record: &TokenRecord) -> String {
     let kind = &record.kind;
     let mut line =
         format!("{} {} digits {}: {}", kind.name(), kind.digits(), kind.algorithm(), record.label());
-    for warning in &record.warnings {
+    for warning in warnings(record) {
         line.push_str("; ");
-        line.push_str(warning.text());
+        line.push_str(warning);
     }
     line
+}
+
+fn warnings(record: &TokenRecord) -> Vec<&'static str> {
+    record.warnings.iter().map(|warning| warning.text()).collect()
+}
+
+/// What the token is in a vault that takes it in.
+fn state(record: &TokenRecord) -> &'static str {
+    if record.is_disabled() { "suspended" } else { "active" }
 }
 
 #[derive(Default)]
@@ -149,6 +166,9 @@ struct Tally {
     imported: usize,
     already_there: usize,
     errors: usize,
+    warned: usize,
+    /// Whether a warning was told that is about the file.
+    is_plain: bool,
     listed: Vec<Value>,
     told: Vec<Value>,
 }
@@ -164,13 +184,48 @@ impl Tally {
         let is_new = matches!(taken, Taken::New(_));
         *if is_new { &mut self.imported } else { &mut self.already_there } += 1;
         let (id, label) = (taken.key(), record.label());
+        let state = is_new.then(|| state(record));
         if !output.is_terminal() {
-            output.line(format!("{id} {label}{}", if is_new { "" } else { " (already there)" }))?;
+            let note = match (is_new, record.is_disabled()) {
+                (false, _) => " (already there)",
+                (true, true) => " (suspended)",
+                (true, false) => "",
+            };
+            output.line(format!("{id} {label}{note}"))?;
         }
         self.list(json!({
             "key": id.to_string(), "token": label, "kind": record.kind.name(), "already_there": !is_new,
+            "state": state, "warnings": warnings(record),
         }));
         Ok(())
+    }
+
+    /// Tells people what to know of a token that is taken in.
+    fn warn(&mut self, record: &TokenRecord, output: &Output) {
+        // It is true of all tokens of a file, and once is enough.
+        if record.warnings.contains(&Warning::PlainSecret) && !self.is_plain {
+            self.is_plain = true;
+            output.remark(format!("warning: {}", Warning::PlainSecret.text()));
+        }
+        let others = record.warnings.iter().filter(|warning| **warning != Warning::PlainSecret);
+        let others = others.map(|warning| warning.text()).collect::<Vec<_>>().join("; ");
+        if !others.is_empty() && self.warned < LISTED {
+            self.warned += 1;
+            output.remark(format!("warning: {}: {others}", record.label()));
+        }
+    }
+
+    /// Whether the second reading found what the first one did.
+    fn compare(&self, errors: usize, file: &Path) -> Result<(), Failure> {
+        let Self { found, imported, already_there, .. } = self;
+        if (imported + already_there, errors) == (*found, self.errors) {
+            return Ok(());
+        }
+        let message = format!(
+            "{} changed while it was read: {imported} tokens were taken in and {already_there} were already there, of {found}",
+            file.display()
+        );
+        Err(Failure::file(message).hint("give the command again: what was taken in is left as it is"))
     }
 
     fn error(&mut self, error: &ExchangeError, output: &Output) {
@@ -182,7 +237,7 @@ impl Tally {
     }
 
     fn tell(&self, dry_run: bool, output: &Output) -> Result<Exit, Failure> {
-        let Self { found, imported, already_there, errors, listed, told } = self;
+        let Self { found, imported, already_there, errors, listed, told, .. } = self;
         output.line(match dry_run {
             true => format!("{found} tokens would be taken in, {errors} entries left out; nothing was done."),
             false => format!(

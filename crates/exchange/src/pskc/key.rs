@@ -259,6 +259,7 @@ fn read_policy(element: &Element, warnings: &mut Vec<Warning>) -> Result<TokenPo
             "NumberOfTransactions" => {
                 once(policy.transactions.is_some())?;
                 policy.transactions = Some(text::number(child.text(), "NumberOfTransactions")?);
+                warnings.push(Warning::Transactions);
             }
             "PINPolicy" => {
                 once(policy.pin.is_some())?;
