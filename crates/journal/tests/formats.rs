@@ -13,7 +13,7 @@ use zamok_core::vault::Entry;
 use zamok_core::{Error, UnixTime};
 use zamok_journal::tiles::TileName;
 use zamok_journal::{
-    CHECKPOINTS, Fault, Finding, Head, InclusionProof, Journal, LEAVES, POSITIONS, Place, Status,
+    CHECKPOINTS, Fault, Finding, Head, InclusionProof, Journal, LEAVES, POSITIONS, Place, SUBJECTS, Status,
     TrustPolicy, VerifierKey, WRITERS, audit, tree,
 };
 
@@ -167,6 +167,13 @@ fn the_rows_of_the_page_are_a_log() {
     for (index, (leaf, id)) in (0_u64..).zip(leaves.iter().zip(ids)) {
         change.insert(RowKey::new(LEAVES, index.to_be_bytes()), leaf.clone()).unwrap();
         change.insert(RowKey::new(POSITIONS, id.to_bytes()), index.to_be_bytes().into()).unwrap();
+        // The subject index of `events.md`.
+        let Leaf { subject, time, .. } =
+            Leaf::decode(&Entry::open(&keyring(7), id, leaf).unwrap().leaf).unwrap();
+        if let Some(subject) = subject {
+            let key = [&subject.0[..], &(!time.0).to_be_bytes(), &id.writer, &(!id.sequence).to_be_bytes()];
+            change.insert(RowKey::new(SUBJECTS, key.concat()), Vec::new()).unwrap();
+        }
     }
     let tile = TileName { level: 0, index: 0 };
     change.insert(tile.row(), vector(JOURNAL, "tile")).unwrap();
