@@ -14,8 +14,8 @@ use zamok_core::wire::Reader;
 use zamok_core::{Error, UnixTime, hash};
 use zamok_journal::{
     CHECKPOINTS, Fault, Finding, Journal, POSITIONS, Place, RETENTION, Report, SUBJECTS, Status, Telling,
-    TrustPolicy, VerifierKey, audit, audit_rows, erase_subject, expire_details, forget_subject, former_key, former_row,
-    put_former_leaf,
+    TrustPolicy, VerifierKey, audit, audit_rows, erase_subject, expire_details, forget_subject, former_key,
+    former_row, put_former_leaf,
 };
 
 const JOURNAL: &str = include_str!("../../../docs/formats/journal.md");
