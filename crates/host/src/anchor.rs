@@ -1,13 +1,15 @@
 //! An anchor in a file: best on another machine's disk, or one that whoever can write to the store cannot write to.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use zamok_core::Error;
 use zamok_core::store::StoreFault;
 use zamok_journal::{Anchor, Checkpoint, SignedCheckpoint};
+
+use crate::random::OsRandom;
 
 /// A file with the last checkpoint of one log: a signed note, as `zamok journal checkpoint` prints it.
 #[derive(Clone, Debug)]
@@ -47,23 +49,47 @@ impl FileAnchor {
     }
 
     /// Waits until no other process compares and writes; over when it is dropped. The lock lies beside the file, whose
-    /// name goes from one file to the next.
+    /// name goes from one file to the next; whoever may read it takes a turn, since processes of several users may keep one anchor.
     fn turn(&self) -> io::Result<File> {
-        let mut beside = OsString::from(self.place()?);
-        beside.push(".lock");
-        let lock = File::options().create(true).write(true).truncate(false).open(beside)?;
+        let place = self.place()?;
+        let beside = beside(&place, ".lock");
+        let open = || match File::options().write(true).open(&beside) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(&beside),
+            opened => opened,
+        };
+        let lock = match open() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match File::create_new(&beside) {
+                Ok(made) => {
+                    take_after(&made, &fs::metadata(&place)?)?;
+                    made
+                }
+                // Another process was faster.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open()?,
+                Err(error) => return Err(error),
+            },
+            opened => opened?,
+        };
         lock.lock()?;
         Ok(lock)
     }
 
+    /// Puts another file in the place of the old one, for whoever had rights to that.
     fn write(&self, note: &str) -> io::Result<()> {
         let place = self.place()?;
-        let mut beside = OsString::from(place.as_os_str());
-        beside.push(".new");
-        let mut file = File::create(&beside)?;
-        file.write_all(note.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, &place)?;
+        let mut name = [0; 8];
+        OsRandom::new().and_then(|mut random| random.try_fill(&mut name)).map_err(io::Error::other)?;
+        // What lies under the name that it has until then was put there by somebody else, and is not followed.
+        let beside = beside(&place, &format!(".{:016x}.new", u64::from_be_bytes(name)));
+        let mut file = File::create_new(&beside)?;
+        let written = take_after(&file, &fs::metadata(&place)?)
+            .and_then(|()| file.write_all(note.as_bytes()))
+            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::rename(&beside, &place));
+        if written.is_err() {
+            // It is no anchor; that it stays would hinder nobody.
+            let _ = fs::remove_file(&beside);
+        }
+        written?;
         sync_folder(&place)
     }
 }
@@ -103,6 +129,33 @@ fn fault(error: &io::Error) -> Error {
         _ => StoreFault::Unavailable,
     };
     fault.into()
+}
+
+/// The file's own name, with something behind.
+fn beside(place: &Path, behind: &str) -> PathBuf {
+    let mut beside = OsString::from(place);
+    beside.push(behind);
+    beside.into()
+}
+
+/// Gives a new file the mode of an old one, and its group and owner where that is allowed.
+fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, fchown};
+        let own = new.metadata()?;
+        if own.gid() != old.gid() {
+            let _ = fchown(new, None, Some(old.gid()));
+        }
+        if own.uid() != old.uid() {
+            let _ = fchown(new, Some(old.uid()), None);
+        }
+    }
+    // A file system that knows no modes gives all files the same.
+    if new.metadata()?.permissions() == old.permissions() {
+        return Ok(());
+    }
+    new.set_permissions(old.permissions())
 }
 
 /// Makes the name of a file durable.

@@ -1,6 +1,9 @@
 //! Anchors in files: what they remember, what they refuse, and a store that was put back.
 
 use std::fs;
+#[cfg(unix)]
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
 use std::sync::Arc;
 
 use zamok_core::Error;
@@ -125,7 +128,7 @@ fn an_anchor_that_is_gone_or_damaged_is_never_an_empty_one() {
 }
 
 /// A vault that asks for the anchor in this file, and how it is opened.
-fn anchored(path: &std::path::Path) -> (Arc<MemoryStore>, Options) {
+fn anchored(path: &Path) -> (Arc<MemoryStore>, Options) {
     let anchor = FileAnchor::create(path).unwrap();
     let options = Options {
         cost: Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 },
@@ -241,4 +244,81 @@ fn an_anchor_that_is_down_costs_no_attempt_at_the_slot() {
     let told = vault.read(|store, keyring| Journal::new(store, keyring).range(0..u64::MAX)).unwrap();
     let failed = told.iter().filter(|entry| entry.leaf.kind == EventKind::UnlockFailed).count();
     assert_eq!(failed, 1, "the wrong one is told");
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Who else keeps the anchor: user and group of nobody.
+#[cfg(unix)]
+const OTHER: u32 = 65_534;
+
+#[test]
+#[cfg(unix)]
+fn a_process_of_another_user() {
+    let Ok(folder) = std::env::var("ZAMOK_ANCHOR_FOLDER") else { return };
+    let note = fs::read_to_string(Path::new(&folder).join("note")).unwrap();
+    let anchor = FileAnchor::at(Path::new(&folder).join("anchor"));
+    anchor.keep(&SignedCheckpoint::parse(&note).unwrap()).unwrap();
+}
+
+#[test]
+#[cfg(unix)]
+fn several_users_keep_one_anchor_and_its_file_stays_as_it_was() {
+    use std::os::unix::process::CommandExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (path, lock) = (folder.path().join("anchor"), folder.path().join("anchor.lock"));
+    set_mode(folder.path(), 0o777);
+    let of = |path: &Path| fs::metadata(path).map(|found| (found.mode() & 0o777, found.uid())).unwrap();
+    let vault = vault();
+    let anchor = FileAnchor::create(&path).unwrap();
+    set_mode(&path, 0o604);
+    let own = of(&path).1;
+    anchor.keep(&grown(&vault)).unwrap();
+    assert_eq!((of(&path), of(&lock)), ((0o604, own), (0o604, own)));
+    // As whoever keeps it first may have made it: others read it, and that is all.
+    set_mode(&lock, 0o444);
+    let second = grown(&vault);
+    if own == 0 {
+        // From where everybody can start it.
+        let program = folder.path().join("program");
+        fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        fs::write(folder.path().join("note"), second.to_string()).unwrap();
+        let mut other = std::process::Command::new(program);
+        other.args(["--exact", "a_process_of_another_user"]).env("ZAMOK_ANCHOR_FOLDER", folder.path());
+        let ended = other.current_dir(folder.path()).uid(OTHER).gid(OTHER).output().unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+        assert_eq!(of(&path), (0o604, OTHER), "it cannot give files away");
+    } else {
+        anchor.keep(&second).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), second.to_string());
+    let third = grown(&vault);
+    let before = of(&path);
+    anchor.keep(&third).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), third.to_string());
+    assert_eq!(of(&path), before, "whose it was");
+}
+
+#[test]
+#[cfg(unix)]
+fn what_lies_beside_an_anchor_is_not_written_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, stranger) = (folder.path().join("anchor"), folder.path().join("stranger"));
+    let vault = vault();
+    let anchor = FileAnchor::create(&path).unwrap();
+    fs::write(&stranger, "something else").unwrap();
+    symlink(&stranger, folder.path().join("anchor.new")).unwrap();
+    let signed = grown(&vault);
+    anchor.keep(&signed).unwrap();
+    assert_eq!(fs::read_to_string(&stranger).unwrap(), "something else");
+    assert_eq!(fs::read_to_string(&path).unwrap(), signed.to_string());
+    assert!(fs::symlink_metadata(&path).unwrap().is_file());
+    // Nothing is left of what it was written to.
+    let mut names: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["anchor", "anchor.lock", "anchor.new", "stranger"]);
 }
