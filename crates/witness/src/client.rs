@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -89,19 +89,15 @@ impl Client {
     /// As [`Vault::checkpoint`]. That witnesses refuse, or are too few, is in the answer.
     pub fn gather(&self, vault: &Vault) -> Result<Gathered, Error> {
         let mut checkpoint = vault.checkpoint()?;
-        let asked: Vec<_> = thread::scope(|scope| {
-            let checkpoint = &checkpoint;
-            let asked = self.policy.witnesses().filter_map(|witness| {
-                let url = witness.url.as_deref()?;
-                Some((witness, scope.spawn(move || self.ask(vault, checkpoint, witness, url))))
-            });
-            // All are under way before the first is waited for.
-            let asked: Vec<_> = asked.collect();
-            asked.into_iter().map(|(witness, answer)| (witness, answer.join())).collect()
-        });
+        let asked = self.policy.witnesses().filter_map(|witness| self.asked(witness, &checkpoint));
+        let mut asked: Vec<_> = asked.collect();
+        // Once more for a size that was not known, and once for another client of the same log that was faster.
+        for _ in 0..3 {
+            self.ask(vault, &checkpoint, &mut asked);
+        }
         let mut refusals = Vec::new();
-        for (witness, answer) in asked {
-            match answer.unwrap_or_else(|_| Err(Refusal::Unreachable("it stopped".into()))) {
+        for Asked { witness, said, .. } in asked {
+            match said.unwrap_or(Err(Refusal::Status(409))) {
                 // Whatever is wrong with what one of them said is no concern of the others.
                 Ok(line) => {
                     if checkpoint.cosign(&witness.key, line).is_err() {
@@ -115,42 +111,69 @@ impl Client {
         Ok(Gathered { checkpoint, trusted, refusals })
     }
 
-    fn ask(
-        &self,
-        vault: &Vault,
-        checkpoint: &SignedCheckpoint,
-        witness: &Party,
-        url: &str,
-    ) -> Result<NoteSignature, Refusal> {
-        let name = witness.key.name();
-        let size = checkpoint.checkpoint().size;
-        let remembered = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied();
-        let mut old = remembered.unwrap_or(0).min(size);
-        // Once more for a size that was not known, and once for another client of the same log that was faster.
-        for _ in 0..3 {
-            let path = vault
-                .read(|store, keyring| Journal::new(store, keyring).consistency(old, checkpoint.checkpoint()))
-                .map_err(|error| Refusal::Unreachable(error.to_string()))?;
-            let body = AddCheckpoint { old, path, checkpoint: checkpoint.clone() }.to_string();
-            let (status, answer) =
-                self.post(&format!("{}/add-checkpoint", url.trim_end_matches('/')), &body)?;
-            match status {
-                200 => {
-                    let line = cosignature(checkpoint, witness, &answer).ok_or(Refusal::Signature)?;
-                    self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), size);
-                    return Ok(line);
-                }
-                409 => match answer.strip_suffix('\n').and_then(|answer| answer.parse().ok()) {
-                    Some(remembered) if remembered > size => return Err(Refusal::Ahead(remembered)),
-                    Some(remembered) if remembered == old => return Err(Refusal::Forked),
-                    Some(remembered) => old = remembered,
-                    None => return Err(Refusal::Status(status)),
-                },
-                422 => return Err(Refusal::Forked),
-                _ => return Err(Refusal::Status(status)),
-            }
+    /// A witness that is asked, where it has an address.
+    fn asked<'p>(&self, witness: &'p Party, checkpoint: &SignedCheckpoint) -> Option<Asked<'p>> {
+        let url = witness.url.as_deref()?;
+        let remembered = self.known().get(witness.key.name()).copied().unwrap_or(0);
+        Some(Asked { witness, url, old: remembered.min(checkpoint.checkpoint().size), said: None })
+    }
+
+    /// Asks all who have not said their last word, at once. Threads do nothing but post: what this one does may be no use of the
+    /// vault ([`Keeper`](zamok_host::Keeper)), and what others read from it would be.
+    fn ask(&self, vault: &Vault, checkpoint: &SignedCheckpoint, asked: &mut [Asked<'_>]) {
+        let questions: Vec<_> = asked
+            .iter_mut()
+            .filter(|asked| asked.said.is_none())
+            .map(|asked| (question(vault, checkpoint, asked.old), asked))
+            .collect();
+        let answers: Vec<_> = thread::scope(|scope| {
+            let answers = questions.into_iter().map(|(question, asked)| {
+                let url = format!("{}/add-checkpoint", asked.url.trim_end_matches('/'));
+                (asked, scope.spawn(move || self.post(&url, &question?)))
+            });
+            // All are under way before the first is waited for.
+            let answers: Vec<_> = answers.collect();
+            answers.into_iter().map(|(asked, answer)| (asked, answer.join())).collect()
+        });
+        for (asked, answer) in answers {
+            let answer = answer.unwrap_or_else(|_| Err(Refusal::Unreachable("it stopped".into())));
+            asked.said = answer
+                .and_then(|(status, answer)| self.understand(checkpoint, asked, status, &answer))
+                .transpose();
         }
-        Err(Refusal::Status(409))
+    }
+
+    /// What a witness said; `None` when it remembers another size than was thought, and is asked again.
+    fn understand(
+        &self,
+        checkpoint: &SignedCheckpoint,
+        asked: &mut Asked<'_>,
+        status: u16,
+        answer: &str,
+    ) -> Result<Option<NoteSignature>, Refusal> {
+        let size = checkpoint.checkpoint().size;
+        match status {
+            200 => {
+                let line = cosignature(checkpoint, asked.witness, answer).ok_or(Refusal::Signature)?;
+                self.known().insert(asked.witness.key.name().into(), size);
+                Ok(Some(line))
+            }
+            409 => match answer.strip_suffix('\n').and_then(|answer| answer.parse().ok()) {
+                Some(remembered) if remembered > size => Err(Refusal::Ahead(remembered)),
+                Some(remembered) if remembered == asked.old => Err(Refusal::Forked),
+                Some(remembered) => {
+                    asked.old = remembered;
+                    Ok(None)
+                }
+                None => Err(Refusal::Status(status)),
+            },
+            422 => Err(Refusal::Forked),
+            _ => Err(Refusal::Status(status)),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn post(&self, url: &str, body: &str) -> Result<(u16, String), Refusal> {
@@ -181,6 +204,24 @@ impl Client {
             (status, _) => Err(Refusal::Status(status)),
         }
     }
+}
+
+/// A witness that is being asked.
+struct Asked<'p> {
+    witness: &'p Party,
+    url: &'p str,
+    /// The size from which on it is shown that the log has grown.
+    old: u64,
+    /// Its last word.
+    said: Option<Result<NoteSignature, Refusal>>,
+}
+
+/// What is posted to a witness that remembers this size.
+fn question(vault: &Vault, checkpoint: &SignedCheckpoint, old: u64) -> Result<String, Refusal> {
+    let path = vault
+        .read(|store, keyring| Journal::new(store, keyring).consistency(old, checkpoint.checkpoint()))
+        .map_err(|error| Refusal::Unreachable(error.to_string()))?;
+    Ok(AddCheckpoint { old, path, checkpoint: checkpoint.clone() }.to_string())
 }
 
 /// The latest cosignature of this witness in an answer; none, when any that claims to be its is not.
