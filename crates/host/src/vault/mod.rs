@@ -8,6 +8,7 @@ mod held;
 pub(crate) mod idle;
 mod journal;
 mod kept;
+mod learned;
 mod open;
 mod options;
 mod refusals;
@@ -26,7 +27,6 @@ use zamok_core::secret::SecretMemory;
 use zamok_core::signature::Backend;
 use zamok_core::store::{EntryId, RowKey, Store};
 use zamok_core::vault::attempts::UnlockPolicy;
-use zamok_core::vault::relocation::Relocation;
 use zamok_core::vault::roles::Operation;
 use zamok_core::vault::{
     Committed, DETAILS, KeyId, Keyring, Known, Role, SelfTests, Transaction, Writer, doors, rotation,
@@ -40,6 +40,7 @@ use self::freshness::Newest;
 use self::held::Held;
 use self::idle::IdleLock;
 use self::kept::KeptKeys;
+use self::learned::Learned;
 pub use self::options::{Freshness, Options};
 use self::refusals::Refusals;
 use self::turns::Turns;
@@ -72,8 +73,8 @@ pub struct Vault {
     memory: Arc<dyn SecretMemory>,
     /// When attempts at the slot of this handle are slowed down.
     policy: UnlockPolicy,
-    /// When the keys were last compared with the store, in seconds since 1970.
-    learned: AtomicU64,
+    /// When the keys were last compared with the store.
+    learned: Learned,
     /// Where time steps before the opening count as spent.
     fence: Option<UnixTime>,
     /// What remembers the journal's checkpoints elsewhere.
@@ -119,7 +120,7 @@ impl Vault {
             held,
             memory: options.memory.clone(),
             policy,
-            learned: AtomicU64::new(now.0),
+            learned: Learned::new(now),
             anchor,
             begins_anchor: matches!(options.freshness, Freshness::Beginning(_)),
             travels: false,
@@ -195,6 +196,7 @@ impl Vault {
         let mut turns = Vec::new();
         for attempt in 1..=Self::TRIES {
             let now = self.now();
+            let begun = self.learned.moment(now);
             let keyring = self.current(now)?;
             let mut env = Env { now, rng: &mut random };
             let writer = self.take_writer(&mut env);
@@ -250,7 +252,7 @@ impl Vault {
                 // `f` has forked, and this is the child.
                 return Err(Error::Locked.into());
             }
-            if self.now().since(now) > rotation::LEARNED_WITHIN {
+            if self.learned.moment(self.now()).since(begun) > rotation::LEARNED_WITHIN {
                 // The keys may have come to their end while `f` ran.
                 self.give_back(writer);
                 continue;
@@ -383,66 +385,6 @@ impl Vault {
             return self.keyring();
         }
         self.held.lend().ok_or(Error::Locked)
-    }
-
-    /// The keys, compared with the store when they were not for a while.
-    fn current(&self, now: UnixTime) -> Result<Arc<Keyring>, Error> {
-        let keyring = self.lent()?;
-        if now.since(UnixTime(self.learned.load(Ordering::Relaxed))) < rotation::LEARNED_WITHIN {
-            return Ok(keyring);
-        }
-        self.learn(&keyring)?;
-        self.keyring()
-    }
-
-    /// Compares the keys with the store at once, for whoever is about to look at everything: a handle that does not know of
-    /// the newest index key would take what was entered under it for a stranger's.
-    ///
-    /// # Errors
-    /// [`Error::Locked`], also when the slot was taken away or the vault leaves the store; [`Error::Refused`] for altered rows; a
-    /// store's fault.
-    pub fn refresh(&self) -> Result<(), Error> {
-        let known = self.keyring()?;
-        self.learn(&known).map(|_| ())
-    }
-
-    /// Takes the keys of now, and answers whether they are others. A handle whose slot is gone, or whose vault leaves, is locked.
-    fn learn(&self, known: &Keyring) -> Result<bool, Error> {
-        let now = self.now();
-        match doors::reopen(&*self.store, known, &*self.memory) {
-            Ok(None) => {
-                self.learned.fetch_max(now.0, Ordering::Relaxed);
-                Ok(false)
-            }
-            Ok(Some(fresh)) => {
-                if !self.travels && self.has_left(&fresh)? {
-                    tracing::warn!("the vault leaves this store: the handle is locked");
-                    self.lock();
-                    return Err(Error::Locked);
-                }
-                // A handle that was locked meanwhile stays locked.
-                if !self.held.replace(fresh) {
-                    return Err(Error::Locked);
-                }
-                self.learned.fetch_max(now.0, Ordering::Relaxed);
-                tracing::info!("the vault's keys or slots were changed, and learned again");
-                Ok(true)
-            }
-            Err(error) => {
-                if error == Error::Locked {
-                    self.lock();
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// Whether nobody works with the vault in this store any more. Auditors read on.
-    fn has_left(&self, keyring: &Keyring) -> Result<bool, Error> {
-        if keyring.role() == Role::Auditor {
-            return Ok(false);
-        }
-        Ok(Relocation::read(&*self.store, keyring)?.is_some_and(|at| at.is_departure()))
     }
 
     fn idle_writers(&self) -> MutexGuard<'_, Vec<Resting>> {

@@ -1,16 +1,21 @@
-//! Forks, and an operating system that runs out of randomness.
+//! Forks, an operating system that runs out of randomness, and clocks that stand still.
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use zamok_core::event::{Detail, EventKind};
 use zamok_core::secret::HeapMemory;
 use zamok_core::store::{EntryId, MemoryStore, Range, RowKey, Store, Table};
-use zamok_core::vault::Transaction;
+use zamok_core::vault::rotation::LEARNED_WITHIN;
 use zamok_core::vault::slot::Argon2Cost;
+use zamok_core::vault::{Role, Transaction};
 use zamok_core::{Error, UnixTime};
 
-use super::{Options, Vault};
+use super::learned::tests::AHEAD;
+use super::{NewSlot, Options, Vault};
+use crate::clock::ManualClock;
+use crate::credential::Credential;
 use crate::memory::tests::{Ended, fork, in_child, wait};
 use crate::passphrase::Passphrase;
 use crate::random::tests::DRAWS_LEFT;
@@ -199,4 +204,36 @@ fn another_panic_is_not_mistaken_for_want_of_randomness_and_breaks_nothing() {
     assert_eq!(payload.downcast_ref::<&str>(), Some(&"broken"));
     assert_eq!(content(&vault), before);
     assert_eq!(vault.transact(write), Ok(()));
+}
+
+#[test]
+fn a_handle_whose_clock_was_set_back_learns_within_a_minute_all_the_same() {
+    let (store, clock) = (Arc::new(MemoryStore::new()), ManualClock::new(UnixTime(1_800_000_000)));
+    let options = Options { clock: Arc::new(clock.clone()), ..cheap() };
+    let vault = Vault::create(store.clone(), &passphrase(), options.clone()).unwrap();
+    let officer = Vault::unlock_as(Role::Officer, store, &passphrase(), options).unwrap();
+    clock.set(UnixTime(1_800_000_000 - 3600));
+    let secret = passphrase();
+    let secret = Credential::Passphrase(&secret);
+    officer.add_slot(&NewSlot { role: Role::User, label: "", secret, cost: CHEAP }).unwrap();
+    officer.remove_slot(1).unwrap();
+    assert_eq!(vault.transact(write), Ok(()), "it has a minute to learn of it");
+    let before = content(&vault);
+    AHEAD.set(Duration::from_secs(LEARNED_WITHIN));
+    assert_eq!(vault.transact(write), Err(Error::Locked));
+    assert!(vault.is_locked() && content(&vault) == before);
+}
+
+#[test]
+fn what_takes_longer_than_other_keys_may_be_unknown_is_done_again_whatever_the_clock_says() {
+    let vault = new_vault(Options { clock: Arc::new(ManualClock::new(UnixTime(1000))), ..cheap() });
+    let mut tries = 0;
+    let outcome = vault.transact(|tx| {
+        tries += 1;
+        if tries == 1 {
+            AHEAD.set(Duration::from_secs(LEARNED_WITHIN + 2));
+        }
+        write(tx)
+    });
+    assert_eq!((outcome, tries), (Ok(()), 2));
 }
