@@ -1,12 +1,13 @@
-//! Restores with a surviving journal that end before their end, at any commit, and go on (`CRYPTO.md` §5).
+//! Restores with a surviving journal that end before their end, at any commit, and go on (`CRYPTO.md` §5); restores and moves of which
+//! two are under way.
 #![allow(missing_docs, clippy::print_stdout)]
 
 mod house;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use zamok::account::AccountState;
 use zamok::backup::{BackupKey, JournalEnd, Replay, Surviving};
@@ -65,10 +66,17 @@ fn a_restore_that_goes_on_without_the_journal_suspends_what_that_would_have_told
     assert_eq!(takes(&restored.vault, token, 9), Ok(true));
 }
 
-/// A store that is lost after so many commits.
+/// A store that is lost after so many commits, or in which something else happens then.
 struct Failing {
     inner: Arc<dyn Store>,
     left: AtomicU64,
+    then: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Failing {
+    fn after(commits: u64, inner: &Arc<dyn Store>) -> Self {
+        Self { inner: inner.clone(), left: AtomicU64::new(commits), then: Mutex::new(None) }
+    }
 }
 
 impl Store for Failing {
@@ -93,7 +101,12 @@ impl Store for Failing {
     fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
         match self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
             Ok(_) => self.inner.commit(change),
-            Err(_) => Err(StoreFault::Unavailable),
+            Err(_) => {
+                let then = self.then.lock().unwrap().take().ok_or(StoreFault::Unavailable)?;
+                then();
+                self.left.store(u64::MAX, Ordering::SeqCst);
+                self.inner.commit(change)
+            }
         }
     }
 
@@ -117,7 +130,7 @@ fn a_replay_that_was_cut_short_adds_no_failures_a_second_time() {
     let old = sqlite(&folder.path().join("old.db"));
     let spent = |vault: &Vault| vault.transact(|tx| tx.state(&RowKey::new(spend::STATES, token.0))).unwrap();
     let begin = |inner: &Arc<dyn Store>, commits| {
-        let target = Arc::new(Failing { inner: inner.clone(), left: AtomicU64::new(commits) });
+        let target = Arc::new(Failing::after(commits, inner));
         let done = restore_and_replay(target.clone(), &file, old.clone(), &auditor(), now);
         (done.map(|(restored, _)| restored), commits - target.left.load(Ordering::SeqCst))
     };
@@ -134,6 +147,134 @@ fn a_replay_that_was_cut_short_adds_no_failures_a_second_time() {
             Err(error) => assert_eq!((fewer, error), (1, CoreError::Backup(BackupFault::NotEmpty))),
         }
     }
+}
+
+/// How a vault comes into a store.
+type Run = Arc<dyn Fn(Arc<dyn Store>) -> Result<Vault, CoreError> + Send + Sync>;
+
+/// Cuts a run short after so many commits and lets it go on. Before its commit number `at` another comes to the end in the same
+/// store, and the vault is used. Answers the store, and what came of the first; `None` once that is at its end by then.
+fn overtaken(
+    run: &Run,
+    cut_after: u64,
+    at: u64,
+    uses: impl FnOnce(&Vault) + Send + 'static,
+) -> Option<(Arc<dyn Store>, Result<(), CoreError>)> {
+    let store = StoreUrl::Memory.create().unwrap();
+    let cut = run(Arc::new(Failing::after(cut_after, &store)));
+    assert_eq!(cut.err(), Some(CoreError::Store(StoreFault::Unavailable)));
+    let first = Arc::new(Failing::after(at, &store));
+    let is_in_service = Arc::new(AtomicBool::new(false));
+    let (other, target, serves) = (run.clone(), store.clone(), is_in_service.clone());
+    *first.then.lock().unwrap() = Some(Box::new(move || match other(target) {
+        Ok(vault) => {
+            uses(&vault);
+            serves.store(true, Ordering::SeqCst);
+        }
+        Err(error) => assert_eq!(error, CoreError::Backup(BackupFault::NotEmpty)),
+    }));
+    let done = run(first).map(drop);
+    if is_in_service.load(Ordering::SeqCst) {
+        return Some((store, done));
+    }
+    assert_eq!(done, Ok(()));
+    None
+}
+
+/// Late for a run that has begun, or before it has.
+fn came_too_late(done: &Result<(), CoreError>) -> bool {
+    matches!(done, Err(CoreError::Busy | CoreError::Backup(BackupFault::NotEmpty)))
+}
+
+#[test]
+fn of_two_restores_into_one_store_one_goes_on_and_a_vault_in_service_keeps_what_it_has() {
+    let house = House::new();
+    // More than come in one commit.
+    for number in 0..200_u16 {
+        let _ = house.zamok.sign(&house.session, &number.to_be_bytes(), "more.txt").unwrap();
+    }
+    let file = house.backup("one.backup");
+    let (now, token) = (house.clock.now(), house.token);
+    let run: Run = Arc::new(move |target| restore(target, &file, now).map(|restored| restored.vault));
+    let mut late = 0;
+    for at in 0.. {
+        let uses = move |vault: &Vault| {
+            vault.transact(|tx| keys::change_state(tx, token, KeyState::Active, "it was found")).unwrap();
+            assert_eq!(takes(vault, token, 9), Ok(true));
+        };
+        let Some((store, done)) = overtaken(&run, 4, at, uses) else { break };
+        assert!(came_too_late(&done), "{at}: {done:?}");
+        late += u32::from(done == Err(CoreError::Busy));
+        let vault = Vault::unlock(store, &passphrase(), options(now)).unwrap();
+        assert_eq!(takes(&vault, token, 9), Ok(false), "{at}: it was spent");
+        assert_eq!(takes(&vault, token, 10), Ok(true), "{at}");
+    }
+    assert!(late >= 4, "{late}");
+}
+
+#[test]
+fn of_two_moves_into_one_store_one_goes_on_and_a_vault_in_service_keeps_what_it_has() {
+    let row = |name: u16| RowKey::new(Table(63), name.to_be_bytes());
+    let mut late = 0;
+    for at in 0.. {
+        let old = StoreUrl::Memory.create().unwrap();
+        let vault = Vault::create(old.clone(), &passphrase(), options(NOON)).unwrap();
+        for first in [0, 100, 200, 300] {
+            let write = |name| (row(name), b"old");
+            let rows = (first..first + 100).map(write);
+            let put = |tx: &mut zamok::keys::Transaction<'_>| {
+                rows.clone().try_for_each(|(row, body)| tx.put_state(&row, body))
+            };
+            vault.transact(put).unwrap();
+        }
+        drop(vault);
+        let run: Run = Arc::new(move |target| {
+            let secret = passphrase();
+            let moved =
+                Vault::relocate(old.clone(), target, "sqlite:new.db", &secret, options(NOON), &mut |_| {});
+            moved.map(|moved| moved.vault)
+        });
+        let uses = move |vault: &Vault| vault.transact(|tx| tx.put_state(&row(0), b"new")).unwrap();
+        let Some((store, done)) = overtaken(&run, 4, at, uses) else { break };
+        assert!(came_too_late(&done), "{at}: {done:?}");
+        late += u32::from(done == Err(CoreError::Busy));
+        let vault = Vault::unlock(store, &passphrase(), options(NOON)).unwrap();
+        assert_eq!(vault.transact(|tx| tx.state(&row(0))), Ok(Some(b"new".to_vec())), "{at}");
+    }
+    assert!(late >= 4, "{late}");
+}
+
+#[test]
+fn what_is_done_again_above_a_vault_ends_with_the_run_that_does_it() {
+    let house = House::new();
+    let file = house.backup("one.backup");
+    live_on(&house);
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let target = StoreUrl::Memory.create().unwrap();
+    let row = RowKey::new(Table(63), *b"name");
+    let mut above = |vault: &Arc<Vault>, _: &Surviving| {
+        drop(restore(target.clone(), &file, now).unwrap());
+        vault.transact(|tx| tx.put_state(&row, b"late"))
+    };
+    let (secret, journal) = (auditor(), sqlite(&folder.path().join("old.db")));
+    let secret = Credential::Passphrase(&secret);
+    let replay = Replay { store: journal, secret, end: JournalEnd::Vouched, above: &mut above };
+    let key = BackupKey::by_passphrase(opener(&file).unwrap().header(), &backup_passphrase()).unwrap();
+    let (mut open, options) = (|| opener(&file), options(now));
+    let done = Vault::restore_and_replay(
+        target.clone(),
+        &mut open,
+        &key,
+        &passphrase(),
+        options.clone(),
+        Some(replay),
+        &mut |_| {},
+    );
+    assert_eq!(done.err(), Some(CoreError::Busy));
+    let vault = Vault::unlock(target, &passphrase(), options).unwrap();
+    assert_eq!(vault.transact(|tx| tx.state(&row)), Ok(None));
 }
 
 #[test]

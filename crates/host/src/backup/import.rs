@@ -187,12 +187,7 @@ impl<'a> Import<'a> {
         self.judge_again()?;
         let (source, items, replayed) = (self.source, self.met, self.filled.replayed);
         let marker = Relocation::Filling { source, items, replayed };
-        self.vault.transact(|tx| {
-            for item in &self.batch {
-                self.take(tx, item)?;
-            }
-            marker.put(tx)
-        })?;
+        self.vault.fill(&marker, |tx| self.batch.iter().try_for_each(|item| self.take(tx, item)))?;
         self.batch.clear();
         self.bytes = 0;
         (self.progress)(self.met);

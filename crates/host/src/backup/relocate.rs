@@ -94,7 +94,8 @@ impl Vault {
     /// When everything was copied, and all have had the time to learn of it ([`Options::settling`]), both are read again and
     /// compared; a difference, such as what a process that had the vault open wrote meanwhile, ends the move before the
     /// new store opens. An attempt that did not come to its end goes on, in the same store by whatever URL, or in another
-    /// that is empty, into which comes what was written since: what the first one holds then opens for nobody.
+    /// that is empty, into which comes what was written since: what the first one holds then opens for nobody. Of two that are
+    /// under way into the same store one goes on, and the other ends in [`Error::Busy`].
     ///
     /// # Errors
     /// [`Error::Rejected`] and [`Error::SlotMethod`] unless the secrets open a slot of the officer's and one of the user's;
@@ -158,7 +159,10 @@ impl Vault {
             thread::sleep(left.min(Duration::from_millis(200)));
         }
         let compared =
-            vault.compare(&old, &log, inventory.digest, &mut |items| progress(Step::Compared(items)))?;
+            vault.compare(&old, &log, inventory.digest, &mut |items| progress(Step::Compared(items)));
+        // What differs because another run has brought the vault into service is no reason to remove the new store.
+        vault.transact(|_| Ok::<_, Error>(()))?;
+        let compared = compared?;
         // The old store first: if this one is never opened, nothing is lost but the last word.
         old.heading(|tx, found| match found {
             Some(
@@ -169,9 +173,10 @@ impl Vault {
             _ => Err(Error::Backup(BackupFault::Changed)),
         })?;
         vault.transact(Relocation::end)?;
+        let vault = vault.arrive();
         vault.integrate()?;
         tracing::info!("the vault has moved");
-        Ok(Moved { vault: vault.arrive(), compared, digest: inventory.digest, resumed })
+        Ok(Moved { vault, compared, digest: inventory.digest, resumed })
     }
 
     /// The URL of the store into which the vault in this one went, or is on its way; `None` for one that stays. Nothing is
@@ -258,9 +263,7 @@ impl Vault {
         mut change: impl FnMut(&mut Transaction<'_>, Option<Relocation>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.transact(|tx| {
-            // From here on the commit expects the row unchanged.
-            tx.state(&Relocation::row())?;
-            let found = Relocation::read(&**self.store(), tx.keyring())?;
+            let found = self.on_its_way(tx)?;
             change(tx, found)
         })
     }

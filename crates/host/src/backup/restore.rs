@@ -42,7 +42,8 @@ impl Vault {
     /// Everything that may have happened since the backup is lost, and is answered as `CRYPTO.md` §5 says: sessions and
     /// challenges end, steps of TOTP keys up to now are spent, HOTP keys are suspended. A new log begins, whose first
     /// leaf names the former one. An attempt that did not come to its end goes on, given the same backup and secret;
-    /// until then the store opens for nobody. The secret opens the new store as its officer and as its user: whoever holds a
+    /// until then the store opens for nobody. Where the earlier one is still under way, one of both goes on, and the other ends in
+    /// [`Error::Busy`]. The secret opens the new store as its officer and as its user: whoever holds a
     /// backup and what opens it has all that the vault held.
     ///
     /// # Errors
@@ -133,10 +134,10 @@ impl Vault {
             replayed = Some(done);
         }
         vault.transact(Relocation::end)?;
-        vault.integrate()?;
-        tracing::info!("a backup was restored");
         // Whoever did something above the vault has ended.
         let vault = Arc::try_unwrap(vault).map_err(|_| Error::Busy)?.arrive();
+        vault.integrate()?;
+        tracing::info!("a backup was restored");
         Ok(Restored { vault, backup, consequences, replayed, resumed })
     }
 
@@ -154,6 +155,7 @@ impl Vault {
         let vault = Self::enter(Role::User, target.clone(), secret, options.clone())?;
         match vault.read(Relocation::read)? {
             Some(Relocation::Filling { source: found, items, replayed }) if found == source => {
+                let vault = vault.filling(Relocation::Filling { source, items, replayed });
                 Ok(Some((vault, Filled { items, replayed })))
             }
             _ => Err(Error::Backup(BackupFault::NotEmpty)),

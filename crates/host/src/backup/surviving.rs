@@ -417,13 +417,9 @@ impl Vault {
             let id = KeyId(*id);
             let is_added = before.is_some_and(|before| id <= before);
             let since = if is_added { Since { rejected: 0, ..*since } } else { *since };
-            let done = self.transact(|tx| {
-                spend::replay(tx, id, &since)?;
-                if is_added {
-                    return Ok(());
-                }
-                Relocation::Filling { source, items, replayed: Some(id) }.put(tx)
-            });
+            let so_far = Relocation::Filling { source, items, replayed: Some(id) };
+            let again = |tx: &mut Transaction<'_>| spend::replay(tx, id, &since);
+            let done = if is_added { self.transact(again) } else { self.fill(&so_far, again) };
             match done {
                 Ok(()) => replayed.counters += 1,
                 // A key that was made after the backup.

@@ -3,6 +3,7 @@
 mod authorization;
 mod bounded;
 mod care;
+mod filling;
 mod freshness;
 mod held;
 pub(crate) mod idle;
@@ -27,6 +28,7 @@ use zamok_core::secret::SecretMemory;
 use zamok_core::signature::Backend;
 use zamok_core::store::{EntryId, RowKey, Store};
 use zamok_core::vault::attempts::UnlockPolicy;
+use zamok_core::vault::relocation::Relocation;
 use zamok_core::vault::roles::Operation;
 use zamok_core::vault::{
     Committed, DETAILS, KeyId, Keyring, Known, Role, SelfTests, Transaction, Writer, doors, rotation,
@@ -83,6 +85,8 @@ pub struct Vault {
     begins_anchor: bool,
     /// It takes the vault into or out of its store, in which it opens for nobody else.
     travels: bool,
+    /// What it last wrote, or read, of how far the store has been filled, where it fills it.
+    filling: Option<Mutex<Relocation>>,
     newest: Newest,
     /// Ends with the handle.
     _idle: Option<IdleLock>,
@@ -124,6 +128,7 @@ impl Vault {
             anchor,
             begins_anchor: matches!(options.freshness, Freshness::Beginning(_)),
             travels: false,
+            filling: None,
             fence: matches!(options.freshness, Freshness::Fenced).then_some(now),
             newest: Newest::default(),
             _idle: idle.map_err(|error| {
@@ -219,7 +224,7 @@ impl Vault {
                 tx = tx.with_authorization(key);
             }
             let chain = tx.next_entry().writer;
-            let outcome = f(&mut tx);
+            let outcome = self.fills_still(&mut tx).map_err(E::from).and_then(|()| f(&mut tx));
             if let Some(known) = known.as_deref_mut() {
                 *known = tx.take_known();
             }

@@ -81,7 +81,8 @@ impl Vault {
             let mut env = Env { now: options.clock.now(), rng: &mut random };
             let slots = first_slots(vault, officer, user, &options, &mut env)?;
             let keyring = doors::settle(&*store, &slots, heritage, &*options.memory, env)?;
-            Ok(Self { travels: true, ..Self::new(store, &options, keyring)? })
+            let vault = Self { travels: true, ..Self::new(store, &options, keyring)? };
+            Ok(vault.filling(heritage.relocation.clone()))
         })
     }
 
@@ -149,7 +150,7 @@ impl Vault {
 
     /// The vault is where it stays.
     pub(crate) fn arrive(self) -> Self {
-        Self { travels: false, ..self }
+        Self { travels: false, filling: None, ..self }
     }
 
     /// The keys that a secret opens in a store of which nothing else is asked: the auditor's slot is tried first. No attempt
