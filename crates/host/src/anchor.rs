@@ -53,6 +53,7 @@ impl FileAnchor {
     fn turn(&self) -> io::Result<File> {
         let place = self.place()?;
         let beside = beside(&place, ".lock");
+        // File systems of other machines lock for whoever may write alone; none here asks for that.
         let open = || match File::options().write(true).open(&beside) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(&beside),
             opened => opened,
