@@ -13,7 +13,7 @@ const LONGEST: usize = 8192;
 /// What came.
 pub(super) enum Frame {
     /// A PDU.
-    Read(Command),
+    Read(Box<Command>),
     /// One of which only the beginning can be read.
     Unreadable {
         /// What it is.
@@ -45,7 +45,7 @@ impl Decoder for Codec {
         }
         let mut whole = line.split_to(length);
         Ok(Some(match CommandCodec::new().decode(&mut whole) {
-            Ok(Some(command)) => Frame::Read(command),
+            Ok(Some(command)) => Frame::Read(Box::new(command)),
             Ok(None) | Err(_) => Frame::Unreadable { id, status, number },
         }))
     }

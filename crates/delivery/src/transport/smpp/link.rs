@@ -179,7 +179,7 @@ impl Link {
                         Some(Err(_)) => break "it sent what is no SMPP",
                         Some(Ok(frame)) => {
                             let taken = match frame {
-                                Frame::Read(command) => self.take(&mut frames, command, &mut waiting, &noted).await,
+                                Frame::Read(command) => self.take(&mut frames, *command, &mut waiting, &noted).await,
                                 Frame::Unreadable { id, status, number } => {
                                     tracing::warn!(carrier = self.name, id, "it sent what cannot be read");
                                     unreadable(&mut frames, (id, status, number), &mut waiting).await
