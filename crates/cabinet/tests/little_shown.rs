@@ -219,21 +219,13 @@ fn an_old_session_gives_nothing_that_outlasts_it() {
     house.cabinet.answer_again(&session, &again, &phone.code(house.clock_now()), request()).unwrap();
     assert_eq!(house.cabinet.subscribe(&session, &place("next")), Ok(()));
     assert_eq!(profile("masha"), Ok(()));
-    // One that he has ended first is no way around that, and stays none when its push service forgets it as well.
+    // One that he has ended first is no way around that.
     house.clock.advance(house.cabinet.policy().session.fresh);
     house.cabinet.unsubscribe(&session).unwrap();
     assert_eq!(house.cabinet.subscribe(&session, &place("thief")), stale);
-    let device = house.cabinet.session(session.id).unwrap().device.unwrap();
-    house.cabinet.forget_subscription(device).unwrap();
-    assert_eq!(house.cabinet.subscribe(&session, &place("next")), stale);
     let again = house.cabinet.begin_again(&session, None).unwrap();
     house.cabinet.answer_again(&session, &again, &phone.code(house.clock_now()), request()).unwrap();
     assert_eq!(house.cabinet.subscribe(&session, &place("next")), Ok(()));
-    // Where the push service alone has forgotten it, its device subscribes again by itself.
-    house.clock.advance(house.cabinet.policy().session.fresh);
-    house.cabinet.forget_subscription(device).unwrap();
-    house.cabinet.unsubscribe(&session).unwrap();
-    assert_eq!(house.cabinet.subscribe(&session, &place("moved")), Ok(()));
 }
 
 #[test]
