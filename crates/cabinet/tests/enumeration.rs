@@ -172,12 +172,13 @@ fn traces(house: &House, attempt: impl FnOnce() -> Result<(), Error>) -> (Result
 /// Failures at one way in show in no other: whoever has the name is counted apart in each, and so is whoever has it not.
 #[test]
 fn enumeration_across_the_ways_in() {
+    type Way<'a> = &'a dyn Fn(&str) -> Result<(), Error>;
     let house = House::new();
     let phone = house.citizen("ivan");
     house.cabinet.new_recovery_codes(&house.login("ivan", &phone).unwrap()).unwrap();
     house.citizen("olga");
     let wrong = Password::new("wrong horse battery");
-    let ways: [&dyn Fn(&str) -> Result<(), Error>; 3] = [
+    let ways: [Way<'_>; 3] = [
         &|login| house.cabinet.begin_login(login, &wrong).map(drop),
         &|login| house.cabinet.recover(login, &wrong, "01-AAAA-AAAA-AAAA-AAAA").map(drop),
         &|login| house.cabinet.begin_undo(login, &wrong, &Approach::default()).map(drop),

@@ -121,7 +121,8 @@ fn a_subscription_that_is_gone_takes_no_new_one_with_it() {
         let archive = house.archive();
         let ended = archive.iter().filter(by_push).filter(|entry| entry.ending == Ending::Rejected).count();
         assert_eq!(ended, refused, "{text}");
-    } // Its device subscribes again by itself, also in a session that is fresh no more.
+    }
+    // Its device subscribes again by itself, also in a session that is fresh no more.
     house.clock.advance(house.cabinet.policy().session.fresh);
     house.cabinet.unsubscribe(&session).unwrap();
     assert_eq!(house.cabinet.subscribe(&session, &subscription("moved")), Ok(()));
