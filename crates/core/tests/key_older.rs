@@ -208,7 +208,7 @@ fn usages_mechanisms_and_dates_of_the_newest_version_bind_what_older_ones_do() {
         for (narrowing, expected) in cases {
             let old = Old::make(&scene, number);
             old.narrow(&scene, &narrowing);
-            assert_eq!(old.try_out(&scene), Err(expected.clone()), "{}: {narrowing:?}", old.name);
+            assert_eq!(old.try_out(&scene), Err(expected), "{}: {narrowing:?}", old.name);
         }
         // What ends only what is protected anew ends nothing of this.
         let old = Old::make(&scene, number);
