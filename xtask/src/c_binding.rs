@@ -142,7 +142,7 @@ fn install(place: &Place, house: &House) -> Result<Outcome, Failure> {
     shown(Command::new("cmake").arg("--install").arg(&build).arg("--prefix").arg(house.elsewhere()))?;
     let module = house.elsewhere().join("lib/security/pam_zamok.so");
     let dynamic = process::quiet(Command::new("readelf").arg("-d").arg(&module))?;
-    if !dynamic.lines().any(|line| line.contains("PATH)") && line.contains("[$ORIGIN/..]")) {
+    if !dynamic.lines().any(|line| line.contains("PATH)") && line.contains("[$ORIGIN/..:")) {
         return Err("pam_zamok.so does not look for the library beside it".into());
     }
     for file in [

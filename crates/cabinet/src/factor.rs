@@ -254,6 +254,7 @@ pub(crate) fn who_takes_back(
     caller: Caller,
     wanted: Wanted,
     changed: Option<Aside>,
+    weakest: u8,
 ) -> Result<Option<Means>, Error> {
     let now = tx.now();
     let mut waiting = Vec::new();
@@ -261,7 +262,8 @@ pub(crate) fn who_takes_back(
     for id in account.factors.iter().rev() {
         let factor = Factor::load(tx, *id, account.id)?;
         let aside = match factor.state {
-            FactorState::Active => changed,
+            // It opens a session like a login, and is taken where that would take it.
+            FactorState::Active => changed.filter(|_| factor.kind.evidence().strength() >= weakest),
             _ => factor.aside.filter(|aside| now < aside.until),
         };
         // Nobody takes a change back with a PIN, which no other device answers.

@@ -291,8 +291,9 @@ pub(crate) struct Pause {
 
 impl Pause {
     pub(crate) fn of(tx: &Transaction<'_>, account: AccountId, address: &str) -> Result<Self, Error> {
-        let index = tx.keyring().blind_index("sent to", address.as_bytes())?;
-        let counter = CounterKey([&b"sent to/"[..], &account.0, b"/", &index].concat());
+        // Of both together: the same address of two accounts has nothing in common here.
+        let index = tx.keyring().blind_index("sent to", &[&account.0, address.as_bytes()].concat())?;
+        let counter = CounterKey([&b"sent to/"[..], &index].concat());
         let last = UnixTime(tx.store().counter(&counter).map_err(CoreError::from)?);
         Ok(Self { counter, last })
     }

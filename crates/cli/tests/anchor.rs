@@ -153,20 +153,21 @@ fn an_anchor_that_takes_nothing_is_told_to_programs_as_well() {
     let desk = Desk::new();
     fs::create_dir(desk.path("away")).expect("a folder");
     desk.zamok(["journal", "anchor", "away/anchor"]).done();
-    // Nobody can write where a folder has the name of the new file.
-    fs::create_dir(desk.path("away/anchor.new")).expect("a folder");
+    // Nobody takes a turn at it where a folder has the name of its lock.
+    fs::remove_file(desk.path("away/anchor.lock")).expect("it is there");
+    fs::create_dir(desk.path("away/anchor.lock")).expect("a folder");
     let done = desk.zamok(["register", "ivan", "--anchor", "away/anchor", "--json"]).done();
     assert!(done.stderr.contains("warning: the anchor does not remember"), "{done:?}");
     assert!(done.json()["login"].is_string(), "{done:?}");
     // A vault is not made as anchored by one that remembers nothing.
     fs::create_dir(desk.path("none")).expect("a folder");
-    fs::create_dir(desk.path("none/anchor.new")).expect("a folder");
+    fs::create_dir(desk.path("none/anchor.lock")).expect("a folder");
     let init = INIT.into_iter().chain(["--store", "sqlite:other.db", "--anchor", "none/anchor", "--json"]);
     let made = desk.zamok(init);
     assert_eq!((made.exit, made.json()["anchored"].as_bool()), (3, Some(false)), "{made:?}");
     assert!(made.stderr.contains("the vault is made") && made.stderr.contains("hint: "), "{made:?}");
     desk.zamok(["keys", "list", "--store", "sqlite:other.db"]).done();
-    fs::remove_dir(desk.path("away/anchor.new")).expect("it is empty");
+    fs::remove_dir(desk.path("away/anchor.lock")).expect("it is empty");
     let done = desk.zamok(["sweep", "--anchor", "away/anchor"]).done();
     assert!(!done.stderr.contains("warning"), "{done:?}");
 }

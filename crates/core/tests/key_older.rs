@@ -300,6 +300,24 @@ fn what_was_taken_away_holds_no_end_up_and_comes_back_to_nothing() {
     assert_eq!(old.try_out(&scene), Err(Error::KeyState(Destroyed)));
 }
 
+/// Nor does what was altered; and what stayed of a key that is destroyed goes when it is destroyed once more.
+#[test]
+fn what_was_altered_holds_no_end_up_and_goes_with_the_next() {
+    let scene = Scene::new("altered");
+    let old = Old::make(&scene, 0);
+    let row = RowKey::new(VERSIONS, [&old.key.0[..], &[0, 0, 0, 1]].concat());
+    let kept = scene.row(&row);
+    let mut altered = kept.clone();
+    *altered.value.last_mut().unwrap() ^= 1;
+    scene.store.plant(&row, Some(altered));
+    old.become_(&scene, &[Deactivated, Destroyed]);
+    scene.store.plant(&row, Some(kept));
+    let again = || scene.transact(|tx| keys::change_state(tx, old.key, Destroyed, "once more"));
+    assert_eq!(again(), Ok(()));
+    assert_eq!(materials(&scene, old.key), [0, 0, 0]);
+    assert_eq!(again(), Err(Error::KeyState(Destroyed)));
+}
+
 #[test]
 fn a_key_that_may_not_be_destroyed_keeps_its_older_versions() {
     let scene = Scene::new("kept");
@@ -345,8 +363,12 @@ fn a_key_has_as_many_versions_as_one_commit_destroys() {
     }
     let (given, limit) = (versions::MOST + 1, versions::MOST);
     assert_eq!(rotate(), Err(Error::TooLong { what: "the number of a key's versions", given, limit }));
+    // One that is gone makes room for another.
+    scene.transact(|tx| keys::change_version_state(tx, key, 1, Destroyed, "long ago")).unwrap();
+    assert_eq!(rotate().map(|version| version as usize), Ok(given));
+    assert!(rotate().is_err());
     for state in [Deactivated, Destroyed] {
         scene.transact(|tx| keys::change_state(tx, key, state, "over")).unwrap();
     }
-    assert_eq!(materials(&scene, key), vec![0; versions::MOST]);
+    assert_eq!(materials(&scene, key), vec![0; given]);
 }

@@ -72,7 +72,8 @@ pub fn erase_subject(tx: &mut Transaction<'_>, subject: Subject, limit: usize) -
 }
 
 /// Deletes the details of leaves that are older than `before`, those of former logs first, from where the last call ended. It looks at
-/// up to `limit` leaves. Rows that were altered or are missing keep nothing from going that stands before them, or in the other logs.
+/// up to `limit` leaves. Rows that were altered or are missing keep nothing from going that stands
+/// before them, nor in the log of now where they belong to a former one.
 ///
 /// # Errors
 /// [`Error::Refused`] for altered or missing rows, when nothing else is left to do; a store's fault.

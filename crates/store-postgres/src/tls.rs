@@ -79,9 +79,30 @@ fn trusted(roots: Option<&Path>, is_elevated: bool) -> Result<RootCertStore, Sto
 }
 
 /// Whether this program has rights that whoever started it has not (set-user-ID, capabilities of its file): so the kernel tells it.
-/// What such a program may not read of itself counts as yes.
+/// One that lets nobody look into its memory may not read that, and goes by its own ids and capabilities; what it may not read
+/// either counts as yes.
 fn is_elevated() -> bool {
-    cfg!(target_os = "linux") && fs::read("/proc/self/auxv").map_or(true, |told| says_secure(&told))
+    if !cfg!(target_os = "linux") {
+        return false;
+    }
+    match fs::read("/proc/self/auxv") {
+        Ok(told) => says_secure(&told),
+        Err(_) => fs::read_to_string("/proc/self/status").map_or(true, |status| has_more(&status)),
+    }
+}
+
+/// Whether the ids of `proc_pid_status(5)` differ, or there are capabilities that neither root nor whoever started it has given.
+fn has_more(status: &str) -> bool {
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let ids = |name: &str| -> Option<Vec<&str>> { Some(field(name)?.split_whitespace().take(3).collect()) };
+    let set = |name: &str| u64::from_str_radix(field(name)?.trim(), 16).ok();
+    let found = || {
+        let (users, groups) = (ids("Uid")?, ids("Gid")?);
+        let alike = |ids: &[&str]| ids.len() == 3 && ids.iter().all(|id| *id == ids[0]);
+        let given = *users.first()? == "0" || set("CapPrm")? & !set("CapAmb")? == 0;
+        Some(alike(&users) && alike(&groups) && given)
+    };
+    found() != Some(true)
 }
 
 /// Looks for `AT_SECURE` (`getauxval(3)`) among pairs of machine words.
@@ -218,6 +239,27 @@ mod tests {
         assert!(told(&[(33, 0), (23, 1), (0, 0)]));
         assert!(told(&[(33, 23), (0, 0)]), "it does not say");
         assert!(told(&[]));
+    }
+
+    #[test]
+    fn a_program_that_may_not_read_what_the_kernel_told_it_goes_by_its_ids_and_capabilities() {
+        let status = |users: &str, groups: &str, permitted: &str, ambient: &str| {
+            has_more(&format!(
+                "Name:\tx\nUid:\t{users}\nGid:\t{groups}\nGroups:\t7\nCapInh:\t0\nCapPrm:\t{permitted}\nCapAmb:\t{ambient}\n"
+            ))
+        };
+        let (plain, none) = ("1000\t1000\t1000\t1000", "0000000000000000");
+        assert!(!status(plain, plain, none, none));
+        assert!(!status("0\t0\t0\t0", "0\t0\t0\t0", "000001ffffffffff", none), "root has them all");
+        assert!(!status(plain, plain, "0000000000000400", "0000000000000400"), "its service gave it that");
+        assert!(status("1000\t0\t0\t0", plain, "000001ffffffffff", none), "set-user-ID");
+        assert!(status("1000\t1000\t0\t1000", plain, none, none), "it can go back");
+        assert!(status(plain, "1000\t5\t5\t5", none, none), "set-group-ID");
+        assert!(status(plain, plain, "0000000000000400", none), "capabilities of its file");
+        for unreadable in ["", "Uid:\t1\t1\t1\t1\n", "Uid:\nGid:\nCapPrm:\t0\nCapAmb:\t0\n"] {
+            assert!(has_more(unreadable), "{unreadable:?}");
+        }
+        assert!(!has_more(&fs::read_to_string("/proc/self/status").unwrap()));
     }
 
     #[test]

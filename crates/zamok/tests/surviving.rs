@@ -206,8 +206,8 @@ fn the_gravest_word_on_a_key_is_done_again_whoever_said_it_and_so_is_that_on_an_
         let forever = RotationPolicy { accept: None };
         vault.transact(|tx| versions::rotate(tx, key, &forever, "due")).unwrap();
     };
-    let [one, two, older, newest, unknown] = [(); 5].map(|()| make());
-    rotate(older);
+    let [one, two, older, newest, unknown, again] = [(); 6].map(|()| make());
+    [older, again].into_iter().for_each(rotate);
     let file = house.backup("one.backup");
     // Two processes in the same second: whose entries come first is chance.
     for (key, first, second) in [(one, &**vault, &other), (two, &other, &**vault)] {
@@ -217,8 +217,8 @@ fn the_gravest_word_on_a_key_is_done_again_whoever_said_it_and_so_is_that_on_an_
         change(first, KeyState::Suspended);
         change(second, KeyState::Compromised);
     }
-    [newest, unknown, unknown].into_iter().for_each(rotate);
-    for (key, version) in [(older, 1), (newest, 1), (unknown, 2)] {
+    [newest, unknown, unknown, again].into_iter().for_each(rotate);
+    for (key, version) in [(older, 1), (newest, 1), (unknown, 2), (again, 2)] {
         let change = |tx: &mut zamok::keys::Transaction<'_>| {
             keys::change_version_state(tx, key, version, KeyState::Compromised, "a test")
         };
@@ -241,6 +241,8 @@ fn the_gravest_word_on_a_key_is_done_again_whoever_said_it_and_so_is_that_on_an_
     // Its next version came after the backup and is lost.
     assert_eq!(list(newest), [KeyState::Compromised]);
     assert_eq!(list(unknown), [KeyState::Active]);
+    // Where there are older ones, they do not end with it.
+    assert_eq!(list(again), [KeyState::Active, KeyState::Compromised, KeyState::Deactivated]);
     let lost = restored.replayed.as_ref().unwrap().lost.iter();
     let lost = lost.filter(|told| told.kind == EventKind::KeyCompromised).collect::<Vec<_>>();
     assert!(matches!(lost[..], [told] if told.row.key.starts_with(&unknown.0)), "{lost:?}");

@@ -257,7 +257,10 @@ impl Cabinet {
             return Ok(REJECTED);
         };
         // Whoever knows the password fills neither the journal nor a phone with challenges.
-        let opened = self.opened(tx.now(), record.account.id, caller);
+        let opened = match former {
+            None => self.opened(tx.now(), record.account.id, caller),
+            Some(_) => self.opened_formerly(tx.now(), record.account.id, caller),
+        };
         if opened.is_full(tx)? {
             budget.refuse(tx, subject, throttle, None)?;
             return Ok(REJECTED);
@@ -361,7 +364,8 @@ impl Cabinet {
         former: Option<usize>,
     ) -> Result<Begun, Error> {
         let changed = self.changed(record, former, tx.now());
-        let means = factor::who_takes_back(tx, &record.account, caller, approach.wanted(), changed)?;
+        let weakest = self.policy.factor.weakest;
+        let means = factor::who_takes_back(tx, &record.account, caller, approach.wanted(), changed, weakest)?;
         let means = means.ok_or(Error::MethodUnavailable)?;
         let mut challenge = ChallengeRecord::begin(
             tx,
@@ -399,11 +403,13 @@ impl Cabinet {
 
     /// How many challenges of an account were opened within the hour, from one known device or by all strangers.
     pub(super) fn opened(&self, now: UnixTime, account: AccountId, caller: Caller) -> Cap {
-        let who = match caller {
-            Caller::Stranger => [account.0, [0; 16]].concat(),
-            Caller::Device(device) => [account.0, device.0].concat(),
-        };
-        Cap::new(now, "challenges", &who, HOUR, self.policy.challenge.per_hour)
+        Cap::new(now, "challenges", &whose(account, caller), HOUR, self.policy.challenge.per_hour)
+    }
+
+    /// The same of former passwords, counted apart: whoever knows one keeps nobody waiting at a login.
+    fn opened_formerly(&self, now: UnixTime, account: AccountId, caller: Caller) -> Cap {
+        let most = self.policy.challenge.per_hour.div_ceil(2);
+        Cap::new(now, "challenges-former", &whose(account, caller), HOUR, most)
     }
 
     /// How long a challenge lives that is answered so.
@@ -413,6 +419,13 @@ impl Cabinet {
             (_, Some(_)) => self.policy.issued.lifetime,
             (_, None) => self.policy.challenge.lifetime,
         }
+    }
+}
+
+fn whose(account: AccountId, caller: Caller) -> Vec<u8> {
+    match caller {
+        Caller::Stranger => [account.0, [0; 16]].concat(),
+        Caller::Device(device) => [account.0, device.0].concat(),
     }
 }
 

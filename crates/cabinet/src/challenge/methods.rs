@@ -57,9 +57,13 @@ impl Cabinet {
             let serving = self.serving(tx, &before, &account)?;
             let means =
                 serving.into_iter().find(|means| means.factor == factor.0).ok_or(Error::MethodUnavailable)?;
-            let opened = self.opened(tx.now(), account.id, before.caller);
-            if opened.is_full(tx)? {
-                return Err(CoreError::Rejected.into());
+            // What a session alone has begun is not counted, and must not use up what passwords open.
+            if before.purpose == Purpose::Login {
+                let opened = self.opened(tx.now(), account.id, before.caller);
+                if opened.is_full(tx)? {
+                    return Err(CoreError::Rejected.into());
+                }
+                opened.count(tx);
             }
             let mut challenge = ChallengeRecord::begin(
                 tx,
@@ -83,7 +87,6 @@ impl Cabinet {
             if before.means == challenge.means {
                 (challenge.sent, challenge.last_sent) = (before.sent, before.last_sent);
             }
-            opened.count(tx);
             self.send_first(tx, &mut challenge, &account, &[])?;
             challenge.put(tx)?;
             before.step(Step::Replace)?;

@@ -78,7 +78,9 @@ impl Cabinet {
     fn behind(&self, tx: &mut Transaction<'_>, challenge: &ChallengeRecord) -> Result<Behind, Error> {
         // A change was begun in a session that was fresh; a device has shown its token.
         let asked = match challenge.purpose {
-            Purpose::Undo if challenge.former.is_some() => return Ok(Behind::Former),
+            Purpose::Undo if challenge.former.is_some() && challenge.caller == Caller::Stranger => {
+                return Ok(Behind::Former);
+            }
             Purpose::Operation | Purpose::Again => challenge.session,
             _ if challenge.is_by_phone() && challenge.caller == Caller::Stranger => {
                 return Ok(Behind::Nobody);
@@ -183,7 +185,7 @@ enum Behind {
     Owner,
     /// A session, old or of a phone alone: whoever has stolen it asks like its owner.
     Session,
-    /// A password of before: whoever knew it asks the owner's phone, which still lets its owner in.
+    /// A password of before, of which no known device tells: whoever knew it asks the owner's phone, which still lets its owner in.
     Former,
     /// Nobody: whoever knows a phone number.
     Nobody,

@@ -62,7 +62,8 @@ impl Cabinet {
     /// it, since his answer was lost: nobody else is given it from then on. Empty for nobody.
     ///
     /// One that names a carrier and no part that was not known before is an answer that was lost: the caps count the message again
-    /// when it is sent again, and the fifth ends it as handed over.
+    /// when it is sent again, and the fifth ends it as handed over. What is no code rests after each for the longest pause of all, times
+    /// their number.
     ///
     /// # Errors
     /// The vault's and the store's.
@@ -96,7 +97,13 @@ impl Cabinet {
                 }
             }
             let doubled = policy.retry.saturating_mul(1 << u32::from(row.attempts.saturating_sub(1).min(16)));
-            let pause = doubled.min(policy.longest_retry).max(1);
+            let pause = if row.lost > 0 && !row.message.kind.is_code() {
+                // Its few tries have to outlast a carrier that is away; a code has not the time.
+                policy.longest_retry.saturating_mul(row.lost.into())
+            } else {
+                doubled.min(policy.longest_retry)
+            };
+            let pause = pause.max(1);
             // Between half of the pause and all of it, so that what failed together does not come back together.
             let chance = u64::from_be_bytes(tx.env().random());
             let pause = pause - chance % (pause / 2 + 1);

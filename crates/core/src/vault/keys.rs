@@ -361,6 +361,11 @@ pub fn info(tx: &mut Transaction<'_>, id: KeyId) -> Result<KeyInfo, Error> {
 /// destroyed; [`Error::UnknownKey`]; a store's fault.
 pub fn change_state(tx: &mut Transaction<'_>, id: KeyId, next: KeyState, reason: &str) -> Result<(), Error> {
     let record = KeyRecord::load(tx, id)?;
+    // Keys were destroyed once whose older versions were not.
+    let again = next == KeyState::Destroyed && record.info.state == KeyState::Destroyed;
+    if again && versions::destroy_older(tx, &record.info, reason)? > 0 {
+        return Ok(());
+    }
     change(tx, record, next, reason)
 }
 

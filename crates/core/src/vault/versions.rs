@@ -17,7 +17,7 @@ use crate::event::{Detail, EventKind};
 use crate::hash;
 use crate::store::Range;
 
-/// The most versions of a key: to destroy it destroys them all in one commit, whose rows are counted
+/// The most versions of a key, those aside that were destroyed: to destroy it destroys them all in one commit, whose rows are counted
 /// ([`Change::MAX_ROWS`](crate::store::Change::MAX_ROWS)).
 pub const MOST: usize = 1000;
 
@@ -57,9 +57,12 @@ pub fn rotate(
         return Err(Error::KeyFixed);
     }
     let version = old.info.version.checked_add(1).ok_or(Error::CounterExhausted)?;
-    let (given, limit) = (usize::try_from(version).unwrap_or(usize::MAX), MOST);
-    if given > limit {
-        return Err(Error::TooLong { what: "the number of a key's versions", given, limit });
+    if usize::try_from(version).is_ok_and(|version| version > MOST) {
+        let is_left = |record: &KeyRecord| record.info.state != KeyState::Destroyed;
+        let given = records(tx, id)?.iter().filter(|record| is_left(record)).count() + 1;
+        if given > MOST {
+            return Err(Error::TooLong { what: "the number of a key's versions", given, limit: MOST });
+        }
     }
     let length = old.material.len();
     let Material { secret, public } = Material::draw(tx, kind, Some(length))?;
@@ -128,17 +131,25 @@ pub(super) fn allowed(
     Ok(records)
 }
 
-/// Destroys every older version of a key that is being destroyed. One that somebody has taken away holds nothing up: the newest
-/// answers for it.
-pub(super) fn destroy_older(tx: &mut Transaction<'_>, newest: &KeyInfo, reason: &str) -> Result<(), Error> {
+/// Destroys every older version of a key that is being destroyed; answers how many there were. One that somebody has taken away or
+/// altered holds nothing up: the newest answers for it, and an audit names it.
+pub(super) fn destroy_older(
+    tx: &mut Transaction<'_>,
+    newest: &KeyInfo,
+    reason: &str,
+) -> Result<usize, Error> {
+    let mut destroyed = 0;
     for version in 1..newest.version {
         match KeyRecord::load_version(tx, newest.id, version) {
-            Err(Error::UnknownKey) => {}
+            Err(Error::UnknownKey | Error::Refused) => {}
             Ok(record) if record.info.state == KeyState::Destroyed => {}
-            record => keys::change(tx, record?, KeyState::Destroyed, reason)?,
+            record => {
+                keys::change(tx, record?, KeyState::Destroyed, reason)?;
+                destroyed += 1;
+            }
         }
     }
-    Ok(())
+    Ok(destroyed)
 }
 
 /// How many rows of older versions a key has, for audits.

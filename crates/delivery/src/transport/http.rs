@@ -5,7 +5,7 @@
 //! altered and an old one not be sent again; `Idempotency-Key` is the transaction id, under which a gateway sends once.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -256,11 +256,26 @@ pub(super) fn unanswered(error: &ureq::Error) -> Failed {
         ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => {
             Failed::new(Why::Unavailable, "it cannot be reached")
         }
-        ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+        ureq::Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
             Failed::new(Why::Unavailable, "it refuses connections")
+        }
+        ureq::Error::Io(error) if never_reached(error) => {
+            Failed::new(Why::Unavailable, "it cannot be reached")
         }
         _ => Failed::new(Why::Unknown, "its answer was lost"),
     }
+}
+
+/// Whether there was no connection on which a request could have gone out: no way there, or no answer of the names' service, whose
+/// errors the standard library gives no kind and always the same words.
+fn never_reached(error: &std::io::Error) -> bool {
+    let no_way = [
+        ErrorKind::NetworkUnreachable,
+        ErrorKind::HostUnreachable,
+        ErrorKind::NetworkDown,
+        ErrorKind::AddrNotAvailable,
+    ];
+    no_way.contains(&error.kind()) || error.to_string().starts_with("failed to lookup address information")
 }
 
 /// What a status means; `None` when it took the message.
@@ -339,7 +354,17 @@ mod tests {
         let unknown =
             [ureq::Error::Timeout(ureq::Timeout::RecvResponse), ureq::Error::Timeout(ureq::Timeout::Global)];
         assert!(unknown.iter().all(|error| unanswered(error).why == Why::Unknown));
-        let certain = [ureq::Error::Timeout(ureq::Timeout::Connect), ureq::Error::HostNotFound];
+        let certain = [
+            ureq::Error::Timeout(ureq::Timeout::Connect),
+            ureq::Error::HostNotFound,
+            ureq::Error::Io(ErrorKind::NetworkUnreachable.into()),
+            ureq::Error::Io(ErrorKind::HostUnreachable.into()),
+        ];
         assert!(certain.iter().all(|error| unanswered(error).why == Why::Unavailable));
+        // A name that there is not (RFC 6761 §6.4), asked for as it is asked for in earnest.
+        let unknown = ureq::get("http://nobody.invalid/").call().unwrap_err();
+        assert_eq!(unanswered(&unknown).why, Why::Unavailable, "{unknown:?}");
+        let cut = ureq::Error::Io(ErrorKind::ConnectionReset.into());
+        assert_eq!(unanswered(&cut).why, Why::Unknown);
     }
 }

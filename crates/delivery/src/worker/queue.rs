@@ -60,7 +60,8 @@ impl Queue {
 
     /// Lines with so many threads each.
     pub(super) fn new(threads: usize) -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), most: threads - threads / 4 }
+        let kept = (threads / 4).max(1);
+        Self { state: Mutex::default(), changed: Condvar::new(), most: threads.saturating_sub(kept).max(1) }
     }
 
     fn line(due: &Due) -> usize {

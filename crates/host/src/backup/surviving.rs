@@ -14,6 +14,7 @@ use zamok_core::store::{EntryId, Range, RowKey, Store};
 use zamok_core::vault::departed::{self, DEPARTED};
 use zamok_core::vault::relocation::Relocation;
 use zamok_core::vault::spend::{self, STATES, Since};
+use zamok_core::vault::versions::RotationPolicy;
 use zamok_core::vault::{
     DETAILS, Entry, KeyId, KeyState, Keyring, Transaction, doors, keys, personal, questions, versions,
 };
@@ -466,6 +467,12 @@ fn end(tx: &mut Transaction<'_>, id: KeyId, version: Option<u32>, kind: EventKin
         (Some(state), _) => &[state],
     };
     let mut changed = false;
+    let newest = keys::info(tx, id)?;
+    let alone = matches!(end_of(kind), Some(KeyState::Compromised | KeyState::Destroyed));
+    if alone && version == Some(newest.version) && newest.version > 1 && newest.state == KeyState::Active {
+        // It was ended by itself, once another had followed that is lost. Another follows now: else older ones would end with it.
+        versions::rotate(tx, id, &RotationPolicy { accept: None }, REASON)?;
+    }
     for next in steps {
         let newest = keys::info(tx, id)?;
         let info = match version {
