@@ -393,7 +393,7 @@ fn choosing_another_factor_again_and_again_buys_no_time_and_counts() {
     let session = house.cabinet.answer(&challenge, &code, request()).unwrap();
     // A session, which somebody may have found open, uses up none of what the password opens.
     house.clock.set(UnixTime(NOON.0 + 3 * HOUR));
-    let mut again = house.cabinet.begin_again(&session, Some(Evidence::GeneratorApp)).unwrap();
+    let mut again = house.cabinet.begin_again(&session, Some(Evidence::Generator)).unwrap();
     for _ in 0..9 {
         again = house.cabinet.switch_method(&again, generator).unwrap();
     }
