@@ -90,8 +90,8 @@ static void an_anchor_that_cannot_be_written_costs_no_handle(const char *folder)
     snprintf(url, sizeof url, "sqlite:%s/unanchored.db", folder);
     snprintf(backup, sizeof backup, "%s/unanchored.backup", folder);
     snprintf(anchor, sizeof anchor, "%s/unwritten", folder);
-    /* The anchor is written beside its place first. */
-    snprintf(beside, sizeof beside, "%s.new", anchor);
+    /* Nobody takes a turn at it where a folder has the name of its lock. */
+    snprintf(beside, sizeof beside, "%s.lock", anchor);
     IS(0, mkdir(beside, 0700));
     options.anchor = anchor;
     options.anchor_length = strlen(anchor);

@@ -267,14 +267,14 @@ def test_an_anchor_that_cannot_be_written_costs_no_report(tmp_path: Path) -> Non
     anchor, url = tmp_path / "anchor", f"sqlite:{tmp_path / 'new.db'}"
     with Vault.create("memory:", PASSPHRASE, cost=CHEAP) as vault:
         made = vault.backup(tmp_path / "b", AWAY, cost=CHEAP)
-    (tmp_path / "anchor.new").mkdir()  # the anchor is written beside its place first
+    (tmp_path / "anchor.lock").mkdir()  # nobody takes a turn at it then
     restored = backup.restore(tmp_path / "b", AWAY, url, "new", cost=CHEAP, anchor=anchor)
     assert isinstance(restored.anchor_error, errors.StoreUnavailable) and "not anchored" in repr(restored)
     assert restored.backup == made and restored.unknown_since == made.made and not restored.vault.locked
     restored.vault.lock()
     # It asks for no anchor that knows nothing of it; with one that can be written it is anchored.
     Vault.open(url, "new").lock()
-    (tmp_path / "anchor.new").rmdir()
+    (tmp_path / "anchor.lock").rmdir()
     with Vault.open(url, "new", anchor=anchor) as opened:
         assert opened.checkpoint() == anchor.read_text()
 

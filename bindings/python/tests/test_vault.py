@@ -263,7 +263,7 @@ def test_an_anchor_is_begun_in_a_new_or_an_empty_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("door", ["vault", "cabinet"])
 def test_a_vault_whose_anchor_cannot_be_written_is_there_and_said_to_be(tmp_path: Path, door: str) -> None:
     url, anchor = f"sqlite:{tmp_path / 'v.db'}", tmp_path / "anchor"
-    (tmp_path / "anchor.new").mkdir()  # the anchor is written beside its place first
+    (tmp_path / "anchor.lock").mkdir()  # nobody takes a turn at it then
     with pytest.raises(errors.StoreUnavailable) as caught:
         if door == "vault":
             Vault.create(url, PASSPHRASE, cost=CHEAP, anchor=anchor)

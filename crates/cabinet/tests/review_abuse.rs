@@ -382,6 +382,7 @@ fn choosing_another_factor_again_and_again_buys_no_time_and_counts() {
     house.clock.set(UnixTime(NOON.0 + 2 * HOUR));
     let mut policy = house.cabinet.policy().clone();
     policy.challenge.per_hour = 5;
+    policy.session.idle = 2 * HOUR;
     house.cabinet = house.cabinet.with_policy(policy);
     let mut challenge = house.challenge("ivan");
     for _ in 0..4 {

@@ -306,12 +306,11 @@ fn what_was_altered_holds_no_end_up_and_goes_with_the_next() {
     let scene = Scene::new("altered");
     let old = Old::make(&scene, 0);
     let row = RowKey::new(VERSIONS, [&old.key.0[..], &[0, 0, 0, 1]].concat());
-    let kept = scene.row(&row);
-    let mut altered = kept.clone();
+    let mut altered = scene.row(&row);
     *altered.value.last_mut().unwrap() ^= 1;
     scene.store.plant(&row, Some(altered));
     old.become_(&scene, &[Deactivated, Destroyed]);
-    scene.store.plant(&row, Some(kept));
+    scene.store.restore();
     let again = || scene.transact(|tx| keys::change_state(tx, old.key, Destroyed, "once more"));
     assert_eq!(again(), Ok(()));
     assert_eq!(materials(&scene, old.key), [0, 0, 0]);

@@ -113,6 +113,7 @@ fn a_receipt_finds_its_message_in_every_form_of_its_id() {
     ] {
         let house = House::new();
         house.citizen("ivan", &[PHONE]);
+        house.urgent("ivan", "x");
         let (lease, handed) = (leased(&house), handed(answered));
         house.cabinet.sent(&lease, &handed).unwrap();
         house.cabinet.sent(&lease, &handed).unwrap();

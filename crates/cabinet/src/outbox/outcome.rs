@@ -62,8 +62,8 @@ impl Cabinet {
     /// it, since his answer was lost: nobody else is given it from then on. Empty for nobody.
     ///
     /// One that names a carrier and no part that was not known before is an answer that was lost: the caps count the message again
-    /// when it is sent again, and the fifth ends it as handed over. What is no code rests after each for the longest pause of all, times
-    /// their number.
+    /// when it is sent again, and the fifth ends it as handed over. What is no code rests after the second for the longest pause of
+    /// all, after the third for twice as long, and so on.
     ///
     /// # Errors
     /// The vault's and the store's.
@@ -97,9 +97,9 @@ impl Cabinet {
                 }
             }
             let doubled = policy.retry.saturating_mul(1 << u32::from(row.attempts.saturating_sub(1).min(16)));
-            let pause = if row.lost > 0 && !row.message.kind.is_code() {
+            let pause = if row.lost > 1 && !row.message.kind.is_code() {
                 // Its few tries have to outlast a carrier that is away; a code has not the time.
-                policy.longest_retry.saturating_mul(row.lost.into())
+                policy.longest_retry.saturating_mul(u64::from(row.lost) - 1)
             } else {
                 doubled.min(policy.longest_retry)
             };
