@@ -6,12 +6,8 @@ mod harness;
 
 use std::sync::{Arc, Mutex};
 
-use harness::{Fake, House, light_policy, notify, wide};
-use zamok_cabinet::{
-    Begun, Cabinet, Category, Ending, Evidence, Password, Priority, RequestId, Session, Subscription,
-};
-use zamok_core::UnixTime;
-use zamok_core::otp::{OtpKind, OtpUri, Totp, TotpParameters};
+use harness::{Fake, House, light_policy, notify, session, wide};
+use zamok_cabinet::{Cabinet, Category, Ending, Evidence, Priority, Session, Subscription};
 use zamok_core::store::{Range, Table};
 use zamok_delivery::{Delivery, Failed, Parcel, Taken, Transport, Why};
 
@@ -76,19 +72,7 @@ fn subscription(place: &str) -> Subscription {
 
 /// A session of a device that is known.
 fn known_device(house: &House, login: &str) -> Session {
-    let password = Password::new("correct horse battery");
-    let Begun::Enrol(enrolment) = house.cabinet.begin_login(login, &password).unwrap() else { panic!() };
-    let offer = house.cabinet.offer_generator(&enrolment).unwrap();
-    let uri = OtpUri::parse(offer.uri.as_str()).unwrap();
-    let OtpKind::Totp { period } = uri.kind() else { panic!("no TOTP key") };
-    let (algorithm, digits) = (uri.algorithm(), uri.digits());
-    let totp =
-        Totp::new(uri.secret(), TotpParameters { algorithm, digits, period, t0: UnixTime(0) }).unwrap();
-    let code = || totp.code_at(house.cabinet.vault().now()).unwrap().to_string();
-    house.cabinet.confirm_generator(&enrolment, &code()).unwrap();
-    house.clock.advance(30);
-    let Begun::Code(challenge) = house.cabinet.begin_login(login, &password).unwrap() else { panic!() };
-    let session = house.cabinet.answer(&challenge, &code(), RequestId([9; 16])).unwrap();
+    let session = session(house, login);
     house.cabinet.trust_device(&session, "phone").unwrap();
     house.cabinet.session(session.id).unwrap()
 }

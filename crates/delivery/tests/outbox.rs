@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use harness::{Fake, House, eventually, light_policy, notify, tally, wide};
+use harness::{Fake, House, eventually, light_policy, notify, session, tally, wide};
 use zamok_cabinet::{
     Address, Cabinet, Category, Ending, Error, Evidence, FeedFilter, Handed, Leased, Load, Matched, Notice,
     Priority, Receipt, ReceiptState, WorkerId,
@@ -514,24 +514,4 @@ fn contacts_that_are_gone_and_accounts_that_are_erased_get_nothing() {
     assert!(
         reasons.contains("the account has no such contact") && reasons.contains("the account was erased")
     );
-}
-
-/// A session, by a generator that the test holds.
-fn session(house: &House, login: &str) -> zamok_cabinet::Session {
-    use zamok_cabinet::{Begun, Password, RequestId};
-    use zamok_core::UnixTime;
-    use zamok_core::otp::{OtpKind, OtpUri, Totp, TotpParameters};
-    let password = Password::new("correct horse battery");
-    let Begun::Enrol(enrolment) = house.cabinet.begin_login(login, &password).unwrap() else { panic!() };
-    let offer = house.cabinet.offer_generator(&enrolment).unwrap();
-    let uri = OtpUri::parse(offer.uri.as_str()).unwrap();
-    let OtpKind::Totp { period } = uri.kind() else { panic!("no TOTP key") };
-    let (algorithm, digits) = (uri.algorithm(), uri.digits());
-    let parameters = TotpParameters { algorithm, digits, period, t0: UnixTime(0) };
-    let totp = Totp::new(uri.secret(), parameters).unwrap();
-    let code = || totp.code_at(house.cabinet.vault().now()).unwrap().to_string();
-    house.cabinet.confirm_generator(&enrolment, &code()).unwrap();
-    house.clock.advance(30);
-    let Begun::Code(challenge) = house.cabinet.begin_login(login, &password).unwrap() else { panic!() };
-    house.cabinet.answer(&challenge, &code(), RequestId([9; 16])).unwrap()
 }

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use zamok_cabinet::{
     AccountId, Address, Archived, Begun, Cabinet, Category, Challenge, Error, Evidence, MessageKind, Notice,
-    Password, Policy, Priority, RequestId, Standing,
+    Password, Policy, Priority, RequestId, Session, Standing,
 };
 use zamok_core::event::{Detail, EventKind};
+use zamok_core::otp::{OtpKind, OtpUri, Totp, TotpParameters};
 use zamok_core::store::{MemoryStore, Store};
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_core::{Error as CoreError, UnixTime};
@@ -142,6 +143,23 @@ pub(crate) fn request() -> RequestId {
     let mut id = [0; 16];
     id[8..].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
     RequestId(id)
+}
+
+/// A session, by a generator that the test holds.
+pub(crate) fn session(house: &House, login: &str) -> Session {
+    let password = Password::new("correct horse battery");
+    let Begun::Enrol(enrolment) = house.cabinet.begin_login(login, &password).unwrap() else { panic!() };
+    let offer = house.cabinet.offer_generator(&enrolment).unwrap();
+    let uri = OtpUri::parse(offer.uri.as_str()).unwrap();
+    let OtpKind::Totp { period } = uri.kind() else { panic!("no TOTP key") };
+    let (algorithm, digits) = (uri.algorithm(), uri.digits());
+    let parameters = TotpParameters { algorithm, digits, period, t0: UnixTime(0) };
+    let totp = Totp::new(uri.secret(), parameters).unwrap();
+    let code = || totp.code_at(house.cabinet.vault().now()).unwrap().to_string();
+    house.cabinet.confirm_generator(&enrolment, &code()).unwrap();
+    house.clock.advance(30);
+    let Begun::Code(challenge) = house.cabinet.begin_login(login, &password).unwrap() else { panic!() };
+    house.cabinet.answer(&challenge, &code(), RequestId([9; 16])).unwrap()
 }
 
 pub(crate) fn notify(cabinet: &Cabinet, login: &str, category: Category, priority: Priority, text: &str) {
