@@ -101,6 +101,7 @@ fn run(place: &Place, arguments: &Arguments) -> Result<Vec<String>, Failure> {
             target.keep()?;
         }
     }
+    let _ = fs::remove_dir(folder.join("artifacts"));
     let file = place.target.join("fuzzing.md");
     fs::write(&file, page).map_err(|error| format!("{}: {error}", file.display()))?;
     println!("{} passed, {} failed", chosen.len() - crashed.len(), crashed.len());
