@@ -1,59 +1,56 @@
 //! The report of an audit, as Markdown and as one HTML page with everything in it.
 
-use crate::Place;
 use crate::report::Report;
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
-type Facts = [(&'static str, String)];
+/// What was looked at, where and with what.
+pub(crate) type Facts = Vec<(&'static str, String)>;
+
+/// What a part of an audit found, and what it has measured, with a title.
+pub(crate) struct Ran {
+    pub(crate) part: &'static str,
+    pub(crate) begun: String,
+    pub(crate) report: Report,
+    pub(crate) figures: Option<(&'static str, String)>,
+}
+
+/// A part that ran, or the name of one that did not.
+pub(crate) type Part = Result<Ran, &'static str>;
 
 /// Plots that the page shows, as they lie in the repository.
 const PLOTS: &[&str] = &["docs/performance/window.svg", "docs/performance/scaling.svg"];
 
-/// What steps have measured, as they leave it in the build output.
-const FIGURES: &[(&str, &str)] =
-    &[("Time itself", "timing.md"), ("Fuzzing", "fuzzing.md"), ("Lines that tests run", "coverage.md")];
-
-/// Figures of an earlier run are none of this one.
-pub(crate) fn forget_figures(place: &Place) {
-    for (_, file) in FIGURES {
-        // One that is not there is what is wanted.
-        let _ = fs::remove_file(place.target.join(file));
-    }
-}
-
-/// Those that are there by now.
-fn figures(place: &Place) -> impl Iterator<Item = (&'static str, String)> + '_ {
-    FIGURES
-        .iter()
-        .filter_map(|(title, file)| Some((*title, fs::read_to_string(place.target.join(file)).ok()?)))
-}
-
-pub(crate) fn markdown(facts: &Facts, report: &Report, place: &Place) -> String {
+pub(crate) fn markdown(facts: &Facts, parts: &[Part]) -> String {
     let mut page = String::from("# Audit\n\n| what | |\n|---|---|\n");
     for (name, value) in facts {
         let _ = writeln!(page, "| {name} | {} |", cell(value));
     }
-    page += "\n## What ran\n\n| step | seconds | result |\n|---|---|---|\n";
-    for (name, seconds, result) in report.rows() {
-        let _ = writeln!(page, "| {} | {seconds:.1} | {} |", cell(&name), cell(&result));
+    page += "\n## What ran\n";
+    for ran in parts.iter().flatten() {
+        let _ = writeln!(page, "\n### {}\n\nBegun {}.\n", ran.part, ran.begun);
+        page += "| step | seconds | result |\n|---|---|---|\n";
+        for (name, seconds, result) in ran.report.rows() {
+            let _ = writeln!(page, "| {} | {seconds:.1} | {} |", cell(&name), cell(&result));
+        }
+        let _ = writeln!(page, "\n{}", ran.report.verdict());
     }
-    let not_run: Vec<_> = report.not_run().collect();
     page += "\n## What was not run, and why\n\n";
+    let not_run = not_run(parts);
     if not_run.is_empty() {
         page += "Everything ran.\n";
     }
     for (name, reason) in not_run {
         let _ = writeln!(page, "- {name}: {reason}");
     }
-    let _ = writeln!(page, "\n{}", report.verdict());
-    for (title, figures) in figures(place) {
+    for (title, figures) in figures(parts) {
         let _ = write!(page, "\n## {title}\n\n{figures}");
     }
     page
 }
 
-pub(crate) fn html(facts: &Facts, report: &Report, place: &Place) -> String {
+pub(crate) fn html(facts: &Facts, parts: &[Part], root: &Path) -> String {
     let mut page = String::from(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Audit of Zamok</title>\n<style>\n\
          body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em }\n\
@@ -63,28 +60,60 @@ pub(crate) fn html(facts: &Facts, report: &Report, place: &Place) -> String {
     for (name, value) in facts {
         let _ = writeln!(page, "<tr><th>{}<td>{}", escaped(name), escaped(value));
     }
-    page += "</table>\n<h2>What ran</h2>\n<table>\n<tr><th>step<th>seconds<th>result\n";
-    for (name, seconds, result) in report.rows() {
-        let class =
-            if result.starts_with("FAILED") || !result.contains(" 0 failed") && result.contains(" failed") {
-                " class=failed"
-            } else if result.starts_with("NOT RUN") {
-                " class=not-run"
-            } else {
-                ""
-            };
-        let _ = writeln!(page, "<tr{class}><td>{}<td>{seconds:.1}<td>{}", escaped(&name), escaped(&result));
+    page += "</table>\n<h2>What ran</h2>\n";
+    for ran in parts.iter().flatten() {
+        let _ = writeln!(page, "<h3>{}</h3>\n<p>Begun {}.</p>", ran.part, escaped(&ran.begun));
+        page += "<table>\n<tr><th>step<th>seconds<th>result\n";
+        for (name, seconds, result) in ran.report.rows() {
+            let class = class(&result);
+            let _ =
+                writeln!(page, "<tr{class}><td>{}<td>{seconds:.1}<td>{}", escaped(&name), escaped(&result));
+        }
+        let _ = writeln!(page, "</table>\n<p>{}</p>", escaped(&ran.report.verdict()));
     }
-    let _ = writeln!(page, "</table>\n<p>{}</p>", escaped(&report.verdict()));
-    for (title, figures) in figures(place) {
-        let _ = writeln!(page, "<h2>{title}</h2>\n<pre>{}</pre>", escaped(&figures));
+    page += "<h2>What was not run, and why</h2>\n<ul>\n";
+    for (name, reason) in not_run(parts) {
+        let _ = writeln!(page, "<li>{}: {}", escaped(name), escaped(reason));
+    }
+    page += "</ul>\n";
+    for (title, figures) in figures(parts) {
+        let _ = writeln!(page, "<h2>{title}</h2>\n<pre>{}</pre>", escaped(figures));
     }
     for plot in PLOTS {
-        if let Ok(svg) = fs::read_to_string(place.root.join(plot)) {
+        if let Ok(svg) = fs::read_to_string(root.join(plot)) {
             let _ = writeln!(page, "<figure>\n{}\n<figcaption>{plot}</figcaption></figure>", picture(&svg));
         }
     }
     page + "</html>\n"
+}
+
+/// Steps that did not run, and whole parts.
+fn not_run(parts: &[Part]) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    for part in parts {
+        match part {
+            Ok(ran) => found.extend(ran.report.not_run()),
+            Err(name) => {
+                found.push((*name, "this part was not run on this tree (`cargo xtask audit --part`)"))
+            }
+        }
+    }
+    found
+}
+
+fn figures(parts: &[Part]) -> impl Iterator<Item = (&'static str, &str)> {
+    parts.iter().flatten().filter_map(|ran| ran.figures.as_ref()).map(|(title, text)| (*title, text.as_str()))
+}
+
+/// How the page marks a row with this result.
+fn class(result: &str) -> &'static str {
+    if result.starts_with("FAILED") || !result.contains(" 0 failed") && result.contains(" failed") {
+        " class=failed"
+    } else if result.starts_with("NOT RUN") {
+        " class=not-run"
+    } else {
+        ""
+    }
 }
 
 /// The drawing without what stands before it in a file of its own.
@@ -111,27 +140,24 @@ mod tests {
         report.step("a <check>", || Ok(Outcome::Holds));
         report.step("a peer", || Ok(Outcome::NotRun("it is not installed".to_owned())));
         report.step("a failure", || Err("it broke | badly".to_owned()));
-        let facts = [("commit", "abc".to_owned())];
-        let folder = tempfile::tempdir().unwrap();
-        let place = Place { root: folder.path().to_owned(), target: folder.path().to_owned() };
-        fs::write(folder.path().join("fuzzing.md"), "1,000 <inputs>\n").unwrap();
-        let page = markdown(&facts, &report, &place);
+        let facts = vec![("commit", "abc".to_owned())];
+        let figures = Some(("Fuzzing", "1,000 <inputs>\n".to_owned()));
+        let parts = [Ok(Ran { part: "one", begun: "today".to_owned(), report, figures }), Err("other")];
+        let page = markdown(&facts, &parts);
         for line in [
             "| commit | abc |",
+            "### one\n\nBegun today.",
             "- a peer: it is not installed",
+            "- other: this part was not run",
             "FAILED: it broke \\| badly",
-            "1,000 <inputs>",
+            "## Fuzzing\n\n1,000 <inputs>",
         ] {
-            assert!(page.contains(line), "{page}");
+            assert!(page.contains(line), "{line}: {page}");
         }
-        let page = html(&facts, &report, &place);
-        assert!(page.contains("1,000 &lt;inputs&gt;"));
-        forget_figures(&place);
-        assert!(!html(&facts, &report, &place).contains("inputs"));
-        assert!(
-            page.contains("a &lt;check&gt;")
-                && page.contains("class=failed")
-                && page.contains("class=not-run")
-        );
+        let page = html(&facts, &parts, Path::new("/no/such/folder"));
+        for piece in ["1,000 &lt;inputs&gt;", "a &lt;check&gt;", "class=failed", "class=not-run", "<li>other"]
+        {
+            assert!(page.contains(piece), "{piece}: {page}");
+        }
     }
 }

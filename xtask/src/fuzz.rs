@@ -5,7 +5,9 @@
 //! `fuzz/artifacts/`; what was learned stays in the build output, until `--keep` makes the fewest inputs that reach as much
 //! of it the new corpus.
 
+use crate::cargo_output::Counts;
 use crate::process::{self, Finished};
+use crate::report::Outcome;
 use crate::{Failure, Place};
 use std::fmt::Write as _;
 use std::fs;
@@ -52,18 +54,18 @@ fn parse(arguments: &[String]) -> Result<Arguments, Failure> {
 }
 
 pub(crate) fn command(place: &Place, arguments: &[String]) -> Result<ExitCode, Failure> {
-    let crashed = run(place, &parse(arguments)?)?;
-    Ok(if crashed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let outcome = run(place, &parse(arguments)?)?;
+    let crashed = matches!(outcome, Outcome::Tests { complaint: Some(_), .. });
+    Ok(if crashed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// All targets, so many seconds together.
-pub(crate) fn for_seconds(place: &Place, seconds: u64) -> Result<(), Failure> {
-    let crashed = run(place, &Arguments { seconds, ..Arguments::default() })?;
-    if crashed.is_empty() { Ok(()) } else { Err(format!("crashed: {}", crashed.join(" "))) }
+pub(crate) fn for_seconds(place: &Place, seconds: u64) -> Result<Outcome, Failure> {
+    run(place, &Arguments { seconds, ..Arguments::default() })
 }
 
-/// The names of the targets that crashed.
-fn run(place: &Place, arguments: &Arguments) -> Result<Vec<String>, Failure> {
+/// Each target counts as a test, and those that crashed are named.
+fn run(place: &Place, arguments: &Arguments) -> Result<Outcome, Failure> {
     let targets = targets(place)?;
     let chosen: Vec<&String> =
         targets.iter().filter(|name| arguments.only.as_ref().is_none_or(|only| only == *name)).collect();
@@ -104,11 +106,15 @@ fn run(place: &Place, arguments: &Arguments) -> Result<Vec<String>, Failure> {
     let _ = fs::remove_dir(folder.join("artifacts"));
     let file = place.target.join("fuzzing.md");
     fs::write(&file, page).map_err(|error| format!("{}: {error}", file.display()))?;
-    println!("{} passed, {} failed", chosen.len() - crashed.len(), crashed.len());
-    if !crashed.is_empty() {
-        println!("crashed: {}; the inputs lie in fuzz/artifacts", crashed.join(" "));
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let (passed, failed) = (number(chosen.len() - crashed.len()), number(crashed.len()));
+    println!("{passed} passed, {failed} failed");
+    let complaint = format!("crashed: {}; the inputs lie in fuzz/artifacts", crashed.join(" "));
+    let complaint = (failed > 0).then_some(complaint);
+    if let Some(crashed) = &complaint {
+        println!("{crashed}");
     }
-    Ok(crashed)
+    Ok(Outcome::Tests { counts: Counts { passed, failed, ..Counts::default() }, complaint })
 }
 
 struct Target {

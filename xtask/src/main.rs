@@ -112,7 +112,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "audit",
-        about: "everything at full counts, and a report (--minutes N; --planted [NAME]: the planted defects alone)",
+        about: "everything at full counts, and a report (--minutes N, --part NAME; --planted [NAME]: the planted defects alone)",
         run: audit::command,
     },
     Command {

@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use crate::cargo_output::Counts;
+use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -59,6 +60,22 @@ impl Report {
         if let Some(after) = &self.after {
             after(self);
         }
+    }
+
+    /// As a later run reads it again.
+    pub(crate) fn to_json(&self) -> Value {
+        self.steps.iter().map(Step::to_json).collect()
+    }
+
+    /// The steps that [`Report::to_json`] has written, and nothing where it did not.
+    pub(crate) fn from_json(value: &Value) -> Option<Self> {
+        let steps = value.as_array()?.iter().map(Step::from_json).collect::<Option<_>>()?;
+        Some(Self { steps, ..Self::default() })
+    }
+
+    /// The steps of several reports, one after the other.
+    pub(crate) fn of(reports: impl IntoIterator<Item = Self>) -> Self {
+        Self { steps: reports.into_iter().flat_map(|report| report.steps).collect(), ..Self::default() }
     }
 
     /// Whether everything so far held.
@@ -136,6 +153,44 @@ impl Step {
         }
     }
 
+    fn to_json(&self) -> Value {
+        let outcome = match &self.outcome {
+            Ok(Outcome::Holds) => json!({}),
+            Ok(Outcome::NotRun(reason)) => json!({ "not_run": reason }),
+            Ok(Outcome::Tests { counts, complaint }) => json!({
+                "passed": counts.passed,
+                "failed": counts.failed,
+                "ignored": counts.ignored_count,
+                "complaint": complaint,
+            }),
+            Err(reason) => json!({ "reason": reason }),
+        };
+        json!({ "step": self.name, "seconds": self.duration.as_secs_f64(), "outcome": outcome })
+    }
+
+    fn from_json(value: &Value) -> Option<Self> {
+        let outcome = &value["outcome"];
+        let text = |name: &str| outcome[name].as_str().map(str::to_owned);
+        let number = |name: &str| u32::try_from(outcome[name].as_u64()?).ok();
+        let result = if let Some(reason) = text("reason") {
+            Err(reason)
+        } else if let Some(reason) = text("not_run") {
+            Ok(Outcome::NotRun(reason))
+        } else if outcome["passed"].is_null() {
+            Ok(Outcome::Holds)
+        } else {
+            let counts = Counts {
+                passed: number("passed")?,
+                failed: number("failed")?,
+                ignored_count: number("ignored")?,
+                ..Counts::default()
+            };
+            Ok(Outcome::Tests { counts, complaint: text("complaint") })
+        };
+        let duration = Duration::try_from_secs_f64(value["seconds"].as_f64()?).ok()?;
+        Some(Self { name: value["step"].as_str()?.to_owned(), duration, outcome: result })
+    }
+
     fn result(&self) -> String {
         match &self.outcome {
             Ok(Outcome::Holds) => "holds".to_owned(),
@@ -209,6 +264,28 @@ mod tests {
         let mut report = Report::until(now + Duration::from_secs(60), |_| {});
         report.step("in time", || tests(2, 0, None));
         assert_eq!((report.not_run().count(), report.verdict().as_str()), (0, "2 passed, 0 failed"));
+    }
+
+    #[test]
+    fn a_report_is_read_as_it_was_written() {
+        let mut report = Report::default();
+        for outcome in [
+            Ok(Outcome::Holds),
+            Ok(Outcome::NotRun("no moon".to_owned())),
+            Err("broken".to_owned()),
+            tests(3, 2, Some("two failed")),
+            tests(4, 0, None),
+        ] {
+            report.step("step", || outcome);
+        }
+        let again = Report::from_json(&report.to_json()).unwrap();
+        assert_eq!(again.render(), report.render());
+        assert_eq!(again.render().1, 3);
+        let both = Report::of([again, report]);
+        assert_eq!((both.rows().count(), both.render().1), (10, 6));
+        for wrong in [json!({}), json!([{}]), json!([{ "step": "x", "seconds": -1.0, "outcome": {} }])] {
+            assert!(Report::from_json(&wrong).is_none(), "{wrong}");
+        }
     }
 
     #[test]

@@ -9,6 +9,9 @@ const FILE: &str = "docs/testing.md";
 
 /// Columns of the table of tests.
 const COLUMNS: usize = 7;
+/// Those of the counts of two tiers.
+const CI: usize = 4;
+const FULL: usize = 5;
 
 /// The rows of the first table below a heading, each with its cells.
 pub(crate) fn rows(page: &str, heading: &str) -> Vec<Vec<String>> {
@@ -49,6 +52,13 @@ pub(crate) fn violations(root: &Path) -> Result<Vec<String>, Failure> {
     }
     found.extend(present.difference(&listed).map(|file| format!("{file}: a test that {FILE} does not list")));
     Ok(found)
+}
+
+/// The tests that try more at full counts than CI does.
+pub(crate) fn counted(root: &Path) -> Result<Vec<String>, Failure> {
+    let rows = rows(&manifests::contents(root, FILE)?, "## Tests");
+    let more = rows.iter().filter(|row| row.get(CI) != row.get(FULL));
+    Ok(more.filter_map(|row| subject(row)).map(str::to_owned).collect())
 }
 
 /// Every integration test, every program below a `tests` folder, and every folder with unit tests.
@@ -153,6 +163,13 @@ mod tests {
         assert_eq!(found, ["docs/testing.md: crates/core/tests/gone.rs: there is no such test"]);
         let found = violations(tree(&COMPLETE.replace("pyotp", "")).path()).unwrap();
         assert!(found[0].contains("crates/core/tests/peer.py: 7 cells, none empty"), "{found:?}");
+    }
+
+    #[test]
+    fn tests_with_counts_are_those_whose_columns_differ() {
+        assert_eq!(counted(tree(COMPLETE).path()).unwrap(), Vec::<String>::new());
+        let table = COMPLETE.replace("| 1 | 1 |", "| 1 | 20 |");
+        assert_eq!(counted(tree(&table).path()).unwrap(), ["crates/core/tests/peer.py"]);
     }
 
     #[test]

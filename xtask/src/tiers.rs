@@ -7,11 +7,9 @@ use crate::{
     python, setup,
 };
 use crate::{structure, test_table, unsafe_inventory};
-use std::path::Path;
-use std::process::{Command, ExitCode};
-
-/// Who gives a test its counts; a room that may not import it asks the variable itself.
-const COUNTS: [&str; 2] = ["zamok-store-conformance", "ZAMOK_TIER"];
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
 
 /// How much is tried. A test reads it from `ZAMOK_TIER`; a missing variable means `ci`.
 #[derive(Clone, Copy)]
@@ -54,29 +52,59 @@ pub(crate) fn audit_steps(report: &mut Report, place: &Place) -> Result<(), Fail
     if report.holds() { test_steps(report, place, Tier::Ci) } else { Ok(()) }
 }
 
-/// The packages whose tests have counts, each at its full ones: what an audit ends with, since some of them take an hour.
+/// The tests whose full counts are others than CI's, a program after the other: what an audit ends with, since some take an hour.
 pub(crate) fn full_steps(report: &mut Report, place: &Place) -> Result<(), Failure> {
-    for package in counted(&place.root)? {
-        report.step(&format!("full counts: {package}"), || {
-            cargo_test(place, Tier::Full, &["--package", &package])
+    let counted = test_table::counted(&place.root)?;
+    let (python, rust): (Vec<_>, Vec<_>) = counted.iter().partition(|test| test.ends_with(".py"));
+    let mut programs = Vec::new();
+    report.step("full counts: build", || {
+        programs = built_tests(place)?;
+        Ok(Outcome::Holds)
+    });
+    for test in rust {
+        report.step(&format!("full counts: {test}"), || {
+            let program = programs.iter().find(|program| program.source.starts_with(test.as_str()));
+            let program = program.ok_or("no program was built of it")?;
+            tested(place, Tier::Full.hand_to(place, &mut program.command()))
         });
+    }
+    if !python.is_empty() {
+        python::steps(report, place, Tier::Full.word());
     }
     Ok(())
 }
 
-fn counted(root: &Path) -> Result<Vec<String>, Failure> {
-    let [giver, variable] = COUNTS;
-    let mut asking = manifests::files(root)?;
-    asking.retain(|file| {
-        file.ends_with(".rs") && manifests::contents(root, file).is_ok_and(|text| text.contains(variable))
-    });
-    let mut counted = manifests::packages(root)?;
-    counted.retain(|package| {
-        let tests = format!("{}/tests/", package.folder);
-        package.dependencies.iter().any(|(name, _)| name == giver)
-            || asking.iter().any(|file| file.starts_with(&tests))
-    });
-    Ok(counted.into_iter().map(|package| package.name).collect())
+/// A program of tests as cargo has built it.
+struct TestProgram {
+    /// Its first file, relative to the root.
+    source: String,
+    executable: PathBuf,
+    /// Where cargo runs it.
+    folder: PathBuf,
+}
+
+impl TestProgram {
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.executable);
+        command.current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder).stdin(Stdio::null());
+        command
+    }
+}
+
+/// Every one of the workspace, with the features that CI tests them with.
+fn built_tests(place: &Place) -> Result<Vec<TestProgram>, Failure> {
+    let mut cargo = process::cargo(place, &["test", "--workspace", "--no-run", "--message-format", "json"]);
+    let answer = process::quiet(&mut cargo)?;
+    let program = |line: &str| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        let path = |value: &Value| Some(PathBuf::from(value.as_str()?));
+        Some(TestProgram {
+            executable: path(&message["executable"])?,
+            source: manifests::relative(&path(&message["target"]["src_path"])?, &place.root)?,
+            folder: path(&message["manifest_path"])?.parent()?.to_owned(),
+        })
+    };
+    Ok(answer.lines().filter_map(program).collect())
 }
 
 fn test_steps(report: &mut Report, place: &Place, tier: Tier) -> Result<(), Failure> {
@@ -213,11 +241,16 @@ fn test_programs(place: &Place) -> Result<Vec<(String, std::ffi::OsString)>, Fai
 
 fn cargo_test(place: &Place, tier: Tier, selection: &[&str]) -> Result<Outcome, Failure> {
     let mut command = process::cargo(place, &["test", "--no-fail-fast"]);
-    let finished = process::shown(tier.hand_to(place, command.args(selection)))?;
+    tested(place, tier.hand_to(place, command.args(selection)))
+}
+
+/// What came of a command that runs tests of Rust's.
+fn tested(place: &Place, command: &mut Command) -> Result<Outcome, Failure> {
+    let finished = process::shown(command)?;
     let counts = counts(&finished.output);
     let complaint = match test_table::unexplained(&place.root, &counts)? {
         Some(reason) => Some(reason),
-        None if !finished.succeeded => Some(format!("cargo test: {}", finished.status)),
+        None if !finished.succeeded => Some(format!("the tests: {}", finished.status)),
         None if counts.passed + counts.failed == 0 => Some("no test ran".to_owned()),
         None => None,
     };
@@ -226,7 +259,7 @@ fn cargo_test(place: &Place, tier: Tier, selection: &[&str]) -> Result<Outcome, 
 
 /// A program that is one test by itself.
 pub(crate) fn one_test(command: &mut Command) -> Result<Outcome, Failure> {
-    let finished = process::shown(command.stdin(std::process::Stdio::null()))?;
+    let finished = process::shown(command.stdin(Stdio::null()))?;
     let (passed, failed) = if finished.succeeded { (1, 0) } else { (0, 1) };
     let complaint = (!finished.succeeded).then_some(finished.status);
     Ok(Outcome::Tests { counts: Counts { passed, failed, ..Counts::default() }, complaint })
@@ -246,21 +279,5 @@ fn holds(violations: Vec<String>) -> Result<Outcome, Failure> {
         0 => Ok(Outcome::Holds),
         1 => Err(violations[0].clone()),
         count => Err(format!("{count} violations:\n{}", violations.join("\n"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_package_whose_tests_have_counts_is_known() {
-        let counted = counted(&Place::find().root).unwrap();
-        for package in ["zamok-core", "zamok-cabinet", "zamok-journal", "zamok-store-sqlite", "zamok"] {
-            assert!(counted.iter().any(|name| name == package), "{package}: {counted:?}");
-        }
-        for package in ["zamok-lanes", "xtask"] {
-            assert!(counted.iter().all(|name| name != package), "{package}: {counted:?}");
-        }
     }
 }
