@@ -221,16 +221,30 @@ fn pam_lets_in_a_code_once(place: &Place, house: &House) -> Result<(), Failure> 
     if attempt("000000")? {
         return Err("pamtester was let in with a wrong code".into());
     }
+    // A passphrase that others can read or write is not taken; the code is not looked at, and still counts below.
+    let set = |mode| {
+        fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).map_err(|error| error.to_string())
+    };
+    for mode in [0o640, 0o620, 0o604, 0o602, 0o644] {
+        set(mode)?;
+        if attempt(&code)? {
+            return Err(format!("a passphrase in a file of mode {mode:o} was taken"));
+        }
+    }
+    set(0o600)?;
+    // Nor one behind a link.
+    let moved = service.work.join("passphrase.elsewhere");
+    fs::rename(&secret, &moved).map_err(|error| error.to_string())?;
+    std::os::unix::fs::symlink(&moved, &secret).map_err(|error| error.to_string())?;
+    if attempt(&code)? {
+        return Err("a passphrase behind a link was taken".into());
+    }
+    fs::rename(&moved, &secret).map_err(|error| error.to_string())?;
     if !attempt(&code)? {
         return Err("pamtester was not let in".into());
     }
     if attempt(&code)? {
         return Err("pamtester was let in twice with one code".into());
-    }
-    // A passphrase that others can read is not taken.
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).map_err(|error| error.to_string())?;
-    if attempt(&phone.code(60)?)? {
-        return Err("a passphrase that everybody can read was taken".into());
     }
     Ok(())
 }

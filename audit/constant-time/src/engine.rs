@@ -24,6 +24,7 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     ("batch", batch),
     ("resynchronise", resynchronise),
     ("ocra-verify", ocra_verify),
+    ("ocra-whole", ocra_whole),
     ("generate", generate),
     ("code-parse", code_parse),
     ("code-compare", code_compare),
@@ -218,4 +219,19 @@ fn code_compare() {
 
 fn secret_compare() {
     black_box(secret().ct_eq(&secret()).unwrap_u8());
+}
+
+/// Suites of 0 digits show the whole HMAC (RFC 6287 §5.2), in hexadecimal of either case.
+fn ocra_whole() {
+    for hash in ["SHA1", "SHA256", "SHA512"] {
+        let suite = OcraSuite::parse(&format!("OCRA-1:HOTP-{hash}-0:QN08")).expect("a suite");
+        let input = OcraInput::new(OcraChallenge::OneWay("12345678"));
+        let plain = Ocra::new(&Secret::new(b"12345678901234567890").expect("twenty bytes"), suite);
+        let right = plain.response(&input).expect("inputs that fit").to_string();
+        let wrong = format!("{}x", &right[..right.len() - 1]);
+        let ocra = Ocra::new(&secret(), suite);
+        for text in texts([right.to_uppercase(), right, wrong].into_iter()) {
+            let _ = black_box(ocra.verify(&text, &input, OcraWindow::EXACT));
+        }
+    }
 }

@@ -7,12 +7,17 @@ use std::hint::black_box;
 use rand_core::{TryCryptoRng, TryRng};
 use zamok_core::hash::{HashAlgorithm, sha256};
 use zamok_core::mac::{hmac_sha256, verify_hmac_sha256};
+use zamok_core::mechanism::Mechanism;
 use zamok_core::otp::Digits;
 use zamok_core::secret::HeapMemory;
 use zamok_core::signature::{Algorithm, Backend, Portable, Prepared};
 use zamok_core::store::{MemoryStore, Range, Row, RowKey, Store, Table};
+use zamok_core::vault::issued::{self, Binding};
 use zamok_core::vault::one_time::{self, MovingFactor, OtpParameters};
-use zamok_core::vault::{Committed, DataKeyId, Keyring, Role, Transaction, VaultId, VaultKeys, Writer};
+use zamok_core::vault::{
+    Committed, DataKeyId, KeyKind, Keyring, Purpose, Role, Transaction, VaultId, VaultKeys, Writer, keys,
+    macs,
+};
 use zamok_core::{Env, Error, UnixTime};
 use zamok_lanes::ct;
 
@@ -23,6 +28,8 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     ("state-verify", state_verify),
     ("blind-index", blind_index),
     ("hmac-verify", hmac_verify),
+    ("mac-check", mac_check),
+    ("issued-check", issued_check),
     ("p256-sign", p256_sign),
     ("ed25519-sign", ed25519_sign),
 ];
@@ -154,4 +161,65 @@ fn p256_sign() {
 
 fn ed25519_sign() {
     sign(Algorithm::Ed25519);
+}
+
+/// A transaction over an empty store, and what it draws from.
+fn within(check: impl FnOnce(&mut Transaction<'_>)) {
+    let (store, keyring, mut chance) = (MemoryStore::new(), keyring(&[0x77; 32]), Repeating(0));
+    let mut env = Env { now: NOW, rng: &mut chance };
+    let chain = Writer::new("log", &mut env);
+    check(&mut Transaction::begin(&store, &keyring, chain, env));
+}
+
+/// What is shown is marked, and not the key: a comparison that stops early depends on both.
+fn mac_check() {
+    within(|tx| {
+        let template = keys::Template::new(KeyKind::Hmac, Purpose::Data);
+        let key = keys::generate(tx, &template).expect("a key");
+        for wrong in [None, Some(0), Some(31)] {
+            let mut made = macs::tag(tx, key, Mechanism::HmacSha256, b"message").expect("a MAC");
+            if let Some(byte) = wrong {
+                made.tag[byte] ^= 1;
+            }
+            ct::secret(made.tag.as_slice());
+            let checked = macs::check(tx, key, Mechanism::HmacSha256, b"message", &made);
+            assert_eq!(checked.is_ok(), wrong.is_none());
+        }
+    });
+}
+
+/// Codes that are sent, and tokens; how long a text is and which signs it has is public.
+fn issued_check() {
+    within(|tx| {
+        let key = issued::generate(tx, "codes").expect("a key");
+        let binding = Binding {
+            challenge: [1; 16],
+            account: [2; 16],
+            session: [3; 16],
+            purpose: 4,
+            operation: [5; 32],
+            sending: 6,
+        };
+        let code = issued::code(tx, key, &binding, Digits::SIX).expect("a code").to_string();
+        assert!(issued::check(tx, key, &binding, Digits::SIX, &code).is_ok());
+        for wrong in [None, Some(0), Some(31)] {
+            let mut token = *issued::token(tx, key, &[7; 32]).expect("a token");
+            if let Some(byte) = wrong {
+                token[byte] ^= 1;
+            }
+            ct::secret(&token);
+            assert_eq!(issued::check_token(tx, key, &[7; 32], &token).is_ok(), wrong.is_none());
+        }
+        let mut typed = code.into_bytes();
+        for wrong in [None, Some(5)] {
+            if let Some(digit) = wrong {
+                typed[digit] ^= 1;
+            }
+            ct::secret(typed.as_slice());
+            let text = str::from_utf8(&typed);
+            ct::public(slice::from_ref(&text.is_ok()));
+            let checked = issued::check(tx, key, &binding, Digits::SIX, text.expect("digits"));
+            assert_eq!(checked.is_ok(), wrong.is_none());
+        }
+    });
 }

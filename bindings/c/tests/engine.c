@@ -58,6 +58,17 @@ static void rfc_4226_appendix_d(void)
     IS(ZAMOK_E_REJECTED, zamok_hotp_resynchronise(&key, first, 6, first, 6, 1000, &state, NULL));
     IS(ZAMOK_OK, zamok_hotp_resynchronise(&key, first, 6, second, 6, 1000, &state, NULL));
     IS(702, state.next);
+    /* What is burned is not accepted, in either half of the bitmap; what is not, is. */
+    for (unsigned half = 0; half < 2; half++) {
+        zamok_hotp_state burned = { .size = sizeof burned, .next = 7 };
+        *(half ? &burned.burned_high : &burned.burned_low) = 1 << 3;
+        IS(ZAMOK_OK, zamok_hotp_code(&key, 10 + 64 * half, first, sizeof first, &length));
+        IS(ZAMOK_E_REJECTED, zamok_hotp_check(&key, first, 6, 3 + 64 * half, &burned, NULL));
+        IS(ZAMOK_OK, zamok_hotp_code(&key, 9 + 64 * half, first, sizeof first, &length));
+        IS(ZAMOK_OK, zamok_hotp_check(&key, first, 6, 3 + 64 * half, &burned, NULL));
+        IS(10 + 64 * half, burned.next);
+        IS(1, burned.burned_low & 1);
+    }
     zamok_hotp_wipe(&key);
 }
 
@@ -198,6 +209,8 @@ static void a_batch_answers_as_one_by_one(void)
         IS(status, attempts[i].status);
         IS(checked.reason, attempts[i].reason);
         IS(state.last_step, attempts[i].last_step);
+        IS(state.has_last_step, attempts[i].has_last_step);
+        IS(state.drift, attempts[i].drift);
         IS(i % 5 == 0 ? ZAMOK_E_REJECTED : ZAMOK_OK, status);
     }
     IS(ZAMOK_E_HANDLE, attempts[50].status);
@@ -208,6 +221,14 @@ static void a_batch_answers_as_one_by_one(void)
     IS(ZAMOK_E_NULL_POINTER, zamok_totp_check_batch(NULL, 1, sizeof attempts[0], 1, 1, 2));
     IS(ZAMOK_OK, zamok_totp_check_batch(NULL, 0, sizeof attempts[0], 1, 1, 2));
     IS(ZAMOK_E_LENGTH_TOO_GREAT, zamok_totp_check_batch(attempts, SIZE_MAX / 4, sizeof attempts[0], 1, 1, 2));
+    /* As it was left it goes in again: what was accepted is spent. */
+    IS(ZAMOK_OK, zamok_totp_check_batch(attempts, CHECKS, sizeof attempts[0], 1, 1, 2));
+    for (int i = 0; i < CHECKS; i++) {
+        if (i >= 50 && i <= 53)
+            continue;
+        IS(ZAMOK_E_REJECTED, attempts[i].status);
+        IS(i % 5 == 0 ? ZAMOK_REASON_WRONG : ZAMOK_REASON_SPENT, attempts[i].reason);
+    }
     for (int i = 50; i <= 53; i++)
         memset(&attempts[i], 0, sizeof attempts[i]);
     IS(ZAMOK_OK, zamok_totp_check_batch(attempts + 50, 4, sizeof attempts[0], 1, 1, 2));
@@ -327,6 +348,10 @@ static void keys_are_told_apart(void)
     zamok_totp_wipe(NULL);
     zamok_hotp_wipe(&hotp);
     zamok_ocra_wipe(&ocra);
+    for (size_t i = 0; i < sizeof hotp; i++)
+        IS(0, ((unsigned char *)&hotp)[i]);
+    for (size_t i = 0; i < sizeof ocra; i++)
+        IS(0, ((unsigned char *)&ocra)[i]);
 }
 
 static void structs_of_other_versions(void)

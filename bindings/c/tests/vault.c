@@ -442,6 +442,18 @@ static void options_are_judged(const char *folder)
     IS(ZAMOK_OK, zamok_key_verify(vault, &id, code, length, NULL));
     zamok_totp_wipe(&phone);
     zamok_vault_free(vault);
+
+    /* Unused for a second, it locks itself: by real time, whatever the clock says. */
+    options = cheap();
+    options.idle_seconds = 1;
+    IS(ZAMOK_OK, zamok_vault_create(TEXT("memory:"), TEXT("p"), &options, &vault));
+    zamok_status status = ZAMOK_OK;
+    for (int i = 0; i < 5 && status == ZAMOK_OK; i++) {
+        sleep(4);
+        status = zamok_key_generate_totp(vault, NULL, TEXT("late"), &id);
+    }
+    IS(ZAMOK_E_LOCKED, status);
+    zamok_vault_free(vault);
 }
 
 int main(int argc, char **argv)

@@ -460,12 +460,8 @@ impl Cabinet {
         address: Option<&str>,
     ) -> PyResult<Session> {
         let (token, shown) = (typed(token), Shown { address: address_of(address)?, ..Shown::NOTHING });
-        let found = py.detach(|| {
-            let access = self.0.tokens(audience).check(token, &shown)?;
-            // With an actor somebody acts for another, which a session does not say.
-            if access.claims.actors.is_empty() { Ok(access.session) } else { Err(CoreError::Rejected.into()) }
-        });
-        Ok(Session(found.map_err(|error: Error| Fault::from(error))?))
+        let found = py.detach(|| self.0.tokens(audience).verify_shown(token, &shown));
+        Ok(Session(found.map_err(Fault::from)?))
     }
 
     /// The keys of access tokens as a JWK set (RFC 7517 §5), for services that check tokens without asking.

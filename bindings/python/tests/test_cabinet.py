@@ -323,3 +323,15 @@ def test_a_policy_is_kept_in_the_vault(house: House) -> None:
         zamok.policy_text("no = profile")
     with pytest.raises(errors.IssuerUnusable):
         Cabinet.create("memory:", PASSPHRASE, issuer="a:b", cost=CHEAP, clock=ManualClock(NOW))
+
+def test_all_sessions_end_with_the_one_that_asks(house: House) -> None:
+    bank = house.cabinet
+    sessions = [bank.log_in("ivan", PASSWORD, house.code()) for _ in range(3)]
+    begun = bank.begin_login("ivan", PASSWORD)
+    assert isinstance(begun, Challenge)
+    bank.end_sessions(sessions[1], all=True)
+    for session in sessions:
+        with pytest.raises(errors.SessionEnded):
+            bank.session(session.id)
+    with pytest.raises(Rejected):  # what was under way ends with them
+        bank.answer(begun, house.code())

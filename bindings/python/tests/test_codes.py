@@ -235,3 +235,39 @@ def test_steam_codes_are_those_of_pyotp() -> None:
     for step in range(200):
         assert ours.code(step * 30) == theirs.at(step * 30)
     assert ours.verify(ours.code(59), 61) == 1
+
+def test_a_code_that_comes_again_within_the_window_is_spent_with_the_first() -> None:
+    key = Hotp(SECRET)
+    seen: dict[str, int] = {}
+    for counter in range(100_000):
+        code = key.code(counter)
+        if counter - seen.get(code, -1000) < 100:
+            break
+        seen[code] = counter
+    else:
+        pytest.fail("no code came again so soon")
+    first = seen[code]
+    checked = key.check(code, state=HotpState(first), look_ahead=100)
+    assert checked.counter == first and checked.state.burned >> (counter - first - 1) & 1 == 1
+    again = key.check(code, state=checked.state, look_ahead=100)
+    assert (again.accepted, again.state) == (False, checked.state)
+    burned = HotpState(7, 1 << 3)
+    assert not key.check(key.code(10), state=burned, look_ahead=5).accepted
+    assert not key.resynchronise(key.code(10), key.code(11), state=burned, look_ahead=100).accepted
+    assert key.check(key.code(11), state=burned, look_ahead=5).counter == 11
+    with pytest.raises(TypeError, match="neither true nor false"):
+        bool(checked)
+
+def test_a_steam_code_is_spent_by_the_stored_state() -> None:
+    key = Steam(SECRET)
+    checked = key.check(key.code(NOW), NOW, state=TotpState())
+    assert (checked.accepted, checked.state) == (True, TotpState(NOW // 30))
+    for spent in (key.code(NOW), key.code(NOW - 30)):
+        again = key.check(spent, NOW, state=checked.state)
+        assert (again.accepted, again.reason, again.state) == (False, "code already used", checked.state)
+    slow_ones: tuple[Steam | Totp, ...] = (key, Totp(SECRET))
+    for slow in slow_ones:
+        known = TotpState(NOW // 30 - 11, -10)
+        late = slow.check(slow.code(NOW - 300), NOW, state=known, drift_limit=10)
+        assert (late.accepted, late.step, late.drift) == (True, NOW // 30 - 10, -10)
+        assert not slow.check(slow.code(NOW - 300), NOW, state=known).accepted

@@ -379,3 +379,15 @@ def test_a_key_in_a_token_opens_a_slot(token: str, tmp_path: Path) -> None:
     for wrong in ("pkcs11", token.replace("?module-path=", ";id="), "pkcs11:token=vault?module-path=/lib/x.so"):
         with pytest.raises(errors.TokenError):
             Credential.token(wrong)
+
+def test_strangers_who_guess_do_not_lock_out_a_known_device(house: House) -> None:
+    bank = house.cabinet
+    token = bank.devices.trust(fresh(house), "laptop")
+    for _ in range(5):
+        with pytest.raises(Rejected):
+            bank.begin_login("ivan", "a wrong password")
+    with pytest.raises(Rejected):  # the right one as well, from somewhere else
+        bank.begin_login("ivan", PASSWORD)
+    with pytest.raises(Rejected):  # nor is a token of nobody known
+        bank.begin_login("ivan", PASSWORD, device="zamok-device-")
+    assert isinstance(bank.begin_login("ivan", PASSWORD, device=token), Challenge)

@@ -253,3 +253,12 @@ def test_the_inside_of_a_code_is_the_engines() -> None:
             return b"another"
 
     assert Other(BASE32).at(0) == pyotp.HOTP(BASE32).at(0) == "755224"
+
+def test_secrets_are_drawn_from_the_operating_system_and_not_from_a_seed() -> None:
+    from zamok.compat.pyotp.compat import random as source
+
+    drawn: set[str] = set()
+    for _ in range(2):
+        source.seed(1)
+        drawn |= {pyotp.random_base32(), pyotp.random_hex()}
+    assert len(drawn) == 4

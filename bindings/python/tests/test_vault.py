@@ -375,3 +375,43 @@ def test_slots_are_shown_through_an_open_vault_alone(vault: Vault) -> None:
     vault.lock()
     with pytest.raises(errors.Locked):
         slots.all()
+
+def test_codes_are_checked_by_the_numbers_of_the_policy_at_every_door(tmp_path: Path, clock: ManualClock) -> None:
+    url, exact = f"sqlite:{tmp_path / 'bank.db'}", POLICY + "[generator]\npast = 0\nfuture = 0\n"
+    phone = Totp(b"12345678901234567890")
+    with Cabinet.create(url, PASSPHRASE, issuer="Bank", policy=exact, cost=CHEAP, clock=clock) as bank:
+        key = bank.vault.import_totp(b"12345678901234567890", "app")
+        with pytest.raises(Rejected):
+            bank.vault.verify(key, phone.code(clock.now - 30))
+        assert bank.vault.verify(key, phone.code(clock.now)) == NOW // 30
+    for door in ("the cabinet", "the vault"):
+        clock.advance(86_400)
+        opened = (
+            Cabinet.open(url, PASSPHRASE, clock=clock).vault
+            if door == "the cabinet"
+            else Vault.open(url, PASSPHRASE, policy=exact, clock=clock)
+        )
+        with opened as vault:
+            with pytest.raises(Rejected):
+                vault.verify(key, phone.code(clock.now - 30))
+            assert vault.verify(key, phone.code(clock.now)) == clock.now // 30
+    made = Vault.create("memory:", PASSPHRASE, policy=exact, cost=CHEAP, clock=clock)
+    key = made.import_totp(b"12345678901234567890", "app")
+    with pytest.raises(Rejected):
+        made.verify(key, phone.code(clock.now - 30))
+    assert made.verify(key, phone.code(clock.now)) == clock.now // 30
+
+@pytest.mark.parametrize("accept", [0, 1, 60])
+def test_a_version_that_was_rotated_away_serves_for_as_long_as_was_said(
+    vault: Vault, clock: ManualClock, accept: int
+) -> None:
+    key = vault.create_key("hmac", "receipts")
+    version, tag = vault.mac(key, b"data")
+    vault.rotate_key(key, "it leaked", accept=accept)
+    if accept > 0:
+        clock.advance(accept - 1)
+        vault.check_mac(key, b"data", version, tag)
+        clock.advance(1)
+    with pytest.raises((errors.KeyNotValid, Rejected)):
+        vault.check_mac(key, b"data", version, tag)
+    vault.check_mac(key, b"data", *vault.mac(key, b"data"))

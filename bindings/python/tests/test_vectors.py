@@ -70,3 +70,30 @@ def test_the_responses_of_rfc_6287_appendix_c() -> None:
             hashed = hashlib.new(str(key.suite.password), pin.encode()).digest()
             digested = {**inputs, "password": None, "password_digest": hashed}
             assert key.response(**asked, **digested) == response  # type: ignore[arg-type]
+
+def test_windows_sessions_and_signatures_of_ocra() -> None:
+    asked, counting = "12345678", Ocra(secret(20), "OCRA-1:HOTP-SHA1-6:C-QN08")
+    response = counting.response(asked, counter=5)
+    assert counting.verify(response, asked, counter=3, look_ahead=2) == (5, None)
+    for counter, ahead in ((3, 1), (6, 5)):
+        with pytest.raises(Rejected):
+            counting.verify(response, asked, counter=counter, look_ahead=ahead)
+    timed = Ocra(secret(20), "OCRA-1:HOTP-SHA1-6:QN08-T1M")
+    response = timed.response(asked, at=600)
+    assert timed.verify(response, asked, at=660, past=1) == timed.verify(response, asked, at=540, future=1) == (None, 10)
+    for at, past, future in ((660, 0, 1), (540, 1, 0), (720, 1, 1)):
+        with pytest.raises(Rejected):
+            timed.verify(response, asked, at=at, past=past, future=future)
+    signed = timed.signature(asked, at=600)
+    assert timed.verify_signature(signed, asked, at=660, past=1) == (None, 10)
+    with pytest.raises(Rejected):
+        timed.verify_signature(signed, "12345679", at=660, past=1)
+    bound = Ocra(secret(20), "OCRA-1:HOTP-SHA1-6:QN08-S064")
+    response = bound.response(asked, session=b"a" * 64)
+    bound.verify(response, asked, session=b"a" * 64)
+    with pytest.raises(Rejected):
+        bound.verify(response, asked, session=b"b" * 64)
+    with pytest.raises(errors.OcraMode):
+        bound.signature(asked)
+    with pytest.raises(errors.OcraMode):
+        bound.verify_signature(response, asked)

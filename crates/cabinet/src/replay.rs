@@ -40,8 +40,10 @@ pub struct Replayed {
 /// What is to be done to one account.
 #[derive(Default)]
 struct Changes {
-    /// The last word on whether it is suspended.
-    suspended: Option<bool>,
+    /// Whether the last word on it is that it was suspended.
+    suspended: bool,
+    /// The last word, where it is that it was resumed: what was suspended before the backup stays so.
+    resumed: Option<Told>,
     factors: Vec<FactorId>,
     /// When those were set aside that nobody put back.
     aside: BTreeMap<[u8; 16], UnixTime>,
@@ -61,10 +63,12 @@ impl Cabinet {
             match (told.kind, told.subject, id) {
                 (EventKind::AccountErased | EventKind::PersonErased, ..) => {}
                 (EventKind::AccountSuspended, Some(subject), _) => {
-                    changes.entry(subject).or_default().suspended = Some(true);
+                    let changes = changes.entry(subject).or_default();
+                    (changes.suspended, changes.resumed) = (true, None);
                 }
                 (EventKind::AccountResumed, Some(subject), _) => {
-                    changes.entry(subject).or_default().suspended = Some(false);
+                    let changes = changes.entry(subject).or_default();
+                    (changes.suspended, changes.resumed) = (false, Some(told.clone()));
                 }
                 (EventKind::FactorRemoved | EventKind::FactorWithdrawn, Some(subject), Some(id)) => {
                     changes.entry(subject).or_default().factors.push(FactorId(id));
@@ -128,7 +132,7 @@ impl Cabinet {
     }
 
     fn change_again(&self, id: AccountId, changes: &Changes, replayed: &mut Replayed) -> Result<(), Error> {
-        let (suspended, factors) = self.vault.transact(|tx| {
+        let (suspended, factors, state) = self.vault.transact(|tx| {
             let mut record = account::load(tx, id)?;
             let (mut suspended, mut removed) = (0, 0);
             for factor in &changes.factors {
@@ -144,7 +148,7 @@ impl Cabinet {
                 }
             }
             let step = record.account.state.after(AccountStep::Suspend);
-            if changes.suspended == Some(true)
+            if changes.suspended
                 && record.account.state != AccountState::Suspended
                 && let Some(state) = step
             {
@@ -156,8 +160,11 @@ impl Cabinet {
                 record.account.epoch += 1;
                 record.put(tx)?;
             }
-            Ok::<_, Error>((suspended, removed))
+            Ok::<_, Error>((suspended, removed, record.account.state))
         })?;
+        if state == AccountState::Suspended {
+            replayed.lost.extend(changes.resumed.clone());
+        }
         replayed.suspended += suspended;
         replayed.factors += factors;
         Ok(())

@@ -418,3 +418,16 @@ fn an_address_that_was_changed_to_itself_stays() {
     );
     still_lets_in(&house, 2);
 }
+
+#[test]
+fn an_old_session_drops_no_contact() {
+    let (house, session) = at_home();
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    house.cabinet.offer_contact(&enrolment, "ivan@example.org").unwrap();
+    let code = house.arrived(MessageKind::EnrolmentCode).remove(0);
+    house.cabinet.confirm_factor(&enrolment, &code).unwrap();
+    let contact = house.cabinet.account(&session).unwrap().contacts[1].id;
+    house.clock.advance(house.cabinet.policy().session.fresh);
+    let dropped = house.cabinet.drop_contact(&session, contact);
+    assert_eq!(dropped, Err(Error::FreshAuthenticationNeeded));
+}

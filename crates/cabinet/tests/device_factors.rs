@@ -11,8 +11,8 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use harness::{House, Phone, password, request};
 use tempfile::TempDir;
 use zamok_cabinet::{
-    Approach, Assurance, Begun, Challenge, Content, DeviceAnswer, DeviceToken, Error, Evidence, FactorKind,
-    MessageKind, OperationId, Pin, Session, Subscription, SweepPlace, Template, Value,
+    AccountStep, Approach, Assurance, Begun, Challenge, Content, DeviceAnswer, DeviceToken, Error, Evidence,
+    FactorKind, MessageKind, OperationId, Pin, Session, Subscription, SweepPlace, Template, Value,
 };
 use zamok_core::Error as CoreError;
 use zamok_core::event::EventKind;
@@ -497,4 +497,77 @@ fn swept(house: &House) {
     while let Some(place) = next {
         next = house.cabinet.sweep(&place).unwrap().next;
     }
+}
+
+#[test]
+fn an_account_that_is_put_aside_is_not_entered_by_the_pin_of_its_device() {
+    let house = House::new();
+    let (_, session) = at_home(&house);
+    let token = house.cabinet.trust_device(&session, "phone").unwrap();
+    let session = house.cabinet.session(session.id).unwrap();
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    house.cabinet.offer_pin(&session, &enrolment, &Pin::new("190357")).unwrap();
+    house.cabinet.confirm_factor(&enrolment, "190357").unwrap();
+    let begin = || house.cabinet.begin_login_by_device(&token, &Approach::default());
+    assert!(begin().is_ok());
+    house.cabinet.suspend_account("ivan", AccountStep::Suspend, "a stolen laptop").unwrap();
+    assert_eq!(begin(), Err(REJECTED));
+    house.cabinet.suspend_account("ivan", AccountStep::Resume, "it was found").unwrap();
+    assert!(begin().is_ok());
+}
+
+#[test]
+fn a_device_that_is_blocked_after_it_has_approved_has_approved_nothing() {
+    let house = House::new();
+    let (phone, _, device, token) = with_push(&house);
+    let challenge = begin(&house, Evidence::Push).unwrap();
+    let (asked, number) = (requested(&house), house.cabinet.number_to_show(&challenge).unwrap());
+    house.cabinet.approve(&asked, &number, &device.approval(&asked, &number)).unwrap();
+    let owner = house.login("ivan", &phone).unwrap();
+    house.cabinet.block_device(&owner, token.device()).unwrap();
+    assert_eq!(house.cabinet.answer(&challenge, "", request()), Err(REJECTED));
+}
+
+#[test]
+fn a_wrong_number_and_a_refusal_are_charged_like_a_wrong_code() {
+    for declines in [false, true] {
+        let mut house = House::new();
+        let (_, _, device, _) = with_push(&house);
+        let mut policy = house.cabinet.policy().clone();
+        policy.budget.strangers = 1;
+        house.cabinet = house.cabinet.with_policy(policy);
+        let challenge = begin(&house, Evidence::Push).unwrap();
+        let (asked, number) = (requested(&house), house.cabinet.number_to_show(&challenge).unwrap());
+        if declines {
+            let declining = device.sign(&DeviceAnswer::Decline.message(&asked, ""));
+            house.cabinet.decline(&asked, &declining).unwrap();
+        } else {
+            let wrong = other_number(&number);
+            let approval = device.approval(&asked, &wrong);
+            assert_eq!(house.cabinet.approve(&asked, &wrong, &approval), Err(REJECTED));
+        }
+        let begun = house.cabinet.begin_login("ivan", &password());
+        assert_eq!(begun, Err(REJECTED), "strangers have used up what they may get wrong");
+    }
+}
+
+#[test]
+fn the_limits_of_an_account_hold_for_the_pin_of_its_device() {
+    use zamok_cabinet::{Limits, Network, Role};
+    let house = House::new();
+    let (_, session) = at_home(&house);
+    let token = house.cabinet.trust_device(&session, "phone").unwrap();
+    let session = house.cabinet.session(session.id).unwrap();
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    house.cabinet.offer_pin(&session, &enrolment, &Pin::new("190357")).unwrap();
+    house.cabinet.confirm_factor(&enrolment, "190357").unwrap();
+    let networks = vec![Network { address: "10.0.0.0".parse().unwrap(), bits: 8 }];
+    house.cabinet.set_roles("ivan", Role::Citizen.into(), &Limits { hours: None, networks }).unwrap();
+    let from = |address: &str| {
+        let approach = Approach { address: address.parse().ok(), ..Approach::default() };
+        house.cabinet.begin_login_by_device(&token, &approach)
+    };
+    assert_eq!(from("192.0.2.1"), Err(REJECTED));
+    assert_eq!(from("not known"), Err(REJECTED), "absence is never permission");
+    assert!(from("10.9.8.7").is_ok());
 }

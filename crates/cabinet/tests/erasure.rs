@@ -143,3 +143,25 @@ fn an_altered_power_or_account_of_somebody_else_stops_no_erasure() {
         assert_eq!(house.cabinet.powers(&boris).unwrap(), [], "{table:?}");
     }
 }
+
+#[test]
+fn however_often_somebody_came_nothing_of_it_is_left() {
+    const LISTED: Table = Table(18);
+    let house = House::new();
+    enter(&house, "ivan");
+    enter(&house, "olga");
+    for _ in 0..120 {
+        for login in ["ivan", "olga"] {
+            let approach = Approach { client: format!("{login} in Firefox"), ..Approach::default() };
+            let _ = house.cabinet.begin_login_from(login, &password(), &approach).unwrap();
+        }
+    }
+    house.cabinet.vault().integrate().unwrap();
+    let subject = house.cabinet.account_by_login("olga").unwrap().subject;
+    let listed = || house.store.scan(LISTED, &Range::prefix(&subject.0), 1000, None).unwrap().rows.len();
+    assert!(listed() > 100);
+    assert_eq!(house.cabinet.erase_account("olga", "asked for it"), Ok(subject));
+    let left = bodies(&house, CHALLENGES);
+    assert!(!has(&left, "olga in Firefox") && has(&left, "ivan in Firefox"));
+    assert_eq!(listed(), 0, "nor what the journal tells of her");
+}

@@ -288,3 +288,24 @@ fn two_recovery_codes_racing_open_one_enrolment() {
         assert_eq!(opened, 1);
     }
 }
+
+#[test]
+fn an_enrolment_that_was_opened_before_a_token_counted_enrols_nothing() {
+    let house = House::new();
+    let id = assigned(&house, "ivan");
+    let enrolment = house.enrolment("ivan");
+    let app = harness::Phone::scan(house.cabinet.offer_generator(&enrolment).unwrap().uri.as_str());
+    house.cabinet.confirm_token("ivan", id, &code(0)).unwrap();
+    let test = app.code(house.clock_now());
+    assert_eq!(house.cabinet.confirm_generator(&enrolment, &test), Err(REJECTED));
+    assert!(answered(&house, "ivan", &code(1)).is_ok());
+}
+
+#[test]
+fn an_account_that_has_lost_its_token_gives_another_factor_to_nobody_for_its_password_alone() {
+    let house = House::new();
+    let id = assigned(&house, "ivan");
+    house.cabinet.confirm_token("ivan", id, &code(0)).unwrap();
+    house.cabinet.remove_factor("ivan", id, "lost").unwrap();
+    assert_eq!(house.cabinet.begin_login("ivan", &password()), Err(Error::MethodUnavailable));
+}

@@ -293,3 +293,31 @@ fn what_a_recovery_code_opens_is_for_whoever_has_shown_it() {
     house.clock.advance(30);
     assert!(house.login("ivan", &phone).is_ok());
 }
+
+#[test]
+fn a_phone_alone_enters_no_account_that_was_put_aside() {
+    use zamok_cabinet::AccountStep;
+    let house = town();
+    let begin = || {
+        house.cabinet.begin_login_by_phone(PHONE, &Approach::default()).unwrap();
+        house.arrived(MessageKind::LoginCode).len()
+    };
+    house.cabinet.suspend_account("ivan", AccountStep::Suspend, "a stolen card").unwrap();
+    assert_eq!(begin(), 0);
+    house.cabinet.suspend_account("ivan", AccountStep::Resume, "it was found").unwrap();
+    assert_eq!(begin(), 1);
+}
+
+#[test]
+fn a_phone_alone_enters_no_account_from_outside_of_its_limits() {
+    use zamok_cabinet::{Limits, Network, Role};
+    let house = town();
+    let networks = vec![Network { address: "10.0.0.0".parse().unwrap(), bits: 8 }];
+    house.cabinet.set_roles("ivan", Role::Citizen.into(), &Limits { hours: None, networks }).unwrap();
+    let from = |address: &str| {
+        let approach = Approach { address: address.parse().ok(), ..Approach::default() };
+        house.cabinet.begin_login_by_phone(PHONE, &approach).unwrap();
+        house.arrived(MessageKind::LoginCode).len()
+    };
+    assert_eq!((from("192.0.2.1"), from("not known"), from("10.9.8.7")), (0, 0, 1));
+}

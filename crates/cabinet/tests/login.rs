@@ -257,3 +257,34 @@ fn a_clock_set_back_does_not_bring_a_code_back() {
         }
     }
 }
+
+#[test]
+fn an_entry_of_somebody_else_is_neither_looked_up_nor_proved() {
+    let house = House::new();
+    let (phone, other) = (house.citizen("ivan"), house.citizen("olga"));
+    let ivan = house.login("ivan", &phone).unwrap();
+    let olga = house.login("olga", &other).unwrap();
+    let entry = house.cabinet.history(&ivan, 1, None).unwrap().entries[0].id;
+    house.cabinet.vault().checkpoint().unwrap();
+    assert!(house.cabinet.standing(&ivan, entry).is_ok() && house.cabinet.prove(&ivan, entry).is_ok());
+    assert_eq!(house.cabinet.standing(&olga, entry).err(), Some(REJECTED));
+    assert_eq!(house.cabinet.prove(&olga, entry).err(), Some(REJECTED));
+}
+
+#[test]
+fn failures_that_somebody_has_taken_away_lock_and_are_not_forgiven() {
+    use zamok_core::store::{Change, ChangeId, Outcome};
+    const FAILURES: Table = Table(34);
+    let house = House::new();
+    house.citizen("ivan");
+    for _ in 0..5 {
+        assert_eq!(house.cabinet.begin_login("ivan", &Password::new("wrong horse battery")), Err(REJECTED));
+    }
+    let row = RowKey::new(FAILURES, house.cabinet.account_by_login("ivan").unwrap().id.0);
+    let version = house.store.get(&row).unwrap().unwrap().version;
+    let mut change = Change::new(ChangeId([9; 16]));
+    change.delete(row, version).unwrap();
+    assert_eq!(house.store.commit(&change), Ok(Outcome::Committed));
+    let begun = house.another().begin_login("ivan", &password());
+    assert_eq!(begun, Err(Error::Core(CoreError::Refused)));
+}

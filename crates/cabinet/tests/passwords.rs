@@ -6,12 +6,16 @@ mod harness;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use harness::{House, light_policy, password};
-use zamok_cabinet::{Begun, Error, ImportedPassword, Password, Weakness};
-use zamok_core::Error as CoreError;
+use zamok_cabinet::watch::{Decision, Facts, Outcome, Watch};
+use zamok_cabinet::{Begun, Cabinet, Error, ImportedPassword, Password, Weakness};
 use zamok_core::event::EventKind;
 use zamok_core::store::{RowKey, Table};
+use zamok_core::vault::Transaction;
+use zamok_core::{Error as CoreError, UnixTime};
 
 const REJECTED: Error = Error::Core(CoreError::Rejected);
 const ACCOUNTS: Table = Table(32);
@@ -361,4 +365,60 @@ fn a_password_is_due_when_the_policy_says_so() {
     let registered = house.cabinet.account_by_login("ivan").unwrap().registered;
     let due = house.another().with_policy(policy.clone()).password_due(&session).unwrap();
     assert_eq!(due, Some(registered.plus(policy.password.change_after)));
+}
+
+/// A desk that resets the password of whoever has just begun a login.
+#[derive(Debug)]
+struct Desk {
+    cabinet: Cabinet,
+    done: AtomicBool,
+}
+
+const RESET: &str = "seven quiet lamps on a hill";
+
+impl Watch for Desk {
+    fn decide(&self, _: &mut Transaction<'_>, _: &Facts<'_>) -> Result<Decision, Error> {
+        Ok(Decision::default())
+    }
+
+    fn note(&self, _: &mut Transaction<'_>, _: &Facts<'_>, _: Outcome) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn after(&self, _: UnixTime) {
+        if !self.done.swap(true, Ordering::SeqCst) {
+            self.cabinet.reset_password("ivan", &Password::new(RESET), "somebody knew it").unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_hash_that_is_made_anew_takes_the_place_of_no_password_that_was_set_meanwhile() {
+    let house = House::new();
+    house.cabinet.register("ivan", &password()).unwrap();
+    let mut dearer = light_policy();
+    dearer.password.cost.passes = 2;
+    let desk = Desk { cabinet: house.another(), done: AtomicBool::new(false) };
+    let cabinet = house.another().with_policy(dearer).with_watch(Arc::new(desk));
+    assert!(cabinet.begin_login("ivan", &password()).is_ok(), "it was right when it was looked at");
+    assert_eq!(house.cabinet.begin_login("ivan", &password()), Err(REJECTED));
+    assert!(house.cabinet.begin_login("ivan", &Password::new(RESET)).is_ok());
+}
+
+#[test]
+fn where_policy_wants_all_classes_it_wants_each_of_them() {
+    let house = House::new();
+    let mut policy = light_policy();
+    policy.password.classes = true;
+    let cabinet = house.another().with_policy(policy);
+    for text in [
+        "correct horse 1 battery",
+        "CORRECT HORSE 1 BATTERY",
+        "Correct horse battery",
+        "Correcthorse1battery",
+    ] {
+        let registered = cabinet.register("ivan", &Password::new(text));
+        assert_eq!(registered.err(), Some(Error::PasswordClasses), "{text}");
+    }
+    assert!(cabinet.register("ivan", &Password::new("Correct horse 1 battery")).is_ok());
 }

@@ -99,6 +99,13 @@ fn every_profile_is_sound_and_survives_its_own_text() {
         assert_eq!(Profile::named(profile.name()), Some(profile));
     }
     assert_eq!(Policy::from_toml(""), Ok(Policy::strict()), "nothing said is nothing changed");
+    for unsound in [
+        "[generator.throttle]\nrecent_limit = \"never\"\n",
+        "[pin.throttle]\ndisable_after = \"never\"\nrecent_limit = \"never\"\n",
+        "[access]\nactors = 16\n",
+    ] {
+        assert!(Policy::from_toml(unsound).is_err(), "{unsound}");
+    }
 }
 
 #[test]

@@ -400,3 +400,30 @@ fn choosing_another_factor_again_and_again_buys_no_time_and_counts() {
     }
     assert!(house.cabinet.begin_login("ivan", &password()).is_ok());
 }
+
+#[test]
+fn a_device_that_one_app_made_known_guesses_at_another_like_a_stranger() {
+    let house = House::new();
+    let app = house.citizen("ivan");
+    let session = house.login("ivan", &app).unwrap();
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    let other = Phone::scan(house.cabinet.offer_generator(&enrolment).unwrap().uri.as_str());
+    house.cabinet.confirm_factor(&enrolment, &other.code(house.clock_now())).unwrap();
+    let second = house.cabinet.factors_of("ivan").unwrap().last().unwrap().id;
+    let token = house.cabinet.trust_device(&session, "laptop").unwrap();
+    let begin = |device: Option<DeviceToken>| {
+        let approach = Approach { factor: Some(second), device, ..Approach::default() };
+        match house.cabinet.begin_login_from("ivan", &password(), &approach).unwrap() {
+            Begun::Code(challenge) => challenge,
+            Begun::Enrol(_) => panic!("the account has factors"),
+        }
+    };
+    for _ in 0..25 {
+        house.clock.advance(HOUR);
+        let wrong = other.wrong(house.clock_now());
+        assert_eq!(house.cabinet.answer(&begin(None), &wrong, request()), Err(REJECTED));
+    }
+    house.clock.advance(HOUR);
+    let code = other.code(house.clock_now());
+    assert_eq!(house.cabinet.answer(&begin(Some(token)), &code, request()).err(), Some(REJECTED));
+}

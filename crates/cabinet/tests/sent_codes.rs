@@ -424,3 +424,26 @@ fn a_phone_alone_logs_in_where_policy_and_account_allow_it_and_tells_nobody_whet
     assert_eq!(house.arrived(MessageKind::LoginCode).len(), 0);
     assert_eq!(answer(&house, &challenge, &code), Err(REJECTED));
 }
+
+#[test]
+fn what_policy_takes_at_no_login_is_not_chosen_in_the_place_of_another_either() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    let mut policy = house.cabinet.policy().clone();
+    policy.factor.weakest = Policy::seeds().factor.weakest;
+    let lax = house.another().with_policy(policy);
+    let enrolment = lax.begin_factor(&session).unwrap();
+    lax.offer_channel(&enrolment, "ivan@example.org").unwrap();
+    let code = house.arrived(MessageKind::EnrolmentCode).remove(0);
+    lax.confirm_factor(&enrolment, &code).unwrap();
+    house.clock.advance(60);
+    let mail = house.cabinet.factors(&session).unwrap()[1].id;
+    let challenge = house.challenge("ivan");
+    assert_eq!(lax.methods(&challenge).unwrap().len(), 2);
+    let methods = house.cabinet.methods(&challenge).unwrap();
+    let kinds: Vec<Evidence> = methods.iter().map(|method| method.evidence).collect();
+    assert_eq!(kinds, [Evidence::Generator]);
+    assert_eq!(house.cabinet.switch_method(&challenge, mail).err(), Some(Error::MethodUnavailable));
+    assert_eq!(house.arrived(MessageKind::LoginCode).len(), 0);
+}

@@ -4,7 +4,7 @@
 mod harness;
 
 use harness::{House, password};
-use zamok_cabinet::FactorState;
+use zamok_cabinet::{FactorState, PowerKind, Rights, Terms};
 use zamok_core::event::EventKind;
 use zamok_core::store::{RowKey, Table};
 use zamok_host::backup::{Surviving, Told};
@@ -37,4 +37,43 @@ fn a_factor_that_was_set_aside_after_the_backup_is_set_aside_again_no_longer_tha
     assert!(house.cabinet.session(session.id).is_err());
     assert!(house.cabinet.begin_login("ivan", &password()).is_err(), "nor does the password enrol another");
     assert_eq!(house.cabinet.vault().read(zamok_journal::audit).unwrap().findings, []);
+}
+
+#[test]
+fn what_was_taken_away_after_the_backup_is_taken_away_again() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    house.citizen("olga");
+    let session = house.login("ivan", &phone).unwrap();
+    let ivan = house.cabinet.account_by_login("ivan").unwrap();
+    let device = house.cabinet.trust_device(&session, "phone").unwrap().device();
+    let terms = Terms {
+        kind: PowerKind::Attorney,
+        rights: Rights::ALL,
+        scope: vec!["*".into()],
+        until: house.clock_now().plus(86_400),
+    };
+    let power = house.cabinet.give_power(&session, "olga", &terms).unwrap().id;
+    let factor = house.cabinet.factors_of("ivan").unwrap()[0].id;
+    let told = |kind, table, id: [u8; 16]| Told {
+        kind,
+        time: house.clock_now(),
+        subject: Some(ivan.subject),
+        row: RowKey::new(Table(table), id),
+    };
+    let told = vec![
+        told(EventKind::DeviceBlocked, 45, device.0),
+        told(EventKind::PowerEnded, 42, power.0),
+        told(EventKind::FactorRemoved, 36, factor.0),
+    ];
+    let surviving = Surviving { told, ..Surviving::default() };
+    let replay = || {
+        let replayed = house.cabinet.replay(&surviving).unwrap();
+        assert_eq!(replayed.lost, []);
+        (replayed.devices, replayed.powers, replayed.factors)
+    };
+    assert_eq!(replay(), (1, 1, 1));
+    assert!(house.cabinet.devices_of("ivan").unwrap()[0].is_blocked());
+    assert_eq!(house.cabinet.factors_of("ivan").unwrap(), []);
+    assert_eq!(replay(), (0, 0, 0), "and once");
 }

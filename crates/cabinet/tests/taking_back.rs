@@ -518,3 +518,16 @@ fn a_session_of_a_weaker_factor_takes_no_stronger_one_away_at_once() {
     assert_eq!(confirm(&thief), Ok(Evidence::Sms), "what its owner has not taken back for a week stands");
     assert!(states(&house).contains(&(phone, FactorState::Active)));
 }
+
+#[test]
+fn a_former_password_asks_nothing_of_an_account_that_was_put_aside() {
+    use zamok_cabinet::AccountStep;
+    let (house, _, owner) = at_home();
+    let new = Password::new("seven quiet lamps on a hill");
+    house.cabinet.change_password(&owner, &password(), &new).unwrap();
+    house.cabinet.suspend_account("ivan", AccountStep::Suspend, "a stolen laptop").unwrap();
+    assert_eq!(begin(&house, &password(), None).err(), Some(REJECTED));
+    assert_eq!(house.arrived(MessageKind::UndoCode).len(), 0);
+    house.cabinet.suspend_account("ivan", AccountStep::Resume, "it was found").unwrap();
+    assert!(begin(&house, &password(), None).is_ok());
+}

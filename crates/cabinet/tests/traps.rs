@@ -636,3 +636,34 @@ fn what_one_enrolment_offers_takes_the_place_of_what_another_offered() {
     house.clock.advance(30);
     assert!(house.login("ivan", &phone).is_ok());
 }
+
+#[test]
+fn codes_for_an_operation_that_were_wrong_too_often_are_told() {
+    let house = House::new();
+    let (phone, session) = at_home(&house);
+    let operation = house.cabinet.propose(&session, operation_id(), &payment(1)).unwrap();
+    let challenge = house.cabinet.begin_confirmation(&session, operation.id, None).unwrap();
+    for _ in 0..house.cabinet.policy().challenge.tries {
+        let wrong = phone.wrong(house.clock_now());
+        assert_eq!(house.cabinet.confirm(&session, &challenge, &wrong, request()), Err(REJECTED));
+    }
+    let messages = house.cabinet.outbox(100).unwrap();
+    let notice = messages.iter().find(|message| message.kind == MessageKind::OperationRejected).unwrap();
+    assert_eq!(notice.field("text"), Some(operation.text().as_str()));
+    assert_eq!(told(&house, "ivan", EventKind::OperationRejected), 1);
+}
+
+#[test]
+fn new_recovery_codes_a_block_and_the_end_of_sessions_are_told() {
+    let house = House::new();
+    let (phone, session) = at_home(&house);
+    house.cabinet.new_recovery_codes(&session).unwrap();
+    let token = house.cabinet.trust_device(&session, "phone").unwrap();
+    let owner = house.login("ivan", &phone).unwrap();
+    house.cabinet.block_device(&owner, token.device()).unwrap();
+    house.cabinet.end_sessions(&owner, Which::All).unwrap();
+    let messages = house.cabinet.outbox(100).unwrap();
+    for kind in [MessageKind::RecoveryCodesMade, MessageKind::DeviceBlocked, MessageKind::SessionsEnded] {
+        assert_eq!(messages.iter().filter(|message| message.kind == kind).count(), 1, "{kind:?}");
+    }
+}

@@ -118,7 +118,7 @@ impl Held {
             return Ok(Self::Key(key_in(path, output)?));
         }
         if !opening.shares.is_empty() {
-            return Ok(Self::Shares(put_together(&opening.shares)?));
+            return Ok(Self::Shares(put_together(&opening.shares, output)?));
         }
         if let Some(uri) = &opening.pkcs11 {
             let pin = TokenPin {
@@ -164,16 +164,13 @@ impl Held {
 
 /// The 32 bytes of a file, which holds 64 hexadecimal digits.
 pub(crate) fn key_in(path: &Path, output: &Output) -> Result<SecretKey, Failure> {
-    let secret = files::read_secret(path)?;
-    if secret.is_open_to_others {
-        output.remark(format!("warning: others may read {}; `chmod 600` closes it", path.display()));
-    }
+    let secret = files::read_secret(path, output)?;
     let wrong = || {
         Failure::file(format!("{}: a key is 64 hexadecimal digits", path.display()))
             .hint("make one with `openssl rand -hex 32`")
     };
     let mut bytes = zeroize::Zeroizing::new([0; 32]);
-    let (pairs, []) = secret.content.as_chunks::<2>() else { return Err(wrong()) };
+    let (pairs, []) = secret.as_chunks::<2>() else { return Err(wrong()) };
     if pairs.len() != bytes.len() {
         return Err(wrong());
     }
@@ -213,11 +210,11 @@ pub(crate) fn token(
 }
 
 /// The key of the shares in these files.
-pub(crate) fn put_together(paths: &[PathBuf]) -> Result<SecretKey, Failure> {
+pub(crate) fn put_together(paths: &[PathBuf], output: &Output) -> Result<SecretKey, Failure> {
     let mut shares = Vec::new();
     for path in paths {
-        let secret = files::read_secret(path)?;
-        let text = str::from_utf8(&secret.content).map_err(|_| Failure::file("a share is text"))?;
+        let secret = files::read_secret(path, output)?;
+        let text = str::from_utf8(&secret).map_err(|_| Failure::file("a share is text"))?;
         shares.extend(shares_in(text).map_err(|error| {
             let failure = Failure::from(error);
             Failure { message: format!("{}: {}", path.display(), failure.message), ..failure }

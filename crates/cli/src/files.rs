@@ -13,6 +13,7 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::output::Output;
 
 /// Longest file with a secret, in bytes.
 const LONGEST_SECRET: u64 = 4096;
@@ -30,37 +31,39 @@ pub(crate) enum Readable {
     ByOthers,
 }
 
-/// A secret and how carelessly it lay there.
-pub(crate) struct SecretFile {
-    pub(crate) content: Zeroizing<Vec<u8>>,
-    /// Others may read the file.
-    pub(crate) is_open_to_others: bool,
-}
-
-/// The secret in a file, without the end of its line.
-pub(crate) fn read_secret(path: &Path) -> Result<SecretFile, Failure> {
-    in_use(path);
-    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
-    // Read to the end into a buffer that never grows, so that no copy is left behind.
-    let limit = usize::try_from(LONGEST_SECRET).unwrap_or_default() + 1;
-    let mut content = Zeroizing::new(Vec::with_capacity(limit));
-    let read = file.take(LONGEST_SECRET + 1).read_to_end(&mut content);
-    read.map_err(|error| unreadable(path, &error))?;
-    if content.len() == limit {
-        return Err(Failure::file(format!(
-            "{}: a secret has at most {LONGEST_SECRET} bytes",
-            path.display()
-        )));
-    }
+/// The secret in a file, without the end of its line; a file that others may read is warned of.
+pub(crate) fn read_secret(path: &Path, output: &Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut content = read_wiped(path, LONGEST_SECRET, output)?;
     if content.last() == Some(&b'\n') {
         content.pop();
         if content.last() == Some(&b'\r') {
             content.pop();
         }
     }
-    let is_open_to_others = metadata.is_file() && metadata.permissions().mode() & 0o077 != 0;
-    Ok(SecretFile { content, is_open_to_others })
+    Ok(content)
+}
+
+/// The key or the data in a file, every byte of it; a file that others may read is warned of.
+pub(crate) fn read_key(path: &Path, output: &Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    read_wiped(path, LONGEST_TEXT, output)
+}
+
+fn read_wiped(path: &Path, longest: u64, output: &Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    in_use(path);
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
+    // Read to the end into a buffer that never grows, so that no copy is left behind.
+    let limit = usize::try_from(longest).unwrap_or_default() + 1;
+    let mut content = Zeroizing::new(Vec::with_capacity(limit));
+    let read = file.take(longest + 1).read_to_end(&mut content);
+    read.map_err(|error| unreadable(path, &error))?;
+    if content.len() == limit {
+        return Err(Failure::file(format!("{}: a secret has at most {longest} bytes", path.display())));
+    }
+    if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
+        output.remark(format!("warning: others may read {}; `chmod 600` closes it", path.display()));
+    }
+    Ok(content)
 }
 
 /// A document to be signed or verified.

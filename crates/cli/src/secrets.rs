@@ -124,9 +124,9 @@ pub(crate) fn recovery_code(file: Option<&Path>, output: &Output) -> Result<Zero
     let Some(path) = file else {
         return code("Recovery code", output).map(Zeroizing::new);
     };
-    let secret = files::read_secret(path)?;
-    let text = str::from_utf8(&secret.content)
-        .map_err(|_| Failure::usage(format!("{} is not text", path.display())))?;
+    let secret = files::read_secret(path, output)?;
+    let text =
+        str::from_utf8(&secret).map_err(|_| Failure::usage(format!("{} is not text", path.display())))?;
     Ok(Zeroizing::new(text.trim().into()))
 }
 
@@ -272,12 +272,7 @@ impl Source<'_> {
     /// The secret in the file or the variable, where one is named.
     fn found(&self, output: &Output) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
         if let Some(path) = self.file {
-            let secret = files::read_secret(path)?;
-            if secret.is_open_to_others {
-                let path = path.display();
-                output.remark(format!("warning: others may read {path}; `chmod 600` closes it"));
-            }
-            return Ok(Some(secret.content));
+            return files::read_secret(path, output).map(Some);
         }
         Ok(env::var_os(self.variable).map(|value| Zeroizing::new(value.into_encoded_bytes())))
     }

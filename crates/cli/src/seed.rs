@@ -34,22 +34,19 @@ enum Encoding {
 
 impl Seed {
     pub(crate) fn read(&self, output: &Output) -> Result<Secret, Failure> {
-        let file = files::read_secret(&self.secret_file)?;
+        let file = files::read_secret(&self.secret_file, output)?;
         let path = self.secret_file.display();
-        if file.is_open_to_others {
-            output.remark(format!("warning: others may read {path}; `chmod 600` closes it"));
-        }
         let secret = match self.encoding {
             Encoding::Hex => {
-                let bytes = transfer::from_hex(&file.content).ok_or_else(|| {
+                let bytes = transfer::from_hex(&file).ok_or_else(|| {
                     Failure::usage(format!("{path} holds no hexadecimal digits"))
                         .hint("if the secret is written in base32, say --encoding base32")
                 })?;
                 if self.accept_guessable { Secret::new_accepting_weak(&bytes) } else { Secret::new(&bytes) }
             }
             Encoding::Base32 => {
-                let text = std::str::from_utf8(&file.content)
-                    .map_err(|_| Failure::usage(format!("{path} is not text")))?;
+                let text =
+                    std::str::from_utf8(&file).map_err(|_| Failure::usage(format!("{path} is not text")))?;
                 let read = if self.accept_guessable {
                     Secret::from_base32_accepting_weak
                 } else {

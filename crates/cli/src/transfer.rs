@@ -128,24 +128,17 @@ impl Source {
             options.weak = WeakSecrets::AcceptGuessable;
         }
         options.pskc.key = match (&self.password_file, &self.key_file) {
-            (Some(path), _) => {
-                let secret = files::read_secret(path)?;
-                if secret.is_open_to_others {
-                    let path = path.display();
-                    output.remark(format!("warning: others may read {path}; `chmod 600` closes it"));
-                }
-                PskcKey::Password(secret.content)
-            }
-            (None, Some(path)) => PskcKey::PreShared(Self::key(path)?),
+            (Some(path), _) => PskcKey::Password(files::read_secret(path, output)?),
+            (None, Some(path)) => PskcKey::PreShared(Self::key(path, output)?),
             (None, None) => PskcKey::None,
         };
         Ok(options)
     }
 
     /// A key in a file, in hexadecimal digits.
-    pub(crate) fn key(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let secret = files::read_secret(path)?;
-        from_hex(&secret.content)
+    pub(crate) fn key(path: &Path, output: &Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let secret = files::read_secret(path, output)?;
+        from_hex(&secret)
             .ok_or_else(|| Failure::usage(format!("{} holds no hexadecimal digits", path.display())))
     }
 

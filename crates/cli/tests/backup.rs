@@ -7,6 +7,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use harness::{Desk, PASSPHRASE, Run, peer, run};
 use zamok::backup::Step;
@@ -300,4 +303,25 @@ fn a_move_takes_the_officers_secret_where_it_is_another_than_the_users() {
     let add = ["slots", "reset", "1", "--store", "sqlite:new.db"];
     exits(desk.zamok(add), 4);
     run(desk.command(add).env("ZAMOK_PASSPHRASE", officer)).done();
+}
+
+#[test]
+fn a_move_waits_for_those_who_have_the_old_store_open_unless_somebody_says_that_they_ended() {
+    let (desk, _) = Desk::enrolled("ivan");
+    let copy = [&["store", "copy", "sqlite:zamok.db", "sqlite:new.db", "--yes"], &CHEAP[..]].concat();
+    let mut moving =
+        desk.command(&copy).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program runs");
+    for _ in 0..1200 {
+        if desk.path("new.db").exists() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    // It takes two minutes; all that is copied here, less than one of these seconds.
+    thread::sleep(Duration::from_secs(5));
+    let ended = moving.try_wait().expect("its state");
+    moving.kill().expect("it is ours");
+    moving.wait().expect("its end");
+    assert_eq!(ended, None);
+    desk.zamok(["why", "ivan", "--json"]).failed(4, 445, "unfinished");
 }

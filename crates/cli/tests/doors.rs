@@ -422,3 +422,16 @@ fn what_is_named_with_a_command_sets_aside_what_variables_name_and_other_roles_a
     let mut reset = desk.command(["slots", "reset", "1"]);
     run(reset.env("ZAMOK_DEVICE_SECRET", "device")).done();
 }
+
+#[test]
+fn a_new_passphrase_of_a_slot_is_as_long_as_that_of_a_new_vault() {
+    let desk = Desk::new();
+    let short = |arguments: &[&str]| {
+        run(desk.command([arguments, &["--json"]].concat()).env("ZAMOK_NEW_PASSPHRASE", "eleven char"))
+    };
+    short(&["slots", "add", "--role", "user"]).failed(2, 900, "usage");
+    short(&["slots", "change", "1"]).failed(2, 900, "usage");
+    let slots = desk.zamok(["slots", "list", "--json"]).done().json();
+    assert_eq!(slots["slots"].as_array().unwrap().len(), 2);
+    is_open(&desk.zamok(["keys", "list"]));
+}

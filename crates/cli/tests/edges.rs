@@ -415,3 +415,22 @@ fn the_help_names_every_exit_code_and_every_command_has_its_own() {
         "{refused:?}"
     );
 }
+
+#[test]
+fn what_others_have_named_commands_no_terminal_when_it_is_shown() {
+    let (desk, phone) = Desk::enrolled("ivan");
+    desk.log_in("ivan", &phone);
+    let name = "note\u{1b}[2J\u{9b}31m\u{202e}\nfxt.exe";
+    desk.write(name, "text");
+    for command in [
+        &["sign", name, "--token-file=token"][..],
+        &["journal", "show", "--token-file=token"],
+        &["journal", "tail"],
+    ] {
+        let told = desk.zamok(command).done();
+        assert!(told.stdout.contains("note\\u{1b}[2J\\u{9b}31m\\u{202e}\\u{a}fxt.exe"), "{told:?}");
+        let is_plain =
+            |character: char| character == '\n' || !character.is_control() && character != '\u{202e}';
+        assert!(told.stdout.chars().chain(told.stderr.chars()).all(is_plain), "{told:?}");
+    }
+}

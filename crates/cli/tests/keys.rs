@@ -119,6 +119,10 @@ fn the_life_of_a_key_is_confirmed_where_it_ends_and_versions_verify_what_they_si
     let other = "0".repeat(32);
     let asked = keys.0.zamok_reading(&format!("{other}\n"), ["keys", "destroy", &key, "--reason", "over"]);
     assert_eq!((asked.exit, keys.state(&key)), (2, "active".to_owned()), "{asked:?}");
+    for typed in ["\n".to_owned(), format!("{}\n", &key[..8]), format!("{key}{key}\n"), "yes\n".to_owned()] {
+        let asked = keys.0.zamok_reading(&typed, ["keys", "destroy", &key, "--reason", "over"]);
+        assert_eq!((asked.exit, keys.state(&key)), (2, "active".to_owned()), "{asked:?}");
+    }
     keys.0.zamok_reading(&format!("{key}\n"), ["keys", "destroy", &key, "--reason", "over"]).done();
     assert_eq!(keys.state(&key), "destroyed");
     keys.run(&["verify", &key, "text", "--signature", "first"]).failed(1, 305, "key-state");
@@ -240,6 +244,9 @@ fn keys_of_openssl_are_taken_in_and_marked_as_not_made_here() {
         keys.run(&["verify", &other, "text"]).done();
         keys.run(&["sign", &other, "text", "--overwrite"]).failed(2, 302, "key-kind");
     }
+    // Bytes of a key may end like a line.
+    keys.0.write("raw", [&[7_u8; 31][..], b"\n"].concat());
+    keys.run(&["import", "raw", "--form", "aes-256", "--purpose", "data"]).done();
     keys.0.write("junk", "no key");
     keys.run(&["import", "junk", "--form", "pkcs8", "--purpose", "document"]).failed(2, 315, "key-material");
     keys.run(&["import", "ec", "--form", "pkcs8", "--purpose", "data"]).failed(2, 304, "key-purpose");

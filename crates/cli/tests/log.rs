@@ -263,3 +263,17 @@ fn an_auditor_reads_verifies_and_exports_the_whole_log_with_the_auditors_slot_al
     as_user.env_remove("ZAMOK_PASSPHRASE").env("ZAMOK_PASSPHRASE_FILE", "audit-words");
     harness::run(&mut as_user).failed(4, 100, "rejected");
 }
+
+#[test]
+fn a_tree_without_its_entries_tells_of_nobody_also_when_it_grows() {
+    let (desk, phone) = Desk::enrolled("ivan");
+    let export = |to: &str, more: &[&str]| {
+        desk.zamok([&["journal", "export", to, "--format", "tlog"], more].concat()).done();
+        desk.path(to).join("tile/entries").exists()
+    };
+    assert!(!export("tree", &["--without-entries"]));
+    desk.log_in("ivan", &phone);
+    assert!(!export("tree", &["--without-entries"]));
+    assert!(desk.path("tree/checkpoint").exists() && desk.path("tree/tile/0").exists());
+    assert!(export("log", &[]));
+}

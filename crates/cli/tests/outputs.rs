@@ -210,3 +210,29 @@ print(os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status)
         assert_eq!(told.stdout.trim(), ended, "{told:?}");
     }
 }
+
+#[test]
+fn what_is_secret_is_written_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (desk, phone) = Desk::enrolled("ivan");
+    desk.log_in("ivan", &phone);
+    let made = |arguments: &[&str]| {
+        let told = desk.zamok([&["keys", "new", "--kind", "aes-256", "--json"], arguments].concat()).done();
+        told.json()["id"].as_str().unwrap().to_owned()
+    };
+    let wrapper = made(&["--purpose", "wrapping"]);
+    let leaves = made(&["--purpose", "data", "--wrappable"]);
+    desk.zamok(["keys", "trust", &wrapper, "--reason", "ceremony", "--yes"]).done();
+    for command in [
+        &["recovery", "codes", "--token-file", "token", "--out", "secret"][..],
+        &["devices", "trust", "--token-file", "token", "--device-file", "secret"],
+        &["ocra", "new", "--suite", "OCRA-1:HOTP-SHA256-8:QN08", "--secret-out", "secret"],
+        &["keys", "wrap", &leaves, "--by", &wrapper, "--out", "secret"],
+        &["journal", "export", "secret"],
+    ] {
+        desk.zamok(command).done();
+        let mode = fs::metadata(desk.path("secret")).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{command:?}");
+        fs::remove_file(desk.path("secret")).unwrap();
+    }
+}

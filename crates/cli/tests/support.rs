@@ -156,7 +156,9 @@ fn a_recovery_code_leads_back_once_and_to_a_new_enrolment() {
     // What cannot be undone asks first, whatever the code.
     let doubtful = ["recovery", "use", "ivan", "--code-file", "second", "--json"];
     desk.zamok(doubtful).failed(2, 900, "usage");
-    desk.zamok_reading("yes\n", doubtful).failed(2, 900, "usage");
+    for typed in ["yes\n", "\n", "r\n", "recovery\n"] {
+        desk.zamok_reading(typed, doubtful).failed(2, 900, "usage");
+    }
     ivan.login(PASSWORD, &[]).done();
     let sure = ["recovery", "use", "ivan", "--json"];
     let told = desk.zamok_reading(&format!("recover\n{}\n", codes[1]), sure).done().json();
@@ -296,4 +298,47 @@ fn a_power_is_offered_accepted_seen_from_both_sides_and_ended() {
     powers("token", &[&["give", "ivan"], &terms[..]].concat()).failed(2, 619, "power-unusable");
     let long = ["give", "anna", "--rights", "view", "--scope", "*", "--days", "36500"];
     powers("token", &long).failed(2, 619, "power-unusable");
+}
+
+#[test]
+fn roles_and_limits_of_an_account_are_changed_one_without_the_other() {
+    let ivan = Ivan::new();
+    let accounts = |arguments: &[&str]| ivan.desk.zamok([&["accounts"], arguments, &["--json"]].concat());
+    let shown = || accounts(&["show", "ivan"]).done().json();
+    accounts(&["limit", "ivan", "--network", "10.0.0.0/8"]).done();
+    let told = accounts(&["roles", "ivan", "employee", "operator"]).done().json();
+    assert_eq!((&shown()["roles"], &shown()["limits"]), (&told["roles"], &json!("10.0.0.0/8")));
+    accounts(&["limit", "ivan", "--none"]).done();
+    assert_eq!((&shown()["roles"], &shown()["limits"]), (&told["roles"], &json!("none")));
+    accounts(&["roles", "anna", "employee"]).failed(1, 100, "rejected");
+    accounts(&["roles", "ivan", "king"]).failed(2, 900, "usage");
+
+    ivan.login(PASSWORD, &[]).done();
+    accounts(&["suspend", "ivan", "--reason", "asked for it"]).done();
+    assert_eq!(shown()["state"], "suspended");
+    session_ended(&ivan.desk);
+    ivan.login(PASSWORD, &[]).failed(1, 100, "rejected");
+    accounts(&["resume", "ivan", "--reason", "asked for it"]).done();
+    assert_eq!(shown()["state"], "open");
+}
+
+#[test]
+fn every_session_of_an_account_ends_with_the_login_that_is_under_way() {
+    let ivan = Ivan::new();
+    let desk = &ivan.desk;
+    let live = || {
+        let told = desk.zamok(["sessions", "list", "ivan", "--json"]).done().json();
+        told["sessions"].as_array().unwrap().len()
+    };
+    ivan.login(PASSWORD, &[]).done();
+    ivan.login(PASSWORD, &[]).done();
+    assert_eq!(live(), 2);
+    let begun = desk.zamok(["login", "ivan", "--begin", "--json"]).done().json();
+    let challenge = begun["challenge"].as_str().unwrap();
+    desk.zamok(["sessions", "revoke", "ivan", "--all", "--reason", "stolen"]).done();
+    assert_eq!(live(), 0);
+    session_ended(desk);
+    // The next code of the token, which nobody has used.
+    desk.zamok(["answer", challenge, "--code", &token_code(3), "--json"]).failed(1, 100, "rejected");
+    assert_eq!(live(), 0);
 }

@@ -55,6 +55,11 @@ fn a_sweep_leaves_what_is_not_over() {
 fn an_erasure_is_nothing_wrong_and_an_entry_hidden_from_a_living_owner_is() {
     let (desk, _) = Desk::enrolled("ivan");
     desk.enrol("olga");
+    for really in ["", "iva", "ivanov", "olga"] {
+        let slip = ["accounts", "erase", "ivan", "--reason", "a slip", "--really", really, "--json"];
+        desk.zamok(slip).failed(2, 900, "usage");
+    }
+    desk.zamok(["accounts", "show", "ivan"]).done();
     desk.zamok(["accounts", "erase", "ivan", "--reason", "asked for it", "--really", "ivan"]).done();
     let checks: [&[&str]; 3] = [&["doctor"], &["audit", "rows"], &["journal", "verify"]];
     for check in checks {

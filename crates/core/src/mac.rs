@@ -4,7 +4,7 @@ use core::slice;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use zamok_lanes::ct;
 use zamok_lanes::{MacKey, Sha1, Sha256 as Sha256Lanes, Sha512 as Sha512Lanes};
 use zeroize::Zeroizing;
@@ -48,8 +48,12 @@ pub fn verify_hmac_sha256(key: &[u8], parts: &[&[u8]], tag: &[u8]) -> Result<(),
 
 /// Compares a tag with the right one in constant time. Lengths are public.
 fn compare(right: &[u8; TAG], tag: &[u8]) -> Result<(), Error> {
-    let same = right.ct_eq(tag).unwrap_u8();
-    // The outcome becomes public here.
+    verdict(right.ct_eq(tag))
+}
+
+/// What a comparison in constant time has found; it becomes public here.
+pub(crate) fn verdict(same: Choice) -> Result<(), Error> {
+    let same = same.unwrap_u8();
     ct::public(slice::from_ref(&same));
     if same == 1 { Ok(()) } else { Err(Error::Rejected) }
 }

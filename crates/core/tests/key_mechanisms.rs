@@ -3,8 +3,12 @@
 
 mod harness;
 
-use harness::{Scene, tell};
+use std::convert::Infallible;
+
+use harness::{Chance, Scene, tell};
+use rand_core::{TryCryptoRng, TryRng};
 use zamok_core::Error;
+use zamok_core::hash::MessageHash;
 use zamok_core::mechanism::Mechanism;
 use zamok_core::signature::{Prepared, RsaBits};
 use zamok_core::vault::ciphers::{self, Sealed};
@@ -408,4 +412,74 @@ fn what_comes_in_bare_is_typed_by_the_template_and_stays() {
     let info = scene.transact(|tx| keys::info(tx, back)).unwrap();
     assert!(!info.is_local() && !info.flags.contains(Flag::Wrappable));
     assert_eq!(info.label, "another label");
+}
+
+#[test]
+fn a_digest_serves_the_mechanism_of_its_own_hash_alone() {
+    let scene = Scene::new("digests");
+    for (kind, purpose, mechanism, own) in [
+        (KeyKind::P256, Purpose::Token, M::EcdsaSha256, Some(MessageHash::Sha256)),
+        (KeyKind::P384, Purpose::Document, M::EcdsaSha384, Some(MessageHash::Sha384)),
+        (KeyKind::Ed25519, Purpose::Request, M::Ed25519, None),
+    ] {
+        let key = make(&scene, kind, purpose);
+        let made = prepare(&scene, key, purpose, Sort::Signer, mechanism);
+        for hash in [MessageHash::Sha256, MessageHash::Sha384, MessageHash::Sha512] {
+            let digest = hash.digest(b"message");
+            let prepared = Prepared::Digest(&digest);
+            let expected = if own == Some(hash) { Ok(()) } else { Err(Error::KeyMechanism) };
+            let signed = scene
+                .try_out(|tx| signing::sign_with(tx, key, Some(mechanism), purpose, prepared, "").map(drop));
+            assert_eq!(signed, expected, "{mechanism} of {hash:?}");
+            let verify = |tx: &mut zamok_core::vault::Transaction<'_>| {
+                signing::verify(tx, key, Some(mechanism), purpose, prepared, &made.signature)
+            };
+            assert_eq!(scene.try_out(verify), expected, "{mechanism} over {hash:?}");
+        }
+    }
+}
+
+/// Counts the bytes that are drawn from it.
+struct Drawn {
+    chance: Chance,
+    bytes: usize,
+}
+
+impl TryRng for Drawn {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.bytes += 4;
+        self.chance.try_next_u32()
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.bytes += 8;
+        self.chance.try_next_u64()
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.bytes += bytes.len();
+        self.chance.try_fill_bytes(bytes)
+    }
+}
+
+impl TryCryptoRng for Drawn {}
+
+#[test]
+fn every_rsa_signature_is_blinded_afresh() {
+    let scene = Scene::new("blinding");
+    let key = make(&scene, KeyKind::Rsa { bits: RsaBits::Rsa2048 }, Purpose::Certificate);
+    for mechanism in [M::RsaPssSha256, M::RsaPkcs1Sha256] {
+        let mut rng = Drawn { chance: Chance::new("blinding", 0), bytes: 0 };
+        let signed = {
+            let (chain, env) = (scene.chain(), zamok_core::Env { now: scene.now(), rng: &mut rng });
+            let mut tx = zamok_core::vault::Transaction::begin(&scene.store, &scene.keyring, chain, env);
+            let message = Prepared::Message(b"message");
+            signing::sign_with(&mut tx, key, Some(mechanism), Purpose::Certificate, message, "").map(drop)
+        };
+        assert_eq!(signed, Ok(()));
+        // A factor as long as the modulus; the salt of PSS alone has 32 bytes.
+        assert!(rng.bytes >= 256, "{mechanism} drew {} bytes", rng.bytes);
+    }
 }

@@ -4,12 +4,13 @@
 mod harness;
 
 use harness::{OWNER, Scene};
-use zamok_core::mechanism::Mechanism;
+use zamok_core::event::EventKind;
+use zamok_core::mechanism::{Mechanism, Mechanisms};
 use zamok_core::signature::Prepared;
 use zamok_core::store::{Range, RowKey, Store, Table};
 use zamok_core::vault::keys::{self, KeyKind, Narrowing, Purpose, Template};
 use zamok_core::vault::versions::{self, RotationPolicy};
-use zamok_core::vault::{Flag, Flags, KeyId, KeyState, Role, ciphers, finding, signing, wrapping};
+use zamok_core::vault::{Flag, Flags, KeyId, KeyState, Role, ciphers, finding, macs, signing, wrapping};
 use zamok_core::{Error, UnixTime};
 
 const FOREVER: RotationPolicy = RotationPolicy { accept: None };
@@ -247,4 +248,62 @@ fn a_key_that_asks_for_an_authorisation_is_used_once_for_each() {
         .with_authorization(key);
     assert_eq!(sign(&mut tx), Ok(()));
     assert_eq!(sign(&mut tx), Err(Error::KeyUnauthorised));
+}
+
+#[test]
+fn a_mechanism_that_was_taken_away_does_not_come_back() {
+    let scene = Scene::new("mechanisms");
+    let template = Template::new(KeyKind::Aes256, Purpose::Data);
+    let key = scene.transact(|tx| keys::generate(tx, &template)).unwrap();
+    let only =
+        |left: &[Mechanism]| Narrowing { mechanisms: Some(Mechanisms::of(left)), ..Narrowing::default() };
+    let narrow = |left: &[Mechanism]| scene.transact(|tx| keys::narrow(tx, key, &only(left)));
+    let nonces_of_others = [Mechanism::XaesGcm, Mechanism::AesGcmCallerNonce];
+    assert_eq!(narrow(&nonces_of_others), Err(Error::KeyWidened), "it never had it");
+    assert_eq!(narrow(&[Mechanism::XaesGcm]), Ok(()));
+    let both = [Mechanism::XaesGcm, Mechanism::AesGcm];
+    assert_eq!(narrow(&both), Err(Error::KeyWidened));
+    let copied = scene.try_out(|tx| keys::copy(tx, key, &only(&both), "", None));
+    assert_eq!(copied, Err(Error::KeyWidened));
+}
+
+#[test]
+fn each_use_of_an_audited_key_is_told() {
+    let scene = Scene::new("audited");
+    let make = |kind: KeyKind| {
+        let mut template = Template::new(kind, Purpose::Data);
+        template.flags = template.flags.or(Flags::of(&[Flag::Audited]));
+        scene.transact(|tx| keys::generate(tx, &template)).unwrap()
+    };
+    let told = |key: KeyId| {
+        let used = |told: &&harness::Told| told.leaf.kind == EventKind::KeyUsed && told.leaf.row.key == key.0;
+        scene.journal().iter().filter(used).count()
+    };
+    let (cipher, mac) = (make(KeyKind::Aes256), make(KeyKind::Hmac));
+    let sealed = scene.transact(|tx| ciphers::seal(tx, cipher, Mechanism::XaesGcm, b"", b"words")).unwrap();
+    assert_eq!(told(cipher), 1);
+    scene.transact(|tx| ciphers::open(tx, cipher, Mechanism::XaesGcm, b"", &sealed).map(drop)).unwrap();
+    assert_eq!(told(cipher), 2);
+    let tagged = scene.transact(|tx| macs::tag(tx, mac, Mechanism::HmacSha256, b"text")).unwrap();
+    assert_eq!(told(mac), 1);
+    scene.transact(|tx| macs::check(tx, mac, Mechanism::HmacSha256, b"text", &tagged)).unwrap();
+    assert_eq!(told(mac), 2);
+    let mut template = Template::new(KeyKind::P256, Purpose::Document);
+    template.flags = template.flags.or(Flags::of(&[Flag::Audited]));
+    let signer = scene.transact(|tx| keys::generate(tx, &template)).unwrap();
+    let message = Prepared::Message(b"text");
+    let signed =
+        scene.transact(|tx| signing::sign(tx, signer, Purpose::Document, b"text", "a")).unwrap().to_der();
+    assert_eq!(told(signer), 0, "a signature is told of by a kind of its own");
+    scene.transact(|tx| signing::verify(tx, signer, None, Purpose::Document, message, &signed)).unwrap();
+    assert_eq!(told(signer), 1);
+}
+
+#[test]
+fn a_key_that_was_made_not_to_be_changed_is_not_rotated() {
+    let scene = Scene::new("fixed");
+    let mut template = Template::new(KeyKind::P256, Purpose::Token);
+    template.flags = template.flags.without(Flags::of(&[Flag::Modifiable]));
+    let key = scene.transact(|tx| keys::generate(tx, &template)).unwrap();
+    assert_eq!(scene.try_out(|tx| versions::rotate(tx, key, &FOREVER, "due")), Err(Error::KeyFixed));
 }

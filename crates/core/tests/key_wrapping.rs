@@ -9,13 +9,14 @@ use zamok_core::event::EventKind;
 use zamok_core::hash::{HashAlgorithm, sha256};
 use zamok_core::mac::hmac_sha256;
 use zamok_core::mechanism::Mechanism;
-use zamok_core::otp::{Digits, Hotp, HotpParameters, OcraSuite, Verdict};
+use zamok_core::otp::{Digits, Hotp, HotpParameters, OcraSuite, Totp, TotpParameters, TotpState, Verdict};
 use zamok_core::secret::Secret;
-use zamok_core::store::RowKey;
+use zamok_core::store::{Change, ChangeId, Outcome, RowKey, Store};
 use zamok_core::vault::ciphers;
 use zamok_core::vault::departed::DEPARTED;
-use zamok_core::vault::keys::{self, KEYS, KeyInfo, Narrowing, Template, Usage, Usages};
+use zamok_core::vault::keys::{self, KEYS, KeyInfo, Narrowing, Template, Usage, Usages, VERSIONS};
 use zamok_core::vault::one_time::{self, ImportedParameters};
+use zamok_core::vault::spend;
 use zamok_core::vault::versions::{self, RotationPolicy};
 use zamok_core::vault::{Flag, Flags, KeyId, KeyKind, KeyState, Purpose, importing, signing, wrapping};
 use zamok_core::wire::Writer;
@@ -483,4 +484,111 @@ fn a_key_of_agreement_that_left_does_not_come_in_again() {
     let key = movable(&scene, KeyKind::X25519, Purpose::Wrapping, &[]);
     let bytes = wrap(&scene, wrapper, key, Mechanism::Envelope).unwrap();
     assert_eq!(unwrap(&scene, wrapper, &bytes), Err(Error::KeyPurpose));
+}
+
+#[test]
+fn no_template_claims_trust_or_a_past() {
+    let scene = Scene::new("claimed");
+    let vaults_own =
+        [Flag::Trusted, Flag::Provisioned, Flag::Local, Flag::AlwaysSensitive, Flag::NeverExtracted];
+    for flag in vaults_own {
+        let claims = Flags::of(&[flag]);
+        let mut made = Template::new(KeyKind::Aes256, Purpose::Wrapping);
+        made.flags = made.flags.or(claims);
+        assert_eq!(scene.transact(|tx| keys::generate(tx, &made)), Err(Error::KeyWidened), "{flag}");
+        let mut brought = Template::new(KeyKind::Hmac, Purpose::Data);
+        brought.flags = brought.flags.or(claims);
+        let brought = scene.transact(|tx| importing::raw(tx, &brought, vec![7; 32].into()));
+        assert_eq!(brought, Err(Error::KeyWidened), "{flag}");
+    }
+}
+
+#[test]
+fn what_was_spent_and_minted_after_a_token_was_wrapped_stays_so() {
+    let scene = Scene::new("after the wrap");
+    let (wrapper, secret) = (trusted(&scene), Secret::new(SECRET).unwrap());
+    let take_in = |kind: KeyKind, parameters: ImportedParameters| {
+        let mut template = Template::new(kind, Purpose::OneTimeCode).named("a token", Some(OWNER));
+        template.flags = template.flags.or(Flags::of(&[Flag::Wrappable]));
+        template.usages = Usages::of(&[Usage::VerifyCode, Usage::GenerateCode]);
+        let key = scene.transact(|tx| one_time::import_from(tx, parameters, &secret, &template)).unwrap();
+        (key, wrap(&scene, wrapper, key, Mechanism::Envelope).unwrap())
+    };
+    let parameters =
+        TotpParameters { algorithm: HOTP.algorithm, digits: HOTP.digits, period: 30, t0: UnixTime(0) };
+    let kind = KeyKind::Totp { algorithm: HOTP.algorithm, digits: HOTP.digits, period: 30, t0: 0 };
+    let (key, bytes) = take_in(kind, ImportedParameters::Totp { parameters, state: TotpState::default() });
+    let code = Totp::new(&secret, parameters).unwrap().code_at(scene.now()).unwrap().to_string();
+    assert!(scene.verify(key, &code, &generous()).unwrap().accepted().is_ok());
+    become_(&scene, key, &[Deactivated, Destroyed]);
+    let back = unwrap(&scene, wrapper, &bytes).unwrap();
+    assert_eq!(scene.verify(back, &code, &generous()), Ok(Verdict::Rejected));
+
+    let kind = KeyKind::Hotp { algorithm: HOTP.algorithm, digits: HOTP.digits };
+    let (key, bytes) = take_in(kind, ImportedParameters::Hotp { parameters: HOTP, counter: 0 });
+    let minted = |key: KeyId| scene.transact(|tx| spend::generate_code(tx, key)).unwrap().to_string();
+    let _ = (minted(key), minted(key));
+    become_(&scene, key, &[Deactivated, Destroyed]);
+    let back = unwrap(&scene, wrapper, &bytes).unwrap();
+    assert_eq!(minted(back), Hotp::new(&secret, HOTP).code(2).to_string());
+}
+
+#[test]
+fn nothing_leaves_under_a_wrapping_key_that_is_not_in_use() {
+    let (scene, elsewhere) = (Scene::new("aside"), Scene::new("elsewhere"));
+    let key = movable(&scene, KeyKind::Ed25519, Purpose::Document, &[]);
+    for state in [Suspended, Deactivated, Compromised] {
+        let (wrapper, peer) = (trusted(&scene), recipient(&elsewhere, &scene).1);
+        become_(&scene, wrapper, &[state]);
+        become_(&scene, peer, &[state]);
+        let refused = Err(Error::KeyState(state));
+        assert_eq!(wrap(&scene, wrapper, key, Mechanism::Envelope), refused);
+        assert_eq!(wrap(&scene, wrapper, key, Mechanism::AesKeyWrap), refused);
+        assert_eq!(wrap(&scene, peer, key, Mechanism::EnvelopeTo), refused);
+        let trusted = scene.by_officer(|tx| keys::trust(tx, wrapper, "again"));
+        assert_eq!(trusted, Err(Error::KeyState(state)));
+    }
+}
+
+#[test]
+fn nothing_is_wrapped_for_a_point_of_small_order() {
+    let scene = Scene::new("small order");
+    let key = movable(&scene, KeyKind::Ed25519, Purpose::Document, &[]);
+    // RFC 8410 §4, before the 32 bytes of the point; the u coordinates 0 and 1.
+    let begin: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x6e, 0x03, 0x21, 0x00];
+    for u in [0, 1] {
+        let mut spki = [&begin[..], &[0; 32][..]].concat();
+        spki[12] = u;
+        let template = Template::new(KeyKind::PublicKey, Purpose::Wrapping);
+        let peer = scene.transact(|tx| importing::raw(tx, &template, spki.clone().into())).unwrap();
+        scene.by_officer(|tx| keys::trust(tx, peer, "never met")).unwrap();
+        assert_eq!(wrap(&scene, peer, key, Mechanism::EnvelopeTo), Err(Error::Refused), "{u}");
+    }
+}
+
+#[test]
+fn a_key_whose_record_was_taken_away_does_not_come_back_better_than_it_was() {
+    let scene = Scene::new("its record taken away");
+    let wrapper = trusted(&scene);
+    let take_away = |number: u8, row: RowKey| {
+        let version = scene.row(&row).version;
+        let mut change = Change::new(ChangeId([number; 16]));
+        change.delete(row, version).unwrap();
+        assert_eq!(scene.store.commit(&change), Ok(Outcome::Committed));
+    };
+    let made = || {
+        let key = movable(&scene, KeyKind::P256, Purpose::Document, &[]);
+        (key, wrap(&scene, wrapper, key, Mechanism::Envelope).unwrap())
+    };
+    let (key, bytes) = made();
+    become_(&scene, key, &[Compromised]);
+    assert_eq!(unwrap(&scene, wrapper, &bytes), Err(Error::KeyState(Compromised)));
+    take_away(1, RowKey::new(KEYS, key.0));
+    assert_eq!(unwrap(&scene, wrapper, &bytes), Err(Error::Refused));
+    // Nor when the version that left is gone.
+    let (key, bytes) = made();
+    scene.transact(|tx| versions::rotate(tx, key, &RotationPolicy { accept: None }, "due")).unwrap();
+    scene.transact(|tx| keys::change_version_state(tx, key, 1, Compromised, "seen")).unwrap();
+    take_away(2, RowKey::new(VERSIONS, [&key.0[..], &[0, 0, 0, 1]].concat()));
+    assert_eq!(unwrap(&scene, wrapper, &bytes), Err(Error::Refused));
 }

@@ -155,3 +155,14 @@ fn resynchronisation_burns_what_shows_either_code_later() {
     let again = hotp().check(&code(first), Window::look_ahead(20).unwrap(), &found.state);
     assert_eq!(again.reason, Reason::Spent);
 }
+
+#[test]
+fn resynchronisation_burns_what_shows_the_second_code_later() {
+    let [second, later] = FAR_PAIR;
+    let state = HotpState::starting_at(second - 50);
+    let found = hotp().resynchronise(&code(second - 1), &code(second), 100, &state).unwrap();
+    assert_eq!(found.verdict, Verdict::Accepted { step: second, drift: 50 });
+    assert_eq!(found.state, HotpState { next: second + 1, burned: 1 << (later - second - 1) });
+    let again = hotp().check(&code(second), Window::look_ahead(20).unwrap(), &found.state);
+    assert_eq!((again.verdict, again.reason), (Verdict::Rejected, Reason::Spent));
+}

@@ -260,3 +260,31 @@ fn a_code_that_was_used_by_hotp_is_named_spent_where_the_window_reaches_back() {
     assert_eq!(reason(steps(1, 10)), Reason::Spent);
     assert_eq!(hotp.check(used.as_str(), steps(1, 10), &state).state, state);
 }
+
+#[test]
+fn secrets_codes_and_responses_are_equal_where_every_byte_is_and_nowhere_else() {
+    use subtle::ConstantTimeEq as _;
+    use zamok_core::otp::{Ocra, OcraChallenge, OcraInput, OcraSuite, SteamCode};
+    let same = |a: &[u8], b: &[u8]| bool::from(Secret::new(a).unwrap().ct_eq(&Secret::new(b).unwrap()));
+    assert!(same(&[7; 20], &[7; 20]) && !same(&[7; 20], &[7; 21]));
+    for place in 0..20 {
+        let mut other = [7_u8; 20];
+        other[place] ^= 1;
+        assert!(!same(&[7; 20], &other), "byte {place}");
+    }
+    let steam = |text: &str| SteamCode::parse(text).unwrap();
+    assert!(bool::from(steam("22222").ct_eq(&steam("22222"))));
+    for other in ["32222", "23222", "22322", "22232", "22223"] {
+        assert!(!bool::from(steam("22222").ct_eq(&steam(other))), "{other}");
+    }
+    let respond = |digits: u8, question: &str| {
+        let suite = OcraSuite::parse(&format!("OCRA-1:HOTP-SHA1-{digits}:QN08")).unwrap();
+        Ocra::new(&secret(), suite).response(&OcraInput::new(OcraChallenge::OneWay(question))).unwrap()
+    };
+    for digits in [0, 6] {
+        let response = respond(digits, "11111111");
+        assert!(bool::from(response.ct_eq(&respond(digits, "11111111"))));
+        assert!(!bool::from(response.ct_eq(&respond(digits, "22222222"))));
+        assert!(!bool::from(response.ct_eq(&respond(8, "11111111"))));
+    }
+}

@@ -227,3 +227,18 @@ fn windows_stay_within_their_limit_and_the_ends_of_the_numbers() {
         OcraWindow { counter: Window::look_ahead(127).unwrap(), time: Window::steps(63, 64).unwrap() };
     assert_eq!(time.verify("x", &OcraInput { counter: None, ..input }, window), Err(Error::Rejected));
 }
+
+#[test]
+fn a_spent_counter_is_not_tried_however_far_the_window_reaches_back() {
+    let ocra = ocra("SHA1-8:C-QN08");
+    let at = |counter| OcraInput { counter: Some(counter), ..asked("12345678") };
+    let window = OcraWindow { counter: Window::steps(5, 5).unwrap(), time: Window::EXACT };
+    for counter in 5..=16 {
+        let response = ocra.response(&at(counter)).unwrap();
+        let expected = match counter {
+            10..=15 => Ok(OcraMatch { counter: Some(counter), time_step: None }),
+            _ => Err(Error::Rejected),
+        };
+        assert_eq!(ocra.verify(response.as_str(), &at(10), window), expected, "{counter}");
+    }
+}

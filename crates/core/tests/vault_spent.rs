@@ -495,3 +495,70 @@ fn refusals_while_delayed_are_summed_up_once_a_minute_and_change_nothing_else() 
     scene.wait(300);
     assert_eq!(scene.verify(key, &right, &policy), Ok(Verdict::Accepted { step: 7, drift: 2 }));
 }
+
+#[test]
+fn behind_a_fence_of_the_handle_no_caller_with_a_budget_of_its_own_spends_an_earlier_step() {
+    let scene = Scene::new("fence and budget");
+    let (opened, now) = (scene.now(), step(&scene));
+    let key = import_totp(&scene, TotpState::default());
+    let code = Totp::new(&secret(), TOTP).unwrap().code_of_step(now).to_string();
+    let attempt = |fence: Option<UnixTime>| {
+        let (chain, mut chance, mut budget) = (scene.chain(), scene.chance(), Failures::default());
+        let env = Env { now: opened, rng: &mut chance };
+        let mut tx = Transaction::begin(&scene.store, &scene.keyring, chain, env);
+        if let Some(opened) = fence {
+            tx = tx.with_fence(opened);
+        }
+        spend::verify_charging(&mut tx, key, &code, &generous(), &mut budget)
+    };
+    assert_eq!(attempt(Some(opened)), Ok(Verdict::Rejected));
+    assert_eq!(attempt(None), Ok(Verdict::Accepted { step: now, drift: 0 }));
+}
+
+#[test]
+fn a_budget_of_its_own_opens_no_key_that_is_not_in_use() {
+    let scene = Scene::new("budget and states");
+    let refused = |key: KeyId, phone: &Totp, state: KeyState| {
+        let code = phone.code_at(scene.now()).unwrap().to_string();
+        let mut budget = Failures::default();
+        let found = scene.try_out(|tx| spend::verify_charging(tx, key, &code, &generous(), &mut budget));
+        assert_eq!(found, Err(Error::KeyState(state)));
+        assert_eq!(budget, Failures::default());
+    };
+    let (offered, phone) = scene.offered_totp();
+    refused(offered, &phone, KeyState::PreActive);
+    for state in [KeyState::Suspended, KeyState::Deactivated, KeyState::Compromised] {
+        let (key, phone) = scene.totp();
+        scene.transact(|tx| keys::change_state(tx, key, state, "test")).unwrap();
+        refused(key, &phone, state);
+    }
+}
+
+#[test]
+fn from_the_end_of_its_validity_on_no_code_of_a_key_is_taken() {
+    let scene = Scene::new("expired");
+    let kind = KeyKind::Totp { algorithm: TOTP.algorithm, digits: TOTP.digits, period: 30, t0: 0 };
+    let mut template = Template::new(kind, Purpose::OneTimeCode).named("a token", Some(OWNER));
+    (template.valid_from, template.valid_to) = (Some(scene.now().plus(60)), Some(scene.now().plus(120)));
+    let parameters = ImportedParameters::Totp { parameters: TOTP, state: TotpState::default() };
+    let key = scene.transact(|tx| one_time::import_from(tx, parameters, &secret(), &template)).unwrap();
+    let phone = Totp::new(&secret(), TOTP).unwrap();
+    let verify = || {
+        let code = phone.code_at(scene.now()).unwrap().to_string();
+        scene.verify(key, &code, &generous()).map(|verdict| verdict.accepted().is_ok())
+    };
+    for (wait, expected) in
+        [(59, Err(Error::KeyNotValid)), (1, Ok(true)), (59, Ok(true)), (1, Err(Error::KeyNotValid))]
+    {
+        scene.wait(wait);
+        assert_eq!(verify(), expected, "at {}", scene.now().0);
+    }
+}
+
+#[test]
+fn a_key_that_verifies_and_mints_is_taken_into_use_by_its_test_code_alone() {
+    let scene = Scene::new("both");
+    let key = mint(&scene, KeyKind::Hotp { algorithm: HOTP.algorithm, digits: HOTP.digits }, 0);
+    let by_hand = scene.transact(|tx| keys::change_state(tx, key, KeyState::Active, "in a hurry"));
+    assert_eq!(by_hand, Err(Error::KeyState(KeyState::PreActive)));
+}

@@ -4,7 +4,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -16,35 +16,54 @@ use crate::transport::{HttpGateway, Inbox, Incoming, read_report};
 const LONGEST: usize = 64 << 10;
 /// How long a client may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Reports that are handed on at once: one that leads to no message yet keeps few waiting.
+const TOGETHER: usize = 64;
+/// How long the listener sleeps when nobody came.
+const NAP: Duration = Duration::from_millis(20);
 
-/// Takes posts to `/receipts/CARRIER` until it is stopped. One at a time: a receipt is a few hundred bytes, and its sender tells
-/// it again when it gets no answer.
+/// Clients that are served at once.
+const CLIENTS: usize = 32;
+
+/// Takes posts to `/receipts/CARRIER` until it is stopped. A sender tells a receipt again when it gets no answer; and none keeps
+/// the others waiting, whether it is slow or its receipt came early.
 pub(crate) fn listen(
     listener: &TcpListener,
     gateways: &[Arc<HttpGateway>],
     inbox: &Inbox,
-    now: &dyn Fn() -> UnixTime,
+    now: &(dyn Fn() -> UnixTime + Sync),
     stop: &AtomicBool,
 ) {
     if listener.set_nonblocking(true).is_err() {
         return;
     }
-    while !stop.load(Ordering::SeqCst) {
-        match listener.accept() {
-            Ok((mut stream, _)) => {
-                let status = serve(&mut stream, gateways, inbox, now).unwrap_or(400);
-                let _ =
-                    write!(stream, "HTTP/1.1 {status} -\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let busy = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        while !stop.load(Ordering::SeqCst) {
+            if busy.load(Ordering::SeqCst) >= CLIENTS {
+                std::thread::sleep(NAP);
+                continue;
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a receipt could not be taken");
-                std::thread::sleep(Duration::from_millis(200));
+            match listener.accept() {
+                Ok((mut stream, _)) => {
+                    busy.fetch_add(1, Ordering::SeqCst);
+                    let busy = &busy;
+                    scope.spawn(move || {
+                        let status = serve(&mut stream, gateways, inbox, now).unwrap_or(400);
+                        let _ = write!(
+                            stream,
+                            "HTTP/1.1 {status} -\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                        );
+                        busy.fetch_sub(1, Ordering::SeqCst);
+                    });
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(NAP),
+                Err(error) => {
+                    tracing::warn!(%error, "a receipt could not be taken");
+                    std::thread::sleep(10 * NAP);
+                }
             }
         }
-    }
+    });
 }
 
 fn serve(
@@ -123,34 +142,45 @@ fn take(gateway: &HttpGateway, signature: &str, body: &[u8], inbox: &Inbox, now:
 
 /// Reads the reports in a Maildir folder, and takes away those that were noted; what is no report gets another name, so that it
 /// is not read again.
-pub(crate) fn read_folder(carrier: &str, folder: &Path, inbox: &Inbox) {
+pub(crate) fn read_folder(carrier: &str, folder: &Path, inbox: &Inbox, stop: &AtomicBool) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     let files = entries.filter_map(Result::ok).map(|entry| entry.path());
     let unread = |path: &PathBuf| path.is_file() && path.extension().is_none_or(|end| end != "unread");
-    for path in files.filter(unread).take(1000) {
-        let Ok(email) = std::fs::read(&path) else { continue };
-        let Some(report) = read_report(&email) else {
-            let mut name = path.clone().into_os_string();
-            name.push(".unread");
-            let _ = std::fs::rename(&path, name);
-            continue;
-        };
-        let (done, noted) = mpsc::channel();
-        let incoming = Incoming {
-            carrier: carrier.to_owned(),
-            id: report.id,
-            state: report.state,
-            number: None,
-            reason: report.reason,
-            acknowledge: Box::new(move |noted| {
-                let _ = done.send(noted);
-            }),
-        };
-        if inbox.send(incoming).is_err() {
+    let files: Vec<PathBuf> = files.filter(unread).take(1000).collect();
+    for together in files.chunks(TOGETHER) {
+        if stop.load(Ordering::SeqCst) {
             return;
         }
-        if noted.recv_timeout(PATIENCE).unwrap_or(false) {
-            let _ = std::fs::remove_file(&path);
+        let until = Instant::now() + PATIENCE;
+        let told: Vec<_> = together.iter().filter_map(|path| tell(carrier, path, inbox)).collect();
+        for (path, noted) in told {
+            if noted.recv_timeout(until.saturating_duration_since(Instant::now())).unwrap_or(false) {
+                let _ = std::fs::remove_file(path);
+            }
         }
     }
+}
+
+/// Hands on the report in a file, which is told whether it was noted.
+fn tell<'a>(carrier: &str, path: &'a Path, inbox: &Inbox) -> Option<(&'a Path, mpsc::Receiver<bool>)> {
+    let email = std::fs::read(path).ok()?;
+    let Some(report) = read_report(&email) else {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".unread");
+        let _ = std::fs::rename(path, name);
+        return None;
+    };
+    let (done, noted) = mpsc::channel();
+    let incoming = Incoming {
+        carrier: carrier.to_owned(),
+        id: report.id,
+        state: report.state,
+        number: None,
+        reason: report.reason,
+        acknowledge: Box::new(move |noted| {
+            let _ = done.send(noted);
+        }),
+    };
+    inbox.send(incoming).ok()?;
+    Some((path, noted))
 }

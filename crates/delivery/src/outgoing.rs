@@ -106,7 +106,7 @@ impl Outgoing {
     ///
     /// # Errors
     /// The vault's and the store's; [`CoreError::Refused`] or [`CoreError::Format`] in the place of `None` when a message was
-    /// altered: it stays for the audit, and keeps no other from being handed out.
+    /// altered: it stays for the audit, is looked at again after ten minutes, and keeps no other from being handed out.
     pub fn take(&self, cabinet: &Cabinet) -> Result<Option<Letter>, Error> {
         while let Some(due) = self.next(cabinet)? {
             match self.lease(cabinet, &due) {

@@ -489,4 +489,20 @@ mod tests {
         assert!(matches!(templates.add("language = \"de\""), Err(TemplateFault::Incomplete { .. })));
         assert!(Templates::new("x", "", "de", 8).is_err());
     }
+
+    #[test]
+    fn an_email_shows_what_must_be_shown_as_an_sms_does() {
+        let mut templates = templates();
+        let operation = |long: &str| {
+            format!(
+                "language = \"en\"\n[operation-code]\nsubject = \"s\"\nshort = \"{{code}}: {{text}}\"\nlong = \"{long}\"\n"
+            )
+        };
+        for field in ["code", "text"] {
+            let missing = TemplateFault::Missing { kind: "operation-code".into(), field: field.into() };
+            let long = "{code} {text}".replace(field, "service");
+            assert_eq!(templates.add(&operation(&long)), Err(missing), "{long}");
+        }
+        assert_eq!(templates.add(&operation("{text}: {code}")), Ok(()));
+    }
 }

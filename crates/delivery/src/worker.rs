@@ -195,7 +195,7 @@ impl Delivery {
                 scope.spawn(|| {
                     while !stop.load(Ordering::SeqCst) {
                         for (carrier, folder) in &self.carriers.bounces {
-                            gate::read_folder(carrier, folder, &self.inbox);
+                            gate::read_folder(carrier, folder, &self.inbox, stop);
                         }
                         pause(FOLDERS, stop);
                     }

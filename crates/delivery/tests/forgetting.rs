@@ -111,3 +111,21 @@ fn a_subscription_that_is_gone_takes_no_new_one_with_it() {
     house.cabinet.unsubscribe(&session).unwrap();
     assert_eq!(house.cabinet.subscribe(&session, &subscription("moved")), Ok(()));
 }
+
+#[test]
+fn a_device_that_was_blocked_is_told_nothing_more() {
+    let house = House::new();
+    house.citizen("ivan", &[]);
+    let session = known_device(&house, "ivan");
+    let push = Fake::new("push", Evidence::Push);
+    let delivery = house.delivery(vec![push.clone()]);
+    step(&delivery);
+    house.cabinet.subscribe(&session, &subscription("stolen")).unwrap();
+    house.urgent("ivan", "x");
+    step(&delivery);
+    assert_eq!(push.took().len(), 1);
+    house.cabinet.block_device_of("ivan", session.device.unwrap(), "stolen").unwrap();
+    house.urgent("ivan", "y");
+    step(&delivery);
+    assert_eq!(push.took().len(), 1);
+}

@@ -141,12 +141,36 @@ fn what_cannot_be_read_is_answered_as_such_and_the_line_stays() {
 
 #[test]
 fn a_message_whose_answer_names_no_id_is_taken_and_no_receipt_is_waited_for() {
-    // One that does not end, and none.
-    for body in [&b"17"[..], b"\0"] {
+    // One that does not end, one that is empty, and none.
+    for body in [&b"17"[..], b"\0", b""] {
         let centre = Centre::new(Vec::new(), 0, body);
         let (cabinet, delivery) = centre.deliver();
         run_until(&delivery, "it is over", || ended(&cabinet).is_some());
         assert_eq!(ended(&cabinet), Some(Ending::HandedOver));
         assert_eq!((centre.count(BIND_TRANSCEIVER), centre.count(SUBMIT_SM)), (1, 1), "{body:?}");
+    }
+}
+
+#[test]
+fn a_line_is_one_of_tls_unless_plain_text_is_allowed_also_without_roots_of_its_own() {
+    for (more, begins) in [("", 0x16), ("allow_plaintext = true\n", 0)] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("password"), "secret\n").unwrap();
+        let text = format!(
+            "[channels]\nsms = [\"centre\"]\n[carriers.centre]\nkind = \"smpp\"\nhost = \"127.0.0.1\"\nport = {port}\n\
+             system_id = \"zamok\"\npassword_file = \"password\"\nsender = \"ZamokBank\"\npatience = 1\n{more}"
+        );
+        let config = Config::from_toml(&text, folder.path()).unwrap();
+        let cabinet = cabinet_over(Arc::new(MemoryStore::new()), wide(light_policy()));
+        let delivery = Delivery::new(cabinet, &config).unwrap();
+        let (mut line, _) = listener.accept().unwrap();
+        let mut first = [0xff];
+        line.read_exact(&mut first).unwrap();
+        // A handshake of TLS begins with 22 (RFC 8446 §5.1), a PDU with the highest byte of its length.
+        assert_eq!(first, [begins], "{more}");
+        drop((line, listener));
+        drop(delivery);
     }
 }

@@ -15,6 +15,7 @@ use zamok_cabinet::{
 };
 use zamok_core::event::EventKind;
 use zamok_delivery::{Delivery, Failed, Outcome, Parcel, Taken, Transport, Why};
+use zamok_host::ManualClock;
 
 const PHONE: &str = "+79161234567";
 const MAIL: &str = "ivan@example.org";
@@ -514,4 +515,110 @@ fn contacts_that_are_gone_and_accounts_that_are_erased_get_nothing() {
     assert!(
         reasons.contains("the account has no such contact") && reasons.contains("the account was erased")
     );
+}
+
+#[test]
+fn nothing_of_a_text_is_left_in_the_outbox_once_a_carrier_took_it() {
+    use zamok_core::store::{Range, RowKey, Table};
+    let house = House::new();
+    house.citizen("ivan", &[PHONE]);
+    let sms = Fake::with_receipts("a", Evidence::Sms, true);
+    let delivery = house.delivery(vec![sms.clone()]);
+    house.urgent("ivan", "Your passport is ready.");
+    let vault = house.cabinet.vault();
+    let holds = || {
+        let rows = vault.store().scan(Table(44), &Range::all(), 10, None).unwrap().rows;
+        let mut found = Vec::new();
+        for (key, _) in rows {
+            let key = RowKey::new(Table(44), key);
+            let body = vault.transact(|tx| Ok::<_, Error>(tx.record(&key)?.unwrap().body.to_vec())).unwrap();
+            found.push(body.windows(8).any(|window| window == b"passport"));
+        }
+        found
+    };
+    assert_eq!(holds(), [true]);
+    step(&delivery);
+    assert_eq!((holds(), sms.took().len()), (vec![false], 1), "it waits for its receipt");
+}
+
+#[test]
+fn what_the_service_may_spend_is_counted_by_the_day() {
+    let house = House::new();
+    house.citizen("ivan", &[PHONE]);
+    let mut policy = wide(light_policy());
+    policy.delivery.budget = 1;
+    let cabinet = Cabinet::open(house.cabinet.vault().clone()).unwrap().with_policy(policy);
+    let sms = Fake::new("a", Evidence::Sms);
+    let delivery = harness::delivery(&Arc::new(cabinet), vec![sms.clone()]);
+    (0..2).for_each(|_| house.urgent("ivan", "x"));
+    // From eight in the morning on, until the day is over.
+    for (later, sent) in [(0, 1), (3600, 1), (14 * 3600, 1), (3600, 2)] {
+        house.clock.advance(later);
+        step(&delivery);
+        assert_eq!(sms.took().len(), sent, "{later}");
+    }
+}
+
+/// A carrier that cannot be reached, and finds that out when the time is over.
+#[derive(Debug)]
+struct Late;
+
+impl Transport for Late {
+    fn name(&self) -> &str {
+        "late"
+    }
+
+    fn channel(&self) -> Evidence {
+        Evidence::Sms
+    }
+
+    fn send(&self, parcel: &Parcel<'_>) -> Result<Taken, Failed> {
+        std::thread::sleep(parcel.deadline.saturating_duration_since(std::time::Instant::now()));
+        Err(Failed { why: Why::Unavailable, reason: "it is late".into(), taken: Vec::new() })
+    }
+}
+
+#[test]
+fn once_the_time_for_sending_is_over_no_other_carrier_is_asked() {
+    let mut policy = wide(light_policy());
+    policy.delivery.lease = 5;
+    let house = House::with(policy);
+    house.citizen("ivan", &[PHONE]);
+    let second = Fake::new("b", Evidence::Sms);
+    house.urgent("ivan", "x");
+    step(&house.delivery(vec![Arc::new(Late), second.clone()]));
+    assert_eq!(second.took().len(), 0, "somebody else may have it in hand by then");
+    assert_eq!(house.on_their_way().len(), 1);
+}
+
+/// A carrier that cannot be reached, while the vault's time goes on.
+#[derive(Debug)]
+struct Dawdling(ManualClock, u64);
+
+impl Transport for Dawdling {
+    fn name(&self) -> &str {
+        "dawdling"
+    }
+
+    fn channel(&self) -> Evidence {
+        Evidence::Sms
+    }
+
+    fn send(&self, _: &Parcel<'_>) -> Result<Taken, Failed> {
+        self.0.advance(self.1);
+        Err(Failed { why: Why::Unavailable, reason: "it is slow".into(), taken: Vec::new() })
+    }
+}
+
+#[test]
+fn no_second_carrier_gets_what_was_over_while_the_first_was_slow() {
+    let house = House::new();
+    house.citizen("ivan", &[PHONE]);
+    let notice = house.cabinet.policy().delivery.notice;
+    for (took, sent) in [(1, 1), (notice, 0)] {
+        let second = Fake::new("b", Evidence::Sms);
+        house.urgent("ivan", "x");
+        step(&house.delivery(vec![Arc::new(Dawdling(house.clock.clone(), took)), second.clone()]));
+        assert_eq!(second.took().len(), sent, "{took}");
+    }
 }

@@ -3,11 +3,13 @@
 #![allow(missing_docs)]
 
 mod harness;
+mod veiled;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use harness::{Fake, House, begin, citizen, light_policy, tally, texter, wide, works_once};
+use veiled::Veiled;
 use zamok_cabinet::{Cabinet, Ending, Error, Evidence, Handed, Matched, MessageKind, Receipt, ReceiptState};
 use zamok_core::Error as CoreError;
 use zamok_core::event::EventKind;
@@ -174,6 +176,34 @@ fn caps_and_lengths_hold_here_as_well() {
     house.clock.advance(3600);
     // The one that waited, and both that nobody told of: a cap counts a message once.
     assert_eq!(all(&outgoing, &house.cabinet).len(), 3);
+}
+
+#[test]
+fn altered_messages_hide_no_others_however_many_and_go_once_they_are_as_they_were() {
+    let store = Arc::new(Veiled::default());
+    let house = House::over(store.clone(), wide(light_policy()));
+    citizen(&house.cabinet, "ivan", &[PHONE]);
+    // More than are read at once.
+    (0..40).for_each(|number| house.urgent("ivan", &format!("altered {number}")));
+    assert_eq!(all(&outgoing(), &house.cabinet).len(), 40);
+    house.clock.advance(house.cabinet.policy().delivery.lease + 1);
+    store.veil();
+    house.urgent("ivan", "the newest");
+    let rounds = outgoing();
+    let found = (0..4).find_map(|_| rounds.take(&house.cabinet).ok().flatten()).expect("a round finds it");
+    assert!(found.text().contains("the newest"));
+    house.cabinet.sent(&found.lease, &handed("own", &[], false)).unwrap();
+    store.unveil();
+    assert!(all(&outgoing(), &house.cabinet).is_empty(), "they are looked at later");
+    house.clock.advance(600);
+    // The hint that was moved leads to that of the row, and that to the row.
+    let again: BTreeSet<_> = (0..2)
+        .flat_map(|_| all(&outgoing(), &house.cabinet))
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(|letter| letter.lease.message.id.0)
+        .collect();
+    assert_eq!(again.len(), 40);
 }
 
 #[test]

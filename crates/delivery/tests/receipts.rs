@@ -2,16 +2,19 @@
 #![allow(missing_docs)]
 
 mod harness;
+mod veiled;
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use harness::{Fake, House, LIGHT, PASSPHRASE, light_policy, wide};
+use veiled::Veiled;
 use zamok_cabinet::{
     Cabinet, Ending, Evidence, Handed, Lease, Leased, Load, Matched, Receipt, ReceiptState, WorkerId,
 };
 use zamok_core::store::MemoryStore;
 use zamok_core::vault::{Family, Role};
-use zamok_delivery::Delivery;
+use zamok_delivery::{Delivery, Incoming, Limits, Templates, Transport};
 use zamok_host::{Options, Passphrase, Vault};
 
 const PHONE: &str = "+79161234567";
@@ -175,4 +178,43 @@ fn all_parts_arrive_or_the_message_has_not() {
         assert!(archive.iter().any(|entry| entry.ending == ending && entry.channel.is_some()), "{archive:?}");
         assert_eq!(house.on_their_way(), []);
     }
+}
+
+#[test]
+fn a_receipt_that_could_not_be_noted_is_asked_for_again() {
+    let store = Arc::new(Veiled::default());
+    let house = House::over(store.clone(), wide(light_policy()));
+    house.citizen("ivan", &[PHONE]);
+    let templates = Templates::new("Zamok Bank", "bank.example", "en", 8).unwrap();
+    let limits = Limits { failures: 3, pause: Duration::from_secs(2) };
+    let carrier: Arc<dyn Transport> = Fake::with_receipts("a", Evidence::Sms, true);
+    let mut inbox = None;
+    let delivery = Delivery::over(house.cabinet.clone(), templates, limits, |to| {
+        inbox = Some(to.clone());
+        vec![carrier]
+    });
+    let inbox = inbox.unwrap();
+    house.urgent("ivan", "x");
+    step(&delivery);
+    let told = || {
+        let (answer, answered) = mpsc::channel();
+        let incoming = Incoming {
+            carrier: "a".into(),
+            id: "a-0-0".into(),
+            state: ReceiptState::Delivered,
+            number: None,
+            reason: String::new(),
+            acknowledge: Box::new(move |noted| answer.send(noted).unwrap()),
+        };
+        inbox.send(incoming).unwrap();
+        step(&delivery);
+        answered.recv().unwrap()
+    };
+    // Its row cannot be read for a while.
+    store.veil();
+    assert!(!told(), "its carrier is to tell it again");
+    store.unveil();
+    assert!(told());
+    assert_eq!(house.on_their_way(), []);
+    assert!(house.archive().iter().any(|entry| entry.ending == Ending::Delivered));
 }

@@ -5,8 +5,11 @@
 mod harness;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use harness::{Certificates, House, Peer, entries, eventually, notify, python, wide};
@@ -240,17 +243,31 @@ fn a_gateway_gets_signed_messages_and_its_signed_receipts_end_them() {
         (delivery.receipts_at().unwrap().port(), house.cabinet.vault().now(), "0123456789abcdef-shared");
     let stop = AtomicBool::new(false);
     let mut early = 0;
+    let slow = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let answered = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| delivery.run(&stop));
         let body = r#"{"id": "gw-0", "status": "ok"}"#;
         let path = "/receipts/gateway";
         assert_eq!(post(port, path, body, now, "another secret of others"), 401);
         assert_eq!(post(port, path, body, UnixTime(now.0 - 3600), secret), 401, "too old");
+        assert_eq!(post(port, path, body, UnixTime(now.0 - 301), secret), 401, "a second too old");
         early = post(port, path, body, UnixTime(now.0 + 3600), secret);
         assert_eq!(post(port, "/receipts/other", body, now, secret), 404);
         assert_eq!(post(port, path, "{}", now, secret), 400);
+        // Somebody who never comes to an end holds nobody up.
+        scope.spawn(|| {
+            while !answered.load(Ordering::SeqCst) && (&slow).write_all(b"x").is_ok() {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
         assert_eq!(post(port, path, body, now, secret), 204);
         assert_eq!(post(port, path, body, now, secret), 204, "again");
+        slow.set_nonblocking(true).unwrap();
+        let waits = (&slow).read(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(waits, Err(io::ErrorKind::WouldBlock), "it is not answered before the others");
+        answered.store(true, Ordering::SeqCst);
+        slow.shutdown(Shutdown::Both).unwrap();
         stop.store(true, Ordering::SeqCst);
     });
     assert_eq!(early, 401, "of a time to come");
@@ -445,7 +462,7 @@ fn what_somebody_writes_into_the_line_before_tls_is_no_answer() {
 fn a_server_that_takes_its_time_with_every_answer_is_left_in_time() {
     let mut policy = wide(harness::light_policy());
     policy.delivery.lease = 9;
-    let patience = std::time::Duration::from_secs(6);
+    let patience = Duration::from_secs(6);
     // What each command may wait for is what all of them together have left.
     for (waits, reason, bound) in [
         (json!({"EHLO": 0.8, "AUTH": 1.2, "MAIL": 2, "RCPT": 30}), "it does not answer", ""),
@@ -464,4 +481,116 @@ fn a_server_that_takes_its_time_with_every_answer_is_left_in_time() {
         let standing = house.on_their_way();
         assert_eq!((standing[0].reason.as_str(), standing[0].carrier.as_str()), (reason, bound));
     }
+}
+
+#[test]
+fn only_hosts_on_the_list_and_what_is_below_them_are_pushed_to() {
+    use zamok_delivery::Transport as _;
+    let cabinet = harness::cabinet_over(Arc::new(MemoryStore::new()), wide(harness::light_policy()));
+    let config = zamok_delivery::WebPushConfig {
+        contact: "mailto:admin@bank.example".into(),
+        hosts: vec!["push.example".into(), "other.example:8443".into()],
+        key: "0".repeat(32),
+        roots_file: None,
+    };
+    let push = zamok_delivery::WebPush::new("push", config, cabinet).unwrap();
+    let content = zamok_delivery::Content::Push(zeroize::Zeroizing::new(b"{}".to_vec()));
+    let is_listed = |host: &str| {
+        let subscription = Subscription::new(&format!("https://{host}/x"), &[4; 65], &[7; 16]).unwrap();
+        let address = zamok_cabinet::Address::Push(subscription);
+        let parcel = zamok_delivery::Parcel {
+            id: zamok_cabinet::MessageId([7; 16]),
+            address: &address,
+            content: &content,
+            taken: &[],
+            urgent: false,
+            now: UnixTime(1),
+            expires: UnixTime(2),
+            deadline: std::time::Instant::now(),
+        };
+        push.send(&parcel).unwrap_err().reason != "its host is not on the list of push services"
+    };
+    for host in ["push.example", "PUSH.example", "a.push.example", "other.example:8443"] {
+        assert!(is_listed(host), "{host}");
+    }
+    for host in [
+        "evilpush.example",
+        "push.example.evil",
+        "example",
+        "push.example:8443",
+        "other.example",
+        "other.example:443",
+    ] {
+        assert!(!is_listed(host), "{host}");
+    }
+}
+
+#[test]
+fn a_gateway_that_sends_us_elsewhere_is_not_followed() {
+    let [gateway, elsewhere] = [0, 1].map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let [port, other] = [&gateway, &elsewhere].map(|listener| listener.local_addr().unwrap().port());
+    let certificates = Certificates::new();
+    std::fs::write(certificates.file("secret"), "0123456789abcdef-shared\n").unwrap();
+    let text = format!(
+        "[channels]\nsms = [\"gateway\"]\n[carriers.gateway]\nkind = \"http\"\nurl = \"http://127.0.0.1:{port}/send\"\n\
+         allow_plaintext = true\nsecret_file = \"secret\"\nbody = {{ to = \"{{number}}\", text = \"{{text}}\" }}\n"
+    );
+    let mut policy = wide(harness::light_policy());
+    // Whoever does follow waits no longer than that.
+    policy.delivery.lease = 9;
+    let house = House::with(policy);
+    house.citizen("ivan", &["+79161234567"]);
+    house.urgent("ivan", "x");
+    let delivery = Delivery::new(house.cabinet.clone(), &config(&certificates, &text)).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut line, _) = gateway.accept().unwrap();
+            let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
+            while !seen.ends_with(b"}") {
+                let count = line.read(&mut buffer).unwrap();
+                assert!(count > 0, "the body ends with its object");
+                seen.extend_from_slice(&buffer[..count]);
+            }
+            let answer = format!(
+                "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{other}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+            line.write_all(answer.as_bytes()).unwrap();
+        });
+        assert_eq!(delivery.step().unwrap().sent, 0);
+    });
+    elsewhere.set_nonblocking(true).unwrap();
+    let came = elsewhere.accept().map(|_| ()).map_err(|error| error.kind());
+    assert_eq!(came, Err(io::ErrorKind::WouldBlock), "it was followed");
+    assert!(house.archive().iter().any(|entry| entry.reason == "status 302"));
+}
+
+#[test]
+fn clients_that_say_nothing_give_their_places_back() {
+    let certificates = Certificates::new();
+    let house = House::new();
+    // Nobody is sent anything.
+    let delivery = Delivery::new(house.cabinet.clone(), &gateway_config(&certificates, 1)).unwrap();
+    let port = delivery.receipts_at().unwrap().port();
+    let open = || {
+        let line = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        line.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        line
+    };
+    let status = |mut line: &TcpStream| {
+        let mut answer = [0; 12];
+        line.read_exact(&mut answer).map(|()| String::from_utf8_lossy(&answer).into_owned())
+    };
+    harness::run_until(&delivery, "all are answered", || {
+        // As many as are served at once.
+        let silent: Vec<_> = (0..32).map(|_| open()).collect();
+        for line in &silent {
+            assert_eq!(status(line).unwrap(), "HTTP/1.1 400");
+        }
+        for _ in 0..40 {
+            let mut line = open();
+            line.write_all(b"POST /receipts/gateway HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+            assert_eq!(status(&line).unwrap(), "HTTP/1.1 401");
+        }
+        true
+    });
 }

@@ -153,3 +153,36 @@ fn privacyidea_s_export_with_its_tags_in_small_letters_is_no_pskc() {
     let error = PskcReader::new(text.as_bytes(), PskcOptions::default()).unwrap_err();
     assert_eq!(error.fault(), Fault::Format("PSKC (RFC 6030)"));
 }
+
+#[test]
+fn what_may_stand_once_and_stands_twice_is_refused() {
+    let ended = "<Policy><ExpiryDate>2006-05-31T00:00:00Z</ExpiryDate></Policy>";
+    let with = |more: &str| package("hotp", "", SECRET).replace("</Key>", &format!("{more}</Key>"));
+    for (text, name) in [
+        (with(&format!("<Policy/>{ended}")), "Policy"),
+        (with(&format!("{ended}<Policy/>")), "Policy"),
+        (with("<Data/>"), "Data"),
+        (package("hotp", "", &format!("{SECRET}{SECRET}")), "Secret"),
+    ] {
+        assert_eq!(one(&text).unwrap_err(), Fault::Duplicate(name), "{text}");
+    }
+    let keyed = |head: &str| {
+        let text = container(&format!("{head}<KeyPackage>{}</KeyPackage>", key("hotp", "", SECRET)));
+        read(&text, PskcKey::None).remove(0).unwrap_err().fault()
+    };
+    assert_eq!(keyed("<EncryptionKey/><EncryptionKey/>"), Fault::Duplicate("EncryptionKey"));
+    let method = "<MACMethod Algorithm=\"http://www.w3.org/2000/09/xmldsig#hmac-sha1\"/>";
+    assert_eq!(keyed(&format!("{method}{method}")), Fault::Duplicate("MACMethod"));
+}
+
+#[test]
+fn a_key_is_used_for_what_its_issuer_lets_it_be_used_for() {
+    let with = |profile: &str, parameters: &str, usage: &str| {
+        let policy = format!("<Policy><KeyUsage>{usage}</KeyUsage></Policy></Key>");
+        one(&package(profile, parameters, SECRET).replace("</Key>", &policy)).map(drop)
+    };
+    let suite = "<Suite>OCRA-1:HOTP-SHA1-6:QN08</Suite>";
+    assert_eq!([with("ocra", suite, "CR"), with("hotp", "", "OTP"), with("totp", "", "OTP")], [Ok(()); 3]);
+    let refused = Err(Fault::PolicyUsage);
+    assert_eq!([with("ocra", suite, "OTP"), with("hotp", "", "CR"), with("totp", "", "CR")], [refused; 3]);
+}

@@ -7,12 +7,14 @@ use base64ct::{Base64, Encoding};
 use rand_core::{TryCryptoRng, TryRng};
 use std::convert::Infallible;
 use std::io::Write as _;
+use zamok_core::UnixTime;
 use zamok_core::hash::HashAlgorithm;
 use zamok_core::mac::hmac_sha256;
 use zamok_core::otp::{Digits, HotpParameters, TotpParameters};
 use zamok_core::secret::Secret;
 use zamok_exchange::{
-    Fault, MacHash, Protection, PskcKey, PskcOptions, PskcReader, PskcWriter, TokenKind, TokenRecord,
+    Fault, KeyUsage, MacHash, PinPolicy, Protection, PskcKey, PskcOptions, PskcReader, PskcWriter, TokenKind,
+    TokenPolicy, TokenRecord,
 };
 use zeroize::Zeroizing;
 
@@ -287,5 +289,75 @@ fn encrypted_counters_of_the_peer_are_read() {
         let text = peers::python(WRITE, &input);
         let ours = read(&text, PskcKey::PreShared(Zeroizing::new(vec![0x33; 16]))).unwrap();
         assert_eq!(ours[0].kind, kind(counter), "{counter}");
+    }
+}
+
+#[test]
+fn equal_secrets_look_different_and_no_two_containers_share_salt_or_mac_key() {
+    let kind = TokenKind::Hotp { parameters: HotpParameters::default(), counter: 0 };
+    // Twenty bytes are no multiple of eight: CBC mode is taken.
+    let records = ["a", "b"].map(|id| TokenRecord::new(id, "", kind, Secret::new(&[9; 20]).unwrap()));
+    let mut chance = Chance(17);
+    let decoded = |text: &str| -> Vec<Vec<u8>> {
+        ciphertexts(text).map(|value| Base64::decode_vec(value).unwrap()).collect()
+    };
+    let key = Zeroizing::new([0x42; 32]);
+    let shared = Protection::PreShared { key, name: "ours".to_owned(), mac: MacHash::Sha256 };
+    let [one, other] = [0, 1].map(|_| decoded(&write(&records, &shared, &mut chance)));
+    assert_ne!(one[0], other[0], "the key of the MACs");
+    let values = [&one[1], &one[2], &other[1], &other[2]];
+    for (place, value) in values.iter().enumerate() {
+        assert_ne!(value[..16], [0; 16], "an IV is drawn");
+        for earlier in &values[..place] {
+            assert!(value[..16] != earlier[..16] && value[16..] != earlier[16..], "{place}");
+        }
+    }
+    let secret = Zeroizing::new(b"qwerty".to_vec());
+    let by_password = Protection::Password { password: secret, iterations: 1000, mac: MacHash::Sha256 };
+    let [one, other] = [0, 1].map(|_| {
+        let text = write(&records, &by_password, &mut chance);
+        let salt = text.split("<Specified>").nth(1).and_then(|text| text.split('<').next()).unwrap();
+        Base64::decode_vec(salt).unwrap()
+    });
+    assert_eq!((one.len(), other.len()), (16, 16));
+    assert!(one != other && one != [0; 16]);
+}
+
+#[test]
+fn what_an_issuer_allows_comes_back_whichever_part_of_it_there_is() {
+    let kind = TokenKind::Hotp { parameters: HotpParameters::default(), counter: 0 };
+    let plain = TokenRecord::new("a", "", kind, Secret::new(&[9; 20]).unwrap());
+    let usage = vec![KeyUsage::Otp, KeyUsage::ChallengeResponse];
+    let pin = PinPolicy {
+        key_id: Some("7 <&>\"".into()),
+        mode: Some("Local".into()),
+        max_failed: Some(3),
+        min_length: Some(4),
+        max_length: Some(8),
+        encoding: Some("DECIMAL".into()),
+    };
+    let (start, expiry) = (UnixTime(1_146_441_600), UnixTime(1_149_033_600));
+    let all = TokenPolicy {
+        start: Some(start),
+        expiry: Some(expiry),
+        usage: usage.clone(),
+        transactions: Some(3),
+        pin: Some(pin.clone()),
+    };
+    let policies = [
+        TokenPolicy::default(),
+        TokenPolicy { start: Some(start), ..TokenPolicy::default() },
+        TokenPolicy { expiry: Some(expiry), ..TokenPolicy::default() },
+        TokenPolicy { usage, ..TokenPolicy::default() },
+        TokenPolicy { transactions: Some(3), ..TokenPolicy::default() },
+        TokenPolicy { pin: Some(pin), ..TokenPolicy::default() },
+        all,
+    ];
+    let records = policies.map(|policy| TokenRecord { policy, ..plain.clone() });
+    let text = write(&records, &Protection::Plain, &mut Chance(5));
+    let found = read(&text, PskcKey::None).unwrap();
+    assert_eq!(found.len(), records.len());
+    for (found, meant) in found.iter().zip(&records) {
+        assert_eq!(found.policy, meant.policy);
     }
 }

@@ -286,3 +286,39 @@ fn the_examples_of_rfc_5649_are_unwrapped_under_either_name_of_the_algorithm() {
         }
     }
 }
+
+#[test]
+fn a_plain_secret_in_a_file_that_speaks_of_encryption_is_refused_also_without_a_key() {
+    let without = |text: &str, from: &str, to: &str, put: &str| {
+        let (start, end) = (text.find(from).unwrap(), text.find(to).unwrap() + to.len());
+        format!("{}{put}{}", &text[..start], &text[end..])
+    };
+    let plain = "<PlainValue>MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=</PlainValue>";
+    let text = without(&figure(6), "<EncryptedValue>", "</ValueMAC>", plain);
+    let declared = without(&text, "<MACMethod", "</MACMethod>", "");
+    let protected = without(&text, "<EncryptionKey>", "</EncryptionKey>", "");
+    let downgrade = Fault::Conflict("a plain secret where encryption is expected");
+    for text in [&text, &declared, &protected] {
+        assert_eq!(faults(text, PskcKey::None), [downgrade], "{text}");
+    }
+    // What never spoke of it is a plain file.
+    let neither = without(&declared, "<EncryptionKey>", "</EncryptionKey>", "");
+    assert_eq!(faults(&neither, PskcKey::None), []);
+}
+
+#[test]
+fn a_mac_counts_whole_or_not_at_all() {
+    let (text, mac) = (figure(6), "Su+NvtQfmvfJzF6bmQiJqoLRExc=");
+    assert!(text.contains(mac));
+    // Its first 0, 3, 6, 12 and 18 bytes, and one byte more than it has.
+    for cut in [
+        "",
+        "Su+N",
+        "Su+NvtQf",
+        "Su+NvtQfmvfJzF6b",
+        "Su+NvtQfmvfJzF6bmQiJqoLR",
+        "Su+NvtQfmvfJzF6bmQiJqoLRExcA",
+    ] {
+        assert_eq!(faults(&text.replace(mac, cut), pre_shared(&KEY)), [Fault::Refused], "{cut}");
+    }
+}

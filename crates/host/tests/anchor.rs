@@ -322,3 +322,95 @@ fn what_lies_beside_an_anchor_is_not_written_to() {
     names.sort();
     assert_eq!(names, ["anchor", "anchor.lock", "anchor.new", "stranger"]);
 }
+
+#[test]
+fn of_two_that_keep_an_anchor_at_once_the_newer_checkpoint_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("anchor");
+    drop(FileAnchor::create(&path).unwrap());
+    let vault = vault();
+    for _ in 0..50 {
+        let (older, newer) = (grown(&vault), grown(&vault));
+        let start = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            for signed in [&older, &newer] {
+                let (path, start) = (&path, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    let kept = FileAnchor::at(path).keep(signed);
+                    assert!(matches!(kept, Ok(()) | Err(Error::LogBehind { .. })), "{kept:?}");
+                });
+            }
+        });
+        let remembered = FileAnchor::at(&path).last(vault.origin());
+        assert_eq!(remembered, Ok(Some(newer.checkpoint().clone())));
+    }
+}
+
+/// Remembers what it is told, also behind a handle's back.
+#[derive(Debug, Default)]
+struct Slate(std::sync::Mutex<Option<Checkpoint>>);
+
+impl Anchor for Slate {
+    fn last(&self, _: &str) -> Result<Option<Checkpoint>, Error> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+
+    fn keep(&self, signed: &SignedCheckpoint) -> Result<(), Error> {
+        *self.0.lock().unwrap() = Some(signed.checkpoint().clone());
+        Ok(())
+    }
+}
+
+#[test]
+fn a_handle_that_is_open_signs_nothing_that_is_not_what_its_anchor_remembers_or_more() {
+    let slate = Arc::new(Slate::default());
+    let anchor: Arc<dyn Anchor> = slate.clone();
+    let options = Options {
+        cost: Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 },
+        freshness: Freshness::Anchored(anchor),
+        ..Options::default()
+    };
+    let store = Arc::new(MemoryStore::new());
+    let vault = Vault::create(store, &Passphrase::from("a long sentence"), options).unwrap();
+    let kept = grown(&vault).checkpoint().clone();
+    let mut forked = kept.clone();
+    forked.root[0] ^= 1;
+    *slate.0.lock().unwrap() = Some(forked);
+    assert_eq!(vault.checkpoint().err(), Some(Error::LogForked));
+    let mut beyond = kept;
+    beyond.size += 100;
+    *slate.0.lock().unwrap() = Some(beyond);
+    assert!(matches!(vault.checkpoint().err(), Some(Error::LogBehind { .. })));
+}
+
+#[test]
+fn an_audit_names_the_row_about_the_anchor_that_was_put_back() {
+    use zamok_journal::{Fault, Finding, Place};
+    let folder = tempfile::tempdir().unwrap();
+    let anchor = FileAnchor::create(folder.path().join("anchor")).unwrap();
+    let options = Options {
+        cost: Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 },
+        freshness: Freshness::Anchored(Arc::new(anchor)),
+        ..Options::default()
+    };
+    let store: Arc<MemoryStore> = Arc::default();
+    let vault = Vault::create(store.clone(), &Passphrase::from("a long sentence"), options.clone()).unwrap();
+    let before = store.get(&anchoring::row()).unwrap().unwrap();
+    vault.require_anchor().unwrap();
+    drop(vault);
+    let now = store.get(&anchoring::row()).unwrap().unwrap();
+    assert_eq!((before.version, now.version), (1, 2));
+    let mut gone = Change::new(ChangeId([7; 16]));
+    gone.delete(anchoring::row(), now.version).unwrap();
+    let mut again = Change::new(ChangeId([8; 16]));
+    again.insert(anchoring::row(), before.value).unwrap();
+    for change in [gone, again] {
+        assert_eq!(store.commit(&change), Ok(Outcome::Committed));
+    }
+    // It opens without its anchor now, and says so.
+    let vault = open(&store, Options { freshness: Freshness::Trusting, ..options }).unwrap();
+    let found = vault.read(zamok_journal::audit).unwrap().findings;
+    let named = Finding { place: Place::Row(anchoring::row()), fault: Fault::Behind };
+    assert!(found.contains(&named), "{found:?}");
+}

@@ -356,3 +356,236 @@ fn a_key_that_is_put_back_behind_what_the_process_has_seen_is_refused() {
     let other = house.open(Role::User, "user").unwrap();
     assert_eq!(other.transact(|tx| tx.state(&key)), Ok(Some(b"first".to_vec())));
 }
+
+#[test]
+fn a_data_key_under_which_a_row_still_stands_does_not_end_however_old_it_is() {
+    let (house, user) = House::new();
+    write(&user, 1);
+    let old = house.store.get(&row(1)).unwrap().unwrap();
+    let officer = house.officer();
+    officer.rotate(Family::Data).unwrap();
+    house.clock.advance(SETTLED_AFTER);
+    let done = officer.rewrap(&mut |at: &rotation::Progress| {
+        if at.done {
+            // Behind the walk something comes that stands under the old key.
+            let mut change = Change::new(ChangeId([7; 16]));
+            change.insert(row(999), old.value.clone()).unwrap();
+            assert_eq!(house.store.commit(&change), Ok(Outcome::Committed));
+        }
+    });
+    let done = done.unwrap();
+    assert_eq!((done.moved > 0, done.retired, done.kept.len()), (true, vec![], 1));
+}
+
+#[test]
+fn an_auditor_commits_nothing_through_a_call_of_several_transactions_either() {
+    let (house, _) = House::new();
+    let audit = Passphrase::from("audit");
+    let secret = Credential::Passphrase(&audit);
+    house.officer().add_slot(&NewSlot { role: Role::Auditor, label: "", secret, cost: CHEAP }).unwrap();
+    let auditor = house.open(Role::Auditor, "audit").unwrap();
+    let mut known = zamok_core::vault::Known::default();
+    let put = auditor.transact_knowing(&mut known, |tx| tx.put_plain(&row(1), b"planted".to_vec()));
+    assert_eq!(put, Err(Error::Role(Role::Auditor)));
+    assert_eq!(house.store.get(&row(1)), Ok(None));
+}
+
+#[test]
+fn a_handle_is_given_only_when_the_commit_that_tells_of_it_was_made() {
+    let (house, _) = House::new();
+    // The first commit charges the attempt, the second forgives it and tells the journal.
+    house.store.left.store(2, Ordering::SeqCst);
+    let opened = house.open(Role::User, "user").map(drop);
+    house.store.left.store(0, Ordering::SeqCst);
+    assert_eq!(opened, Err(Error::Store(StoreFault::Unavailable)));
+    assert_eq!(Vault::slots(&*house.store, &house.options()).unwrap()[1].failures, 1, "it stays charged");
+    house.clock.advance(10);
+    assert_eq!(house.open(Role::User, "user").map(drop), Ok(()));
+}
+
+#[test]
+fn an_authorisation_is_given_only_when_the_commit_that_tells_of_it_was_made() {
+    use zamok_core::vault::keys::Template;
+    let (house, user) = House::new();
+    let template = Template::new(KeyKind::P256, Purpose::Document);
+    let key = user.transact(|tx| keys::generate(tx, &template)).unwrap();
+    house.store.left.store(2, Ordering::SeqCst);
+    let leave = user.authorize(key, &Passphrase::from("user")).map(drop);
+    house.store.left.store(0, Ordering::SeqCst);
+    assert_eq!(leave, Err(Error::Store(StoreFault::Unavailable)));
+}
+
+#[test]
+fn guesses_at_an_auditors_slot_are_delayed_and_disabled_as_at_a_users() {
+    let (house, _) = House::new();
+    let audit = Passphrase::from("audit");
+    let secret = Credential::Passphrase(&audit);
+    let number = house.officer().add_slot(&NewSlot { role: Role::Auditor, label: "", secret, cost: CHEAP });
+    assert_eq!(number, Ok(2));
+    for _ in 0..6 {
+        assert_eq!(house.open(Role::Auditor, "guess").map(drop), Err(Error::Rejected));
+    }
+    assert_eq!(house.open(Role::Auditor, "audit").map(drop), Err(Error::UnlockNotBefore(1_000_030)));
+    for _ in 6..20 {
+        house.clock.advance(3600);
+        assert_eq!(house.open(Role::Auditor, "guess").map(drop), Err(Error::Rejected));
+    }
+    house.clock.advance(3600);
+    assert_eq!(house.open(Role::Auditor, "audit").map(drop), Err(Error::SlotDisabled));
+}
+
+#[test]
+fn whatever_is_done_to_a_slot_is_told_to_the_journal_once() {
+    use zamok_core::event::EventKind;
+    let (house, user) = House::new();
+    let officer = house.officer();
+    let words = Passphrase::from("words");
+    let secret = Credential::Passphrase(&words);
+    let new = NewSlot { role: Role::User, label: "door", secret, cost: CHEAP };
+    let number = officer.add_slot(&new).unwrap();
+    officer.change_slot(number, &new).unwrap();
+    officer.reset_slot(number).unwrap();
+    officer.remove_slot(number).unwrap();
+    user.integrate().unwrap();
+    let told = user.read(|store, keyring| zamok_journal::Journal::new(store, keyring).range(0..u64::MAX));
+    let told: Vec<_> = told.unwrap().iter().map(|entry| entry.leaf.kind).collect();
+    for kind in [EventKind::SlotAdded, EventKind::SlotChanged, EventKind::SlotReset, EventKind::SlotRemoved] {
+        assert_eq!(told.iter().filter(|found| **found == kind).count(), 1, "{kind:?} in {told:?}");
+    }
+}
+
+#[test]
+fn a_handle_that_is_open_learns_of_a_journal_key_that_another_made() {
+    let (house, user) = House::new();
+    house.officer().rotate(Family::Journal).unwrap();
+    // Whoever comes in now writes under the newer key.
+    drop(house.officer());
+    house.clock.advance(rotation::LEARNED_WITHIN);
+    user.integrate().unwrap();
+    let report = user.read(zamok_journal::audit).unwrap();
+    assert!(report.findings.is_empty() && report.waiting == 0, "{report:?}");
+}
+
+/// A token whose key could leave it.
+struct Loose;
+
+impl TokenKey for Loose {
+    fn mac(&self, message: &[u8]) -> Result<Key32, Error> {
+        Token([1; 32]).mac(message)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        Err(Error::Token(zamok_core::error::TokenFault::KeyUnfit))
+    }
+}
+
+#[test]
+fn a_key_that_could_leave_its_token_guards_no_new_vault_and_no_new_slot() {
+    let unfit = Error::Token(zamok_core::error::TokenFault::KeyUnfit);
+    let store = Arc::new(MemoryStore::new());
+    let options = Options { cost: CHEAP, ..Options::default() };
+    let made = Vault::create(store.clone(), Credential::Token(&Loose), options).map(drop);
+    assert_eq!(made, Err(unfit));
+    assert!(store.scan(Table(1), &Range::all(), 1, None).unwrap().rows.is_empty());
+    let (house, _) = House::new();
+    let secret = Credential::Token(&Loose);
+    let new = NewSlot { role: Role::User, label: "", secret, cost: CHEAP };
+    assert_eq!(house.officer().add_slot(&new), Err(unfit));
+}
+
+#[test]
+fn a_vault_has_so_many_slots_at_once_and_no_more() {
+    let (house, _) = House::new();
+    let officer = house.officer();
+    let key = SecretKey::from([1; 32]);
+    let new = NewSlot { role: Role::User, label: "", secret: Credential::Key(&key), cost: CHEAP };
+    for number in 2..32 {
+        assert_eq!(officer.add_slot(&new), Ok(number));
+    }
+    assert_eq!(officer.add_slot(&new), Err(Error::SlotsFull));
+    officer.remove_slot(7).unwrap();
+    assert_eq!(officer.add_slot(&new), Ok(32));
+}
+
+#[test]
+fn keys_of_the_vault_are_ended_by_no_user() {
+    let (house, user) = House::new();
+    let officer = house.officer();
+    for family in [Family::Data, Family::Index] {
+        officer.rotate(family).unwrap();
+    }
+    house.clock.advance(SETTLED_AFTER);
+    let refused = Error::Role(Role::User);
+    for family in [Family::Data, Family::Index] {
+        let ended = user.transact(|tx| rotation::retire(tx, family, DataKeyId(1)));
+        assert_eq!(ended, Err(refused), "{family:?}");
+    }
+    assert_eq!(user.retire_index_keys().map(drop), Err(refused));
+    assert_eq!(user.reindex(&mut |_| {}).map(drop), Err(refused));
+    assert_eq!(officer.retire_index_keys().unwrap().retired, vec![DataKeyId(1)]);
+}
+
+#[test]
+fn no_user_says_that_the_vault_leaves_its_store() {
+    use zamok_core::vault::relocation::Relocation;
+    let (house, user) = House::new();
+    let to = || "sqlite:elsewhere.db".to_owned();
+    for leaves in [Relocation::Leaving { to: to(), log: None }, Relocation::Left { to: to(), log: None }] {
+        let said = user.transact(|tx| leaves.put(tx));
+        assert_eq!(said, Err(Error::Role(Role::User)));
+    }
+    assert_eq!(house.open(Role::User, "user").map(drop), Ok(()));
+}
+
+#[test]
+fn an_old_key_ends_ten_minutes_after_a_newer_one_was_made_and_not_a_second_earlier() {
+    // The numbers of decision 20: all processes rely on each other in them.
+    assert_eq!(rotation::LEARNED_WITHIN, 60);
+    let (house, _) = House::new();
+    let officer = house.officer();
+    for family in [Family::Data, Family::Index] {
+        officer.rotate(family).unwrap();
+    }
+    house.clock.advance(599);
+    for family in [Family::Data, Family::Index] {
+        let ended = officer.transact(|tx| rotation::retire(tx, family, DataKeyId(1)));
+        assert_eq!(ended, Err(Error::DataKeyInUse(1)), "{family:?}");
+    }
+    assert!(officer.rewrap(&mut |_| {}).unwrap().retired.is_empty());
+    assert!(officer.retire_index_keys().unwrap().retired.is_empty());
+    house.clock.advance(1);
+    assert_eq!(officer.rewrap(&mut |_| {}).unwrap().retired, vec![DataKeyId(1)]);
+    assert_eq!(officer.retire_index_keys().unwrap().retired, vec![DataKeyId(1)]);
+}
+
+#[test]
+fn that_keys_of_the_vault_begin_and_end_is_told_to_the_journal() {
+    use zamok_core::event::EventKind;
+    let (house, user) = House::new();
+    let officer = house.officer();
+    for family in [Family::Data, Family::Journal, Family::Index] {
+        officer.rotate(family).unwrap();
+    }
+    house.clock.advance(SETTLED_AFTER);
+    assert_eq!(officer.rewrap(&mut |_| {}).unwrap().retired.len(), 1);
+    assert_eq!(officer.retire_index_keys().unwrap().retired.len(), 1);
+    user.integrate().unwrap();
+    let told = user.read(|store, keyring| zamok_journal::Journal::new(store, keyring).range(0..u64::MAX));
+    let told: Vec<_> = told.unwrap().iter().map(|entry| entry.leaf.kind).collect();
+    let count = |kind| told.iter().filter(|found| **found == kind).count();
+    assert_eq!((count(EventKind::VaultKeyRotated), count(EventKind::VaultKeyRetired)), (3, 2), "{told:?}");
+}
+
+#[test]
+fn a_vault_has_so_many_data_keys_at_once_and_no_more() {
+    let (house, _) = House::new();
+    let officer = house.officer();
+    for number in 2..=64 {
+        assert_eq!(officer.rotate(Family::Data), Ok(DataKeyId(number)));
+    }
+    let full = Error::TooLong { what: "the number of keys", given: 65, limit: 64 };
+    assert_eq!(officer.rotate(Family::Data), Err(full));
+    house.clock.advance(SETTLED_AFTER);
+    assert_eq!(officer.rewrap(&mut |_| {}).unwrap().retired.len(), 63);
+    assert_eq!(officer.rotate(Family::Data), Ok(DataKeyId(65)));
+}

@@ -168,3 +168,19 @@ impl Store for Flaky {
         self.inner.counter(key)
     }
 }
+
+#[test]
+fn a_handle_that_rested_for_longer_than_chains_are_remembered_begins_one_that_is_taken_up() {
+    let clock = ManualClock::new(UnixTime(1_800_000_000));
+    let options = Options { clock: Arc::new(clock.clone()), ..scene::options() };
+    let vault = vault_over(Arc::new(MemoryStore::new()), options);
+    vault.transact(|tx| increment(tx, &row("target"))).unwrap();
+    assert_eq!(vault.integrate(), Ok(2));
+    // A month and a day: whatever did not go on meanwhile is forgotten.
+    clock.advance(31 * 86_400);
+    assert_eq!(vault.integrate(), Ok(0));
+    vault.transact(|tx| increment(tx, &row("target"))).unwrap();
+    assert_eq!(vault.integrate(), Ok(1), "it goes on in no chain that nobody remembers");
+    let report = vault.read(zamok_journal::audit).unwrap();
+    assert!(report.is_clean() && report.waiting == 0, "{report:?}");
+}

@@ -184,3 +184,29 @@ fn a_state_row_that_came_from_elsewhere_is_not_known_and_its_mac_is_looked_at() 
     assert_eq!(house.handles[0].transact(|tx| tx.state(&row)), Err(Error::Refused));
     assert_eq!(house.verify(0, &house.next()), Err(Error::Refused));
 }
+
+#[test]
+fn an_opened_key_answers_for_the_very_row_that_was_opened_and_for_no_other_of_its_version() {
+    let house = House::new();
+    let [first, second] = &house.handles;
+    let key = first.transact(|tx| signing::generate(tx, KeyKind::P256, Purpose::Token, "", None)).unwrap();
+    let sign = |handle: &Vault| {
+        handle.transact(|tx| signing::sign(tx, key, Purpose::Token, b"a message", "")).map(|_| ())
+    };
+    assert_eq!((sign(first), sign(second)), (Ok(()), Ok(())));
+    let row = RowKey::new(keys::KEYS, key.0);
+    let mut altered = house.store.get(&row).unwrap().unwrap();
+    *altered.value.last_mut().unwrap() ^= 1;
+    assert_eq!(altered.version, 1);
+    // Deleted and made again, it has the version that it had.
+    let mut gone = Change::new(ChangeId([1; 16]));
+    gone.delete(row.clone(), 1).unwrap();
+    let mut again = Change::new(ChangeId([2; 16]));
+    again.insert(row, altered.value).unwrap();
+    for change in [gone, again] {
+        assert_eq!(house.store.commit(&change), Ok(Outcome::Committed));
+    }
+    for handle in [first, second] {
+        assert_eq!(sign(handle), Err(Error::Refused));
+    }
+}

@@ -136,3 +136,20 @@ fn misuse_is_told_before_anything_is_tried() {
     assert_eq!(wrong.err(), Some(Error::KeyPurpose));
     assert_eq!((signed.load(Ordering::SeqCst), vault.is_locked()), (0, false));
 }
+
+#[test]
+fn a_back_end_is_tried_before_it_checks_a_signature() {
+    for is_own in [false, true] {
+        let (vault, _) = vault(Fault::Accepts);
+        let signer = key(&vault, KeyKind::P256, Purpose::Token);
+        let checked = vault.transact(|tx| {
+            let (message, junk) = (Prepared::Message(b"text"), [0; 8]);
+            if is_own {
+                return signing::verify(tx, signer, None, Purpose::Token, message, &junk);
+            }
+            let (_, public) = signing::public_key(tx, signer)?;
+            signing::verify_with(tx, &public, Mechanism::EcdsaSha256, message, &junk)
+        });
+        assert_eq!(checked, Err(Error::SelfTest("ecdsa-sha256")));
+    }
+}

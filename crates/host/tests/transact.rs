@@ -11,8 +11,9 @@ use scene::{follow_chains, increment, number, options, row, rows, vault_over};
 use zamok_core::secret::{HeapMemory, SecretMemory, SecretRegion};
 use zamok_core::store::{CounterKey, EntryId, MemoryStore, Row, Store, Table};
 use zamok_core::vault::rotation::LEARNED_WITHIN;
+use zamok_core::vault::{Family, Role};
 use zamok_core::{Error, UnixTime};
-use zamok_host::{ManualClock, Options, Vault};
+use zamok_host::{ManualClock, Options, Passphrase, Vault};
 
 fn new_vault() -> Vault {
     vault_over(Arc::new(MemoryStore::new()), options())
@@ -305,4 +306,22 @@ impl Drop for CountedRegion {
     fn drop(&mut self) {
         self.1.fetch_sub(1, Ordering::SeqCst);
     }
+}
+
+#[test]
+fn keys_lie_in_the_memory_that_was_chosen_also_after_an_unlocking_and_a_rotation() {
+    let memory = Arc::new(Counted::default());
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    drop(vault_over(Arc::clone(&store), options()));
+    let held = || memory.held.load(Ordering::SeqCst);
+    let passphrase = Passphrase::from("a long sentence");
+    let chosen = Options { memory: Arc::clone(&memory) as Arc<dyn SecretMemory>, ..options() };
+    let vault = Vault::unlock(Arc::clone(&store), &passphrase, chosen).unwrap();
+    assert_eq!(held(), 5, "two roots, and a key of each family");
+    let officer = Vault::unlock_as(Role::Officer, store, &passphrase, options()).unwrap();
+    officer.rotate(Family::Data).unwrap();
+    vault.refresh().unwrap();
+    assert_eq!(held(), 6, "and the new one");
+    vault.lock();
+    assert_eq!(held(), 0);
 }

@@ -127,6 +127,8 @@ fn signing_key(tx: &mut Transaction<'_>, origin: &str) -> Result<(KeyId, Verifie
             let id = KeyId(reader.array()?);
             reader.end().map(|()| id)?
         }
+        // A log that has signed has a key: without its row nobody knows which.
+        None if read(tx, LATEST)?.is_some() => return Err(Error::Refused),
         None => {
             let id =
                 signing::generate(tx, KeyKind::Ed25519, Purpose::Checkpoint, "journal checkpoints", None)?;

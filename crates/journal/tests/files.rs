@@ -11,6 +11,7 @@ use zamok_core::Error;
 use zamok_core::event::Leaf;
 use zamok_core::wire::Writer;
 use zamok_journal::tiles::{Edge, TileName};
+use zamok_journal::witness::{AddCheckpoint, Verdict, decide, found};
 use zamok_journal::{
     Entries, Fault, Files, Finding, Head, Journal, Place, SignedCheckpoint, TrustPolicy, sign_checkpoint,
     tree, verify_files,
@@ -249,4 +250,23 @@ fn a_signed_log_with_entries_left_out_taken_twice_out_of_order_or_of_another_log
     let mut unreadable = honest;
     unreadable[19] = b"no leaf at all".to_vec();
     assert_eq!(findings(&unreadable), [found(19, Fault::Unreadable)]);
+}
+
+#[test]
+fn files_without_the_quorum_of_witnesses_that_the_reader_asks_for_are_not_looked_at() {
+    let (_, policy, mut folder) = written(9, 20, Entries::Included);
+    let mut vault = Log::new(900);
+    let key = vault.transact(0, |tx| found(tx, "witness.example/w1")).unwrap();
+    let quorum = format!("log {}\nwitness w {key}\nquorum w\n", policy.logs()[0].key);
+    let quorum = TrustPolicy::parse(&quorum).unwrap();
+    assert_eq!(verify_files(&folder, &quorum).unwrap_err(), Error::Unwitnessed);
+    let note = String::from_utf8(folder.0["checkpoint"].clone()).unwrap();
+    let mut signed = SignedCheckpoint::parse(&note).unwrap();
+    let request = AddCheckpoint { old: 0, path: vec![], checkpoint: signed.clone() };
+    let verdict = vault.transact(1, |tx| decide(tx, &policy, &request)).unwrap();
+    let Verdict::Cosigned(line) = verdict else { panic!("{verdict:?}") };
+    signed.cosign(&key, line).unwrap();
+    folder.0.insert("checkpoint".into(), signed.to_string().into_bytes());
+    let report = verify_files(&folder, &quorum).unwrap();
+    assert!(report.trusted.is_quorum && report.report.is_clean());
 }

@@ -533,3 +533,19 @@ fn the_rows_of_former_logs_are_those_of_the_page() {
     assert_eq!(named(&log.store, &log), []);
     assert!(rows(&log, SUBJECTS).is_empty());
 }
+
+#[test]
+fn a_list_of_former_entries_that_leads_to_those_of_others_is_refused() {
+    let (log, [one, _]) = restored_twice();
+    assert_eq!(Leaf::decode(&one.leaves[1]).unwrap().subject, Some(subject(1)));
+    assert_eq!(Leaf::decode(&one.leaves[0]).unwrap().subject, None);
+    let honest = Journal::new(&log.store, &log.keyring).entries_of(subject(2), 100, None).unwrap();
+    assert!(honest.entries.len() > 4);
+    // Of another person, of nobody, and of no leaf.
+    for index in [1, 0, 400] {
+        let mut hostile = log.hostile();
+        hostile.put(FormerLog::listed(subject(2), 1, index), Row { version: 1, value: vec![] });
+        let journal = Journal::new(&hostile, &log.keyring);
+        assert_eq!(journal.entries_of(subject(2), 100, None), Err(Error::Refused), "{index}");
+    }
+}

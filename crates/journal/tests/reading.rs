@@ -336,3 +336,16 @@ fn a_receipt_is_pending_until_a_checkpoint_covers_the_entry() {
     assert_eq!(receipt(&log, ids[2]), Some(Receipt::Pending), "beyond the checkpoint");
     assert_eq!(receipt(&log, EntryId { writer: [9; 16], sequence: 1 }), None);
 }
+
+#[test]
+fn entries_that_wait_are_told_however_many_they_are() {
+    let mut log = Log::new(15);
+    let mut writers = [log.writer(), log.writer()];
+    for time in 0..700_u64 {
+        log.write(&mut writers[usize::from(time % 2 == 1)], time);
+    }
+    let listing = Journal::new(&log.store, &log.keyring).entries_of(subject(1), 1000, None).unwrap();
+    let times: Vec<u64> = listing.entries.iter().map(|entry| entry.leaf.time.0 - START).collect();
+    let expected: Vec<u64> = (0..700).rev().filter(|time| time % 3 == 1).collect();
+    assert_eq!((times, listing.next), (expected, None));
+}

@@ -182,3 +182,21 @@ fn nobody_is_forgotten_while_an_old_entry_waits_and_a_taken_state_is_missed() {
     let wrong = log.transact(0, |tx| erase_subject(tx, subject(9), 10)).unwrap();
     assert_eq!((wrong.details, wrong.more), (0, false));
 }
+
+#[test]
+fn what_is_closed_stays_closed_when_the_log_goes_on() {
+    let mut log = Log::new(36);
+    let mut writer = log.writer();
+    log.write(&mut writer, 1);
+    log.drain();
+    assert_eq!(log.transact(40 * DAY, forget_writers).unwrap(), 1);
+    let closed = |log: &Log| Journal::new(&log.store, &log.keyring).head().unwrap().unwrap().closed.0;
+    assert_eq!(closed(&log), START + 40 * DAY - REMEMBERED);
+    let mut next = log.writer();
+    log.write(&mut next, 40 * DAY);
+    assert_eq!(log.drain().count, 1);
+    assert_eq!(closed(&log), START + 40 * DAY - REMEMBERED, "the log has grown");
+    // Nor does a clock that was set back open anything.
+    log.transact(35 * DAY, forget_writers).unwrap();
+    assert_eq!(closed(&log), START + 40 * DAY - REMEMBERED, "an earlier day");
+}

@@ -13,8 +13,8 @@ use zamok_journal::witness::{
     log_id,
 };
 use zamok_journal::{
-    CHECKPOINTS, Journal, NoteSignature, SignatureType, SignedCheckpoint, TrustPolicy, VerifierKey,
-    keep_cosigned, sign_checkpoint, tree,
+    CHECKPOINTS, Fault, Finding, Journal, NoteSignature, Place, SignatureType, SignedCheckpoint, TrustPolicy,
+    VerifierKey, audit, keep_cosigned, sign_checkpoint, tree,
 };
 
 const NAME: &str = "witness.example/w1";
@@ -625,4 +625,27 @@ fn a_policy_has_one_way_into_a_quorum_for_each_witness() {
         assert_eq!(parse(text), Err(line), "{text}");
     }
     assert_eq!(parse(""), Err(4), "no quorum");
+}
+
+#[test]
+fn an_audit_names_the_checkpoint_that_a_rewritten_log_has_signed_before() {
+    let (log, copy, _, [_, one, other]) = fork();
+    assert_eq!(size(&one), size(&other));
+    let latest = RowKey::new(CHECKPOINTS, *b"latest");
+    let named = Finding { place: Place::Checkpoint("latest"), fault: Fault::Differs };
+    let found = audit(&copy.store, &copy.keyring).unwrap().findings;
+    assert!(!found.contains(&named), "{found:?}");
+    // The other history, under the checkpoint that this one signed: of the same size, and of a smaller one.
+    let mut rewritten = copy.hostile();
+    rewritten.put(latest.clone(), log.store.get(&latest).unwrap().unwrap());
+    let found = audit(&rewritten, &copy.keyring).unwrap().findings;
+    assert!(found.contains(&named), "{found:?}");
+    let mut longer = copy;
+    let mut writer = longer.writer();
+    longer.write(&mut writer, 99);
+    longer.drain();
+    let mut rewritten = longer.hostile();
+    rewritten.put(latest.clone(), log.store.get(&latest).unwrap().unwrap());
+    let found = audit(&rewritten, &longer.keyring).unwrap().findings;
+    assert!(found.contains(&named), "{found:?}");
 }

@@ -20,7 +20,7 @@ use zamok_protocols::layers::AuthLayer;
 use zamok_protocols::request::{
     Clients, NewClientKey, SignedRequests, Signing, VaultKey, message_of, sign_http,
 };
-use zamok_protocols::token::{AccessTokens, Grant, Shown};
+use zamok_protocols::token::{AccessTokens, CertificateHash, Grant, Shown};
 
 const OUTSIDE: Result<(), Error> = Err(Error::OutsideLimits);
 
@@ -168,4 +168,43 @@ async fn signed_requests_are_good_from_the_networks_of_their_account_alone() {
     assert!(requests(None).is_err() && requests(Some(elsewhere())).is_err());
     assert!(requests(Some(office())).is_ok());
     assert!(requests(Some(office())).is_err(), "once");
+}
+
+/// Behind a proxy the connection is the proxy's: the address that the server names goes before it.
+#[tokio::test]
+async fn the_address_that_the_server_names_goes_before_that_of_the_connection() {
+    let house = House::new();
+    let (_, session) = clerk(&house);
+    let token = AccessTokens::new(&house.cabinet, BANK).issue(&session).unwrap();
+    let layer = AuthLayer::access_tokens(Arc::new(house.cabinet), BANK, BANK);
+    for (client, proxy, status) in
+        [(elsewhere(), office(), StatusCode::FORBIDDEN), (office(), elsewhere(), StatusCode::OK)]
+    {
+        let request =
+            Request::get("https://bank.example/").header("authorization", format!("Bearer {token}"));
+        let mut request = request.body(Full::<Bytes>::default()).unwrap();
+        request.extensions_mut().insert(SocketAddr::new(proxy, 4711));
+        assert_eq!(ask(&layer, request, Some(Seen::Address(client))).await, status);
+    }
+}
+
+#[test]
+fn certificates_are_good_from_the_networks_of_their_account_alone() {
+    let house = House::new();
+    let _ = clerk(&house);
+    let certificate = include_bytes!("house/gateway.der");
+    let clients = Clients::new(&house.cabinet);
+    clients.add("clerk", &NewClientKey::Certificate(certificate), None, "").unwrap();
+    let hash = CertificateHash::of(certificate);
+    let from = |address| clients.of_certificate_from(hash, address).map(|_| ());
+    let outside = Err(zamok_protocols::Error::Cabinet(Error::OutsideLimits));
+    assert_eq!(from(Some(office())), Ok(()));
+    assert_eq!([from(Some(elsewhere())), from(None)], [outside, outside]);
+    assert_eq!(clients.of_certificate(hash).map(|_| ()), outside, "an unknown address is outside");
+    // The name of a public key is that of no certificate.
+    let pem = house.pem(house.key(KeyKind::P256, Purpose::Request));
+    let key = clients.add("clerk", &NewClientKey::PublicKeyPem(&pem), None, "").unwrap();
+    let rejected = Err(zamok_protocols::Error::Cabinet(Error::Core(CoreError::Rejected)));
+    let found = clients.of_certificate_from(CertificateHash(key.id.0), Some(office()));
+    assert_eq!(found.map(|_| ()), rejected);
 }

@@ -323,3 +323,21 @@ fn proofs_are_forgotten_when_nobody_can_use_them_any_more() {
     retention::sweep(&house.cabinet).unwrap();
     assert_eq!(rows(), 0);
 }
+
+#[test]
+fn no_more_proofs_are_remembered_than_policy_says_whoever_makes_them() {
+    let house = House::new();
+    let mut small = policy();
+    (small.request.per_key, small.request.everyone) = (1, 3);
+    let flooded = house.another(small);
+    let check = |house: &House, proof: &str| Proofs::new(&house.cabinet).check(proof, &PAY).map(|_| ());
+    // A key costs nothing: each proof is by another one, and there is no share for each.
+    let holders = [(); 4].map(|()| Holder::new(&house, KeyKind::Ed25519));
+    for holder in &holders[..3] {
+        assert_eq!(check(&flooded, &holder.proof("one of three")), Ok(()));
+    }
+    let waiting = holders[3].proof("one too many");
+    assert_eq!(check(&flooded, &waiting), Err(Error::Full));
+    assert_eq!(house.store.scan(NONCES, &Range::all(), 10, None).unwrap().rows.len(), 3);
+    assert_eq!(check(&house, &waiting), Ok(()), "what was refused for want of room was not used up");
+}

@@ -8,6 +8,7 @@ use std::sync::{Arc, Barrier};
 use base64ct::{Base64, Encoding};
 use house::{House, NOON, Person, policy, request};
 use zamok_core::event::EventKind;
+use zamok_core::mechanism::{Mechanism, Mechanisms};
 use zamok_core::signature::RsaBits;
 use zamok_core::store::{Range, Store, Table};
 use zamok_core::vault::{KeyId, KeyKind, KeyState, Purpose, finding, keys, macs};
@@ -125,7 +126,7 @@ impl SignRequest for Secret<'_> {
     }
 
     fn sign(&self, base: &[u8]) -> Result<Vec<u8>, Error> {
-        Ok(macs::hmac(zamok_core::mechanism::Mechanism::HmacSha256, self.0, base)?)
+        Ok(macs::hmac(Mechanism::HmacSha256, self.0, base)?)
     }
 }
 
@@ -552,4 +553,49 @@ fn a_caller_without_http_signs_the_same_record() {
     let call = Message::request("CALL", "zamok:operations/transfer").unwrap();
     let signed = sender.sign_with(call, BODY, |signing| signing.also = &[]);
     assert!(checks(&house).check(&signed, BODY).is_ok());
+}
+
+/// Signs with a secret, and says that it is a signature of Ed25519.
+struct Misnamed<'a>(&'a [u8]);
+
+impl SignRequest for Misnamed<'_> {
+    fn algorithm(&self) -> Result<SignatureAlgorithm, Error> {
+        Ok(SignatureAlgorithm::Ed25519)
+    }
+
+    fn sign(&self, base: &[u8]) -> Result<Vec<u8>, Error> {
+        Secret(self.0).sign(base)
+    }
+}
+
+#[test]
+fn a_key_signs_by_the_algorithm_that_it_was_registered_with_and_no_request_says_otherwise() {
+    let house = House::new();
+    house.person("ivan");
+    let clients = Clients::new(&house.cabinet);
+    // The vault signs with it by PKCS #1 v1.5, and it is registered for PSS.
+    let key = house.cabinet.vault().transact(|tx| {
+        let mut template = keys::Template::new(KeyKind::Rsa { bits: RsaBits::Rsa2048 }, Purpose::Request);
+        template.mechanisms = Mechanisms::of(&[Mechanism::RsaPkcs1Sha256]);
+        keys::generate(tx, &template)
+    });
+    let key = key.unwrap_or_else(|error: CoreError| panic!("{error}"));
+    let pem = house.pem(key);
+    let registered = clients.add("ivan", &NewClientKey::PublicKeyPem(&pem), None, "").unwrap();
+    assert_eq!(registered.algorithm, SignatureAlgorithm::RsaPssSha512);
+    let sender = Sender { house: &house, key, registered };
+    assert_eq!(checks(&house).check(&sender.sign(BODY), BODY), Err(REJECTED));
+    let secret = NewClientKey::Secret(Zeroizing::new(vec![7; 32]));
+    let registered = clients.add("ivan", &secret, None, "a machine").unwrap();
+    let signing = Signing {
+        label: "sig",
+        key: &registered.id.to_string(),
+        tag: TAG,
+        created: UnixTime(house.now()),
+        nonce: "nonce of a misnamed".into(),
+        also: &[],
+    };
+    let signed = signing.sign(message(), BODY, &Misnamed(&[7; 32])).unwrap();
+    assert_eq!(checks(&house).check(&signed, BODY), Err(REJECTED));
+    assert!(checks(&house).check(&signing.sign(message(), BODY, &Secret(&[7; 32])).unwrap(), BODY).is_ok());
 }

@@ -557,3 +557,116 @@ fn introspection_says_what_a_token_says_and_of_others_nothing() {
     house.clock.advance(300);
     assert_eq!(tokens.introspect(&granted.access).unwrap().to_json(), json!({"active": false}));
 }
+
+#[test]
+fn a_refresh_token_of_a_family_that_is_over_or_of_another_audience_is_told_as_inactive() {
+    let house = House::new();
+    let person = house.person("ivan");
+    let tokens = AccessTokens::new(&house.cabinet, BANK);
+    let inactive = json!({"active": false});
+    let granted = tokens.grant(&person.session, &Grant::default()).unwrap();
+    assert!(tokens.introspect(&text(&granted)).unwrap().is_active());
+    let shop = AccessTokens::new(&house.cabinet, "https://shop.example");
+    assert_eq!(shop.introspect(&text(&granted)).unwrap().to_json(), inactive);
+    tokens.revoke(&text(&granted), "a test").unwrap();
+    assert_eq!(tokens.introspect(&text(&granted)).unwrap().to_json(), inactive);
+    // A family that ended because a token of it came twice.
+    let first = tokens.grant(&person.session, &Grant::default()).unwrap();
+    let second = tokens.refresh(&text(&first), &Shown::NOTHING).unwrap();
+    assert_eq!(tokens.refresh(&text(&first), &Shown::NOTHING).unwrap_err(), REJECTED);
+    assert_eq!(tokens.introspect(&text(&second)).unwrap().to_json(), inactive);
+}
+
+#[test]
+fn who_refreshes_goes_on_acting_for_the_same_person_and_no_longer_than_the_power_counts() {
+    let house = House::new();
+    let (principal, agent) = (house.person("anna"), house.person("ivan"));
+    let power = power(&house, &principal, &agent);
+    let tokens = AccessTokens::new(&house.cabinet, BANK);
+    let grant = Grant { binding: Binding::Bearer, power: Some(power.id) };
+    let first = tokens.grant(&agent.session, &grant).unwrap();
+    let second = tokens.refresh(&text(&first), &Shown::NOTHING).unwrap();
+    for granted in [&first, &second] {
+        let access = tokens.check(&granted.access, &Shown::NOTHING).unwrap();
+        assert_eq!(access.subject, account(&house, &principal).id);
+        assert_eq!(access.power.unwrap().id, power.id);
+    }
+    let told = tokens.introspect(&text(&second)).unwrap().to_json();
+    assert_eq!(told["sub"], account(&house, &principal).id.to_string());
+    assert_eq!(told["act"]["sub"], account(&house, &agent).id.to_string());
+    assert_eq!(told["authorization_details"][0]["identifier"], power.id.to_string());
+    house.cabinet.end_power(&principal.session, power.id).unwrap();
+    assert!(!tokens.introspect(&text(&second)).unwrap().is_active());
+    assert_eq!(tokens.check(&second.access, &Shown::NOTHING), Err(Error::NotAllowed));
+    assert_eq!(tokens.refresh(&text(&second), &Shown::NOTHING).unwrap_err(), Error::NotAllowed);
+}
+
+#[test]
+fn a_token_does_not_outlive_the_session_that_it_stands_for() {
+    let house = House::new();
+    let person = house.person("ivan");
+    let mut lasting = policy();
+    lasting.session.access_token = lasting.session.longest;
+    let lasting = house.another(lasting);
+    house.clock.advance(1);
+    let tokens = AccessTokens::new(&lasting.cabinet, BANK);
+    let end = person.session.expires.0;
+    let granted = tokens.grant(&person.session, &Grant::default()).unwrap();
+    assert_eq!(granted.expires.0, end);
+    let verifier = Verifier::from_jwks("Zamok Bank", BANK, &tokens.jwks().unwrap()).unwrap();
+    for token in [tokens.issue(&person.session).unwrap(), granted.access] {
+        assert_eq!(claims(&token)["exp"], end);
+        let good = |time| verifier.check(&token, &Shown::NOTHING, UnixTime(time)).is_ok();
+        assert!(good(end - 1) && !good(end));
+    }
+}
+
+#[test]
+fn a_service_that_was_put_aside_goes_on_for_nobody() {
+    let house = House::new();
+    let person = house.person("ivan");
+    house.person("gateway");
+    let certificate = include_bytes!("house/gateway.der");
+    let clients = Clients::new(&house.cabinet);
+    clients.add("gateway", &NewClientKey::Certificate(certificate), None, "the gateway").unwrap();
+    let client = clients.of_certificate(CertificateHash::of(certificate)).unwrap();
+    let tokens = AccessTokens::new(&house.cabinet, BANK);
+    let access = tokens.check(&tokens.issue(&person.session).unwrap(), &Shown::NOTHING).unwrap();
+    let exchange = || tokens.exchange(&access, &client, "https://registry.example", Binding::Bearer);
+    assert!(exchange().is_ok());
+    house.cabinet.suspend_account("gateway", zamok_cabinet::AccountStep::Suspend, "a test").unwrap();
+    assert_eq!(exchange(), Err(REJECTED));
+}
+
+#[test]
+fn what_was_got_in_exchange_ends_with_the_family_that_it_came_from() {
+    let house = House::new();
+    let person = house.person("ivan");
+    house.person("gateway");
+    let certificate = include_bytes!("house/gateway.der");
+    let clients = Clients::new(&house.cabinet);
+    clients.add("gateway", &NewClientKey::Certificate(certificate), None, "the gateway").unwrap();
+    let client = clients.of_certificate(CertificateHash::of(certificate)).unwrap();
+    let tokens = AccessTokens::new(&house.cabinet, BANK);
+    let registry = AccessTokens::new(&house.cabinet, "https://registry.example");
+    let granted = tokens.grant(&person.session, &Grant::default()).unwrap();
+    let access = tokens.check(&granted.access, &Shown::NOTHING).unwrap();
+    let second = tokens.exchange(&access, &client, "https://registry.example", Binding::Bearer).unwrap();
+    assert!(registry.check(&second, &Shown::NOTHING).is_ok());
+    tokens.revoke(&text(&granted), "a test").unwrap();
+    assert_eq!(registry.check(&second, &Shown::NOTHING), Err(REJECTED));
+}
+
+#[test]
+fn a_token_key_that_signs_again_stands_in_the_set_once() {
+    let house = House::new();
+    let tokens = AccessTokens::new(&house.cabinet, BANK);
+    let (own, other) = (house.cabinet.token_key(), house.key(KeyKind::Ed25519, Purpose::Token));
+    for key in [other, own, other, own] {
+        let algorithm = use_token_key(&house.cabinet, key).unwrap();
+        let set: Value = serde_json::from_str(&tokens.jwks().unwrap()).unwrap();
+        let keys = set["keys"].as_array().unwrap();
+        assert_eq!((keys.len(), &keys[0]["alg"]), (2, &json!(algorithm.name())));
+        assert!(Verifier::from_jwks("Zamok Bank", BANK, &tokens.jwks().unwrap()).is_ok());
+    }
+}

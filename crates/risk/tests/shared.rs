@@ -407,3 +407,35 @@ fn operators_get_summaries_and_not_each_attempt() {
     let untold = watch.untold(UnixTime(NOON + 301)).unwrap();
     assert_eq!(untold.rules[0].answers[&Answer::Block], 19);
 }
+
+#[test]
+fn what_is_counted_bears_names_that_another_vault_would_not_give_it() {
+    use zamok_store_conformance::{Stalled, Step};
+    const RULE: &str = r#"
+        [[rule]]
+        name = "guessing"
+        kind = "frequency"
+        per = "network"
+        window = 600
+        limit = 10
+        answer = "block"
+    "#;
+    let names = || {
+        let counted = Arc::new(Mutex::new(std::collections::BTreeSet::new()));
+        let seen = Arc::clone(&counted);
+        let store = Stalled::new(Arc::new(MemoryStore::new()), move |step: Step<'_>| {
+            if let Step::Committing(change) = step {
+                let names = change.adds().map(|(key, _)| key.0.clone());
+                seen.lock().unwrap().extend(names.filter(|name| name.starts_with(b"risk/")));
+            }
+        });
+        let clock = ManualClock::new(UnixTime(NOON));
+        let cabinet = made(Arc::new(store), &clock).with_watch(Arc::new(risk(RULE)));
+        guess(&cabinet, "ivan", "192.0.2.1");
+        guess(&cabinet, "olga", "192.0.2.2");
+        counted.lock().unwrap().clone()
+    };
+    let (one, other) = (names(), names());
+    assert_eq!((one.len(), other.len()), (2, 2), "a cell in each row, for one network");
+    assert_ne!(one, other, "addresses are known by their cells");
+}

@@ -153,3 +153,59 @@ fn whoever_shares_a_cell_with_an_attacker_is_told_from_him() {
         assert!(wronged < 15, "{wronged} of 100 were taken for another");
     }
 }
+
+#[test]
+fn office_hours_end_on_the_minute_and_a_night_belongs_to_the_day_on_which_it_began() {
+    // 2027-01-15, a Friday, at midnight.
+    const FRIDAY: u64 = 1_799_971_200;
+    let refused = |hours: &str, minutes: u64| {
+        let rules = format!("[[rule]]\nname = \"hours\"\nkind = \"hours\"\nanswer = \"block\"\n{hours}");
+        let mut replay = Replay::new(Rules::from_toml(&rules).unwrap());
+        let time = FRIDAY + 60 * minutes;
+        let line = format!(
+            r#"{{"time":{time},"event":"login","outcome":"right","account":"ivan","roles":["employee"]}}"#
+        );
+        replay.feed(&LogEvent::parse(&line).unwrap()).answer().refuses()
+    };
+    let at = |day: u64, hour: u64, minute: u64| (day * 24 + hour) * 60 + minute;
+    let day = "from = \"08:00\"\nuntil = \"18:00\"\nutc-offset = 180";
+    for (minutes, is_refused) in [
+        (at(0, 4, 59), true),
+        (at(0, 5, 0), false),
+        (at(0, 14, 59), false),
+        (at(0, 15, 0), true),
+        (at(1, 10, 0), true),
+        (at(3, 10, 0), false),
+    ] {
+        assert_eq!(refused(day, minutes), is_refused, "{minutes}");
+    }
+    let night = "from = \"22:00\"\nuntil = \"06:00\"\ndays = [\"fri\"]";
+    for (minutes, is_refused) in [
+        (at(0, 5, 59), true),
+        (at(0, 21, 59), true),
+        (at(0, 22, 0), false),
+        (at(1, 5, 59), false),
+        (at(1, 6, 0), true),
+        (at(1, 22, 0), true),
+    ] {
+        assert_eq!(refused(night, minutes), is_refused, "{minutes}");
+    }
+}
+
+#[test]
+fn a_text_that_is_one_of_several_is_noticed_and_no_other() {
+    let rules = "[[rule]]\nname = \"payee\"\nkind = \"parameter\"\nfield = \"payee\"\nequals = [\"casino\", \"exchange\"]\nanswer = \"block\"";
+    let mut replay = Replay::new(Rules::from_toml(rules).unwrap());
+    let mut refused = |parameters: &str| {
+        let line = format!(
+            r#"{{"time":1800000000,"event":"operation","outcome":"right","account":"ivan","parameters":{{{parameters}}}}}"#
+        );
+        replay.feed(&LogEvent::parse(&line).unwrap()).answer().refuses()
+    };
+    for hit in [r#""payee":"casino""#, r#""payee":"exchange""#, r#""amount":1,"payee":"casino""#] {
+        assert!(refused(hit), "{hit}");
+    }
+    for other in [r#""payee":"grocer""#, r#""payee":"Casino""#, r#""payee":7"#, r#""to":"casino""#, ""] {
+        assert!(!refused(other), "{other}");
+    }
+}

@@ -328,12 +328,26 @@ mod tests {
         fs::write(&file, "two words\n").expect("a file");
         let url = format!("postgres://app@db/bank?password_file={}", file.display());
         let url = PostgresUrl::parse(&url).expect("a URL");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("our file");
-        assert_eq!(url.with_password().err(), Some(StoreFault::Denied));
+        for mode in [0o640, 0o604, 0o602, 0o620] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("our file");
+            assert_eq!(url.with_password().err(), Some(StoreFault::Denied), "{mode:o}");
+        }
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("our file");
         let config = url.with_password().expect("a configuration");
         assert_eq!(config.get_password(), Some(b"two words".as_slice()));
         fs::remove_file(&file).expect("our file");
         assert_eq!(url.with_password().err(), Some(StoreFault::Denied));
+    }
+
+    #[test]
+    fn a_socket_among_the_hosts_takes_tls_from_none_of_the_others() {
+        for hosts in ["%2Frun%2Fpg,db2", "db2,%2Frun%2Fpg"] {
+            let mixed = PostgresUrl::parse(&format!("postgres://app@{hosts}/bank")).expect("a URL");
+            assert_eq!(mixed.tls, Tls::Verified { roots: None, identity: None }, "{hosts}");
+            assert!(mixed.is_private(), "{hosts}");
+            let clear = format!("postgres://app@{hosts}/bank?sslmode=disable");
+            assert!(!PostgresUrl::parse(&clear).expect("a URL").is_private(), "{hosts}");
+        }
+        assert!(PostgresUrl::parse("postgres://app@%2Frun%2Fpg/bank").expect("a URL").is_private());
     }
 }

@@ -333,3 +333,24 @@ fn sessions_with_settings_that_lose_commits_are_left_when_the_settings_are_mende
         assert_eq!(insert(&store, &[number], b""), Ok(Outcome::Committed), "{number}");
     }
 }
+
+/// As poolers say it: an error, which PostgreSQL itself never makes of these.
+#[test]
+fn whoever_says_that_a_server_was_lost_or_is_going_says_nothing_of_the_commit() {
+    for (state, fault) in [
+        ("08006", StoreFault::OutcomeUnknown),
+        ("08P01", StoreFault::OutcomeUnknown),
+        ("57P01", StoreFault::OutcomeUnknown),
+        ("53200", StoreFault::Unavailable),
+    ] {
+        let schema = fresh_schema();
+        let store = create(&with(&cluster().url("postgres"), &format!("schema={schema}")));
+        assert_eq!(insert(&store, b"before", b""), Ok(Outcome::Committed));
+        let body = format!("BEGIN RAISE EXCEPTION ''lost'' USING ERRCODE = ''{state}''; END");
+        cluster().tell(
+            "postgres",
+            &format!("CREATE OR REPLACE FUNCTION {schema}.require_durable() RETURNS void LANGUAGE plpgsql AS '{body}'"),
+        );
+        assert_eq!(insert(&store, b"after", b""), Err(fault), "{state}");
+    }
+}

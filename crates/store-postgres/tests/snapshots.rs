@@ -30,6 +30,16 @@ fn all(store: &dyn Store) -> Vec<(Vec<u8>, Row)> {
 }
 
 #[test]
+fn the_moment_is_that_of_the_call_and_not_of_the_first_read() {
+    for route in [Route::Socket, Route::Bouncer] {
+        let (store, _) = store(route, "");
+        let still = store.snapshot().expect("a view").expect("this store has views");
+        assert_eq!(insert(&store, b"after", b""), Ok(Outcome::Committed));
+        assert_eq!(still.get(&row(*b"after")), Ok(None), "{route:?}");
+    }
+}
+
+#[test]
 fn a_moment_stays_as_it_was_while_others_commit() {
     for route in [Route::Socket, Route::Bouncer, Route::Tls] {
         // One connection in the pool: the view must not take it away.

@@ -134,7 +134,8 @@ impl SqliteStore {
 
     /// Copies the whole store, as one moment saw it, into a new file of mode 0600 at `path`, and flushes it.
     ///
-    /// The copy is complete or absent: it is written beside `path` and renamed. Commits go on meanwhile.
+    /// The copy is complete or absent: it is written beside `path`, as `path.part-…`, and renamed. Commits go on meanwhile. What a
+    /// copy that was killed leaves under such a name holds up no other, and may be deleted.
     /// A copy holds old states of every row; what it means to start from one is said in the guide to restoring.
     ///
     /// # Errors

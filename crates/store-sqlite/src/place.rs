@@ -6,7 +6,7 @@ use std::io::{Error, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use zamok_core::store::StoreFault;
 
@@ -201,9 +201,10 @@ pub(crate) fn make_new(path: &Path) -> Result<(), StoreFault> {
     flush_folder(path)
 }
 
-/// The name under which a copy grows until it is complete.
+/// The name under which a copy grows until it is complete: one of its own, since what was killed leaves its own behind.
 pub(crate) fn beside(path: &Path) -> PathBuf {
-    suffixed(path, ".part")
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    suffixed(path, &format!(".part-{}-{}", std::process::id(), since.as_nanos()))
 }
 
 /// Flushes a complete copy and gives it its name, unless that name is taken.

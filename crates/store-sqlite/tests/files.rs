@@ -337,3 +337,22 @@ fn locks_that_other_code_in_the_process_takes_away_are_missed_before_a_commit() 
     let store = SqliteStore::open(&path).expect("the store");
     assert_eq!(insert(&store, b"after", b""), Ok(Outcome::Committed));
 }
+
+#[test]
+fn an_older_state_that_was_put_into_the_open_file_is_believed_and_not_what_was_settled_after_it() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::create(&path).expect("a new store");
+    assert_eq!(insert(&store, b"kept", b"value"), Ok(Outcome::Committed));
+    let lost = rig::change(|change| change.insert(row(*b"lost"), Vec::new()));
+    assert_eq!(store.commit(&lost), Ok(Outcome::Committed));
+    // As whoever restores an older backup into the file does.
+    sql(
+        &path,
+        "BEGIN; DELETE FROM rows WHERE key = x'6c6f7374';
+         DELETE FROM changes WHERE sequence = (SELECT max(sequence) FROM changes); COMMIT",
+    );
+    assert_eq!(get(&store, b"lost"), Ok(None));
+    assert_eq!(store.commit(&lost), Ok(Outcome::Committed));
+    assert!(get(&store, b"lost").is_ok_and(|row| row.is_some()), "answered as committed, and not there");
+    assert_eq!(insert(&store, b"more", b""), Ok(Outcome::Committed));
+}

@@ -565,3 +565,39 @@ fn silence_of_the_witnesses_is_no_confirmation() {
     witnesses.truncate(1);
     assert_eq!(client.last(log.origin()), Err(Error::Unwitnessed));
 }
+
+#[test]
+fn half_of_the_witnesses_are_not_most_of_them_nor_are_none_of_none() {
+    let log = vault();
+    let mut scene = scene(&log, 2, 1);
+    let client = Client::new(scene.policy.clone());
+    client.gather(&log).unwrap();
+    assert!(client.last(log.origin()).unwrap().is_some());
+    drop(scene.witnesses.remove(1));
+    assert_eq!(client.last(log.origin()), Err(Error::Unwitnessed));
+    let nobody = format!("log {}\nquorum none\n", log.log_key().unwrap());
+    let nobody = Client::new(TrustPolicy::parse(&nobody).unwrap());
+    assert_eq!(nobody.last(log.origin()), Err(Error::Unwitnessed));
+}
+
+#[test]
+fn connections_that_were_refused_take_no_place_from_those_that_come_later() {
+    let log = vault();
+    let scene = scene(&log, 1, 1);
+    let address = scene.witnesses[0].0.address();
+    for round in 0..5 {
+        // Sixteen more than are served at once.
+        let idle: Vec<_> = (0..80).map(|_| TcpStream::connect(address).unwrap()).collect();
+        let mut refused = idle.last().unwrap();
+        refused.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut answer = [0; 12];
+        refused.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 503");
+        drop(idle);
+        let is_served = (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            Client::new(scene.policy.clone()).gather(&log).unwrap().refusals.is_empty()
+        });
+        assert!(is_served, "round {round}");
+    }
+}

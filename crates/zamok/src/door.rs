@@ -206,6 +206,8 @@ impl Zamok {
     /// # Errors
     /// [`CoreError::Locked`]; a store's fault. What is wrong with the data is in the report.
     pub fn audit(&self) -> Result<Report, Error> {
+        // A key that another process made meanwhile is no finding.
+        self.vault().refresh()?;
         Ok(self.vault().read(zamok_journal::audit)?)
     }
 

@@ -591,3 +591,165 @@ fn an_empty_row_is_carried_as_it_is() {
     assert_eq!(restored.vault.transact(|tx| tx.state(&row)), Ok(None));
     assert!(matches!(target.get(&row), Ok(Some(Row { version: 1, .. }))));
 }
+
+/// Moves a vault and drops it.
+fn moves(
+    old: &Arc<dyn Store>,
+    target: &Arc<dyn Store>,
+    to: &str,
+    progress: &mut dyn FnMut(Step),
+) -> Result<(), CoreError> {
+    Vault::relocate(old.clone(), target.clone(), to, &passphrase(), options(NOON), progress).map(drop)
+}
+
+#[test]
+fn a_move_that_was_turned_to_another_store_at_its_last_step_does_not_open_the_first() {
+    let [old, one, two] = [(); 3].map(|()| StoreUrl::Memory.create().unwrap());
+    let vault = Vault::create(old.clone(), &passphrase(), options(NOON)).unwrap();
+    vault.transact(|tx| tx.put_state(&RowKey::new(Table(63), *b"name"), b"kept")).unwrap();
+    drop(vault);
+    let (mut counted, mut turned) = (0, None);
+    let found = moves(&old, &one, "sqlite:one.db", &mut |step| match step {
+        Step::Counted(items) => counted = items,
+        // The last item: everything was compared, and was the same.
+        Step::Compared(items) if items == counted => {
+            turned = Some(moves(&old, &two, "sqlite:two.db", &mut |_| {}));
+        }
+        _ => {}
+    });
+    assert_eq!(turned, Some(Ok(())));
+    assert_eq!(found, Err(CoreError::Backup(BackupFault::Changed)));
+    let open = |store: &Arc<dyn Store>| Vault::unlock(store.clone(), &passphrase(), options(NOON)).map(drop);
+    assert_eq!(open(&one), Err(CoreError::Backup(BackupFault::Unfinished)));
+    assert_eq!(open(&two), Ok(()));
+    assert_eq!(open(&old), Err(CoreError::Backup(BackupFault::Moved)));
+}
+
+#[test]
+fn a_store_that_a_vault_has_left_opens_for_no_officer_either() {
+    let (old, new) = (StoreUrl::Memory.create().unwrap(), StoreUrl::Memory.create().unwrap());
+    drop(Vault::create(old.clone(), &passphrase(), options(NOON)).unwrap());
+    let relocate = |target: &Arc<dyn Store>, progress: &mut dyn FnMut(Step)| {
+        Vault::relocate(old.clone(), target.clone(), "sqlite:new.db", &passphrase(), options(NOON), progress)
+    };
+    let open = |store: &Arc<dyn Store>, role| {
+        Vault::unlock_as(role, store.clone(), &passphrase(), options(NOON)).map(drop)
+    };
+    let mut halfway = Vec::new();
+    let moved = relocate(&new, &mut |step| {
+        if matches!(step, Step::Copied(_)) && halfway.is_empty() {
+            for store in [&old, &new] {
+                halfway.extend([Role::User, Role::Officer].map(|role| open(store, role)));
+            }
+        }
+    });
+    drop(moved.unwrap());
+    assert_eq!(halfway, [Err(CoreError::Backup(BackupFault::Unfinished)); 4]);
+    for role in [Role::User, Role::Officer] {
+        assert_eq!(open(&old, role), Err(CoreError::Backup(BackupFault::Moved)), "{role}");
+        assert_eq!(open(&new, role), Ok(()), "{role}");
+    }
+}
+
+#[test]
+fn a_store_with_one_row_of_whatever_it_is_takes_no_backup() {
+    use zamok::store::{Change, ChangeId, Outcome};
+    let house = House::new();
+    let file = house.backup("vault.backup");
+    for table in [63, Table::LAST.0] {
+        let target = StoreUrl::Memory.create().unwrap();
+        let mut change = Change::new(ChangeId([7; 16]));
+        change.insert(RowKey::new(Table(table), *b"theirs"), b"something".to_vec()).unwrap();
+        assert_eq!(target.commit(&change), Ok(Outcome::Committed));
+        let found = restore(target.clone(), &file, house.clock.now()).map(drop);
+        assert_eq!(found, Err(CoreError::Backup(BackupFault::NotEmpty)), "table {table}");
+        assert!(target.scan(Table(1), &Range::all(), 1, None).unwrap().rows.is_empty());
+    }
+}
+
+#[test]
+fn a_row_that_the_new_store_has_lost_stops_a_move() {
+    use zamok::store::{Change, ChangeId, Outcome};
+    let (old, new) = (StoreUrl::Memory.create().unwrap(), StoreUrl::Memory.create().unwrap());
+    let row = RowKey::new(Table(63), *b"name");
+    let vault = Vault::create(old.clone(), &passphrase(), options(NOON)).unwrap();
+    vault.transact(|tx| tx.put_record(&row, b"", b"kept")).unwrap();
+    drop(vault);
+    let mut lost = false;
+    let found =
+        Vault::relocate(old, new.clone(), "sqlite:new.db", &passphrase(), options(NOON), &mut |step| {
+            if let (Step::Copied(_), Some(found), false) = (step, new.get(&row).unwrap(), lost) {
+                let mut change = Change::new(ChangeId([7; 16]));
+                change.delete(row.clone(), found.version).unwrap();
+                assert_eq!(new.commit(&change), Ok(Outcome::Committed));
+                lost = true;
+            }
+        });
+    assert!(lost);
+    assert_eq!(found.map(drop), Err(CoreError::Backup(BackupFault::Changed)));
+}
+
+#[test]
+fn a_file_that_somebody_made_while_a_backup_was_written_is_not_written_over() {
+    let house = House::new();
+    let path = house.path("vault.backup");
+    let written = zamok::backup::write_file(house.zamok.vault(), &path, || {
+        std::fs::write(&path, "theirs").unwrap();
+        house.env(|env| BackupKey::from_passphrase(&backup_passphrase(), CHEAP, env))
+    });
+    assert_eq!(written.map(drop), Err(CoreError::Backup(BackupFault::File)));
+    assert_eq!(std::fs::read(&path).unwrap(), b"theirs");
+}
+
+#[test]
+fn a_store_that_lacks_a_leaf_or_holds_an_altered_row_is_not_backed_up_as_if_it_were_whole() {
+    use zamok::store::{Change, ChangeId, Outcome};
+    let leaf = RowKey::new(Table(19), 5_u64.to_be_bytes());
+    let house = House::new();
+    let vault = house.zamok.vault();
+    vault.integrate().unwrap();
+    let key = house.env(|env| BackupKey::from_passphrase(&backup_passphrase(), CHEAP, env)).unwrap();
+    let backup = || vault.backup(&key, &mut Vec::<u8>::new(), &mut |_| {}).map(drop);
+    let record = RowKey::new(keys::KEYS, house.token.0);
+    let store = vault.store();
+    let edit = |number: u8, edit: &dyn Fn(&mut Change)| {
+        let mut change = Change::new(ChangeId([number; 16]));
+        edit(&mut change);
+        assert_eq!(store.commit(&change), Ok(Outcome::Committed));
+    };
+    let found = store.get(&record).unwrap().unwrap();
+    let mut altered = found.value.clone();
+    altered[0] ^= 1;
+    edit(1, &|change| change.update(record.clone(), found.version, altered.clone()).unwrap());
+    assert_eq!(backup(), Err(CoreError::Refused));
+    edit(2, &|change| change.delete(record.clone(), found.version + 1).unwrap());
+    let found = store.get(&leaf).unwrap().unwrap();
+    edit(3, &|change| change.delete(leaf.clone(), found.version).unwrap());
+    assert_eq!(backup(), Err(CoreError::Refused));
+}
+
+#[test]
+fn a_file_that_is_another_one_when_it_is_read_than_when_it_was_checked_restores_nothing() {
+    let house = House::new();
+    let key = house.env(|env| BackupKey::from_passphrase(&backup_passphrase(), CHEAP, env)).unwrap();
+    let write = |name: &str| {
+        let path = house.path(name);
+        let mut file = File::create_new(&path).unwrap();
+        let _ = house.zamok.vault().backup(&key, &mut file, &mut |_| {}).unwrap();
+        path
+    };
+    let first = write("first.backup");
+    house.zamok.register("olga", &password()).unwrap();
+    let second = write("second.backup");
+    let (now, mut times) = (house.clock.now(), 0);
+    let target = StoreUrl::Memory.create().unwrap();
+    // Checked, asked for its index keys, and read.
+    let mut open = || {
+        times += 1;
+        opener(if times < 3 { &first } else { &second })
+    };
+    let found = Vault::restore(target.clone(), &mut open, &key, &passphrase(), options(now), &mut |_| {});
+    assert_eq!(found.map(drop), Err(CoreError::Backup(BackupFault::Damaged)));
+    let opened = Vault::unlock(target, &passphrase(), options(now)).map(drop);
+    assert_eq!(opened, Err(CoreError::Backup(BackupFault::Unfinished)));
+}

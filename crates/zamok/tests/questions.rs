@@ -318,3 +318,24 @@ fn behind_a_fence_what_may_have_been_spent_before_the_opening_counts_as_spent() 
     let verdict = fenced.transact(|tx| spend::verify(tx, counted, first.as_str(), &policy()));
     assert!(matches!(verdict, Ok(Verdict::Accepted { .. })));
 }
+
+#[test]
+fn a_question_of_which_it_does_not_stand_any_more_that_it_was_asked_takes_no_response() {
+    use zamok_core::store::{Change, ChangeId, Outcome, Range, RowKey};
+    use zamok_core::vault::questions::ASKED;
+    let bank = Bank::new();
+    let (key, device) = bank.device("OCRA-1:HOTP-SHA1-6:QN08", 0);
+    let ask = |digest| bank.ask(key, Matter::Operation { digest: [digest; 32], shown: Some("256") }).unwrap();
+    // Two operations that the device shows alike: the response to the one would fit the other.
+    let (first, second) = (ask(1), ask(2));
+    let right = device.response(&asked("256")).unwrap();
+    assert_eq!(bank.answer(&first, right.as_str()), Ok(Answer::Accepted(Some([1; 32]))));
+    let rows = bank.store.scan(ASKED, &Range::all(), 10, None).unwrap().rows;
+    assert_eq!(rows.len(), 1);
+    for (name, row) in rows {
+        let mut change = Change::new(ChangeId([7; 16]));
+        change.delete(RowKey::new(ASKED, name), row.version).unwrap();
+        assert_eq!(bank.store.commit(&change), Ok(Outcome::Committed));
+    }
+    assert_eq!(bank.answer(&second, right.as_str()), Err(Error::Refused));
+}

@@ -257,3 +257,15 @@ fn a_process_killed_while_it_moves_indexes_loses_no_name_and_is_begun_again() {
     let zamok = Zamok::open_in(store(&path), &passphrase(), options(&clock)).unwrap();
     everything_is_found(&zamok, "after all kills");
 }
+
+#[test]
+fn a_key_that_is_made_while_indexes_move_is_found_also_by_whoever_does_not_know_the_new_one() {
+    let house = House::new();
+    house.officer.rotate(Family::Index).unwrap();
+    let fresh = house.another();
+    make_key(&fresh, "made meanwhile");
+    for zamok in [&fresh, &house.zamok] {
+        let found = zamok.vault().transact(|tx| finding::by_label(tx, "made meanwhile", 10)).unwrap();
+        assert_eq!(found.len(), 1);
+    }
+}

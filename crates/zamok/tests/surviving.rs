@@ -431,3 +431,25 @@ fn a_key_that_left_after_the_backup_comes_back_and_does_not_claim_that_it_was_ne
     let lost = &restored.replayed.as_ref().unwrap().lost;
     assert!(!lost.iter().any(|told| told.kind == EventKind::KeyWrapped), "{lost:?}");
 }
+
+#[test]
+fn a_key_that_was_deactivated_or_destroyed_after_the_backup_does_not_come_back_into_use() {
+    let house = House::new();
+    let vault = house.zamok.vault();
+    let template = Template::new(KeyKind::Aes256, Purpose::Data);
+    let [ended, destroyed] = [(); 2].map(|()| vault.transact(|tx| keys::generate(tx, &template)).unwrap());
+    let file = house.backup("one.backup");
+    for (key, state) in
+        [(ended, KeyState::Deactivated), (destroyed, KeyState::Deactivated), (destroyed, KeyState::Destroyed)]
+    {
+        vault.transact(|tx| keys::change_state(tx, key, state, "it is over")).unwrap();
+    }
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let old = sqlite(&folder.path().join("old.db"));
+    let new = sqlite(&folder.path().join("new.db"));
+    let (restored, _) = restore_and_replay(new, &file, old, &auditor(), now).unwrap();
+    let state = |key| restored.vault.transact(|tx| keys::info(tx, key)).unwrap().state;
+    assert_eq!([state(ended), state(destroyed)], [KeyState::Deactivated, KeyState::Destroyed]);
+}

@@ -294,16 +294,22 @@ impl Cabinet {
             }
             offers.count(tx);
             // Who is not there is counted as well: that commits, and is refused.
-            let Some(AccountRecord { account: agent, .. }) = find(tx, &agent)? else { return Ok(None) };
-            let power = self.offer(tx, &principal, &agent, terms)?;
+            // So is who has no room, or whose giver has none: a refusal that undid the count would tell of logins without end.
+            let Some(AccountRecord { account: agent, .. }) = find(tx, &agent)? else {
+                return Ok(Err(CoreError::Rejected.into()));
+            };
+            let power = match self.offer(tx, &principal, &agent, terms)? {
+                Ok(power) => power,
+                Err(refused) => return Ok(Err(refused)),
+            };
             power.put(tx)?;
             tell(tx, &power, EventKind::PowerOffered)?;
             let notice = Message::notice(tx, MessageKind::PowerGiven, principal.id);
             let until = crate::moment::text(terms.until);
             notice.with("agent", &agent.id.to_string()).with("until", &until).post(tx)?;
-            Ok(Some(power))
+            Ok(Ok(power))
         })?;
-        given.ok_or(Error::Core(CoreError::Rejected))
+        given
     }
 
     fn check_terms(&self, terms: &Terms, now: UnixTime) -> Result<(), Error> {
@@ -314,13 +320,14 @@ impl Cabinet {
         if bounded && says_something && readable { Ok(()) } else { Err(Error::PowerUnusable) }
     }
 
+    /// The power that both accounts have in their lists then; refused, without a trace, where one of these is full.
     fn offer(
         &self,
         tx: &mut Transaction<'_>,
         principal: &Account,
         agent: &Account,
         terms: &Terms,
-    ) -> Result<Power, Error> {
+    ) -> Result<Result<Power, Error>, Error> {
         let now = tx.now();
         self.check_terms(terms, now)?;
         if principal.id == agent.id {
@@ -328,10 +335,11 @@ impl Cabinet {
         }
         let state = PowerState::Absent.after(PowerStep::Offer).ok_or(Error::PowerUnusable)?;
         let id = PowerId(tx.env().random());
+        let mut lists = Vec::new();
         for account in [principal.id, agent.id] {
             let mut record = load(tx, account)?;
             // What has ended, or run out, makes room.
-            let (mut kept, mut offered) = (Vec::new(), Vec::new());
+            let (mut kept, mut offered, mut ended) = (Vec::new(), Vec::new(), None);
             for id in core::mem::take(&mut record.account.powers) {
                 let power = Power::load(tx, id)?;
                 if power.stands(now) {
@@ -343,18 +351,32 @@ impl Cabinet {
             }
             if kept.len() >= Power::MOST {
                 // What others offer unasked keeps nobody from giving and being given: an offer gives way.
-                let oldest = first_of_most(offered);
-                let mut oldest = oldest.ok_or(Error::TooMany { what: "powers", limit: Power::MOST })?;
+                let Some(mut oldest) = first_of_most(offered) else {
+                    return Ok(Err(Error::TooMany { what: "powers", limit: Power::MOST }));
+                };
                 oldest.state = oldest.state.after(PowerStep::End).ok_or(Error::PowerUnusable)?;
-                oldest.put(tx)?;
-                tell(tx, &oldest, EventKind::PowerEnded)?;
                 kept.retain(|id| *id != oldest.id);
+                ended = Some(oldest);
             }
             kept.push(id);
             record.account.powers = kept;
-            record.put(tx)?;
+            lists.push((record, ended));
         }
-        Ok(Power { id, principal: principal.id, agent: agent.id, terms: terms.clone(), given: now, state })
+        for (record, ended) in lists {
+            record.put(tx)?;
+            if let Some(ended) = ended {
+                ended.put(tx)?;
+                tell(tx, &ended, EventKind::PowerEnded)?;
+            }
+        }
+        Ok(Ok(Power {
+            id,
+            principal: principal.id,
+            agent: agent.id,
+            terms: terms.clone(),
+            given: now,
+            state,
+        }))
     }
 
     /// Accepts a power that was offered to the account of this session.
@@ -454,7 +476,7 @@ impl Cabinet {
             let until = tx.now().plus(self.policy.power.longest);
             let terms =
                 Terms { kind: PowerKind::Family, rights: Rights::ALL, scope: vec!["*".into()], until };
-            let mut power = self.offer(tx, &profile, &head, &terms)?;
+            let mut power = self.offer(tx, &profile, &head, &terms)??;
             power.state = power.state.after(PowerStep::Accept).ok_or(Error::PowerUnusable)?;
             power.put(tx)?;
             let detail = Detail::new();

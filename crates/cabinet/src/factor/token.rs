@@ -11,6 +11,7 @@ use super::{Factor, FactorId, FactorKind, FactorState, FactorStep, Holding};
 use crate::Cabinet;
 use crate::account::{self, AccountStep};
 use crate::error::Error;
+use crate::outbox::{Message, MessageKind};
 use crate::throttle::Budget;
 
 impl Cabinet {
@@ -65,11 +66,13 @@ impl Cabinet {
     /// Ends the handing out with a test code (R12), which is spent.
     ///
     /// # Errors
-    /// [`CoreError::Rejected`] for a wrong code, or when the account has no such token that waits; the vault's and the store's.
+    /// [`CoreError::Rejected`] for a wrong code, or when the account has no such token that waits; [`Error::AccountState`] when it is not
+    /// open; the vault's and the store's.
     pub fn confirm_token(&self, login: &str, id: FactorId, code: &str) -> Result<(), Error> {
         let account = self.account_by_login(login)?;
         let verdict = self.vault.transact(|tx| {
             let (mut record, mut factor, key) = self.token(tx, account.id, id)?;
+            record.take(AccountStep::Change)?;
             if factor.state != FactorState::Offered {
                 return Err(Error::FactorExists);
             }
@@ -84,6 +87,10 @@ impl Cabinet {
                 record.account.epoch += 1;
                 record.put(tx)?;
                 tx.event(EventKind::FactorEnrolled, subject, &row, &detail)?;
+                Message::notice(tx, MessageKind::FactorAdded, account.id)
+                    .with("factor", factor.kind.name())
+                    .with("label", &factor.label)
+                    .post(tx)?;
             } else {
                 tx.event(EventKind::FactorTestFailed, subject, &row, &detail)?;
             }

@@ -52,7 +52,12 @@ impl Due {
     }
 
     pub(super) fn hint(&self) -> RowKey {
-        row(self.lane, self.time, &self.key)
+        self.hint_at(self.time)
+    }
+
+    /// The same hint under another time.
+    pub(super) fn hint_at(&self, time: UnixTime) -> RowKey {
+        row(self.lane, time, &self.key)
     }
 
     fn read(lane: u8, key: &[u8], value: Vec<u8>) -> Option<Self> {

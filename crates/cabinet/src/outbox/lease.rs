@@ -101,6 +101,19 @@ pub enum Leased {
     Spread,
 }
 
+/// Seconds after which a row that was altered is looked at again.
+const ASIDE: u64 = 600;
+
+/// Has the row looked at later: as many altered ones as are read at once would hide everything behind them.
+fn set_aside(tx: &mut Transaction<'_>, due: &Due) -> Result<(), Error> {
+    let hint = due.hint();
+    if tx.plain(&hint)?.is_some() {
+        tx.put_plain(&due.hint_at(tx.now().plus(ASIDE)), due.value.clone())?;
+        tx.delete(&hint)?;
+    }
+    Ok(())
+}
+
 /// Why a message is not sent now.
 pub(super) enum Stop {
     /// It never will be.
@@ -114,7 +127,8 @@ impl Cabinet {
     /// over, tidies up. `weigh` renders a message to tell what it weighs, or refuses it with the reason; it may run more than once.
     ///
     /// # Errors
-    /// [`CoreError::Refused`] for a row that was altered, which stays for the audit; the vault's and the store's.
+    /// [`CoreError::Refused`] and [`CoreError::Format`] for a row that was altered, which stays for the audit and is looked at again
+    /// after ten minutes, so that it stands in no other's way; the vault's and the store's.
     pub fn lease(
         &self,
         due: &Due,
@@ -125,6 +139,10 @@ impl Cabinet {
         match leased {
             // Others have filled a cap meanwhile: asked again, it is seen to be full.
             Err(Error::Core(CoreError::Capped)) => Ok(Leased::Waits),
+            Err(error @ Error::Core(CoreError::Refused | CoreError::Format { .. })) => {
+                self.vault.transact(|tx| set_aside(tx, due))?;
+                Err(error)
+            }
             other => other,
         }
     }
@@ -150,6 +168,11 @@ impl Cabinet {
         };
         match row.due {
             Some(real) if real != due.time => {
+                // It is there, unless the row could not be read for a while.
+                let right = due.hint_at(real);
+                if tx.plain(&right)?.is_none() {
+                    tx.put_plain(&right, Vec::new())?;
+                }
                 forget_hint(tx, &hint)?;
                 return Ok(Leased::Over(None));
             }

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::name::Login;
 use crate::outbox::{Message, MessageKind};
 use crate::session::{self, Session};
-use crate::throttle::Budget;
+use crate::throttle::{self, Budget};
 
 impl Cabinet {
     /// How hard a password would be to guess for whoever knows the login: for a form that shows it while somebody types.
@@ -31,8 +31,8 @@ impl Cabinet {
     /// ([`Cabinet::begin_undo`]), and opens nothing else. Of several old ones it is the first two: a thief changes it twice as well.
     ///
     /// # Errors
-    /// [`Error::SessionEnded`]; [`Error::FreshAuthenticationNeeded`]; [`CoreError::Rejected`] for a wrong old password, which is charged like one at login; the new
-    /// password's errors; the vault's and the store's.
+    /// [`Error::SessionEnded`]; [`Error::FreshAuthenticationNeeded`]; [`CoreError::Rejected`] for a wrong old password, which is charged like one at login; what
+    /// strangers have used up keeps nobody from it who is logged in; the new password's errors; the vault's and the store's.
     pub fn change_password(&self, session: &Session, old: &Password, new: &Password) -> Result<(), Error> {
         let account = self.vault.transact(|tx| self.fresh_owner(tx, session))?;
         let hash = self.checked_hash(&account, new)?;
@@ -52,6 +52,7 @@ impl Cabinet {
             if !record.password.matches(&typed) {
                 let _never_disabled = budget.failures.fail(tx.now(), throttle);
                 budget.put(tx)?;
+                throttle::count_wrong(tx, &self.policy.budget, Some(account.id), caller);
                 let detail = Detail::new().with("reason", "wrong old password");
                 tx.event(EventKind::PasswordRejected, Some(account.subject), budget.row(), &detail)?;
                 return Ok(false);

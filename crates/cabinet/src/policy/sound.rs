@@ -65,6 +65,12 @@ impl Policy {
             Window::look_ahead(token.look_ahead).is_ok(),
             &format!("token.look_ahead: at most {} counters", Window::MAX_STEPS - 1),
         );
+        // A suite of OCRA may count both.
+        let times = steps(generator.past, generator.future).unwrap_or(u32::MAX);
+        wrong.unless(
+            token.look_ahead.saturating_add(1).saturating_mul(times) <= Window::MAX_STEPS,
+            &format!("token.look_ahead: it and the present one, times the steps of generator's window, are at most {}", Window::MAX_STEPS),
+        );
         wrong.unless(
             token.look_ahead <= token.resynchronise && token.resynchronise <= token.officer_resynchronise,
             "token: look_ahead ≤ resynchronise ≤ officer_resynchronise",
@@ -108,7 +114,7 @@ impl Policy {
     fn requests(&self, wrong: &mut Wrong) {
         let (access, request) = (&self.access, &self.request);
         wrong.unless((1..=1000).contains(&access.families), "access.families: 1 to 1,000");
-        wrong.outside("access.actors", access.actors, 1, 16);
+        wrong.outside("access.actors", access.actors, 1, 15);
         wrong.outside("access.client_keys", access.client_keys, 1, 1000);
         wrong.seconds("request.tolerance", request.tolerance, 1, 900);
         wrong.seconds("request.remembered", request.remembered, 1, 24 * 3600);

@@ -112,11 +112,8 @@ fn add(
             registry.add(login, &NewClientKey::CertificatePem(&files::read_text(path)?), algorithm, label)
         }
         (_, _, Some(path)) => {
-            let secret = files::read_secret(path)?;
-            if secret.is_open_to_others {
-                output.remark(format!("warning: others may read {}", path.display()));
-            }
-            registry.add(login, &NewClientKey::Secret(secret.content), algorithm, label)
+            let secret = files::read_secret(path, output)?;
+            registry.add(login, &NewClientKey::Secret(secret), algorithm, label)
         }
         _ => return Err(Failure::usage("name --public-key, --certificate or --secret-file")),
     };

@@ -131,12 +131,12 @@ impl Convert {
     fn pskc(&self, records: &[TokenRecord], output: &Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let protection = match (&self.to_password_file, &self.to_key_file, self.plain) {
             (Some(path), _, _) => Protection::Password {
-                password: files::read_secret(path)?.content,
+                password: files::read_secret(path, output)?,
                 iterations: self.iterations,
                 mac: MacHash::Sha256,
             },
             (None, Some(path), _) => {
-                let key = Source::key(path)?;
+                let key = Source::key(path, output)?;
                 let key = <[u8; 32]>::try_from(key.as_slice())
                     .map_err(|_| Failure::usage("the key has to have 64 hexadecimal digits"))?;
                 Protection::PreShared {

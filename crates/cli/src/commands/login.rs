@@ -96,7 +96,7 @@ impl Login {
         }
         opening::with_vault(shared, output, |zamok| {
             let approach = Approach {
-                device: self.device_file.as_deref().map(device).transpose()?,
+                device: self.device_file.as_deref().map(|path| device(path, output)).transpose()?,
                 by: self.by.map(Evidence::from),
                 ..Approach::default()
             };
@@ -296,9 +296,9 @@ const fn prompt(by: Evidence) -> &'static str {
 }
 
 /// The token of a known device.
-fn device(path: &Path) -> Result<DeviceToken, Failure> {
-    let secret = files::read_secret(path)?;
-    let read = std::str::from_utf8(&secret.content).ok().and_then(DeviceToken::parse);
+fn device(path: &Path, output: &Output) -> Result<DeviceToken, Failure> {
+    let secret = files::read_secret(path, output)?;
+    let read = std::str::from_utf8(&secret).ok().and_then(DeviceToken::parse);
     read.ok_or_else(|| {
         Failure::usage(format!("{} holds no token of a device", path.display()))
             .hint("`zamok devices trust --device-file FILE` writes one")

@@ -77,7 +77,7 @@ impl Restore {
                 let passphrase = secrets::backup_passphrase(&self.secret, Asked::Once, output)?;
                 BackupKey::by_passphrase(&header, &passphrase)?
             }
-            Lock::Shares(_) => BackupKey::by_shares(&header, &self.shares()?)?,
+            Lock::Shares(_) => BackupKey::by_shares(&header, &self.shares(output)?)?,
         };
         let since = moment::text(header.made);
         let end = self.end()?;
@@ -258,12 +258,12 @@ impl Restore {
         Ok(Opener::new(BufReader::new(file))?)
     }
 
-    fn shares(&self) -> Result<Vec<Share>, Failure> {
+    fn shares(&self, output: &Output) -> Result<Vec<Share>, Failure> {
         if self.backup_share.is_empty() {
             return Err(Failure::no_secret("this backup is opened by shares")
                 .hint("name the file of each with --backup-share FILE"));
         }
-        self.backup_share.iter().map(|path| share(path)).collect()
+        self.backup_share.iter().map(|path| share(path, output)).collect()
     }
 }
 
@@ -317,8 +317,8 @@ fn told(told: &Told) -> serde_json::Value {
     })
 }
 
-fn share(path: &Path) -> Result<Share, Failure> {
-    let content = files::read_secret(path)?.content;
+fn share(path: &Path, output: &Output) -> Result<Share, Failure> {
+    let content = files::read_secret(path, output)?;
     let text =
         str::from_utf8(&content).map_err(|_| Failure::file(format!("{} is not text", path.display())))?;
     Share::parse(text).map_err(|error| {

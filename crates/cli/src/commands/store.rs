@@ -167,7 +167,7 @@ impl Copy {
             return key_in(file, output).map(|key| Some(Held::Key(key)));
         }
         if !self.officer_shares.is_empty() {
-            return put_together(&self.officer_shares).map(|key| Some(Held::Shares(key)));
+            return put_together(&self.officer_shares, output).map(|key| Some(Held::Shares(key)));
         }
         if let Some(uri) = &self.officer_pkcs11 {
             let pin = TokenPin {

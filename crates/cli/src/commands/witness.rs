@@ -117,7 +117,10 @@ fn evidence(shared: &Shared, output: &Output) -> Result<Exit, Failure> {
             moment::text(*time)
         ))?;
         if !output.is_for_programs() {
-            output.text(&format!("{remembered}\n{refused}\n"))?;
+            // Whoever signed them may be who is suspected: what they say goes to no terminal as it is.
+            for line in format!("{remembered}\n{refused}").lines() {
+                output.line(line)?;
+            }
         }
     }
     let pieces: Vec<_> = kept

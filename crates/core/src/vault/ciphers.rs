@@ -5,14 +5,13 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use super::attributes::{Flag, KeyInfo, Purpose, Usage};
+use super::attributes::{KeyInfo, Purpose, Usage};
 use super::keys::{Asked, KeyId, KeyRecord};
 use super::kinds::KeyKind;
 use super::state::KeyState;
 use super::transaction::Transaction;
 use crate::aead::{self, GCM_NONCE, XAES_NONCE};
 use crate::error::Error;
-use crate::event::{Detail, EventKind};
 use crate::mechanism::Mechanism;
 use crate::store::{RowKey, Table};
 use crate::wire::{Reader, Writer};
@@ -128,10 +127,7 @@ fn keyed(
     let asked = Asked { usage, purpose: Purpose::Data, mechanism: Some(mechanism), states };
     record.allow(tx, &asked)?;
     tx.self_test(mechanism)?;
-    if record.info.flags.contains(Flag::Audited) {
-        let detail = Detail::new().with("mechanism", mechanism.name());
-        tx.event(EventKind::KeyUsed, record.info.owner, record.row(), &detail)?;
-    }
+    record.tell_use(tx, mechanism)?;
     aes_key(record)
 }
 

@@ -277,12 +277,9 @@ fn load(
     let log = Log::verify(&doorkeeper, rows.get(&log_row()))?;
     let journal = Family::Journal.unwrap(vault, journal_root, &log.journal, rows.keys(Family::Journal))?;
     let Some(root) = root else {
-        return Keyring::of_journal(vault, &borrowed(&journal), memory)?.opened_by(
-            slot,
-            None,
-            journal_root,
-            memory,
-        );
+        return Keyring::of_journal(vault, &borrowed(&journal), memory)?
+            .opened_by(slot, None, journal_root, memory)
+            .map(|keyring| keyring.made_from(revisions));
     };
     let header = Header::verify(&doorkeeper, rows.get(&header_row()))?;
     let listed = header.slots.iter().map(|slot| (slot.number, slot.digest));

@@ -135,17 +135,27 @@ fn follow(
 ) -> Result<Vec<KeyInfo>, Error> {
     let mut found: Vec<KeyInfo> = Vec::new();
     for blind in blind {
-        let page = tx.store().scan(KEY_INDEX, &Range::prefix(blind), limit, None)?;
-        for (key, _) in page.rows {
-            let Some(id) = key.last_chunk::<16>().map(|id| KeyId(*id)) else { continue };
-            if found.iter().any(|info| info.id == id) {
-                continue;
+        let (mut after, mut here) = (None, 0);
+        // Hints of somebody else's making fill pages, and hide nothing behind them.
+        loop {
+            let page = tx.store().scan(KEY_INDEX, &Range::prefix(blind), limit.max(1), after.as_ref())?;
+            for (key, _) in page.rows {
+                let Some(id) = key.last_chunk::<16>().map(|id| KeyId(*id)) else { continue };
+                match KeyRecord::load(tx, id) {
+                    // It leads nowhere, or to a key with another label.
+                    Err(Error::UnknownKey) => {}
+                    Ok(record) if !wanted(&record.info) => {}
+                    record => {
+                        here += 1;
+                        if found.iter().all(|info| info.id != id) {
+                            found.push(record?.info);
+                        }
+                    }
+                }
             }
-            match KeyRecord::load(tx, id) {
-                // A hint of somebody else's making leads nowhere, or to a key with another label.
-                Err(Error::UnknownKey) => {}
-                Ok(record) if !wanted(&record.info) => {}
-                record => found.push(record?.info),
+            after = page.next;
+            if after.is_none() || here >= limit {
+                break;
             }
         }
     }

@@ -13,7 +13,7 @@ use super::kinds::KeyKind;
 use super::state::KeyState;
 use super::transaction::Transaction;
 use crate::error::Error;
-use crate::mac::hmac_sha256;
+use crate::mac::{self, hmac_sha256};
 use crate::mechanism::Mechanism;
 use crate::otp::{Code, Digits};
 
@@ -85,7 +85,7 @@ pub fn check(
     // A text that is no code is compared as well, with a code that it is not.
     let typed = Code::parse(text, digits);
     let same = typed.as_ref().unwrap_or(&Code::from_value(0, digits)).ct_eq(&right);
-    if bool::from(same) && typed.is_ok() { Ok(()) } else { Err(Error::Rejected) }
+    mac::verdict(same).and_then(|()| typed.map(drop).map_err(|_| Error::Rejected))
 }
 
 /// A bearer token of 256 bits that stands for `subject`, for whoever is to be known again. Derived, not stored.
@@ -107,7 +107,7 @@ pub fn check_token(
     token: &[u8; 32],
 ) -> Result<(), Error> {
     let right = tag(tx, id, TOKEN, subject)?;
-    if bool::from(right.ct_eq(token)) { Ok(()) } else { Err(Error::Rejected) }
+    mac::verdict(right.ct_eq(token))
 }
 
 fn tag(

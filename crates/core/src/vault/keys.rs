@@ -81,6 +81,15 @@ pub(super) struct Asked<'a> {
 }
 
 impl KeyRecord {
+    /// Journals a use of a key of which each is to be known. A use that fails writes nothing.
+    pub(super) fn tell_use(&self, tx: &mut Transaction<'_>, mechanism: Mechanism) -> Result<(), Error> {
+        if self.info.flags.contains(Flag::Audited) {
+            let detail = Detail::new().with("mechanism", mechanism.name());
+            tx.event(EventKind::KeyUsed, self.info.owner, self.row(), &detail)?;
+        }
+        Ok(())
+    }
+
     /// Makes the record of a key and journals it. What was drawn here is local and was only ever here; of what comes
     /// from elsewhere nobody knows who has seen it.
     pub(super) fn begin(

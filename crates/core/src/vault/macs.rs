@@ -5,13 +5,13 @@ use alloc::vec::Vec;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use subtle::ConstantTimeEq as _;
 
-use super::attributes::{Flag, Purpose, Usage};
+use super::attributes::{Purpose, Usage};
 use super::keys::{Asked, KeyId, KeyRecord};
 use super::kinds::KeyKind;
 use super::state::KeyState;
 use super::transaction::Transaction;
 use crate::error::Error;
-use crate::event::{Detail, EventKind};
+use crate::mac;
 use crate::mechanism::Mechanism;
 
 /// A MAC with the version of the key that made it.
@@ -93,10 +93,7 @@ impl Tagging {
     pub fn begin(tx: &mut Transaction<'_>, id: KeyId, mechanism: Mechanism) -> Result<Self, Error> {
         let record = KeyRecord::load(tx, id)?;
         let state = keyed(tx, &record, mechanism, Usage::Mac)?;
-        if record.info.flags.contains(Flag::Audited) {
-            let detail = Detail::new().with("mechanism", mechanism.name());
-            tx.event(EventKind::KeyUsed, record.info.owner, record.row(), &detail)?;
-        }
+        record.tell_use(tx, mechanism)?;
         Ok(Self { state, version: record.info.version })
     }
 
@@ -111,7 +108,9 @@ impl Tagging {
         version: u32,
     ) -> Result<Checking, Error> {
         let record = KeyRecord::load_version(tx, id, version)?;
-        keyed(tx, &record, mechanism, Usage::VerifyMac).map(Checking)
+        let state = keyed(tx, &record, mechanism, Usage::VerifyMac)?;
+        record.tell_use(tx, mechanism)?;
+        Ok(Checking(state))
     }
 
     /// Goes on with the message.
@@ -146,7 +145,7 @@ impl Checking {
     /// # Errors
     /// [`Error::Rejected`] when it is not the full, right MAC.
     pub fn finish(self, tag: &[u8]) -> Result<(), Error> {
-        if self.0.finish().ct_eq(tag).into() { Ok(()) } else { Err(Error::Rejected) }
+        mac::verdict(self.0.finish().ct_eq(tag))
     }
 }
 

@@ -185,6 +185,9 @@ pub fn verify(
     let asked = Asked { usage: Usage::Verify, purpose, mechanism: Some(mechanism), states };
     let records = versions::allowed(tx, id, &asked)?;
     tx.self_test(mechanism)?;
+    if let Some(record) = records.first() {
+        record.tell_use(tx, mechanism)?;
+    }
     let mut verdict = Err(Error::Rejected);
     let mut newest = Some(newest);
     for record in records {

@@ -367,4 +367,33 @@ mod tests {
         let cut = ureq::Error::Io(ErrorKind::ConnectionReset.into());
         assert_eq!(unanswered(&cut).why, Why::Unknown);
     }
+
+    #[test]
+    fn a_gateway_in_plain_or_with_a_short_secret_is_no_carrier_unless_that_is_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        let gateway = |url: &str, allow_plaintext: bool, secret: &str| {
+            std::fs::write(&file, secret).unwrap();
+            let body = BTreeMap::from([("text".to_owned(), "{text}".to_owned())]);
+            let config = HttpConfig {
+                url: url.into(),
+                allow_plaintext,
+                secret_file: file.clone(),
+                roots_file: None,
+                headers_from_files: BTreeMap::new(),
+                sender: String::new(),
+                body,
+                answer_id: None,
+                receipts: None,
+            };
+            HttpGateway::new("gateway", config).is_ok()
+        };
+        let secret = "0123456789abcdef";
+        assert!(gateway("https://gateway.example/", false, secret));
+        assert!(gateway("http://127.0.0.1/", true, secret));
+        for url in ["http://gateway.example/", "httpx://gateway.example/", "gateway.example"] {
+            assert!(!gateway(url, false, secret), "{url}");
+        }
+        assert!(!gateway("https://gateway.example/", false, &secret[1..]));
+    }
 }

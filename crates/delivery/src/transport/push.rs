@@ -285,4 +285,43 @@ mod tests {
         let expected = "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN";
         assert_eq!(Base64UrlUnpadded::encode_string(&sealed), expected);
     }
+
+    #[test]
+    fn a_token_is_for_one_service_and_renewed_before_it_ends() {
+        use zamok_core::store::MemoryStore;
+        use zamok_core::vault::KeyKind;
+        use zamok_core::vault::slot::Argon2Cost;
+        use zamok_host::{Options, Passphrase, Vault};
+
+        let light = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
+        let options = Options { cost: light, ..Options::default() };
+        let secret = Passphrase::from("open sesame, please");
+        let vault = Vault::create(Arc::new(MemoryStore::new()), &secret, options).unwrap();
+        let mut policy = zamok_cabinet::Policy::strict();
+        (policy.password.cost, policy.recovery.cost) = (light, light);
+        let cabinet = Arc::new(Cabinet::create(Arc::new(vault), "Zamok Bank", policy).unwrap());
+        let key = cabinet
+            .vault()
+            .transact(|tx| signing::generate(tx, KeyKind::P256, Purpose::Token, "push", None))
+            .unwrap_or_else(|error: CoreError| panic!("{error}"));
+        let config = WebPushConfig {
+            contact: "mailto:admin@bank.example".into(),
+            hosts: known_hosts(),
+            key: key.to_string(),
+            roots_file: None,
+        };
+        let push = WebPush::new("push", config, cabinet).unwrap();
+        let told = |origin: &str, now: u64| {
+            let value = push.authorization(origin, UnixTime(now)).unwrap();
+            let claims = decoded(value.split('.').nth(1).unwrap());
+            let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+            (claims["aud"].as_str().unwrap().to_owned(), claims["exp"].as_u64().unwrap())
+        };
+        let last = 1000 + TOKEN;
+        for origin in ["https://a.example", "https://b.example"] {
+            assert_eq!(told(origin, 1000), (origin.to_owned(), last));
+            assert_eq!(told(origin, last - 61), (origin.to_owned(), last), "the same again");
+            assert_eq!(told(origin, last - 60), (origin.to_owned(), last - 60 + TOKEN));
+        }
+    }
 }

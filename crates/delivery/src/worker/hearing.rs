@@ -19,6 +19,16 @@ pub(super) struct Early {
     strangers: HashSet<(String, String)>,
 }
 
+impl Early {
+    fn waits(&self, told: &Incoming) -> bool {
+        let same = |other: &Incoming| {
+            (&other.carrier, &other.id, other.state, &other.number)
+                == (&told.carrier, &told.id, told.state, &told.number)
+        };
+        self.waiting.iter().any(|waiting| same(&waiting.incoming))
+    }
+}
+
 pub(super) struct Waiting {
     incoming: Incoming,
     came: Instant,
@@ -58,6 +68,9 @@ impl Delivery {
                 let key = (incoming.carrier.clone(), incoming.id.clone());
                 if early.strangers.contains(&key) {
                     acknowledge(true);
+                } else if early.waits(&incoming) {
+                    // Told again, it takes no second place.
+                    acknowledge(false);
                 } else if early.waiting.len() < MOST_EARLY {
                     early.waiting.push_back(Waiting {
                         incoming,

@@ -1,5 +1,7 @@
 //! Everything that a vault holds, item by item, in the order of a backup.
 
+use std::cell::Cell;
+
 use zamok_core::store::{EntryId, Range, Row, RowKey, Store, Table};
 use zamok_core::vault::backup::{Begin, Item};
 use zamok_core::vault::relocation::{FORMER_LOGS, FormerLog};
@@ -34,7 +36,7 @@ pub(crate) fn export(
             if stays { Ok(()) } else { each(item(keyring, key, row)?) }
         })?;
     }
-    let mut index = 0;
+    let index = Cell::new(0_u64);
     let mut leaf = |key: RowKey, row: Row| {
         let id = if key.table == LEAVES {
             Entry::id_of(&row.value)?
@@ -42,14 +44,19 @@ pub(crate) fn export(
             EntryId::from_bytes(&key.key).ok_or(Error::Refused)?
         };
         let entry = Entry::open(keyring, id, &row.value)?;
-        if key.table == LEAVES && key.key != u64::to_be_bytes(index) {
+        let at = index.get();
+        if key.table == LEAVES && key.key != at.to_be_bytes() {
             return Err(Error::Refused);
         }
-        index += 1;
-        each(Item::Leaf { index: index - 1, leaf: entry.leaf })
+        index.set(at + 1);
+        each(Item::Leaf { index: at, leaf: entry.leaf })
     };
     let leaves = Range { start: Vec::new(), end: Some(size.to_be_bytes().to_vec()) };
     rows(store, LEAVES, &leaves, &mut leaf)?;
+    // The last ones may be gone.
+    if index.get() != size {
+        return Err(Error::Refused);
+    }
     if waiting == Waiting::Taken {
         rows(store, EntryId::TABLE, &Range::all(), &mut leaf)?;
     }

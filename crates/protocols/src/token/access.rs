@@ -183,7 +183,15 @@ impl<'a> AccessTokens<'a> {
     /// # Errors
     /// As [`AccessTokens::check`].
     pub fn verify(&self, token: &str) -> Result<Session, Error> {
-        let access = self.check(token, &Shown::NOTHING)?;
+        self.verify_shown(token, &Shown::NOTHING)
+    }
+
+    /// The same, with what was shown beside the token.
+    ///
+    /// # Errors
+    /// As [`AccessTokens::check`].
+    pub fn verify_shown(&self, token: &str, shown: &Shown) -> Result<Session, Error> {
+        let access = self.check(token, shown)?;
         // A service that does not know of actors would take the one who acts for the one whose matters they are.
         if access.claims.actors.is_empty() { Ok(access.session) } else { Err(CoreError::Rejected.into()) }
     }

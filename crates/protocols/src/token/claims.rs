@@ -78,7 +78,7 @@ impl GrantedPower {
         id(&self.id).map(PowerId)
     }
 
-    fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self) -> Value {
         json!([{"type": "power", "identifier": self.id, "actions": self.rights, "datatypes": self.matters}])
     }
 

@@ -7,7 +7,7 @@ use zamok_cabinet::Error;
 use zamok_core::Error as CoreError;
 
 use super::access::AccessTokens;
-use super::claims::LONGEST;
+use super::claims::{GrantedPower, LONGEST};
 use super::refresh::RefreshToken;
 use crate::jose::Compact;
 
@@ -95,7 +95,14 @@ impl AccessTokens<'_> {
             let session = self.cabinet.session_in_from(tx, family.session, address)?;
             let mut members = Map::new();
             members.insert("iss".into(), self.cabinet.issuer().into());
-            members.insert("sub".into(), session.account.to_string().into());
+            let mut subject = session.account;
+            if let Some(power) = family.power {
+                let (principal, power) = self.cabinet.acting_in(tx, &session, power)?;
+                subject = principal.id;
+                members.insert("act".into(), json!({"sub": session.account.to_string()}));
+                members.insert("authorization_details".into(), GrantedPower::of(&power).to_json());
+            }
+            members.insert("sub".into(), subject.to_string().into());
             members.insert("aud".into(), family.audience.into());
             members.insert("exp".into(), session.expires.0.into());
             members.insert("sid".into(), session.id.to_string().into());

@@ -336,6 +336,15 @@ impl RuleText {
                 None => faults.add(format_args!("days names {name:?}: {} are there", DAYS.join(", "))),
             }
         }
+        if names.is_empty() {
+            faults.add("roles is empty: the rule would be about nobody");
+        }
+        if self.days.as_ref().is_some_and(Vec::is_empty) {
+            faults.add("days is empty: it would never be office time");
+        }
+        if self.from.is_some() && self.from == self.until {
+            faults.add("from and until are one time: it would never be office time");
+        }
         let offset = self.utc_offset.unwrap_or(0);
         if !(-14 * 60..=14 * 60).contains(&offset) {
             faults.add(format_args!("utc-offset is {offset}: -840 to 840 minutes can be"));
@@ -478,5 +487,21 @@ mod tests {
         };
         assert_eq!(rule(60), rule(60));
         assert_ne!(rule(60), rule(120));
+    }
+
+    #[test]
+    fn a_rule_of_hours_is_about_somebody_and_some_time() {
+        let hours = |more: &str| {
+            let usual = "from = \"08:00\"\nuntil = \"18:00\"\n";
+            let times = if more.contains("from") { "" } else { usual };
+            read(&format!("[[rule]]\nname = \"x\"\nkind = \"hours\"\nanswer = \"block\"\n{times}{more}\n"))
+        };
+        assert!(hours("").is_ok());
+        for nothing in ["roles = []", "days = []", "from = \"00:00\"\nuntil = \"00:00\""] {
+            assert!(
+                matches!(hours(nothing), Err(RulesFault::Unsound(faults)) if faults.len() == 1),
+                "{nothing}"
+            );
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::sync::Arc;
 
 use zamok::protocols::token::Shown;
-use zamok::{CoreError, Session, SessionId, Zamok};
+use zamok::{Session, SessionId, Zamok};
 
 use super::approach;
 use super::error::{Trouble, told};
@@ -223,12 +223,7 @@ pub unsafe extern "C" fn zamok_token_verify_from(
         };
         let cabinet = handles::take::<Zamok>(cabinet)?;
         let shown = Shown { address: approach::from(address)?, ..Shown::NOTHING };
-        let access = cabinet.tokens(audience).check(token, &shown)?;
-        // With an actor somebody acts for another, which a session does not say.
-        if !access.claims.actors.is_empty() {
-            return Err(CoreError::Rejected.into());
-        }
-        handles::give(place, Arc::new(access.session))
+        handles::give(place, Arc::new(cabinet.tokens(audience).verify_shown(token, &shown)?))
     })
 }
 
@@ -375,5 +370,66 @@ mod tests {
             assert_eq!(recover("192.0.2.7", &raw mut challenge), ZAMOK_E_REJECTED);
             assert_eq!(recover("10.1.2.3", &raw mut challenge), ZAMOK_OK);
         }
+    }
+
+    #[test]
+    fn a_token_with_which_somebody_acts_for_another_is_no_session() {
+        use zamok::account::{PowerKind, Right, Rights, Terms};
+        use zamok::protocols::token::{Binding, Grant};
+
+        let clock = ManualClock::new(UnixTime(1_800_000_000));
+        let cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
+        let options = Options { clock: Arc::new(clock.clone()), cost, ..Options::default() };
+        let settings =
+            Settings::new("Bank").with_policy(Policy::from_toml(CHEAP).unwrap()).with_options(options);
+        let zamok = Zamok::create("memory:", &zamok::Passphrase::from("passphrase"), settings).unwrap();
+        let logged_in = |login: &str| {
+            zamok.register(login, &Password::new(PASSWORD)).unwrap();
+            let enrolment = zamok.begin_enrolment(login, &Password::new(PASSWORD)).unwrap();
+            let offer = zamok.offer_generator(&enrolment).unwrap();
+            let uri = OtpUri::parse(offer.uri.as_str()).unwrap();
+            let phone = Totp::new(uri.secret(), uri.totp_parameters().unwrap()).unwrap();
+            let code = || phone.code_at(zamok.vault().now()).unwrap().to_string();
+            zamok.confirm_factor(&enrolment, &code()).unwrap();
+            clock.set(UnixTime(zamok.vault().now().0 + 60));
+            zamok.log_in(login, &Password::new(PASSWORD), &code()).unwrap()
+        };
+        let (anna, ivan) = (logged_in("anna"), logged_in("ivan"));
+        let terms = Terms {
+            kind: PowerKind::Attorney,
+            rights: Rights::of(&[Right::View]),
+            scope: vec!["meters".into()],
+            until: UnixTime(zamok.vault().now().0 + 1000),
+        };
+        let power = zamok.give_power(&anna, "ivan", &terms).unwrap();
+        zamok.accept_power(&ivan, power.id).unwrap();
+        let grant = Grant { binding: Binding::Bearer, power: Some(power.id) };
+        let token = zamok.tokens("bank.example").issue_for(&ivan, &grant).unwrap();
+        assert!(zamok.tokens("bank.example").check(&token, &Shown::NOTHING).is_ok());
+
+        let mut bank = ptr::null_mut::<zamok_cabinet>();
+        let mut place = ptr::null_mut::<zamok_session>();
+        let ((audience, for_whom), (token, length)) = (text("bank.example"), text(&token));
+        // SAFETY: the addresses of locals, and texts with their lengths.
+        unsafe {
+            handles::give(Place::new(&raw mut bank).ok().unwrap(), Arc::new(zamok)).ok().unwrap();
+            let plain = zamok_token_verify(bank, audience, for_whom, token, length, &raw mut place);
+            assert_eq!(plain, ZAMOK_E_REJECTED);
+            let (address, long) = text("192.0.2.7");
+            for (address, long) in [(ptr::null(), 0), (address, long)] {
+                let shown = zamok_token_verify_from(
+                    bank,
+                    audience,
+                    for_whom,
+                    token,
+                    length,
+                    address,
+                    long,
+                    &raw mut place,
+                );
+                assert_eq!(shown, ZAMOK_E_REJECTED);
+            }
+        }
+        assert!(place.is_null());
     }
 }

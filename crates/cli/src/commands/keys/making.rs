@@ -153,8 +153,18 @@ impl New {
 
 impl Import {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
-        let content = files::read_secret(&self.file)?;
-        let bytes = content.content.as_slice();
+        // Bytes that are no text may end like a line.
+        let content = match self.form {
+            Form::Pkcs8
+            | Form::Spki
+            | Form::Certificate
+            | Form::Hmac
+            | Form::Aes256
+            | Form::Generic
+            | Form::Data => files::read_key(&self.file, output)?,
+            Form::Otpauth => files::read_secret(&self.file, output)?,
+        };
+        let bytes = content.as_slice();
         let text = std::str::from_utf8(bytes).ok();
         let (kind, material) = match self.form {
             Form::Pkcs8 => match text {

@@ -295,7 +295,12 @@ impl Link {
             // An error may come without a body, or as a generic one (SMPP 3.4 §4.3.1, §4.4.2).
             Some(Pdu::GenericNack) | None => {
                 if let Some(part) = waiting.remove(&number) {
-                    let _ = part.answer.send(Answer::Status(status));
+                    let is_generic = command.pdu().is_some();
+                    let _ = part.answer.send(match status {
+                        // Taken, by a centre that gives no id.
+                        CommandStatus::EsmeRok if !is_generic => Answer::Taken(String::new()),
+                        status => Answer::Status(status),
+                    });
                 }
             }
             _ => {}

@@ -1,0 +1,75 @@
+//! A store some of whose messages cannot be opened for a while.
+#![allow(dead_code, missing_docs)]
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use zamok_core::store::{
+    Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
+    RowKey, Store, StoreFault, Table,
+};
+
+/// Messages on their way.
+const OUTBOX: Table = Table(44);
+
+#[derive(Debug, Default)]
+pub(crate) struct Veiled {
+    store: MemoryStore,
+    veiled: Mutex<BTreeSet<Vec<u8>>>,
+}
+
+impl Veiled {
+    /// From now on every message that is on its way reads as if it had been altered.
+    pub(crate) fn veil(&self) {
+        let rows = self.store.scan(OUTBOX, &Range::all(), usize::MAX, None).unwrap().rows;
+        self.veiled.lock().unwrap().extend(rows.into_iter().map(|(key, _)| key));
+    }
+
+    /// They read as they are.
+    pub(crate) fn unveil(&self) {
+        self.veiled.lock().unwrap().clear();
+    }
+
+    fn seen(&self, table: Table, key: &[u8], mut row: Row) -> Row {
+        if table == OUTBOX && self.veiled.lock().unwrap().contains(key) {
+            *row.value.last_mut().expect("a sealed row has bytes") ^= 1;
+        }
+        row
+    }
+}
+
+impl Store for Veiled {
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+
+    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
+        Ok(self.store.get(key)?.map(|row| self.seen(key.table, &key.key, row)))
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        range: &Range,
+        limit: usize,
+        after: Option<&Cursor>,
+    ) -> Result<Page, StoreFault> {
+        let mut page = self.store.scan(table, range, limit, after)?;
+        for (key, row) in &mut page.rows {
+            *row = self.seen(table, key, row.clone());
+        }
+        Ok(page)
+    }
+
+    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
+        self.store.commit(change)
+    }
+
+    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
+        self.store.resolve(id)
+    }
+
+    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
+        self.store.counter(key)
+    }
+}
