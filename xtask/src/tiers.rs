@@ -182,8 +182,8 @@ fn clippy(place: &Place) -> Result<Outcome, Failure> {
     ))
 }
 
-/// What no other step builds as it is run: packages with a lock file of their own, for an audit, and the comparison with peers, which has
-/// by itself other features than beside the rest of the workspace.
+/// What no other step builds as it is run: packages with a lock file of their own and the subjects of valgrind, for an audit, and the comparison
+/// with peers, which has by itself other features than beside the rest of the workspace.
 fn apart(place: &Place) -> Result<Outcome, Failure> {
     for folder in ["audit/timing", "fuzz"] {
         let manifest = place.root.join(folder).join("Cargo.toml");
@@ -191,6 +191,10 @@ fn apart(place: &Place) -> Result<Outcome, Failure> {
         // What clippy has left there serves here too.
         run(cargo.arg(manifest).env("CARGO_TARGET_DIR", &place.target))?;
     }
+    run(&mut process::cargo(
+        place,
+        &["check", "--quiet", "--package", "zamok-constant-time", "--features", "check"],
+    ))?;
     run(&mut process::cargo(place, &["check", "--quiet", "--package", "zamok-benches"]))
 }
 

@@ -195,8 +195,8 @@ pub fn take_back(store: &dyn Store, slot: &Slot, attempt: Attempt, env: &mut Env
     for _ in 0..TRIES {
         let row = store.get(&key)?.ok_or(Error::Refused)?;
         let attempts = Attempts::decode(Some(&row))?;
-        // Forgiven meanwhile, with all before it: those after it are no matter of its own.
-        if attempts.forgiven >= attempt.number {
+        // Forgiven meanwhile, with all the others.
+        if attempts.forgiven >= attempts.charged {
             return Ok(());
         }
         // Counts only rise: one more is charged, and one more is forgiven.
