@@ -7,7 +7,7 @@ import hashlib
 import pytest
 from conftest import ROOT
 
-from zamok import Rejected
+from zamok import Rejected, errors
 from zamok.hotp import Hotp
 from zamok.ocra import Ocra
 from zamok.totp import Totp

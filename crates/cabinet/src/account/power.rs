@@ -284,7 +284,7 @@ impl Cabinet {
     /// the vault's and the store's.
     pub fn give_power(&self, session: &Session, agent: &str, terms: &Terms) -> Result<Power, Error> {
         let agent = Login::parse(agent)?;
-        let given = self.vault.transact(|tx| {
+        self.vault.transact(|tx| {
             let principal = self.fresh_owner(tx, session)?;
             self.check_terms(terms, tx.now())?;
             let most = u32::try_from(Self::OFFERS).unwrap_or(u32::MAX);
@@ -308,8 +308,7 @@ impl Cabinet {
             let until = crate::moment::text(terms.until);
             notice.with("agent", &agent.id.to_string()).with("until", &until).post(tx)?;
             Ok(Ok(power))
-        })?;
-        given
+        })?
     }
 
     fn check_terms(&self, terms: &Terms, now: UnixTime) -> Result<(), Error> {
