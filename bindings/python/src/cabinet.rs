@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use zamok::protocols::token::Shown;
-use zamok::{Approach, Begun, CoreError, Error, Evidence, RequestId, Settings, Which, Zamok};
+use zamok::{Approach, Begun, Error, Evidence, RequestId, Settings, Which, Zamok};
 
 use crate::buffer::Bytes;
 use crate::devices::Devices;
