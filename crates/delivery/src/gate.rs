@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use zamok_cabinet::ReceiptState;
 use zamok_core::UnixTime;
 
 use crate::transport::{HttpGateway, Inbox, Incoming, read_report};
@@ -125,9 +126,21 @@ fn take(gateway: &HttpGateway, signature: &str, body: &[u8], inbox: &Inbox, now:
         Err(crate::transport::Unsigned::Signature) => return 401,
         Err(crate::transport::Unsigned::Form) => return 400,
     };
+    let noted = hand_on(named(gateway), id, state, reason, inbox);
+    if noted.is_some_and(|noted| noted.recv_timeout(PATIENCE).unwrap_or(false)) { 204 } else { 503 }
+}
+
+/// Gives a receipt to whoever notes it, and answers where that is told; `None` where nobody takes any.
+fn hand_on(
+    carrier: &str,
+    id: String,
+    state: ReceiptState,
+    reason: String,
+    inbox: &Inbox,
+) -> Option<mpsc::Receiver<bool>> {
     let (done, noted) = mpsc::channel();
     let incoming = Incoming {
-        carrier: named(gateway).to_owned(),
+        carrier: carrier.to_owned(),
         id,
         state,
         number: None,
@@ -136,8 +149,7 @@ fn take(gateway: &HttpGateway, signature: &str, body: &[u8], inbox: &Inbox, now:
             let _ = done.send(noted);
         }),
     };
-    let sent = inbox.send(incoming).is_ok();
-    if sent && noted.recv_timeout(PATIENCE).unwrap_or(false) { 204 } else { 503 }
+    inbox.send(incoming).ok().map(|()| noted)
 }
 
 /// Reads the reports in a Maildir folder, and takes away those that were noted; what is no report gets another name, so that it
@@ -170,17 +182,5 @@ fn tell<'a>(carrier: &str, path: &'a Path, inbox: &Inbox) -> Option<(&'a Path, m
         let _ = std::fs::rename(path, name);
         return None;
     };
-    let (done, noted) = mpsc::channel();
-    let incoming = Incoming {
-        carrier: carrier.to_owned(),
-        id: report.id,
-        state: report.state,
-        number: None,
-        reason: report.reason,
-        acknowledge: Box::new(move |noted| {
-            let _ = done.send(noted);
-        }),
-    };
-    inbox.send(incoming).ok()?;
-    Some((path, noted))
+    Some((path, hand_on(carrier, report.id, report.state, report.reason, inbox)?))
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use rusmpp::pdus::{DeliverSmResp, SubmitSm};
-use rusmpp::{Command, CommandStatus, Pdu};
+use rusmpp::{Command, CommandId, CommandStatus, Pdu};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -295,10 +295,11 @@ impl Link {
             // An error may come without a body, or as a generic one (SMPP 3.4 §4.3.1, §4.4.2).
             Some(Pdu::GenericNack) | None => {
                 if let Some(part) = waiting.remove(&number) {
-                    let is_generic = command.pdu().is_some();
                     let _ = part.answer.send(match status {
-                        // Taken, by a centre that gives no id.
-                        CommandStatus::EsmeRok if !is_generic => Answer::Taken(String::new()),
+                        // Taken, by a centre that gives no id; nothing else without a body says so.
+                        CommandStatus::EsmeRok if command.id() == CommandId::SubmitSmResp => {
+                            Answer::Taken(String::new())
+                        }
                         status => Answer::Status(status),
                     });
                 }
