@@ -26,12 +26,11 @@ pub fn read_report(email: &[u8]) -> Option<Report> {
     let (mut id, mut action, mut status) = (None, None, None);
     // Fields of the message come first, then those of each recipient; we send to one.
     for line in text[start..].lines() {
-        let Some((name, value)) = line.split_once(':') else {
-            if line.starts_with("--") {
-                break;
-            }
-            continue;
-        };
+        // RFC 2046 §5.1.1: a boundary may hold colons.
+        if line.starts_with("--") {
+            break;
+        }
+        let Some((name, value)) = line.split_once(':') else { continue };
         let value = value.trim();
         match name.trim().to_ascii_lowercase().as_str() {
             "original-envelope-id" if id.is_none() => id = Some(unxtext(value)),
@@ -113,5 +112,14 @@ mod tests {
         assert_eq!(read_report(b"Subject: I am away\r\n\r\nAction: failed\r\n"), None);
         let nameless = report("failed").replace("Original-Envelope-Id", "X-Id");
         assert_eq!(read_report(nameless.as_bytes()), None);
+    }
+
+    #[test]
+    fn what_the_returned_message_says_is_no_report_whatever_the_boundary_is_made_of() {
+        for boundary in ["RAA14128.773615765/CS.UTK.EDU", "=_17:14:05:cs", "a: b"] {
+            let report = report("failed").replace("RAA14128.773615765/CS.UTK.EDU", boundary);
+            assert!(read_report(report.as_bytes()).is_some(), "{boundary}");
+            assert_eq!(read_report(report.replace("Action: failed\r\n", "").as_bytes()), None, "{boundary}");
+        }
     }
 }
