@@ -59,6 +59,7 @@ const AFTER_HELP: &str = "\
 Secrets are read from the terminal, from files, or from variables, and never from arguments, which every user of the
 machine can see:
   the vault's passphrase   --passphrase-file, ZAMOK_PASSPHRASE_FILE, ZAMOK_PASSPHRASE
+  a slot's new passphrase  --new-passphrase-file, ZAMOK_NEW_PASSPHRASE
   a backup's passphrase    --backup-passphrase-file, ZAMOK_BACKUP_PASSPHRASE_FILE, ZAMOK_BACKUP_PASSPHRASE
   a surviving journal's    --journal-passphrase-file, ZAMOK_JOURNAL_PASSPHRASE_FILE, ZAMOK_JOURNAL_PASSPHRASE
   the officer's, of a move  --officer-passphrase-file, ZAMOK_OFFICER_PASSPHRASE_FILE, ZAMOK_OFFICER_PASSPHRASE
@@ -70,6 +71,9 @@ machine can see:
 
 Other variables:
   ZAMOK_STORE  the store (see --store)
+  ZAMOK_ANCHOR, ZAMOK_ANCHOR_WITNESSES, ZAMOK_VAULT_KEY_FILE, ZAMOK_DEVICE_SECRET, ZAMOK_PKCS11, ZAMOK_PKCS11_MODULE
+               as the options of these names
+  ZAMOK_WITNESSES  the policy of zamok journal run
   ZAMOK_LOG    what to log to standard error: error, warn, info, debug, or as in zamok_host=debug
 
 Exit codes:

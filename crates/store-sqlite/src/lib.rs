@@ -136,7 +136,7 @@ impl SqliteStore {
     ///
     /// The copy is complete or absent: it is written beside `path`, as `path.part-…`, and renamed. Commits go on meanwhile. What a
     /// copy that was killed leaves under such a name holds up no other, and may be deleted.
-    /// A copy holds old states of every row; what it means to start from one is said in the guide to restoring.
+    /// A copy holds old states of every row: `docs/operations.md`, "A store from a copy", says what it means to start from one.
     ///
     /// # Errors
     /// [`StoreFault::Exists`] when something is at `path` already, [`StoreFault::Denied`] when its folder may not be

@@ -1,4 +1,4 @@
-//! `zamok keys rotate`, `suspend`, `resume`, `trust` and `destroy`.
+//! `zamok keys rotate`, `suspend`, `resume`, `trust`, `compromised` and `destroy`.
 
 use clap::Args;
 use serde_json::json;
@@ -47,6 +47,19 @@ pub(crate) struct Resume {
 #[derive(Args, Debug)]
 pub(crate) struct Trust {
     /// The wrapping key's id.
+    #[arg(value_parser = key_id)]
+    key: KeyId,
+    /// Why, for the journal.
+    #[arg(long)]
+    reason: String,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Compromised {
+    /// The key's id.
     #[arg(value_parser = key_id)]
     key: KeyId,
     /// Why, for the journal.
@@ -115,6 +128,14 @@ impl Trust {
             output.object(&json!({"id": self.key.to_string(), "trusted": true}))?;
             Ok(Exit::Done)
         })
+    }
+}
+
+impl Compromised {
+    pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        let warning = "It makes nothing from now on, for good; it still checks and opens what is old.";
+        confirm(self.key, warning, self.yes, output)?;
+        become_state(shared, output, self.key, &[KeyState::Compromised], &self.reason)
     }
 }
 

@@ -44,6 +44,8 @@ enum What {
     Resume(change::Resume),
     /// Mark a wrapping key as trusted: keys may leave under it from now on.
     Trust(change::Trust),
+    /// Say that others may know a key, for good: it makes nothing more, and checks and opens what is old.
+    Compromised(change::Compromised),
     /// Destroy the material of a key, for good.
     Destroy(change::Destroy),
     /// Take abilities away from a key, for good.
@@ -80,6 +82,7 @@ impl Keys {
             What::Suspend(suspend) => suspend.run(shared, output),
             What::Resume(resume) => resume.run(shared, output),
             What::Trust(trust) => trust.run(shared, output),
+            What::Compromised(compromised) => compromised.run(shared, output),
             What::Destroy(destroy) => destroy.run(shared, output),
             What::Narrow(narrow) => narrow.run(shared, output),
             What::Rename(rename) => rename.run(shared, output),
