@@ -97,6 +97,7 @@ fn program_of(page: &str) -> Result<String, Failure> {
 pub(crate) fn pam(place: &Place, house: &House) -> Result<Outcome, Failure> {
     pam_lets_in_a_code_once(place, house)?;
     pam_names_the_anchor(place, house)?;
+    pam_begins_no_threads(place, house)?;
     pam_tells_faults_of_the_service_from_what_was_typed(place, house)?;
     Ok(Outcome::Holds)
 }
@@ -128,6 +129,15 @@ impl<'a> PamService<'a> {
     /// Whether ivan is let in.
     fn attempt(&self, code: &str) -> Result<bool, Failure> {
         Ok(self.typed(b"ivan", PASSWORD.as_bytes(), code, "")?.succeeded)
+    }
+
+    /// The path of a library that was made of this source.
+    fn library(&self, name: &str, source: &str) -> Result<String, Failure> {
+        let (written, library) =
+            (self.work.join(name).with_extension("c"), self.work.join(name).with_extension("so"));
+        fs::write(&written, source).map_err(|error| format!("{}: {error}", written.display()))?;
+        shown(Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&written))?;
+        Ok(library.display().to_string())
     }
 
     /// What PAM says to somebody, with one more library in the program where one is named.
@@ -200,16 +210,34 @@ fn pam_tells_faults_of_the_service_from_what_was_typed(place: &Place, house: &Ho
     let nowhere = PamService { house, work: service.work.clone(), store: "sqlite:/nowhere.db".to_owned() };
     nowhere.configure("")?;
     expect("no store", nowhere.typed(b"iv\xff", b"\xff", &code, "")?, UNAVAILABLE)?;
+    let elevated = service.library("elevated", ELEVATED)?;
+    let said = nowhere.typed(b"ivan", PASSWORD.as_bytes(), &code, &elevated)?;
+    expect("no store in a set-user-ID program", said, REJECTED)?;
     service.configure("")?;
 
     // What is left of a passphrase that was not read to its end is another one, even where it is the right one.
-    let (source, library) = (service.work.join("disk.c"), service.work.join("disk.so"));
-    fs::write(&source, A_DISK_THAT_FAILS).map_err(|error| format!("{}: {error}", source.display()))?;
-    shown(Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source))?;
+    let library = service.library("disk", A_DISK_THAT_FAILS)?;
     fs::write(service.work.join("passphrase"), format!("{PASSPHRASE} and more\n"))
         .map_err(|error| error.to_string())?;
-    let library = library.display().to_string();
     expect("a disk that fails", service.typed(b"ivan", PASSWORD.as_bytes(), &code, &library)?, UNAVAILABLE)
+}
+
+/// A library in which the program was started with more rights than whoever started it has.
+const ELEVATED: &str = "#define _GNU_SOURCE\n#include <dlfcn.h>\nunsigned long getauxval(unsigned long type)\n{\n\
+    return type == 23 ? 1 : ((unsigned long (*)(unsigned long))dlsym(RTLD_NEXT, \"getauxval\"))(type);\n}\n";
+
+/// A library in which no thread begins.
+const NO_THREADS: &str = "#include <errno.h>\nint pthread_create(void *a, const void *b, void *(*c)(void *), void *d)\n{\n\
+    (void)a, (void)b, (void)c, (void)d;\nreturn EAGAIN;\n}\n";
+
+/// Programs that call PAM have one thread, and keep it so.
+fn pam_begins_no_threads(place: &Place, house: &House) -> Result<(), Failure> {
+    let service = PamService::new(house, "pam-threads")?;
+    service.configure("")?;
+    let phone = Enrolled::new(place, &service.store, &service.work, PASSPHRASE, PASSWORD)?;
+    let library = service.library("threads", NO_THREADS)?;
+    let said = service.typed(b"ivan", PASSWORD.as_bytes(), &phone.code(30)?, &library)?;
+    if said.succeeded { Ok(()) } else { Err(format!("PAM wants a thread: {}", said.output)) }
 }
 
 fn pam_lets_in_a_code_once(place: &Place, house: &House) -> Result<(), Failure> {

@@ -2210,6 +2210,17 @@ zamok_status zamok_password_change(const struct zamok_cabinet *cabinet,
 #endif
 
 #if defined(ZAMOK_VAULT)
+// When the password of a session's account has to be changed, in seconds since 1970: what is past is due now. 0 where it has to be
+// changed on compromise alone, as policy says unless it has `password.change_after`, and where no undo has taken it back.
+//
+// Errors: `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_password_due(const struct zamok_cabinet *cabinet,
+                                const struct zamok_session *session,
+                                uint64_t *due);
+#endif
+
+#if defined(ZAMOK_VAULT)
 // Ends sessions of a session's account, `ZAMOK_OTHERS` or `ZAMOK_ALL`; tokens and open challenges end with them.
 //
 // Errors: `ZAMOK_E_SESSION_ENDED`.

@@ -17,6 +17,9 @@
  * module asks it and does not carry it on: `zamok journal run` does. A vault whose anchor is witnesses (--anchor-witnesses)
  * cannot serve PAM.
  *
+ * When the store cannot be used it answers PAM_AUTHINFO_UNAVAIL, which a stack may pass over, but in a set-user-ID program (su, sudo)
+ * PAM_AUTH_ERR: whoever starts such a program can be the reason.
+ *
  * PAM_RHOST, where the service says it as an address, is held against the limits of the account; a name says nothing.
  *
  * What it does not: the code is one that its owner has already, of a generator or a token. An account whose codes are sent, or
@@ -30,6 +33,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -114,7 +118,8 @@ static zamok_status log_in(const struct settings *settings, const char *passphra
 {
     zamok_cabinet *cabinet = NULL;
     zamok_session *session = NULL;
-    zamok_options options = { .size = sizeof options };
+    /* Opened and closed within one call: no thread has to wait for it to lie idle, and a program that calls PAM gets none from us. */
+    zamok_options options = { .size = sizeof options, .idle_seconds = ZAMOK_NEVER };
     if (settings->anchor != NULL) {
         options.anchor = settings->anchor;
         options.anchor_length = strlen(settings->anchor);
@@ -131,6 +136,13 @@ static zamok_status log_in(const struct settings *settings, const char *passphra
     zamok_session_free(session);
     zamok_cabinet_free(cabinet);
     return status;
+}
+
+/* What stands in the way may be of their making who log in: limits of files and memory pass through exec, and in a set-user-ID program
+ * they are the caller's. Stacks pass over a module that is not available; there it refuses. */
+static int unavailable(void)
+{
+    return getauxval(AT_SECURE) != 0 ? PAM_AUTH_ERR : PAM_AUTHINFO_UNAVAIL;
 }
 
 int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **argv)
@@ -172,7 +184,7 @@ int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **arg
         return PAM_AUTH_ERR;
     default:
         pam_syslog(pam, LOG_ERR, "%s: %s", settings.store, zamok_status_message(status));
-        return PAM_AUTHINFO_UNAVAIL;
+        return unavailable();
     }
 }
 

@@ -321,6 +321,13 @@ static void a_pin_counts_on_its_device_alone(zamok_cabinet *bank, const zamok_to
     IS(ZAMOK_E_REJECTED, zamok_login_begin_by_device(bank, &approach, &none));
     IS(ZAMOK_E_REJECTED, zamok_login_begin_by_device(bank, NULL, &none));
     IS(ZAMOK_E_NOT_ALLOWED, zamok_login_begin_by_phone(bank, TEXT(phone), &approach, &none));
+    /* A token that is not even a text is a stranger's, and no error. */
+    approach.device = "\xff";
+    approach.device_length = 1;
+    IS(ZAMOK_E_REJECTED, zamok_login_begin_by_device(bank, &approach, &none));
+    later(60);
+    IS(ZAMOK_OK, zamok_login_begin_from(bank, TEXT("anna"), TEXT(password), &approach, &challenge));
+    zamok_challenge_free(challenge);
     zamok_session_free(session);
 }
 
@@ -370,6 +377,7 @@ static void a_phone_alone_and_what_its_owner_is_told(void)
     zamok_challenge_free(challenge);
     later(120);
     IS(ZAMOK_E_CONTACT_UNUSABLE, zamok_login_begin_by_phone(bank, TEXT("ivan"), NULL, &challenge));
+    IS(ZAMOK_E_CONTACT_UNUSABLE, zamok_login_begin_by_phone(bank, "+7\xff", 3, NULL, &challenge));
     IS(ZAMOK_OK, zamok_login_begin_by_phone(bank, TEXT("+79160000000"), NULL, &nobody));
     IS(ZAMOK_OK, zamok_login_begin_by_phone(bank, TEXT(phone), NULL, &challenge));
     text_due(outbox, "login code", text, sizeof text);

@@ -118,6 +118,7 @@ static const struct function functions[] = {
     F(zamok_session_by_id_from, "Cptlp"),
     F(zamok_session_end, "CStl"),
     F(zamok_password_change, "CStltl"),
+    F(zamok_password_due, "CSp"),
     F(zamok_sessions_end, "CSv"),
     F(zamok_recovery_codes, "CSbcp"),
     F(zamok_recover, "Ctltltlp"),

@@ -196,6 +196,23 @@ static void openssl_checks_rsa(const char *folder)
     zamok_vault_free(vault);
 }
 
+/* A token that counts is disabled by numbers of its own, at this door as at every other. */
+static void counting_keys_have_a_throttle_of_their_own(void)
+{
+    static const char own[] = "profile = \"strict\"\n[token.throttle]\nfree = 1\ndisable_after = 3\n";
+    zamok_options options = cheap();
+    zamok_vault *vault;
+    zamok_id token, app;
+    options.policy = own;
+    options.policy_length = sizeof own - 1;
+    IS(ZAMOK_OK, zamok_vault_create(TEXT("memory:"), TEXT("passphrase"), &options, &vault));
+    IS(ZAMOK_OK, zamok_key_import_hotp(vault, seed, 20, NULL, 0, TEXT("token"), &token));
+    IS(ZAMOK_OK, zamok_key_import_totp(vault, seed, 20, NULL, 0, TEXT("app"), &app));
+    IS(3, guesses(vault, &token));
+    HOLDS(guesses(vault, &app) > 3);
+    zamok_vault_free(vault);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2)
@@ -203,6 +220,7 @@ int main(int argc, char **argv)
     IS(ZAMOK_OK, zamok_clock_new(now, &standing));
     keys_of_a_vault();
     failures_are_forgiven_by_resuming();
+    counting_keys_have_a_throttle_of_their_own();
     openssl_checks_rsa(argv[1]);
     zamok_clock_free(standing);
     printf("keys: %lu claims\n", claims);

@@ -282,6 +282,9 @@ static void slots_let_in_whom_they_say(const char *folder)
     IS(ZAMOK_OK, zamok_slot_remove(officer, number));
     IS(ZAMOK_E_NO_SLOT, zamok_slot_remove(officer, number));
     IS(ZAMOK_E_LAST_SLOT, zamok_slot_remove(officer, 0));
+    IS(ZAMOK_OK, zamok_vault_lock(officer));
+    IS(ZAMOK_E_LOCKED, zamok_slots(officer, numbers, sizeof numbers, &length));
+    IS(ZAMOK_E_LOCKED, zamok_slot_describe(officer, 0, &info));
     zamok_vault_free(user);
     zamok_vault_free(officer);
 }
@@ -357,6 +360,16 @@ static void a_backup_brings_back_what_was_there(const char *folder)
     source.secret = "away from here";
     source.secret_length = strlen(source.secret);
     IS(ZAMOK_E_BACKUP_NOT_EMPTY, zamok_restore(&source, TEXT(url), TEXT("passphrase"), &options, &came, &restored));
+    /* What belongs to a surviving journal, and no journal. */
+    source.journal_is_whole = 1;
+    IS(ZAMOK_E_ARGUMENT, zamok_restore(&source, TEXT(to), TEXT("new"), &options, &came, &restored));
+    source.journal_is_whole = 0;
+    source.journal_secret = "passphrase";
+    source.journal_secret_length = 10;
+    IS(ZAMOK_E_ARGUMENT, zamok_restore(&source, TEXT(to), TEXT("new"), &options, &came, &restored));
+    source.journal_secret = NULL;
+    source.journal_secret_length = 0;
+    IS(ZAMOK_E_STORE_MISSING, zamok_vault_open(TEXT(to), TEXT("new"), &options, &restored));
     IS(ZAMOK_OK, zamok_restore(&source, TEXT(to), TEXT("new"), &options, &came, &restored));
     IS(ZAMOK_REPLAYED_NOTHING, came.replayed);
     IS(1, came.fenced);

@@ -79,6 +79,8 @@ static void a_life_of_an_account(void)
     zamok_session_free(again);
     IS(ZAMOK_OK, zamok_token_verify(bank, TEXT("bank.example"), token, length, &again));
     IS(ZAMOK_E_REJECTED, zamok_token_verify(bank, TEXT("other.example"), token, length, &none));
+    IS(ZAMOK_E_REJECTED, zamok_token_verify(bank, TEXT("bank.example"), "\xff", 1, &none));
+    IS(ZAMOK_E_REJECTED, zamok_token_verify_from(bank, TEXT("bank.example"), "\xff", 1, NULL, 0, &none));
     token[length / 2] ^= 1;
     IS(ZAMOK_E_REJECTED, zamok_token_verify(bank, TEXT("bank.example"), token, length, &none));
 
@@ -248,11 +250,15 @@ static void passwords_sessions_and_recovery(void)
     for (const char *at = codes; *at; at = strchr(at, '\n') + 1)
         lines++;
     IS(10, lines);
+    uint64_t due = 1;
+    IS(ZAMOK_OK, zamok_password_due(bank, second, &due));
+    IS(0, due);
     IS(ZAMOK_E_REJECTED, zamok_password_change(bank, second, TEXT("wrong"), TEXT(other)));
     IS(ZAMOK_E_PASSWORD_TOO_SHORT, zamok_password_change(bank, second, TEXT(password), TEXT("short")));
     IS(ZAMOK_OK, zamok_password_change(bank, second, TEXT(password), TEXT(other)));
     IS(ZAMOK_E_REJECTED, zamok_login_begin(bank, TEXT("ivan"), TEXT(password), NULL, 0, &challenge));
     IS(ZAMOK_E_SESSION_ENDED, zamok_password_change(bank, second, TEXT(other), TEXT(password)));
+    IS(ZAMOK_E_SESSION_ENDED, zamok_password_due(bank, second, &due));
     line = strcspn(codes, "\n");
     IS(ZAMOK_E_REJECTED, zamok_recover(bank, TEXT("ivan"), TEXT(password), codes, line, &challenge));
     IS(ZAMOK_E_REJECTED, zamok_recover(bank, TEXT("ivan"), TEXT(other), codes, line - 1, &challenge));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 use zamok::backup::{self, BackupKey, End, Header, JournalEnd, Lock, LostStore};
 use zamok::{Clock as _, CoreError, Env, FileAnchor, OsRandom, Passphrase, SystemClock};
 
@@ -93,6 +94,13 @@ pub(crate) struct Restored {
 
 #[pymethods]
 impl Restored {
+    // The error may hold, by its traceback, a frame that holds this.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.vault)?;
+        visit.call(&self.backup)?;
+        visit.call(&self.anchor_error)
+    }
+
     fn __repr__(&self) -> String {
         let anchor = if self.anchor_error.is_some() { ", not anchored" } else { "" };
         format!("<zamok.backup.Restored, unknown since {}{anchor}>", self.unknown_since)
@@ -153,7 +161,7 @@ pub(crate) fn restore(
 ) -> PyResult<Restored> {
     let secret = opening::lines_of(secret)?;
     let (opener, policy) = (Opener::of(passphrase, key)?, opening::policy(policy)?);
-    let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock, None));
+    let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock, None)?);
     let is_vouched = journal_anchor.is_some() || journal_is_whole;
     let end = match (journal_anchor, journal_is_whole) {
         (None, false) => JournalEnd::Unknown,

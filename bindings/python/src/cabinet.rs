@@ -56,7 +56,7 @@ impl Cabinet {
         anchor: Option<PathBuf>,
     ) -> PyResult<Self> {
         let (opener, policy) = (Opener::of(passphrase, key)?, opening::policy(policy)?);
-        let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock, None));
+        let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock, None)?);
         let settings = Settings::new(issuer).with_policy(policy);
         let made = py.detach(|| {
             let settings = settings.with_options(opening::begun(options, anchor)?);
@@ -79,14 +79,14 @@ impl Cabinet {
         url: OsString,
         passphrase: Option<&Bound<'_, PyAny>>,
         key: Option<&Bound<'_, PyAny>>,
-        slot: Option<u8>,
+        slot: Option<u64>,
         idle: Option<u64>,
         clock: Option<&Bound<'_, ManualClock>>,
         anchor: Option<PathBuf>,
         anchor_witnesses: Option<&str>,
     ) -> PyResult<Self> {
         let opener = Opener::of(passphrase, key)?;
-        let (place, options) = (opening::place(url)?, opening::options(None, idle, clock, slot));
+        let (place, options) = (opening::place(url)?, opening::options(None, idle, clock, slot)?);
         let options = opening::under(options, anchor, anchor_witnesses)?;
         let opened = py.detach(|| Zamok::open_in(place.open()?, opener.credential(), options));
         Ok(Self(opened.map_err(Fault::from)?.into()))
@@ -111,8 +111,8 @@ impl Cabinet {
 
     /// The numbers that it goes by, as TOML.
     #[getter]
-    fn policy(&self) -> String {
-        self.0.policy().to_toml()
+    fn policy(&self, py: Python<'_>) -> String {
+        py.detach(|| self.0.policy().to_toml())
     }
 
     /// The vault beneath: keys, slots, backups. Both are locked when one is.
@@ -178,7 +178,7 @@ impl Cabinet {
         login: &Bound<'py, PyString>,
         password: &Bound<'py, PyAny>,
         client: &str,
-        device: Option<&str>,
+        device: Option<&Bound<'py, PyString>>,
         by: Option<&str>,
         address: Option<&str>,
         language: &str,
@@ -186,7 +186,7 @@ impl Cabinet {
         let (login, password) = (typed(login), password_of(password)?);
         let by = by.map(|name| Evidence::named(name).ok_or(Error::MethodUnavailable)).transpose();
         let by = by.map_err(Fault::from)?;
-        let approach = Approach { by, ..approach(client, device, address, language)? };
+        let approach = Approach { by, ..approach(client, device.map(typed), address, language)? };
         let begun =
             py.detach(|| self.0.begin_login_from(login, &password, &approach)).map_err(Fault::from)?;
         Ok(match begun {
@@ -206,10 +206,11 @@ impl Cabinet {
         py: Python<'_>,
         phone: &Bound<'_, PyString>,
         client: &str,
-        device: Option<&str>,
+        device: Option<&Bound<'_, PyString>>,
         address: Option<&str>,
         language: &str,
     ) -> PyResult<Challenge> {
+        let device = device.map(typed);
         let (phone, approach) = (typed(phone), approach(client, device, address, language)?);
         Ok(py.detach(|| self.0.begin_login_by_phone(phone, &approach)).map_err(Fault::from)?.into())
     }
@@ -381,7 +382,7 @@ impl Cabinet {
     }
 
     /// Changes the password of the account of a session that is fresh. Every session of the account ends, this one as well, and the owner
-    /// is told. For a while the old one still begins `begin_undo`, and nothing else.
+    /// is told. For a while the old one still begins `Factors.begin_undo`, and nothing else.
     ///
     /// Raises `FreshAuthenticationNeeded` (`begin_again`); `MethodTooWeak` after a login by a phone alone; `Rejected` when the old one is
     /// wrong; `SessionEnded`; the errors of passwords.
@@ -395,6 +396,16 @@ impl Cabinet {
     ) -> PyResult<()> {
         let (session, old, new) = (&session.get().0, password_of(old)?, password_of(new)?);
         Ok(py.detach(|| self.0.change_password(session, &old, &new)).map_err(Fault::from)?)
+    }
+
+    /// When the password of a session's account has to be changed, in seconds since 1970: what is past is due now. None where it has to be
+    /// changed on compromise alone, as policy says unless it has `password.change_after`, and where no undo has taken it back.
+    ///
+    /// Raises `SessionEnded`.
+    #[pyo3(signature = (session, /))]
+    fn password_due(&self, py: Python<'_>, session: &Bound<'_, Session>) -> PyResult<Option<u64>> {
+        let session = &session.get().0;
+        Ok(py.detach(|| self.0.password_due(session)).map_err(Fault::from)?.map(|time| time.0))
     }
 
     /// New recovery codes for the account of a session that is fresh, to be written down; older ones are void.

@@ -4,11 +4,11 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use zamok::account::{FactorId, FactorState};
-use zamok::{CoreError, Error, Zamok};
+use zamok::{Approach, CoreError, Error, Evidence, Zamok};
 
 use crate::fault::Fault;
 use crate::keys::bytes_of;
-use crate::login::{Challenge, Enrolment};
+use crate::login::{Challenge, Enrolment, approach, password_of, request_of};
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::totp::typed;
@@ -206,6 +206,87 @@ impl Factors {
     fn drop(&self, py: Python<'_>, session: &Bound<'_, Session>, id: &str) -> PyResult<()> {
         let (session, id) = (&session.get().0, factor_id(id)?);
         Ok(py.detach(|| self.0.drop_factor(session, id)).map_err(Fault::from)?)
+    }
+
+    /// Begins to replace a factor by another, in a session that is fresh: offer the new one in the enrolment and confirm it there; until then
+    /// the old one counts. Where policy wants both, the old one is asked at once, and answers to `agree` before; otherwise there is None.
+    ///
+    /// Raises `Rejected` when the account has no such factor that counts; `FreshAuthenticationNeeded`, `ResendTooSoon`,
+    /// `TooManyMessages`; `SessionEnded`.
+    #[pyo3(signature = (session, id, /))]
+    fn begin_change(
+        &self,
+        py: Python<'_>,
+        session: &Bound<'_, Session>,
+        id: &str,
+    ) -> PyResult<(Enrolment, Option<Challenge>)> {
+        let (session, id) = (&session.get().0, factor_id(id)?);
+        let begun = py.detach(|| self.0.begin_change(session, id)).map_err(Fault::from)?;
+        Ok((Enrolment(begun.enrolment), begun.agreement.map(Challenge::from)))
+    }
+
+    /// The factor that is to be replaced agrees. `request` is as in `Cabinet.answer`.
+    ///
+    /// Raises `Rejected`; `ApprovalPending`; `SessionEnded`.
+    #[pyo3(signature = (session, agreement, code, /, *, request=None))]
+    fn agree(
+        &self,
+        py: Python<'_>,
+        session: &Bound<'_, Session>,
+        agreement: Challenge,
+        code: &Bound<'_, PyString>,
+        request: Option<&str>,
+    ) -> PyResult<()> {
+        let (session, code) = (&session.get().0, typed(code));
+        let request = request.map(request_of).transpose()?;
+        let agreed = py.detach(|| {
+            let request = request.map_or_else(|| self.0.request_id(), Ok)?;
+            self.0.agree(session, &agreement.inner(), code, request)
+        });
+        Ok(agreed.map_err(Fault::from)?)
+    }
+
+    /// Asks a factor that was replaced or dropped lately whether that shall be taken back, for a login and a password, which may be the one
+    /// before. Arguments are those of `Cabinet.begin_login`.
+    ///
+    /// Raises `MethodUnavailable` when nothing was changed lately; as `Cabinet.begin_login`.
+    #[allow(clippy::too_many_arguments)]
+    #[pyo3(signature = (login, password, /, *, client="", device=None, by=None, address=None, language=""))]
+    fn begin_undo(
+        &self,
+        py: Python<'_>,
+        login: &Bound<'_, PyString>,
+        password: &Bound<'_, PyAny>,
+        client: &str,
+        device: Option<&Bound<'_, PyString>>,
+        by: Option<&str>,
+        address: Option<&str>,
+        language: &str,
+    ) -> PyResult<Challenge> {
+        let (login, password) = (typed(login), password_of(password)?);
+        let by = by.map(|name| Evidence::named(name).ok_or(Error::MethodUnavailable)).transpose();
+        let by = by.map_err(Fault::from)?;
+        let approach = Approach { by, ..approach(client, device.map(typed), address, language)? };
+        Ok(py.detach(|| self.0.begin_undo(login, &password, &approach)).map_err(Fault::from)?.into())
+    }
+
+    /// Takes a change back with the answer to that: what came in since is gone, every session has ended, and the owner has a new one.
+    ///
+    /// Raises `Rejected`; `ApprovalPending`.
+    #[pyo3(signature = (challenge, code, /, *, request=None))]
+    fn undo(
+        &self,
+        py: Python<'_>,
+        challenge: Challenge,
+        code: &Bound<'_, PyString>,
+        request: Option<&str>,
+    ) -> PyResult<Session> {
+        let (code, request) = (typed(code), request.map(request_of).transpose()?);
+        let undone = py.detach(|| {
+            let request = request.map_or_else(|| self.0.request_id(), Ok)?;
+            self.0.undo_change(&challenge.inner(), code, request)
+        });
+        Ok(Session(undone.map_err(Fault::from)?))
     }
 
     fn __repr__(&self) -> String {

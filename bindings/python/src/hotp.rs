@@ -94,9 +94,10 @@ impl Hotp {
         first: &Bound<'_, PyString>,
         second: &Bound<'_, PyString>,
         state: HotpState,
-        look_ahead: u32,
+        look_ahead: u64,
     ) -> PyResult<HotpChecked> {
         let (one, two, state) = (typed(first), typed(second), state.inner());
+        let look_ahead = parameters::search(look_ahead);
         let found = first.py().detach(|| self.0.resynchronise(one, two, look_ahead, &state));
         Ok(HotpChecked(found.map_err(Fault::from)?))
     }

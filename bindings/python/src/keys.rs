@@ -106,7 +106,10 @@ pub(crate) fn verify_signature(
     data: &Bound<'_, PyAny>,
     signature: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    let key = VerifyingKey::from_spki_pem(public_key).map_err(|_| Fault::from(CoreError::KeyMaterial))?;
     let (data, signature) = (Bytes::of(data)?, Bytes::of(signature)?);
-    Ok(py.detach(|| key.verify_der(data.as_slice(), signature.as_slice())).map_err(Fault::from)?)
+    let verified = py.detach(|| {
+        let key = VerifyingKey::from_spki_pem(public_key).map_err(|_| CoreError::KeyMaterial)?;
+        key.verify_der(data.as_slice(), signature.as_slice())
+    });
+    Ok(verified.map_err(Fault::from)?)
 }

@@ -201,7 +201,8 @@ impl Ocra {
     ) -> PyResult<Bound<'py, PyString>> {
         let given =
             Given::new(question, client_question, by, counter, password, password_digest, session, at)?;
-        Ok(PyString::new(py, self.0.response(&given.input()).map_err(Fault::from)?.as_str()))
+        let response = py.detach(|| self.0.response(&given.input()));
+        Ok(PyString::new(py, response.map_err(Fault::from)?.as_str()))
     }
 
     /// Computes a signature over the question (RFC 6287 §7.3): as `response`, without session data.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyFileExistsError, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3::types::{PyMemoryView, PySequence, PyString};
 use zamok::backup::shares_in;
 use zamok::journal::{Anchor, TrustPolicy};
 use zamok::policy::{PolicyFault, Profile};
@@ -23,6 +23,8 @@ use zeroize::Zeroizing;
 use crate::buffer::Bytes;
 use crate::fault::Fault;
 use crate::moment;
+use crate::secret::utf8;
+use crate::slots::slot_number;
 
 /// A clock that is set by hand, for tests: `ManualClock(start)`. Any number of vaults may go by one.
 #[pyclass(frozen, module = "zamok")]
@@ -174,10 +176,11 @@ fn key_of(given: &Bound<'_, PyAny>) -> PyResult<SecretKey> {
 
 /// Texts in a list, or in one, or bytes-like: each ends its line.
 pub(crate) fn lines_of(given: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Vec<u8>>> {
-    if given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
+    let is_one = given.is_instance_of::<PyString>() || PyMemoryView::from(given).is_ok();
+    if !is_one && given.cast::<PySequence>().is_ok() {
         let items = given.try_iter()?.map(|text| Ok(text?.cast_into::<PyString>()?));
         let items = items.collect::<PyResult<Vec<_>>>()?;
-        let lines = items.iter().map(|text| text.to_str()).collect::<PyResult<Vec<_>>>()?;
+        let lines = items.iter().map(utf8).collect::<PyResult<Vec<_>>>()?;
         // Made long enough before: what grows leaves copies behind.
         let length = lines.iter().map(|line| line.len() + 1).sum();
         let mut texts = Zeroizing::new(Vec::with_capacity(length));
@@ -188,7 +191,7 @@ pub(crate) fn lines_of(given: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Vec<u8>>>
         return Ok(texts);
     }
     if let Ok(text) = given.cast::<PyString>() {
-        return Ok(Zeroizing::new(text.to_str()?.as_bytes().to_vec()));
+        return Ok(Zeroizing::new(utf8(text)?.as_bytes().to_vec()));
     }
     Ok(Zeroizing::new(Bytes::of(given)?.as_slice().to_vec()))
 }
@@ -196,7 +199,7 @@ pub(crate) fn lines_of(given: &Bound<'_, PyAny>) -> PyResult<Zeroizing<Vec<u8>>>
 /// A passphrase: `str`, or bytes-like data that the caller can wipe afterwards.
 pub(crate) fn passphrase(given: &Bound<'_, PyAny>) -> PyResult<Passphrase> {
     Ok(match given.cast::<PyString>() {
-        Ok(text) => Passphrase::from(text.to_str()?),
+        Ok(text) => Passphrase::from(utf8(text)?),
         Err(_) => Passphrase::from(Bytes::of(given)?.as_slice()),
     })
 }
@@ -238,14 +241,19 @@ pub(crate) fn options(
     cost: Option<Cost>,
     idle: Option<u64>,
     clock: Option<&Bound<'_, ManualClock>>,
-    slot: Option<u8>,
-) -> Options {
+    slot: Option<u64>,
+) -> PyResult<Options> {
+    // `False` is 0, and means the contrary of what that would do.
+    if idle == Some(0) {
+        return Err(PyValueError::new_err("idle is a number of seconds from 1 on, or None for never"));
+    }
+    let slot = slot.map(slot_number).transpose()?;
     let (idle, cost) = (idle.map(Duration::from_secs), self::cost(cost));
     let mut options = Options { idle, cost, slot, ..Options::default() };
     if let Some(clock) = clock {
         options.clock = Arc::new(clock.get().0.clone());
     }
-    options
+    Ok(options)
 }
 
 /// The options of a vault that is there, with what is asked whether it was put back: a file, or the witnesses of a policy.
@@ -318,7 +326,9 @@ pub(crate) fn policy(text: Option<&str>) -> PyResult<Policy> {
         None => Ok(Policy::default()),
         Some(text) => match Profile::named(text) {
             Some(profile) => Ok(Policy::of(profile)),
-            None => Python::attach(|py| Policy::from_toml(text).map_err(|fault| unsound(py, &fault))),
+            None => Python::attach(|py| {
+                py.detach(|| Policy::from_toml(text)).map_err(|fault| unsound(py, &fault))
+            }),
         },
     }
 }

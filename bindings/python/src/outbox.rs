@@ -128,6 +128,7 @@ impl Outbox {
     #[new]
     #[pyo3(signature = (cabinet, /, *, language="en", domain="", templates=None, most_segments=8))]
     fn new(
+        py: Python<'_>,
         cabinet: &Bound<'_, Cabinet>,
         language: &str,
         domain: &str,
@@ -135,10 +136,12 @@ impl Outbox {
         most_segments: usize,
     ) -> PyResult<Self> {
         let cabinet = cabinet.get().0.clone();
-        let words = Templates::new(cabinet.issuer(), domain, "en", most_segments).and_then(|mut words| {
-            templates.map_or(Ok(()), |own| words.add(own))?;
-            words.set_default(language)?;
-            Ok(words)
+        let words = py.detach(|| {
+            Templates::new(cabinet.issuer(), domain, "en", most_segments).and_then(|mut words| {
+                templates.map_or(Ok(()), |own| words.add(own))?;
+                words.set_default(language)?;
+                Ok(words)
+            })
         });
         let words = words.map_err(|fault| PyValueError::new_err(fault.to_string()))?;
         Ok(Self { cabinet, outgoing: Outgoing::new(words) })

@@ -38,3 +38,8 @@ pub(crate) const fn is_long(algorithm: HashAlgorithm, steps: u32) -> bool {
         HashAlgorithm::Sha512 => steps > 12,
     }
 }
+
+/// Steps of a search; a number that no search has is told as too wide.
+pub(crate) fn search(steps: u64) -> u32 {
+    u32::try_from(steps).unwrap_or(u32::MAX)
+}

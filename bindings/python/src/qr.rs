@@ -6,6 +6,8 @@ use pyo3::types::PyString;
 use qrcode::{Color, QrCode, render::svg as picture};
 use zeroize::Zeroizing;
 
+use crate::secret::utf8;
+
 /// ISO/IEC 18004 §5.3.8: four light modules all around.
 const QUIET: usize = 4;
 /// Pixels of a module in a picture.
@@ -16,7 +18,7 @@ fn drawn<'py>(
     text: &Bound<'py, PyString>,
     draw: impl FnOnce(&QrCode) -> String + Send,
 ) -> PyResult<Bound<'py, PyString>> {
-    let (py, text) = (text.py(), text.to_str()?);
+    let (py, text) = (text.py(), utf8(text)?);
     let drawn = py.detach(|| QrCode::new(text).map(|code| Zeroizing::new(draw(&code))));
     match drawn {
         Ok(drawn) => Ok(PyString::new(py, &drawn)),

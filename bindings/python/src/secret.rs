@@ -1,6 +1,6 @@
 //! Shared secrets of one-time-password keys.
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use zamok::CoreError;
@@ -41,13 +41,15 @@ impl Secret {
     /// `SecretTooShort`, `SecretTooLong`.
     #[staticmethod]
     #[pyo3(signature = (text, /, *, strict=false, accept_weak=false))]
-    fn from_base32(text: &str, strict: bool, accept_weak: bool) -> Result<Self, Fault> {
+    fn from_base32(text: &Bound<'_, PyString>, strict: bool, accept_weak: bool) -> PyResult<Self> {
+        let text = utf8(text)?;
         let reading = if strict { Base32Reading::Strict } else { Base32Reading::Tolerant };
-        Ok(Self(if accept_weak {
-            Inner::from_base32_accepting_weak(text, reading)?
+        let read = if accept_weak {
+            Inner::from_base32_accepting_weak(text, reading)
         } else {
-            Inner::from_base32(text, reading)?
-        }))
+            Inner::from_base32(text, reading)
+        };
+        Ok(Self(read.map_err(Fault::from)?))
     }
 
     /// Draws a secret of `length` bytes, 16 to 128, from the operating system. 20 is what RFC 4226 §4 recommends.
@@ -105,4 +107,9 @@ pub(crate) fn given(secret: &Bound<'_, PyAny>) -> PyResult<Inner> {
         ));
     }
     from_bytes(secret, false)
+}
+
+/// A text as UTF-8. Python's own error would carry all of it along (`UnicodeEncodeError.object`), and it may be a secret.
+pub(crate) fn utf8<'a>(text: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
+    text.to_str().map_err(|_| PyValueError::new_err("the text has lone surrogates, and so no UTF-8"))
 }

@@ -93,13 +93,14 @@ impl Slots {
     fn change(
         &self,
         py: Python<'_>,
-        number: u8,
+        number: u64,
         passphrase: Option<&Bound<'_, PyAny>>,
         key: Option<&Bound<'_, PyAny>>,
         label: Option<&str>,
         cost: Option<Cost>,
     ) -> PyResult<()> {
         let (opener, cost) = (Opener::of(passphrase, key)?, opening::cost(cost));
+        let number = slot_number(number)?;
         Ok(py.detach(|| self.put(number, label, opener.credential(), cost)).map_err(Fault::from)?)
     }
 
@@ -140,11 +141,12 @@ impl Slots {
     fn change_split<'py>(
         &self,
         py: Python<'py>,
-        number: u8,
+        number: u64,
         needed: u8,
         made: u8,
         label: Option<&str>,
     ) -> PyResult<Texts<'py>> {
+        let number = slot_number(number)?;
         let change = |secret: Secret<'_>| self.put(number, label, secret, opening::cost(None));
         let ((), shares) = py.detach(|| self.split(needed, made, change)).map_err(Fault::from)?;
         Ok(texts(py, &shares))
@@ -154,7 +156,8 @@ impl Slots {
     ///
     /// Raises `Role` unless an officer opened the vault; `NoSlot`; `LastSlot` for the last one of an officer or a user.
     #[pyo3(signature = (number, /))]
-    fn remove(&self, py: Python<'_>, number: u8) -> PyResult<()> {
+    fn remove(&self, py: Python<'_>, number: u64) -> PyResult<()> {
+        let number = slot_number(number)?;
         Ok(py.detach(|| self.0.remove_slot(number)).map_err(Fault::from)?)
     }
 
@@ -162,7 +165,8 @@ impl Slots {
     ///
     /// Raises `Role` unless an officer opened the vault; `NoSlot`.
     #[pyo3(signature = (number, /))]
-    fn reset(&self, py: Python<'_>, number: u8) -> PyResult<()> {
+    fn reset(&self, py: Python<'_>, number: u64) -> PyResult<()> {
+        let number = slot_number(number)?;
         Ok(py.detach(|| self.0.reset_slot(number)).map_err(Fault::from)?)
     }
 
@@ -211,4 +215,9 @@ pub(crate) type Texts<'py> = Vec<Bound<'py, PyString>>;
 /// The texts of shares; the copies on the way to Python are wiped.
 pub(crate) fn texts<'py>(py: Python<'py>, shares: &[Share]) -> Texts<'py> {
     shares.iter().map(|share| PyString::new(py, &share.to_text())).collect()
+}
+
+/// The number of a slot; what is beyond a byte is told as 255.
+pub(crate) fn slot_number(number: u64) -> Result<u8, Fault> {
+    Ok(u8::try_from(number).map_err(|_| CoreError::NoSlot(u8::MAX))?)
 }

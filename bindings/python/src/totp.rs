@@ -48,9 +48,10 @@ impl Totp {
     /// Raises as `zamok.Secret.from_base32`.
     #[staticmethod]
     #[pyo3(signature = (text, /))]
-    fn from_base32(text: &str) -> Result<Self, Fault> {
-        let secret = zamok::secret::Secret::from_base32(text, Base32Reading::Tolerant)?;
-        Ok(Self(Box::new(otp::Totp::new(&secret, TotpParameters::default())?)))
+    fn from_base32(text: &Bound<'_, PyString>) -> PyResult<Self> {
+        let read = zamok::secret::Secret::from_base32(secret::utf8(text)?, Base32Reading::Tolerant);
+        let totp = read.and_then(|secret| otp::Totp::new(&secret, TotpParameters::default()));
+        Ok(Self(Box::new(totp.map_err(Fault::from)?)))
     }
 
     /// The hash under the HMAC: SHA1, SHA256 or SHA512.
@@ -166,9 +167,9 @@ impl Totp {
         second: &Bound<'_, PyString>,
         at: Option<&Bound<'_, PyAny>>,
         state: TotpState,
-        drift_limit: u32,
+        drift_limit: u64,
     ) -> PyResult<TotpChecked> {
-        let now = moment::at(at)?;
+        let (now, drift_limit) = (moment::at(at)?, parameters::search(drift_limit));
         let (one, two, state) = (typed(first), typed(second), state.inner());
         let found = first.py().detach(|| self.0.resynchronise(one, two, now, drift_limit, &state));
         Ok(TotpChecked(found.map_err(Fault::from)?))

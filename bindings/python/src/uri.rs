@@ -7,7 +7,7 @@ use zamok::otp::{self, OtpKind};
 
 use crate::fault::Fault;
 use crate::hotp::Hotp;
-use crate::secret::Secret;
+use crate::secret::{Secret, utf8};
 use crate::totp::Totp;
 
 /// A key as an `otpauth://` URI describes it (Key Uri Format). `repr` shows no secret; copies and pickles are refused.
@@ -24,7 +24,8 @@ impl OtpUri {
     /// `ValueError` when both `strict` and `accept_weak` are asked for.
     #[staticmethod]
     #[pyo3(signature = (text, /, *, strict=false, accept_weak=false))]
-    fn parse(text: &str, strict: bool, accept_weak: bool) -> PyResult<Self> {
+    fn parse(text: &Bound<'_, PyString>, strict: bool, accept_weak: bool) -> PyResult<Self> {
+        let text = utf8(text)?;
         let read = match (strict, accept_weak) {
             (false, false) => otp::OtpUri::parse(text),
             (true, false) => otp::OtpUri::parse_strict(text),

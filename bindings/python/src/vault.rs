@@ -67,7 +67,7 @@ impl Vault {
         anchor: Option<PathBuf>,
     ) -> PyResult<Self> {
         let (opener, policy) = (Opener::of(passphrase, key)?, opening::policy(policy)?);
-        let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock, None));
+        let (place, options) = (opening::place(url)?, opening::options(cost, idle, clock, None)?);
         let made = py.detach(|| {
             let options = opening::begun(options, anchor)?;
             let store = place.create().map_err(Fault::from)?;
@@ -95,7 +95,7 @@ impl Vault {
         passphrase: Option<&Bound<'_, PyAny>>,
         key: Option<&Bound<'_, PyAny>>,
         role: &str,
-        slot: Option<u8>,
+        slot: Option<u64>,
         policy: Option<&str>,
         idle: Option<u64>,
         clock: Option<&Bound<'_, ManualClock>>,
@@ -104,7 +104,7 @@ impl Vault {
     ) -> PyResult<Self> {
         let (opener, role, policy) =
             (Opener::of(passphrase, key)?, opening::role(role)?, opening::policy(policy)?);
-        let (place, options) = (opening::place(url)?, opening::options(None, idle, clock, slot));
+        let (place, options) = (opening::place(url)?, opening::options(None, idle, clock, slot)?);
         let options = opening::under(options, anchor, anchor_witnesses)?;
         let opened = py.detach(|| zamok::Vault::unlock_as(role, place.open()?, opener.credential(), options));
         Ok(Self { vault: opened.map_err(Fault::from)?.into(), policy })
@@ -325,20 +325,27 @@ impl Vault {
     }
 
     /// Signs bytes-like data, and returns the signature: DER for ECDSA, fixed length for the others. `name` is what the journal calls
-    /// it where the key's use is journalled. `bytes` are read where they lie; other data is copied once.
+    /// it where the key's use is journalled. `purpose` is what is signed for: the key's own where none is given. For a key of tokens it
+    /// has to be given, since what such a key signs is journalled nowhere. `bytes` are read where they lie; other data is copied once.
     ///
-    /// Raises `KeyKind`, `KeyUsage`, `KeyPurpose`, `KeyState`, `UnknownKey`; `Locked`.
-    #[pyo3(signature = (key, data, *, name=""))]
+    /// Raises `KeyPurpose` for another purpose than the key's, and for a key of tokens where none is given; `KeyKind`, `KeyUsage`,
+    /// `KeyState`, `UnknownKey`; `Locked`; `ValueError` for what is no purpose.
+    #[pyo3(signature = (key, data, *, name="", purpose=None))]
     fn sign<'py>(
         &self,
         py: Python<'py>,
         key: &str,
         data: &Bound<'py, PyAny>,
         name: &str,
+        purpose: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let (id, data) = (key_id(key)?, Bytes::of(data)?);
+        let (id, data, asked) = (key_id(key)?, Bytes::of(data)?, purpose.map(purpose_of).transpose()?);
         let signature = self.commit(py, |tx| {
-            let purpose = keys::info(tx, id)?.purpose;
+            let purpose = match (asked, keys::info(tx, id)?.purpose) {
+                (Some(asked), _) => asked,
+                (None, keys::Purpose::Token) => return Err(zamok::CoreError::KeyPurpose),
+                (None, own) => own,
+            };
             keys::signing::sign(tx, id, purpose, data.as_slice(), name)
         })?;
         Ok(PyBytes::new(py, &signature.to_der()))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import collections
+import gc
 import stat
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +102,8 @@ def test_shares_open_a_backup_together(tmp_path: Path) -> None:
     with pytest.raises(errors.ShareTwice):
         backup.check(tmp_path / "b", [shares[0], shares[0]])
     assert backup.check(tmp_path / "b", shares[1:]) == made
+    for several in (collections.deque(shares[1:]), collections.UserList(shares[1:])):
+        assert backup.check(tmp_path / "b", several) == made
     assert backup.check(tmp_path / "b", f"# of anna\n{shares[0].lower()}\n{shares[2]}") == made
     with backup.restore(tmp_path / "b", (shares[0], shares[2]), "memory:", key=bytes(32)).vault as vault:
         assert [key.label for key in vault.keys("receipts")] == ["receipts"]
@@ -144,6 +149,11 @@ def test_slots_let_in_whom_they_say(tmp_path: Path) -> None:
                 auditor.create_key("hmac", "k")
             with pytest.raises(errors.Role):
                 auditor.slots.change(number, "mine", cost=CHEAP)
+        for none in (256, 256 + number):
+            with pytest.raises(errors.NoSlot):
+                officer.slots.remove(none)
+            with pytest.raises(errors.NoSlot):
+                Vault.open(url, PASSPHRASE, slot=none)
         officer.slots.change(number, bytearray(b"another one"), cost=CHEAP)
         with pytest.raises(Rejected):
             Vault.open(url, "the auditor's", role="auditor")
@@ -294,3 +304,22 @@ def test_a_restored_vault_begins_an_anchor_of_its_own(tmp_path: Path) -> None:
         Vault.open(url, "new", anchor=old)
     with Vault.open(url, "new", anchor=new) as restored:
         assert restored.checkpoint() == new.read_text()
+
+
+def test_an_anchor_error_that_was_raised_holds_no_vault_open(tmp_path: Path) -> None:
+    with Vault.create("memory:", PASSPHRASE, cost=CHEAP) as vault:
+        vault.backup(tmp_path / "b", AWAY, cost=CHEAP)
+    (tmp_path / "anchor.lock").mkdir()
+
+    def restore() -> weakref.ref[Exception]:
+        file, url = tmp_path / "b", f"sqlite:{tmp_path / 'new.db'}"
+        try:
+            restored = backup.restore(file, AWAY, url, "new", cost=CHEAP, anchor=tmp_path / "anchor")
+            assert restored.anchor_error is not None
+            raise restored.anchor_error
+        except errors.StoreError as error:
+            return weakref.ref(error)
+
+    raised = restore()
+    gc.collect()
+    assert raised() is None

@@ -335,3 +335,15 @@ def test_all_sessions_end_with_the_one_that_asks(house: House) -> None:
             bank.session(session.id)
     with pytest.raises(Rejected):  # what was under way ends with them
         bank.answer(begun, house.code())
+
+
+def test_a_password_is_due_when_the_policy_says_so(house: House) -> None:
+    assert house.cabinet.password_due(house.cabinet.log_in("ivan", PASSWORD, house.code())) is None
+    policy, clock = POLICY + "[password]\nchange_after = 7776000\n", ManualClock(NOW)
+    with Cabinet.create("memory:", PASSPHRASE, issuer="Bank", policy=policy, cost=CHEAP, clock=clock) as bank:
+        bank.register("ivan", PASSWORD)
+        enrolment = bank.begin_enrolment("ivan", PASSWORD)
+        phone = OtpUri.parse(bank.offer_generator(enrolment).uri).totp()
+        bank.confirm_generator(enrolment, phone.code(NOW))
+        clock.advance(30)
+        assert bank.password_due(bank.log_in("ivan", PASSWORD, phone.code(clock.now))) == NOW + 7_776_000

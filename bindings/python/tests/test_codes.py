@@ -271,3 +271,11 @@ def test_a_steam_code_is_spent_by_the_stored_state() -> None:
         late = slow.check(slow.code(NOW - 300), NOW, state=known, drift_limit=10)
         assert (late.accepted, late.step, late.drift) == (True, NOW // 30 - 10, -10)
         assert not slow.check(slow.code(NOW - 300), NOW, state=known).accepted
+
+
+def test_a_search_that_is_too_wide_says_so() -> None:
+    for wide in (10_000, 2**32, 2**64 - 1):
+        with pytest.raises(errors.WindowTooWide):
+            Hotp(SECRET).resynchronise("1" * 6, "2" * 6, state=HotpState(), look_ahead=wide)
+        with pytest.raises(errors.WindowTooWide):
+            Totp(SECRET).resynchronise("1" * 6, "2" * 6, NOW, state=TotpState(), drift_limit=wide)

@@ -391,3 +391,9 @@ def test_strangers_who_guess_do_not_lock_out_a_known_device(house: House) -> Non
     with pytest.raises(Rejected):  # nor is a token of nobody known
         bank.begin_login("ivan", PASSWORD, device="zamok-device-")
     assert isinstance(bank.begin_login("ivan", PASSWORD, device=token), Challenge)
+
+
+def test_a_token_that_is_none_is_a_stranger_s(house: House) -> None:
+    token = house.cabinet.devices.trust(fresh(house), "laptop")
+    for none in ("", "nonsense", "\ud800", token[:-1] + "\udcff"):
+        assert isinstance(house.cabinet.begin_login("ivan", PASSWORD, device=none), Challenge)

@@ -320,3 +320,24 @@ def test_a_locked_vault_hands_nothing_out(bank: tuple[Cabinet, ManualClock, Outb
     cabinet.lock()
     with pytest.raises(errors.Locked):
         outbox.take()
+
+
+def test_a_phone_is_replaced_with_its_consent_and_takes_that_back(bank: tuple[Cabinet, ManualClock, Outbox]) -> None:
+    cabinet, clock, outbox = bank
+    factors, session = cabinet.factors, log_in(bank)
+    (old,) = factors.all(session)
+    clock.advance(60)
+    with pytest.raises(Rejected):
+        factors.begin_change(session, "0" * 32)
+    enrolment, agreement = factors.begin_change(session, old.id)
+    assert agreement is not None
+    with pytest.raises(Rejected):
+        factors.agree(session, agreement, "none")
+    factors.agree(session, agreement, code_in(only(outbox, "code for agreeing to a change").text))
+    factors.offer_channel(enrolment, "+79160000001")
+    factors.confirm(enrolment, code_in(only(outbox, "enrolment code").text))
+    assert factors.all(session)[0].hint == "+7···0001"
+    clock.advance(3600)
+    challenge = factors.begin_undo("ivan", PASSWORD)
+    back = factors.undo(challenge, code_in(only(outbox, "code for taking a change back").text))
+    assert [found.hint for found in factors.all(back) if found.state == "active"] == ["+7···4567"]

@@ -262,3 +262,12 @@ def test_secrets_are_drawn_from_the_operating_system_and_not_from_a_seed() -> No
         source.seed(1)
         drawn |= {pyotp.random_base32(), pyotp.random_hex()}
     assert len(drawn) == 4
+
+
+@pytest.mark.parametrize(
+    "rest",
+    ["totp/a?counter=1", "hotp/a?period=30", "totp/a?encoder=steam&algorithm=SHA1", "totp/a?encoder=steam&counter=1"],
+)
+def test_what_another_type_of_key_has_is_a_value_error(rest: str) -> None:
+    with pytest.raises(ValueError, match="another OTP type"):
+        pyotp.parse_uri(f"otpauth://{rest}&secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")

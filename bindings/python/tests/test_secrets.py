@@ -134,3 +134,20 @@ def test_a_buffer_is_free_again_after_the_call(tmp_path: Path) -> None:
         # The buffer is free again: it could not grow while it was exported.
         data.extend(b"y")
         vault.check_mac(key, memoryview(data)[:-1].toreadonly(), version, tag)
+
+
+def test_no_error_carries_a_text_that_may_be_a_secret() -> None:
+    text = "six random words\udcff"
+    for call in (
+        lambda: Vault.open("memory:", text),
+        lambda: Secret.from_base32(text),
+        lambda: Totp.from_base32(text),
+        lambda: OtpUri.parse(f"otpauth://totp/a?secret={text}"),
+        lambda: Credential.shares([text]),
+        lambda: Credential.shares(text),
+        lambda: Credential.pin(text, bytes(32)),
+        lambda: zamok.qr.svg(text),
+    ):
+        with pytest.raises(ValueError) as caught:
+            call()
+        assert "random" not in repr(caught.value) and not isinstance(caught.value, UnicodeError)

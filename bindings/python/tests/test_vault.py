@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import CHEAP, NOW, PASSPHRASE, POLICY
+from conftest import CHEAP, NOW, PASSPHRASE, POLICY, House
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from hypothesis import HealthCheck, given, settings
@@ -415,3 +415,27 @@ def test_a_version_that_was_rotated_away_serves_for_as_long_as_was_said(
     with pytest.raises((errors.KeyNotValid, Rejected)):
         vault.check_mac(key, b"data", version, tag)
     vault.check_mac(key, b"data", *vault.mac(key, b"data"))
+
+
+def test_a_key_signs_for_its_own_purpose_and_one_of_tokens_only_when_that_is_named(house: House) -> None:
+    vault = house.cabinet.vault
+    (tokens,) = vault.keys("access tokens")
+    with pytest.raises(errors.KeyPurpose):
+        vault.sign(tokens.id, b"header.claims")
+    with pytest.raises(errors.KeyPurpose):
+        vault.sign(tokens.id, b"header.claims", purpose="document")
+    with pytest.raises(ValueError, match="the purpose is"):
+        vault.sign(tokens.id, b"header.claims", purpose="checkpoint")  # type: ignore[arg-type]
+    verify_signature(vault.public_key(tokens.id), b"x", vault.sign(tokens.id, b"x", purpose="token"))
+    key = vault.create_key("p256", "requests", purpose="request")
+    verify_signature(vault.public_key(key), b"x", vault.sign(key, b"x"))
+
+
+@pytest.mark.parametrize("idle", [0, False])
+def test_a_vault_that_would_lock_at_once_is_misuse(tmp_path: Path, idle: int) -> None:
+    url = f"sqlite:{tmp_path / 'v.db'}"
+    with pytest.raises(ValueError, match="None for never"):
+        Vault.create(url, PASSPHRASE, cost=CHEAP, idle=idle)
+    with pytest.raises(ValueError, match="None for never"):
+        Cabinet.create(url, PASSPHRASE, issuer="Bank", cost=CHEAP, idle=idle)
+    assert not (tmp_path / "v.db").exists()

@@ -21,7 +21,7 @@ from . import Slots as _Slots
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from ._zamok import _Category, _Cost, _Opener, _Receipt, _Role, _Time
+    from ._zamok import _Category, _Cost, _Opener, _Password, _Receipt, _Role, _Time
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -161,6 +161,32 @@ class Factors:
 
     async def drop(self, session: Session, id: str, /) -> None:
         return await run(self._pool, self.beneath.drop, session, id)
+
+    async def begin_change(self, session: Session, id: str, /) -> tuple[Enrolment, Challenge | None]:
+        return await run(self._pool, self.beneath.begin_change, session, id)
+
+    async def agree(self, session: Session, agreement: Challenge, code: str, /, *, request: str | None = None) -> None:
+        return await run(self._pool, self.beneath.agree, session, agreement, code, request=request)
+
+    async def begin_undo(
+        self,
+        login: str,
+        password: _Password,
+        /,
+        *,
+        client: str = "",
+        device: str | None = None,
+        by: str | None = None,
+        address: str | None = None,
+        language: str = "",
+    ) -> Challenge:
+        begin = self.beneath.begin_undo
+        return await run(
+            self._pool, begin, login, password, client=client, device=device, by=by, address=address, language=language
+        )
+
+    async def undo(self, challenge: Challenge, code: str, /, *, request: str | None = None) -> Session:
+        return await run(self._pool, self.beneath.undo, challenge, code, request=request)
 
 
 class Devices:

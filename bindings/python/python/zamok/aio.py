@@ -193,8 +193,8 @@ class Vault:
     async def resume(self, key: str, reason: str, /) -> None:
         return await run(self._pool, self.vault.resume, key, reason)
 
-    async def sign(self, key: str, data: Buffer, *, name: str = "") -> bytes:
-        return await run(self._pool, self.vault.sign, key, data, name=name)
+    async def sign(self, key: str, data: Buffer, *, name: str = "", purpose: _Purpose | None = None) -> bytes:
+        return await run(self._pool, self.vault.sign, key, data, name=name, purpose=purpose)
 
     async def public_key(self, key: str, /) -> str:
         return await run(self._pool, self.vault.public_key, key)
@@ -425,6 +425,9 @@ class Cabinet:
 
     async def change_password(self, session: Session, old: _Password, new: _Password, /) -> None:
         return await run(self._pool, self.cabinet.change_password, session, old, new)
+
+    async def password_due(self, session: Session, /) -> int | None:
+        return await run(self._pool, self.cabinet.password_due, session)
 
     async def new_recovery_codes(self, session: Session, /) -> list[str]:
         return await told_once(self._pool, self.cabinet.new_recovery_codes, session)

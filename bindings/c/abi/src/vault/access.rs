@@ -4,6 +4,7 @@ use std::ffi::c_char;
 use std::sync::Arc;
 
 use zamok::{Options, Policy, Role, Settings, StoreUrl, Vault, Zamok};
+use zamok_core::vault::keys::KeyKind;
 use zamok_core::vault::spend::SpendPolicy;
 
 use super::error::{Trouble, told};
@@ -17,12 +18,21 @@ use crate::zamok_status;
 /// A vault, with the numbers by which codes of its keys are checked.
 pub(crate) struct OpenVault {
     pub(crate) vault: Arc<Vault>,
-    pub(crate) spend: SpendPolicy,
+    generator: SpendPolicy,
+    token: SpendPolicy,
 }
 
 impl OpenVault {
     pub(crate) fn new(vault: Arc<Vault>, policy: &Policy) -> Arc<Self> {
-        Arc::new(Self { vault, spend: policy.one_time() })
+        Arc::new(Self { vault, generator: policy.generator.spend(), token: policy.token.spend() })
+    }
+
+    /// Windows, attempts and delays for keys of this kind.
+    pub(crate) const fn spending(&self, kind: &KeyKind) -> &SpendPolicy {
+        match kind {
+            KeyKind::Hotp { .. } => &self.token,
+            _ => &self.generator,
+        }
     }
 }
 

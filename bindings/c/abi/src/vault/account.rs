@@ -8,7 +8,7 @@ use zamok::{Begun, Which, Zamok};
 use zeroize::Zeroizing;
 
 use super::approach::{self, zamok_approach};
-use super::cabinet::{login, new_password, password};
+use super::cabinet::{new_password, password, typed_text};
 use super::error::told;
 use super::handles::{self, zamok_cabinet, zamok_challenge, zamok_session};
 use super::login::typed;
@@ -47,6 +47,26 @@ pub unsafe extern "C" fn zamok_password_change(
             unsafe { (password(old_password, old_length)?, self::new_password(new_password, new_length)?) };
         let (cabinet, session) = within(cabinet, session)?;
         Ok(cabinet.change_password(&session, &old, &new)?)
+    })
+}
+
+/// When the password of a session's account has to be changed, in seconds since 1970: what is past is due now. 0 where it has to be
+/// changed on compromise alone, as policy says unless it has `password.change_after`, and where no undo has taken it back.
+///
+/// Errors: `ZAMOK_E_SESSION_ENDED`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_password_due(
+    cabinet: *const zamok_cabinet,
+    session: *const zamok_session,
+    due: *mut u64,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let place = unsafe { Place::new(due)? };
+        let (cabinet, session) = within(cabinet, session)?;
+        place.put(cabinet.password_due(&session)?.map_or(0, |time| time.0));
+        Ok(())
     })
 }
 
@@ -155,7 +175,7 @@ pub unsafe extern "C" fn zamok_recover_from(
         // SAFETY: what the header asks of the caller.
         let (login, password, code, approach, place) = unsafe {
             (
-                self::login(login, login_length)?,
+                typed_text(login, login_length)?,
                 self::password(password, password_length)?,
                 pointer::bytes(code.cast(), code_length)?,
                 approach::read(approach)?,

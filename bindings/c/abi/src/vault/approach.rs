@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use zamok::{Approach, Begun, DeviceToken, Zamok};
 
-use super::cabinet::{login, password};
+use super::cabinet::{password, typed_text};
 use super::error::{Trouble, told};
 use super::handles::{self, zamok_cabinet, zamok_challenge};
 use super::operation::method_named;
@@ -63,7 +63,7 @@ pub(crate) unsafe fn read(approach: *const zamok_approach) -> Result<Approach, T
     let (client, device, method, address, language) = unsafe {
         (
             pointer::text(given.client, given.client_length)?,
-            pointer::text(given.device, given.device_length)?,
+            typed_text(given.device, given.device_length)?,
             pointer::text(given.method, given.method_length)?,
             pointer::text(given.address, given.address_length)?,
             pointer::text(given.language, given.language_length)?,
@@ -106,7 +106,7 @@ pub unsafe extern "C" fn zamok_login_begin_from(
         // SAFETY: what the header asks of the caller.
         let (login, password, approach, place) = unsafe {
             (
-                self::login(login, login_length)?,
+                typed_text(login, login_length)?,
                 self::password(password, password_length)?,
                 read(approach)?,
                 Place::new(challenge)?,
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn zamok_login_begin_by_phone(
     told(|| {
         // SAFETY: what the header asks of the caller.
         let (phone, approach, place) =
-            unsafe { (pointer::text(phone, phone_length)?, read(approach)?, Place::new(challenge)?) };
+            unsafe { (typed_text(phone, phone_length)?, read(approach)?, Place::new(challenge)?) };
         let begun = handles::take::<Zamok>(cabinet)?.begin_login_by_phone(phone, &approach)?;
         handles::give(place, Arc::new(Begun::Code(begun)))
     })

@@ -312,7 +312,9 @@ pub unsafe extern "C" fn zamok_restore(
             _ => return Err(Fault(ZAMOK_E_ARGUMENT).into()),
         };
         let lost = match journal {
-            "" => None,
+            "" if source.journal_secret_length == 0 && matches!(end, JournalEnd::Unknown) => None,
+            // What belongs to a journal, and no journal: what that one tells would be lost for good.
+            "" => return Err(Fault(ZAMOK_E_ARGUMENT).into()),
             journal => Some(LostStore {
                 store: StoreUrl::parse(journal)?.open()?,
                 secret: Credential::Passphrase(&journal_secret),

@@ -152,11 +152,12 @@ pub unsafe extern "C" fn zamok_register(
     })
 }
 
-/// A login as it was typed. What is not UTF-8 is nobody's: a stranger who types it must not look like a fault of the service.
+/// A text that a stranger brings: a login, a phone number, a token. What is not UTF-8 is nobody's, and must not look like a fault of the
+/// service.
 ///
 /// # Safety
 /// As [`pointer::bytes`].
-pub(crate) unsafe fn login<'a>(text: *const c_char, length: usize) -> Result<&'a str, Fault> {
+pub(crate) unsafe fn typed_text<'a>(text: *const c_char, length: usize) -> Result<&'a str, Fault> {
     // SAFETY: promised.
     Ok(std::str::from_utf8(unsafe { pointer::bytes(text.cast(), length)? }).unwrap_or(""))
 }
@@ -167,7 +168,7 @@ pub(crate) unsafe fn login<'a>(text: *const c_char, length: usize) -> Result<&'a
 /// As [`pointer::bytes`].
 pub(crate) unsafe fn password(text: *const c_char, length: usize) -> Result<Password, Trouble> {
     // SAFETY: the same promise.
-    Ok(Password::new(unsafe { login(text, length)? }))
+    Ok(Password::new(unsafe { typed_text(text, length)? }))
 }
 
 /// A password that somebody shall have from now on.

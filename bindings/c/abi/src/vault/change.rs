@@ -8,7 +8,7 @@ use zamok::account::FactorId;
 use zamok::{Begun, RequestId, Zamok};
 
 use super::approach::{self, zamok_approach};
-use super::cabinet::{login, password};
+use super::cabinet::{password, typed_text};
 use super::error::told;
 use super::handles::{self, zamok_cabinet, zamok_challenge, zamok_session};
 use super::login::{typed, waiting};
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn zamok_undo_begin(
         // SAFETY: what the header asks of the caller.
         let (login, password, approach, place) = unsafe {
             (
-                self::login(login, login_length)?,
+                typed_text(login, login_length)?,
                 self::password(password, password_length)?,
                 approach::read(approach)?,
                 Place::new(challenge)?,

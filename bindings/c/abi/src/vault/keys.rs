@@ -245,7 +245,10 @@ pub unsafe extern "C" fn zamok_key_activate(
         // SAFETY: what the header asks of the caller.
         let (id, code) = unsafe { (pointer::array(id.cast())?, pointer::bytes(code.cast(), code_length)?) };
         let vault = handles::take::<OpenVault>(vault)?;
-        let verdict = transact_in(&vault, |tx| spend::activate(tx, KeyId(id), typed(code), &vault.spend))?;
+        let verdict = transact_in(&vault, |tx| {
+            let kind = keys::info(tx, KeyId(id))?.kind;
+            spend::activate(tx, KeyId(id), typed(code), vault.spending(&kind))
+        })?;
         let _ = verdict.accepted()?;
         Ok(())
     })
@@ -277,7 +280,11 @@ pub unsafe extern "C" fn zamok_key_verify(
             )
         };
         let vault = handles::take::<OpenVault>(vault)?;
-        match transact_in(&vault, |tx| spend::verify(tx, KeyId(id), typed(code), &vault.spend))? {
+        let verdict = transact_in(&vault, |tx| {
+            let kind = keys::info(tx, KeyId(id))?.kind;
+            spend::verify(tx, KeyId(id), typed(code), vault.spending(&kind))
+        })?;
+        match verdict {
             Verdict::Accepted { step, .. } => {
                 if let Some(place) = place {
                     place.put(step);

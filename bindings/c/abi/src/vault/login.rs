@@ -8,7 +8,7 @@ use std::sync::Arc;
 use zamok::{Approach, Begun, Challenge, Enrolment, Evidence, RequestId, UnixTime, Zamok};
 
 use super::approach::{self, zamok_approach};
-use super::cabinet::{login, password};
+use super::cabinet::{password, typed_text};
 use super::error::{Trouble, told};
 use super::handles::{self, zamok_cabinet, zamok_challenge, zamok_session};
 use super::keys::fixed;
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn zamok_login_from(
         // SAFETY: what the header asks of the caller.
         let (login, password, code, approach, place) = unsafe {
             (
-                self::login(login, login_length)?,
+                typed_text(login, login_length)?,
                 self::password(password, password_length)?,
                 pointer::bytes(code.cast(), code_length)?,
                 approach::read(approach)?,
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn zamok_login_begin(
         // SAFETY: what the header asks of the caller.
         let (login, password, client, place) = unsafe {
             (
-                self::login(login, login_length)?,
+                typed_text(login, login_length)?,
                 self::password(password, password_length)?,
                 pointer::text(client, client_length)?,
                 Place::new(challenge)?,

@@ -7,6 +7,7 @@ use zamok::protocols::token::Shown;
 use zamok::{Session, SessionId, Zamok};
 
 use super::approach;
+use super::cabinet::typed_text;
 use super::error::{Trouble, told};
 use super::handles::{self, zamok_cabinet, zamok_session};
 use super::zamok_id;
@@ -187,7 +188,7 @@ pub unsafe extern "C" fn zamok_token_verify(
         let (audience, token, place) = unsafe {
             (
                 pointer::text(audience, audience_length)?,
-                pointer::text(token, token_length)?,
+                typed_text(token, token_length)?,
                 Place::new(session)?,
             )
         };
@@ -216,7 +217,7 @@ pub unsafe extern "C" fn zamok_token_verify_from(
         let (audience, token, address, place) = unsafe {
             (
                 pointer::text(audience, audience_length)?,
-                pointer::text(token, token_length)?,
+                typed_text(token, token_length)?,
                 pointer::text(address, address_length)?,
                 Place::new(session)?,
             )

@@ -363,6 +363,8 @@ fn split<T>(
 }
 
 fn listed(vault: &OpenVault) -> Result<Vec<SlotInfo>, CoreError> {
+    // Anyone may look, but through an open vault.
+    vault.vault.role()?;
     Vault::slots(&**vault.vault.store(), &Options::default())
 }
 

@@ -79,6 +79,12 @@ def random_hex(length: int = 40, chars: Sequence[str] = "ABCDEF0123456789") -> s
 
 
 _DIGESTS = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512}
+#: What the constructors of other types take.
+_FOREIGN: dict[type[OTP], frozenset[str]] = {
+    TOTP: frozenset({"initial_count"}),
+    HOTP: frozenset({"interval"}),
+    contrib.Steam: frozenset({"initial_count", "digest"}),
+}
 _SINGLE = frozenset({"secret", "issuer", "algorithm", "encoder", "digits", "period", "counter"})
 
 
@@ -129,10 +135,9 @@ def parse_uri(uri: str, *, accept_weak: bool = False) -> OTP:
         raise ValueError("Digits may only be 6, 7, or 8")
     if not secret:
         raise ValueError("No secret found in URI")
-    if encoder == "steam":
-        return contrib.Steam(secret, **found)
-    if parsed.netloc == "totp":
-        return TOTP(secret, **found)
-    if parsed.netloc == "hotp":
-        return HOTP(secret, **found)
-    raise ValueError("Not a supported OTP type")
+    kind: type[OTP] | None = contrib.Steam if encoder == "steam" else {"totp": TOTP, "hotp": HOTP}.get(parsed.netloc)
+    if kind is None:
+        raise ValueError("Not a supported OTP type")
+    if foreign := found.keys() & _FOREIGN[kind]:
+        raise ValueError(f"Parameters of another OTP type: {', '.join(sorted(foreign))}")
+    return kind(secret, **found)
