@@ -135,7 +135,8 @@ def parse_uri(uri: str, *, accept_weak: bool = False) -> OTP:
         raise ValueError("Digits may only be 6, 7, or 8")
     if not secret:
         raise ValueError("No secret found in URI")
-    kind: type[OTP] | None = contrib.Steam if encoder == "steam" else {"totp": TOTP, "hotp": HOTP}.get(parsed.netloc)
+    kinds: dict[str, type[OTP]] = {"totp": TOTP, "hotp": HOTP}
+    kind = contrib.Steam if encoder == "steam" else kinds.get(parsed.netloc)
     if kind is None:
         raise ValueError("Not a supported OTP type")
     if foreign := found.keys() & _FOREIGN[kind]:
