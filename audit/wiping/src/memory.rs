@@ -77,7 +77,11 @@ pub fn own_memory(needles: &[Needle]) -> io::Result<(Vec<Found>, u64)> {
             at = next;
         }
         let here = needles.iter().zip(times).filter(|(_, times)| *times > 0);
-        found.extend(here.map(|(needle, times)| Found { name: needle.name.clone(), place: place.clone(), times }));
+        found.extend(here.map(|(needle, times)| Found {
+            name: needle.name.clone(),
+            place: place.clone(),
+            times,
+        }));
     }
     Ok((found, searched))
 }

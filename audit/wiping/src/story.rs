@@ -8,8 +8,8 @@ use zamok::protocols::token::{Grant, Shown};
 use zamok::secret::{Secret, SecretMemory, SecretRegion};
 use zamok::store::MemoryStore;
 use zamok::{
-    Approach, Argon2Cost, Clock, CoreError, ManualClock, Options, Passphrase, Password, Pin, Session, Settings,
-    UnixTime, Zamok,
+    Approach, Argon2Cost, Clock, CoreError, ManualClock, Options, Passphrase, Password, Pin, Session,
+    Settings, UnixTime, Zamok,
 };
 
 use crate::needles::{Needle, masked, plain};
