@@ -25,7 +25,9 @@ pub(crate) fn violations(root: &Path) -> Result<Vec<String>, Failure> {
     for page in PAGES {
         let text = manifests::contents(root, page)?;
         for (file, function) in names(&text) {
-            let source = sources.entry(file).or_insert_with_key(|file| manifests::contents(root, file).ok());
+            let source = sources
+                .entry(file.to_owned())
+                .or_insert_with_key(|file| manifests::contents(root, file).ok());
             match source {
                 None => found.push(format!("{page}: {file}: there is no such file")),
                 Some(source) if !has(source, file, function) => {

@@ -11,6 +11,7 @@ use zamok::{
     Approach, Argon2Cost, Clock, CoreError, ManualClock, Options, Passphrase, Password, Pin, Session,
     Settings, UnixTime, Zamok,
 };
+use zeroize::Zeroizing;
 
 use crate::needles::{Needle, masked, plain};
 
@@ -142,7 +143,7 @@ fn personal(zamok: &Zamok, session: &Session, needles: &mut Vec<Needle>) -> Resu
         let digits = &text[text.len() - 64..];
         needles.push(Needle::of("token of a device", digits.as_bytes()));
         let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal digits");
-        let proof = zeroize::Zeroizing::new((0..64).step_by(2).map(byte).collect::<Vec<u8>>());
+        let proof = Zeroizing::new((0..64).step_by(2).map(byte).collect::<Vec<u8>>());
         needles.push(Needle::of("proof of a device", &proof));
     }
     let session = zamok.session(session.id)?;
@@ -165,10 +166,16 @@ fn personal(zamok: &Zamok, session: &Session, needles: &mut Vec<Needle>) -> Resu
     let codes = zamok.new_recovery_codes(&session)?;
     let code = codes[0].as_str();
     needles.push(Needle::of("recovery code", code.as_bytes()));
-    let letters = zeroize::Zeroizing::new(code[2..].replace('-', ""));
-    needles.push(Needle::of("recovery code without hyphens", letters.as_bytes()));
+    needles.push(Needle::of("recovery code without hyphens", &letters(&code[2..])));
     zamok.recover("ivan", &password(), code)?;
     Ok(())
+}
+
+/// What is left of a text that people read, without what only makes it easier; it never grows out of its place.
+fn letters(text: &str) -> Zeroizing<Vec<u8>> {
+    let mut kept = Zeroizing::new(Vec::with_capacity(text.len()));
+    kept.extend(text.bytes().filter(u8::is_ascii_alphanumeric));
+    kept
 }
 
 /// A key that several people hold together, put together again from two of three shares.
@@ -179,6 +186,7 @@ fn shares(zamok: &Zamok, needles: &mut Vec<Needle>) -> Result<(), zamok::Error> 
     // The last two of five lines are nothing but the share's value.
     let value = text.trim_end().match_indices('\n').nth(2).map_or("", |(at, _)| &text[at + 1..]);
     needles.push(Needle::of("share", value.as_bytes()));
+    needles.push(Needle::of("share without blanks", &letters(value)));
     let read = [zamok::shares::Share::parse(&text)?, zamok::shares::Share::parse(&shares[2].to_text())?];
     assert_eq!(zamok::SecretKey::from_shares(&read)?.expose(), key.expose());
     Ok(())

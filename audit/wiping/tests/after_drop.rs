@@ -25,6 +25,7 @@ const SECRETS: &[&str] = &[
     "recovery code without hyphens",
     "key that was split",
     "share",
+    "share without blanks",
     "key of the vault",
 ];
 /// One that is known before the story begins, and two that are made in it.
