@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 
 /// Minutes for everything, where nothing else is said: an afternoon.
 const MINUTES: u64 = 300;
+/// Why no audit makes mutants.
+const MUTANTS: &str = "hours of their own: docs/mutants.md says how they are made, which were, and what came of each that survived";
 /// The fuzzers run at least this long, however long the rest took.
 const LEAST_FUZZING: Duration = Duration::from_secs(60);
 
@@ -62,6 +64,8 @@ fn builds(report: &mut Report, place: &Place, _: &Time) -> Result<(), Failure> {
 
 fn covered(report: &mut Report, place: &Place, _: &Time) -> Result<(), Failure> {
     report.step("coverage", || coverage::measure(place, &[]));
+    // What coverage cannot tell: whether a test would notice.
+    report.step("mutants", || Ok(Outcome::NotRun(MUTANTS.to_owned())));
     Ok(())
 }
 
@@ -228,8 +232,7 @@ fn features(place: &Place) -> Result<Outcome, Failure> {
         if !finished.succeeded {
             return Err(finished.status);
         }
-        let begun = finished.output.lines().filter(|line| line.contains("running `cargo check")).count();
-        counts.passed = u32::try_from(begun).unwrap_or(u32::MAX);
+        counts.passed = combinations(&finished.output)?;
         return Ok(Outcome::Tests { counts, complaint: None });
     }
     for (package, features) in crate::manifests::features(&place.root)? {
@@ -244,6 +247,14 @@ fn features(place: &Place) -> Result<Outcome, Failure> {
         }
     }
     Ok(Outcome::Tests { counts, complaint: None })
+}
+
+/// How many combinations of features cargo-hack says that it has checked.
+fn combinations(output: &str) -> Result<u32, Failure> {
+    match output.lines().filter(|line| line.contains("running `cargo check")).count() {
+        0 => Err("cargo-hack checked nothing".to_owned()),
+        count => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
+    }
 }
 
 /// Whether the interfaces of the libraries keep what the last release promised, by cargo-semver-checks.
@@ -324,6 +335,14 @@ mod tests {
         {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn combinations_of_features_are_counted_and_none_is_a_failure() {
+        let output = "info: running `cargo check --no-default-features` on a (1/2)\n    Finished\n\
+            info: running `cargo check --features b` on a (2/2)\n";
+        assert_eq!(combinations(output), Ok(2));
+        assert!(combinations("    Finished\n").is_err());
     }
 
     /// A repository with one commit, and its build output beside it.

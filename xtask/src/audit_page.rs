@@ -77,12 +77,17 @@ pub(crate) fn html(facts: &Facts, parts: &[Part], root: &Path) -> String {
     }
     page += "</ul>\n";
     for (title, figures) in figures(parts) {
-        let _ = writeln!(page, "<h2>{title}</h2>\n<pre>{}</pre>", escaped(figures));
+        let _ = writeln!(page, "<h2>{title}</h2>\n{}<pre>{}</pre>", bars(figures), escaped(figures));
     }
     for plot in PLOTS {
-        if let Ok(svg) = fs::read_to_string(root.join(plot)) {
-            let _ = writeln!(page, "<figure>\n{}\n<figcaption>{plot}</figcaption></figure>", picture(&svg));
-        }
+        let _ = match fs::read_to_string(root.join(plot)) {
+            Ok(svg) => {
+                writeln!(page, "<figure>\n{}\n<figcaption>{plot}</figcaption></figure>", picture(&svg))
+            }
+            Err(reason) => {
+                writeln!(page, "<p class=failed>No plot: {plot}: {}</p>", escaped(&reason.to_string()))
+            }
+        };
     }
     page + "</html>\n"
 }
@@ -103,6 +108,53 @@ fn not_run(parts: &[Part]) -> Vec<(&str, &str)> {
 
 fn figures(parts: &[Part]) -> impl Iterator<Item = (&'static str, &str)> {
     parts.iter().flatten().filter_map(|ran| ran.figures.as_ref()).map(|(title, text)| (*title, text.as_str()))
+}
+
+/// The column that is drawn, of a table that has one of these.
+const DRAWN: &[&str] = &["largest t", "inputs"];
+/// Pixels: of the longest bar, of a line, and of the room for names.
+const LONGEST: f64 = 480.0;
+const LINE: usize = 18;
+const NAMES: usize = 260;
+
+/// A bar for each row of the table in these figures: what was looked at, and how much of it there was.
+fn bars(figures: &str) -> String {
+    let cells = |line: &str| -> Vec<String> {
+        line.trim().trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect()
+    };
+    let mut lines = figures.lines().filter(|line| line.starts_with('|')).map(cells);
+    let head = lines.next().unwrap_or_default();
+    let Some(column) = head.iter().position(|name| DRAWN.contains(&name.as_str())) else {
+        return String::new();
+    };
+    let rows: Vec<(String, f64)> = lines
+        .filter_map(|row| {
+            let amount = row.get(column)?.replace(',', "").parse().ok()?;
+            // Beside the subject, the kernels that it went over.
+            let kernels = head.iter().position(|name| name == "kernels").and_then(|at| row.get(at));
+            Some((kernels.map_or(row[0].clone(), |kernels| format!("{}, {kernels}", row[0])), amount))
+        })
+        .collect();
+    let greatest = rows.iter().map(|(_, amount)| *amount).fold(f64::MIN_POSITIVE, f64::max);
+    let mut drawing = format!(
+        "<figure>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"900\" height=\"{}\" font-size=\"12\">\n",
+        rows.len() * LINE
+    );
+    for (at, (name, amount)) in rows.iter().enumerate() {
+        let (top, base, length) = (at * LINE, at * LINE + 13, amount / greatest * LONGEST);
+        let _ = writeln!(
+            drawing,
+            "<text x=\"{}\" y=\"{base}\" text-anchor=\"end\">{}</text>\
+             <rect x=\"{NAMES}\" y=\"{}\" width=\"{length:.1}\" height=\"12\" fill=\"#47a\"/>\
+             <text x=\"{:.1}\" y=\"{base}\">{amount}</text>",
+            NAMES - 6,
+            escaped(name),
+            top + 3,
+            NAMES as f64 + length + 6.0,
+        );
+    }
+    let _ = writeln!(drawing, "</svg>\n<figcaption>{}</figcaption></figure>", head[column]);
+    drawing
 }
 
 /// How the page marks a row with this result.
@@ -155,9 +207,39 @@ mod tests {
             assert!(page.contains(line), "{line}: {page}");
         }
         let page = html(&facts, &parts, Path::new("/no/such/folder"));
-        for piece in ["1,000 &lt;inputs&gt;", "a &lt;check&gt;", "class=failed", "class=not-run", "<li>other"]
-        {
+        for piece in [
+            "1,000 &lt;inputs&gt;",
+            "a &lt;check&gt;",
+            "class=failed",
+            "class=not-run",
+            "<li>other",
+            "No plot: docs/performance/window.svg",
+        ] {
             assert!(page.contains(piece), "{piece}: {page}");
         }
+    }
+
+    #[test]
+    fn every_plot_of_the_page_is_there() {
+        let place = crate::Place::find();
+        let page = html(&Facts::new(), &[], &place.root);
+        assert_eq!(page.matches("<figcaption>docs/").count(), PLOTS.len());
+        assert!(!page.contains("No plot"), "{page}");
+    }
+
+    #[test]
+    fn what_was_measured_is_drawn_bar_by_bar() {
+        let timing = "| subject | kernels | largest t |\n|---|---|---|\n| `unseal` | as chosen | 2.5 |\n| `<planted>` | AVX2 | 50.0 |\n";
+        let drawing = bars(timing);
+        assert!(
+            drawing.contains("unseal, as chosen") && drawing.contains("&lt;planted&gt;, AVX2"),
+            "{drawing}"
+        );
+        assert!(drawing.contains("width=\"24.0\"") && drawing.contains("width=\"480.0\""), "{drawing}");
+        assert_eq!(drawing.matches("<rect").count(), 2);
+        let fuzzing = "| target | seconds | inputs | edges | |\n|---|---|---|---|---|\n| `rows` | 5 | 1,000 | 9 | no crash |\n";
+        assert!(bars(fuzzing).contains("<rect x=\"260\" y=\"3\" width=\"480.0\""), "{}", bars(fuzzing));
+        assert_eq!(bars("no table"), "");
+        assert_eq!(bars("| crate | lines |\n|---|---|\n| a | 5 |\n"), "");
     }
 }

@@ -90,7 +90,22 @@ fn measured(place: &Place, variant: Option<&str>) -> Result<Vec<(String, f64)>, 
         return Err(format!("dudect: {}", finished.status));
     }
     let found = highest_t(&finished.output);
-    if found.is_empty() { Err("dudect measured nothing".to_owned()) } else { Ok(found) }
+    whole(&found, variant.is_none())?;
+    Ok(found)
+}
+
+/// What was measured says something: there are subjects, and with all of them the leak on purpose.
+fn whole(found: &[(String, f64)], all: bool) -> Result<(), Failure> {
+    let planted = found.iter().filter(|(subject, _)| subject.starts_with("planted")).count();
+    if found.len() == planted {
+        return Err("dudect measured nothing".to_owned());
+    }
+    if all && planted == 0 {
+        return Err(
+            "dudect did not measure the planted leak: what it would have seen is not known".to_owned()
+        );
+    }
+    Ok(())
 }
 
 /// The largest |t| of each subject, as dudect-bencher prints it.
@@ -232,6 +247,15 @@ mod tests {
             bench planted_compare ... : n == +0.046M, max t = +61.61472, max tau = +0.28863, (5/tau)^2 = 300\n";
         let read = highest_t(output);
         assert_eq!(read, [("totp_sha1".to_owned(), 2.51), ("planted_compare".to_owned(), 61.61472)]);
+    }
+
+    #[test]
+    fn a_run_without_subjects_or_without_the_planted_leak_says_nothing() {
+        let [subject, leak] = ["totp_sha1", "planted_compare"].map(|name| (name.to_owned(), 1.0));
+        assert_eq!(whole(&[subject.clone(), leak.clone()], true), Ok(()));
+        assert_eq!(whole(std::slice::from_ref(&subject), false), Ok(()), "verification alone, on one kernel");
+        assert!(whole(&[subject], true).unwrap_err().contains("planted"));
+        assert!(whole(&[leak], true).is_err() && whole(&[], false).is_err());
     }
 
     #[test]

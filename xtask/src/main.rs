@@ -12,6 +12,7 @@ mod copied;
 mod coverage;
 mod ct;
 mod dependencies;
+mod digest;
 mod disassembly;
 mod freestanding;
 mod fuzz;
@@ -19,8 +20,10 @@ mod gates;
 mod licences;
 mod manifests;
 mod minimal;
+mod named_tests;
 mod planted;
 mod process;
+mod provenance;
 mod python;
 mod report;
 mod sbom;
@@ -127,7 +130,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "pages",
-        about: "docs/testing.md lists every test, docs/dependencies.md every dependency",
+        about: "the pages have a row for each test, dependency, unsafe file and vector, and the tests that they name are there",
         run: tiers::pages_command,
     },
     Command {

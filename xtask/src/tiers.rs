@@ -3,8 +3,8 @@
 use crate::cargo_output::{Counts, counts};
 use crate::report::{Outcome, Report};
 use crate::{
-    Failure, Place, bare, dependencies, freestanding, licences, manifests, only_switches, planted, process,
-    python, setup,
+    Failure, Place, bare, dependencies, freestanding, licences, manifests, named_tests, only_switches,
+    planted, process, provenance, python, setup,
 };
 use crate::{structure, test_table, unsafe_inventory};
 use serde_json::Value;
@@ -150,6 +150,8 @@ fn pages(place: &Place) -> Result<Vec<String>, Failure> {
     let mut found = test_table::violations(&place.root)?;
     found.extend(dependencies::violations(&place.root)?);
     found.extend(unsafe_inventory::violations(&place.root)?);
+    found.extend(provenance::violations(&place.root)?);
+    found.extend(named_tests::violations(&place.root)?);
     Ok(found)
 }
 

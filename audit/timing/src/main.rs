@@ -19,8 +19,9 @@ use zamok_core::mac::{hmac_sha256, verify_hmac_sha256};
 use zamok_core::otp::{Code, Digits, Totp, TotpParameters, TotpState, Window};
 use zamok_core::secret::{HeapMemory, Secret};
 use zamok_core::signature::{Algorithm, Backend, Portable, Prepared};
-use zamok_core::store::{Row, RowKey, Table};
-use zamok_core::vault::{DataKeyId, Keyring, Role, VaultId, VaultKeys};
+use zamok_core::store::{MemoryStore, Range, Row, RowKey, Store, Table};
+use zamok_core::vault::one_time::{self, MovingFactor, OtpParameters};
+use zamok_core::vault::{Committed, DataKeyId, Keyring, Role, Transaction, VaultId, VaultKeys, Writer};
 
 const SAMPLES: usize = 1_000_000;
 /// So many calls are measured together, since a clock ticks slower than one takes.
@@ -157,32 +158,45 @@ fn tag_verify(runner: &mut CtRunner, rng: &mut BenchRng) {
     }
 }
 
+const DATA_KEY: [u8; 32] = [0x77; 32];
+
+fn keyring() -> Keyring {
+    let keys = VaultKeys::alike(&[(DataKeyId(1), &DATA_KEY)]);
+    Keyring::new(VaultId([0x5a; 16]), Role::User, keys, &HeapMemory).expect("one key")
+}
+
+/// A sealed record as a vault writes it, of a key for codes, with its place.
+fn sealed(rng: &mut BenchRng) -> (RowKey, Row) {
+    let (store, keyring, mut stream) = (MemoryStore::new(), keyring(), Stream(rng));
+    let mut env = Env { now: NOW, rng: &mut stream };
+    let chain = Writer::new("log", &mut env);
+    let mut tx = Transaction::begin(&store, &keyring, chain, env);
+    let factor = MovingFactor::Time { period: 30 };
+    let parameters = OtpParameters { factor, algorithm: HashAlgorithm::Sha1, digits: Digits::SIX };
+    let made = one_time::generate(&mut tx, parameters, "a label", None).expect("a key");
+    let pending = tx.prepare(made).expect("a change");
+    assert!(matches!(pending.commit(), Ok(Committed::Done(..))));
+    let mut rows = (0..64).map(Table).flat_map(|table| {
+        let page = store.scan(table, &Range::all(), 100, None).expect("in memory");
+        page.rows.into_iter().map(move |(key, row)| (RowKey::new(table, key), row))
+    });
+    rows.find(|(place, row)| keyring.open(place, row).is_ok()).expect("a record that opens")
+}
+
 /// Left: the commitment is wrong in its first byte. Right: in its last. Neither is opened.
 fn unseal(runner: &mut CtRunner, rng: &mut BenchRng) {
-    let keyring = Keyring::new(
-        VaultId([0x5a; 16]),
-        Role::User,
-        VaultKeys::alike(&[(DataKeyId(1), &[0x77; 32])]),
-        &HeapMemory,
-    )
-    .expect("one key");
-    // A header as `docs/formats/record.md` says, for table 2 and the key of sixteen zeros, without attributes.
-    let place = RowKey::new(Table(2), [0; 16]);
-    let mut header = b"ZMKR".to_vec();
-    header.extend([0, 1, 1]);
-    header.extend([0x5a; 16]);
-    header.extend([0, 2, 0, 16]);
-    header.extend([0; 16]);
-    header.extend([0, 0, 0, 1]);
-    header.extend(1_u64.to_be_bytes());
-    header.extend([0, 0]);
-    let start = header.len();
-    let row = [header, vec![0; 32 + 32 + 64 + 16]].concat();
+    let keyring = keyring();
+    let (place, row) = sealed(rng);
+    // `docs/formats/record.md`: the header ends with the attributes; a salt of 32 bytes and the commitment follow.
+    let attributes = keyring.open(&place, &row).expect("it opens as it was written").attributes;
+    let length = u16::from_be_bytes([row.value[LENGTH_AT], row.value[LENGTH_AT + 1]]);
+    let start = LENGTH_AT + 2 + usize::from(length);
+    assert_eq!(row.value[LENGTH_AT + 2..start], attributes, "the header is laid out as the page says");
     let inputs: Vec<(Class, Row)> = (0..SAMPLES)
         .map(|_| {
-            let (class, mut value) = (side(rng), row.clone());
+            let (class, mut value) = (side(rng), row.value.clone());
             value[start + if matches!(class, Class::Left) { 32 } else { 63 }] ^= 0x40;
-            (class, Row { version: 1, value })
+            (class, Row { version: row.version, value })
         })
         .collect();
     for (class, row) in inputs {
@@ -191,6 +205,10 @@ fn unseal(runner: &mut CtRunner, rng: &mut BenchRng) {
         });
     }
 }
+
+/// Where the length of the attributes stands: behind the magic, the format, the suite, the vault, the table, the row's key of 16 bytes with its
+/// length, the key's number and the revision.
+const LENGTH_AT: usize = 4 + 3 + 16 + 2 + 2 + 16 + 4 + 8;
 
 struct Stream<'a>(&'a mut BenchRng);
 

@@ -7,4 +7,4 @@ mod story;
 
 pub use memory::{Found, own_memory, scrub_stack};
 pub use needles::{Needle, masked, plain};
-pub use story::{Ending, forgotten, known, tell};
+pub use story::{Ending, known, tell};

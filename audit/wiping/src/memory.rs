@@ -12,7 +12,7 @@ use crate::needles::Needle;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Found {
     /// The secret's name.
-    pub name: &'static str,
+    pub name: String,
     /// The mapping: `[heap]`, `[stack]`, a file, or nothing for other memory.
     pub place: String,
     /// How often.
@@ -77,7 +77,11 @@ pub fn own_memory(needles: &[Needle]) -> io::Result<(Vec<Found>, u64)> {
             at = next;
         }
         let here = needles.iter().zip(times).filter(|(_, times)| *times > 0);
-        found.extend(here.map(|(needle, times)| Found { name: needle.name, place: place.clone(), times }));
+        found.extend(here.map(|(needle, times)| Found {
+            name: needle.name.clone(),
+            place: place.clone(),
+            times,
+        }));
     }
     Ok((found, searched))
 }

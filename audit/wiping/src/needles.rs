@@ -7,10 +7,10 @@ const MASK: u8 = 0xa5;
 const SHORTEST: usize = 12;
 
 /// A secret under its name, masked.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Needle {
     /// What it is.
-    pub name: &'static str,
+    pub name: String,
     masked: Vec<u8>,
 }
 
@@ -39,16 +39,39 @@ impl Needle {
     /// # Panics
     /// If it is so short that it occurs by chance.
     #[must_use]
-    pub fn new(name: &'static str, masked: &[u8]) -> Self {
+    pub fn new(name: impl Into<String>, masked: &[u8]) -> Self {
+        let name = name.into();
         assert!(masked.len() >= SHORTEST, "{name} is too short to search for");
         Self { name, masked: masked.to_vec() }
     }
 
     /// A secret that became known while the program ran; the caller wipes the original.
     #[must_use]
-    pub fn of(name: &'static str, secret: &[u8]) -> Self {
+    pub fn of(name: impl Into<String>, secret: &[u8]) -> Self {
         let masked: Vec<u8> = secret.iter().map(|byte| byte ^ MASK).collect();
         Self::new(name, &masked)
+    }
+
+    /// A line for whoever searches from outside: its name and its masked bytes.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        let digits: String = self.masked.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}\t{digits}\n", self.name)
+    }
+
+    /// Reads what [`Needle::to_line`] wrote.
+    #[must_use]
+    pub fn of_line(line: &str) -> Option<Self> {
+        let (name, digits) = line.split_once('\t')?;
+        let byte = |at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+        let masked = (0..digits.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>()?;
+        Some(Self::new(name.to_owned(), &masked))
+    }
+
+    /// Bytes of it that nobody wipes: what a search has to find.
+    #[must_use]
+    pub fn forgotten(&self) -> &'static [u8] {
+        Box::leak(plain(&self.masked).to_vec().into_boxed_slice())
     }
 
     /// How often the secret stands in these bytes: either half of it, since an allocator writes over the beginning of what is
@@ -83,5 +106,6 @@ mod tests {
         assert_eq!(needle.count(&secret[12..]), 1, "its end, behind what the allocator wrote");
         assert_eq!(needle.count(&MASKED), 0);
         assert_eq!(Needle::of("it", &secret).count(&secret), 1);
+        assert_eq!(Needle::of_line(needle.to_line().trim_end()), Some(needle));
     }
 }

@@ -12,6 +12,8 @@ pub(crate) struct Source {
 pub(crate) struct Mention<'a> {
     pub(crate) word: &'a str,
     pub(crate) line: usize,
+    /// Where the word ends in the code.
+    pub(crate) end: usize,
     pub(crate) in_tests: bool,
     /// It stands at the beginning of a path, or is imported.
     pub(crate) is_path: bool,
@@ -34,6 +36,11 @@ impl Source {
         code.contains(attribute)
     }
 
+    /// The code itself; its line breaks are those of the file.
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
+
     /// Every identifier that `wanted` accepts.
     pub(crate) fn mentions(&self, wanted: impl Fn(&str) -> bool) -> Vec<Mention<'_>> {
         let mut found = Vec::new();
@@ -49,7 +56,7 @@ impl Source {
                         let before = self.code[..begin].trim_end();
                         let is_path = self.code[at..].starts_with("::")
                             || ["use", "crate"].iter().any(|keyword| before.ends_with(keyword));
-                        found.push(Mention { word, line, in_tests, is_path });
+                        found.push(Mention { word, line, end: at, in_tests, is_path });
                     }
                     start = None;
                 }

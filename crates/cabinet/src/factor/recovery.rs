@@ -62,8 +62,10 @@ impl Typed {
     /// What is no code is read as one that nobody has: it costs the same work.
     fn read(text: &str) -> Self {
         const LONGEST: usize = 64;
-        let kept = text.chars().take(LONGEST).filter(|character| !matches!(character, ' ' | '-'));
-        let kept = Zeroizing::new(kept.collect::<String>().to_ascii_uppercase());
+        // Room for the widest characters, so that it never grows out of its place.
+        let mut kept = Zeroizing::new(String::with_capacity(4 * LONGEST));
+        let signs = text.chars().take(LONGEST).filter(|character| !matches!(character, ' ' | '-'));
+        signs.for_each(|character| kept.push(character.to_ascii_uppercase()));
         let split = kept.find(|character: char| !character.is_ascii_digit()).unwrap_or(kept.len());
         // Numbers have two digits, so that a letter that is a digit belongs to the letters.
         let (number, letters) = kept.split_at_checked(split.min(2)).unwrap_or(("", ""));
@@ -194,7 +196,9 @@ impl Cabinet {
             Ok::<_, Error>(())
         })?;
         let text = |typed: &Typed| {
-            let mut text = Zeroizing::new(format!("{:02}", typed.number));
+            // Room for all of it, so that it never grows out of its place.
+            let mut text = Zeroizing::new(String::with_capacity(2 + LETTERS + LETTERS / 4));
+            text.push_str(&format!("{:02}", typed.number));
             for group in typed.letters.as_bytes().chunks(4) {
                 text.push('-');
                 group.iter().for_each(|letter| text.push(char::from(*letter)));
