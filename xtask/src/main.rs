@@ -115,7 +115,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "audit",
-        about: "everything at full counts, and a report (--minutes N, --part NAME; --planted [NAME]: the planted defects alone)",
+        about: "every check of the repository, and a report (--minutes N, --part NAME; --planted [NAME]: the planted defects alone)",
         run: audit::command,
     },
     Command {
