@@ -17,7 +17,9 @@ use zamok_core::hash::sha256;
 use zamok_core::vault::keys::Template;
 use zamok_core::vault::{KeyKind, Purpose, importing};
 use zamok_core::wire::hex;
-use zamok_protocols::token::{AccessTokens, Binding, CertificateHash, Claims, RefreshToken, Shown, Verifier, use_token_key};
+use zamok_protocols::token::{
+    AccessTokens, Binding, CertificateHash, Claims, RefreshToken, Shown, Verifier, use_token_key,
+};
 use zamok_protocols::{JwsAlgorithm, Thumbprint};
 
 use bank::{Bank, ISSUER};
@@ -125,10 +127,7 @@ fn unsigned(text: &str) {
 
 fn header() -> Object {
     let name = hex(&sha256(&[&public_key().to_spki_der()])[..16]);
-    Object::default()
-        .with("alg", quoted("EdDSA"))
-        .with("kid", quoted(&name))
-        .with("typ", quoted("at+jwt"))
+    Object::default().with("alg", quoted("EdDSA")).with("kid", quoted(&name)).with("typ", quoted("at+jwt"))
 }
 
 fn signed(plan: &Plan<'_>) {
@@ -156,10 +155,8 @@ fn signed(plan: &Plan<'_>) {
     claims.change(&plan.claims, now);
     let token = compact(&header, &claims, plan.flip);
     let shown = plan.shown.shown();
-    let is_right = plan.header.is_empty()
-        && plan.claims.is_empty()
-        && plan.flip.is_none()
-        && plan.bound == plan.shown;
+    let is_right =
+        plan.header.is_empty() && plan.claims.is_empty() && plan.flip.is_none() && plan.bound == plan.shown;
 
     match verifier.check(&token, &shown, now) {
         Ok(read) => believed(plan, &header, &claims, &read, now),

@@ -18,7 +18,8 @@ use crate::throttle::Ledger;
 pub(crate) const WRITTEN: &str = "what was read is written";
 
 /// Every form of the cabinet.
-pub const FORMS: [&[Form]; 4] = [OWN, account::fuzzing::FORMS, factor::fuzzing::FORMS, outbox::fuzzing::FORMS];
+pub const FORMS: [&[Form]; 4] =
+    [OWN, account::fuzzing::FORMS, factor::fuzzing::FORMS, outbox::fuzzing::FORMS];
 
 const OWN: &[Form] = &[
     Form::exact("session", session),
@@ -41,7 +42,8 @@ pub(crate) fn id(body: &[u8]) -> Option<[u8; 16]> {
 fn session(body: &[u8]) -> Option<Vec<u8>> {
     let id = SessionId(id(body)?);
     record_again(&session::row(id), body, |tx| {
-        session::put(tx, &session::load(tx, id).ok()?).expect(WRITTEN);
+        let session = session::load(tx, id).ok()?;
+        session::put(tx, &session).expect(WRITTEN);
         Some(())
     })
 }
@@ -74,7 +76,8 @@ fn content(bytes: &[u8]) -> Option<Vec<u8>> {
 fn device(body: &[u8]) -> Option<Vec<u8>> {
     let id = DeviceId(id(body)?);
     record_again(&device::row(id), body, |tx| {
-        device::put(tx, &device::load(tx, id).ok()??).expect(WRITTEN);
+        let device = device::load(tx, id).ok()??;
+        device::put(tx, &device).expect(WRITTEN);
         Some(())
     })
 }

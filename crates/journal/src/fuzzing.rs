@@ -26,7 +26,7 @@ pub const FORMS: &[Form] = &[
 
 fn evidence(body: &[u8]) -> Option<Vec<u8>> {
     let found = witness::open(Suspicion::Fork, body).ok()?;
-    Some(witness::encode(found.time, &found.remembered, &found.refused).expect(WRITTEN).to_vec())
+    Some(witness::written(found.time, &found.remembered, &found.refused).expect(WRITTEN).to_vec())
 }
 
 /// The first version is written as the second.

@@ -285,7 +285,7 @@ fn keep(
     }
     let oldest = oldest.filter(|_| suspicion == Suspicion::Unproved).map(|(_, key)| key);
     let Some(key) = free.or(oldest) else { return Ok(()) };
-    tx.put_state(&key, encode(tx.now(), remembered, refused)?.as_slice())?;
+    tx.put_state(&key, written(tx.now(), remembered, &refused)?.as_slice())?;
     if suspicion == Suspicion::Fork {
         let size = refused.checkpoint().size.to_string();
         let detail = Detail::new().with("origin", refused.checkpoint().origin.as_str()).with("size", size);
@@ -294,7 +294,7 @@ fn keep(
     Ok(())
 }
 
-pub(crate) fn encode(
+pub(crate) fn written(
     time: UnixTime,
     remembered: &SignedCheckpoint,
     refused: &SignedCheckpoint,

@@ -174,3 +174,10 @@ pub fn compact(header: &Object, claims: &Object, flip: Option<(u16, u8)>) -> Str
     }
     String::from_utf8(token).expect("ASCII")
 }
+
+/// Base64 with padding (RFC 4648 §4).
+pub fn base64(bytes: &[u8]) -> String {
+    let mut text = base64url(bytes).replace('-', "+").replace('_', "/");
+    text.extend(std::iter::repeat_n('=', (4 - text.len() % 4) % 4));
+    text
+}

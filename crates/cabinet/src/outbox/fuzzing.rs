@@ -12,9 +12,7 @@ use crate::fuzzing::WRITTEN;
 pub(crate) const FORMS: &[Form] = &[
     Form::loose("message on its way", message),
     Form::loose("archived message", |body| archive::decode(body).ok().map(|_| body.to_vec())),
-    Form::loose("preferences", |plain| {
-        Some(Preferences::read(plain).ok()?.write().expect(WRITTEN).to_vec())
-    }),
+    Form::loose("preferences", |plain| Some(Preferences::read(plain).ok()?.write().expect(WRITTEN).to_vec())),
     Form::exact("subscription to pushes", subscribed),
 ];
 
