@@ -3,10 +3,12 @@
 //! chooses what the rest is.
 #![no_main]
 
+mod measured;
+
 use libfuzzer_sys::fuzz_target;
 use zamok_core::vault::fuzzing;
 
 fuzz_target!(|input: &[u8]| {
     let forms = zamok_cabinet::fuzzing::FORMS.into_iter().chain(zamok_protocols::fuzzing::FORMS);
-    let _ = fuzzing::choose(forms, input);
+    let _ = measured::within(input.len(), || fuzzing::choose(forms, input));
 });

@@ -2,10 +2,12 @@
 //! refused, and what was read is written again as it was. The first byte chooses what the rest is.
 #![no_main]
 
+mod measured;
+
 use libfuzzer_sys::fuzz_target;
 use zamok_core::vault::fuzzing;
 
 fuzz_target!(|input: &[u8]| {
     let forms = [fuzzing::FORMS, zamok_journal::fuzzing::FORMS, zamok_risk::fuzzing::FORMS];
-    let _ = fuzzing::choose(forms, input);
+    let _ = measured::within(input.len(), || fuzzing::choose(forms, input));
 });
