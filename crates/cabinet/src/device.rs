@@ -371,11 +371,11 @@ fn told(device: &Device) -> Detail {
     Detail::new().with("device", device.id.to_string()).with("label", device.label.as_str())
 }
 
-fn row(id: DeviceId) -> RowKey {
+pub(crate) fn row(id: DeviceId) -> RowKey {
     RowKey::new(DEVICES, id.0)
 }
 
-fn put(tx: &mut Transaction<'_>, device: &Device) -> Result<(), Error> {
+pub(crate) fn put(tx: &mut Transaction<'_>, device: &Device) -> Result<(), Error> {
     let mut writer = Writer::new();
     writer.u8(1).raw(&device.id.0).raw(&device.account.0).text(&device.label)?;
     writer.u64(device.trusted.0).u64(device.last_login.0).u64(device.expires.0);
@@ -387,7 +387,7 @@ fn put(tx: &mut Transaction<'_>, device: &Device) -> Result<(), Error> {
     Ok(tx.put_record(&row(device.id), &[], writer.as_slice())?)
 }
 
-fn load(tx: &mut Transaction<'_>, id: DeviceId) -> Result<Option<Device>, Error> {
+pub(crate) fn load(tx: &mut Transaction<'_>, id: DeviceId) -> Result<Option<Device>, Error> {
     let Some(opened) = tx.record(&row(id))? else { return Ok(None) };
     let device = decode(&opened.body)?;
     if device.id == id { Ok(Some(device)) } else { Err(CoreError::Refused.into()) }

@@ -7,6 +7,8 @@ mod channel;
 mod check;
 mod device_key;
 mod enrolment;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod generator;
 mod listing;
 mod pin;

@@ -11,6 +11,8 @@ mod document;
 mod error;
 mod evidence;
 mod factor;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod history;
 mod index;
 mod machine;

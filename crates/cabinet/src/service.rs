@@ -16,7 +16,7 @@ use crate::{Cabinet, account, factor};
 /// The one row of the service.
 const SERVICE: Table = Table(38);
 
-struct Service {
+pub(crate) struct Service {
     issuer: String,
     policy: Policy,
     token_key: KeyId,
@@ -107,7 +107,7 @@ impl Cabinet {
     }
 }
 
-fn row() -> RowKey {
+pub(crate) fn row() -> RowKey {
     RowKey::new(SERVICE, *b"service")
 }
 
@@ -119,14 +119,14 @@ impl Service {
         Cabinet { vault, policy, issuer, token_key, challenge_key, watch: None }
     }
 
-    fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+    pub(crate) fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
         let mut writer = Writer::new();
         writer.u8(Self::FORMAT).text(&self.issuer)?.text(&self.policy.to_toml())?.raw(&self.token_key.0);
         writer.raw(&self.challenge_key.0);
         Ok(tx.put_state(&row(), writer.as_slice())?)
     }
 
-    fn load(tx: &mut Transaction<'_>) -> Result<Option<Self>, Error> {
+    pub(crate) fn load(tx: &mut Transaction<'_>) -> Result<Option<Self>, Error> {
         let Some(body) = tx.state(&row())? else { return Ok(None) };
         let mut reader = Reader::new(&body);
         let found = reader.u8()?;

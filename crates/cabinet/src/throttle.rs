@@ -76,7 +76,7 @@ impl Bucket {
 }
 
 /// What a known device has been right at, and failed at since: failures under the id of an account, for its password, or of a factor.
-struct Ledger(Vec<([u8; 16], Failures)>);
+pub(crate) struct Ledger(Vec<([u8; 16], Failures)>);
 
 impl Budget {
     /// The budget for guessing at the target with this id. A missing row is no permission.
@@ -202,7 +202,7 @@ impl Ledger {
         self.0.push((target, failures));
     }
 
-    fn encode(&self) -> Result<Writer, CoreError> {
+    pub(crate) fn encode(&self) -> Result<Writer, CoreError> {
         let from = self.0.len().saturating_sub(Self::MOST);
         let kept = &self.0[from..];
         let mut writer = Writer::new();
@@ -213,7 +213,7 @@ impl Ledger {
         Ok(writer)
     }
 
-    fn decode(body: &[u8]) -> Result<Self, CoreError> {
+    pub(crate) fn decode(body: &[u8]) -> Result<Self, CoreError> {
         let mut reader = Reader::new(body);
         let found = reader.u8()?;
         if found != Self::FORMAT {

@@ -17,6 +17,8 @@ mod checkpoint;
 mod erase;
 mod fault;
 mod former;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod integrate;
 mod layout;
 mod note;

@@ -285,15 +285,23 @@ fn keep(
     }
     let oldest = oldest.filter(|_| suspicion == Suspicion::Unproved).map(|(_, key)| key);
     let Some(key) = free.or(oldest) else { return Ok(()) };
-    let mut body = Writer::new();
-    body.u8(VERSION).u64(tx.now().0).text(&remembered.to_string())?.text(&refused.to_string())?;
-    tx.put_state(&key, &body.to_vec())?;
+    tx.put_state(&key, written(tx.now(), remembered, &refused)?.as_slice())?;
     if suspicion == Suspicion::Fork {
         let size = refused.checkpoint().size.to_string();
         let detail = Detail::new().with("origin", refused.checkpoint().origin.as_str()).with("size", size);
         tx.event(EventKind::ForkKept, None, &key, &detail)?;
     }
     Ok(())
+}
+
+pub(crate) fn written(
+    time: UnixTime,
+    remembered: &SignedCheckpoint,
+    refused: &SignedCheckpoint,
+) -> Result<Writer, Error> {
+    let mut body = Writer::new();
+    body.u8(VERSION).u64(time.0).text(&remembered.to_string())?.text(&refused.to_string())?;
+    Ok(body)
 }
 
 fn read(keyring: &Keyring, key: Vec<u8>, row: &Row) -> Result<Evidence, Error> {
@@ -305,7 +313,7 @@ fn read(keyring: &Keyring, key: Vec<u8>, row: &Row) -> Result<Evidence, Error> {
     open(suspicion, keyring.verify(&RowKey::new(EVIDENCE, key), row)?)
 }
 
-fn open(suspicion: Suspicion, body: &[u8]) -> Result<Evidence, Error> {
+pub(crate) fn open(suspicion: Suspicion, body: &[u8]) -> Result<Evidence, Error> {
     let mut reader = Reader::new(body);
     let found = reader.u8()?;
     if found != VERSION {
@@ -339,7 +347,7 @@ pub fn log_id(origin: &str) -> [u8; 32] {
 }
 
 /// What a witness is.
-struct Identity {
+pub(crate) struct Identity {
     /// The key that it cosigns with.
     id: KeyId,
     /// Its name in cosignatures.
@@ -352,11 +360,11 @@ impl Identity {
     /// The first version had no logs in it.
     const VERSION: u8 = 2;
 
-    fn row() -> RowKey {
+    pub(crate) fn row() -> RowKey {
         RowKey::new(WITNESSED, KEY)
     }
 
-    fn read(tx: &mut Transaction<'_>) -> Result<Self, Error> {
+    pub(crate) fn read(tx: &mut Transaction<'_>) -> Result<Self, Error> {
         Self::decode(&tx.state(&Self::row())?.ok_or(Error::NoVault)?)
     }
 
@@ -374,7 +382,7 @@ impl Identity {
         reader.end().map(|()| Self { id, name, logs })
     }
 
-    fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+    pub(crate) fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
         let mut body = Writer::new();
         body.u8(Self::VERSION).raw(&self.id.0).text(&self.name)?;
         for log in &self.logs {

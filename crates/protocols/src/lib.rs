@@ -11,6 +11,8 @@
 //! | mutual TLS | RFC 8446 | `mtls`, with the feature of that name |
 
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod jose;
 #[cfg(feature = "tower")]
 pub mod layers;

@@ -29,6 +29,8 @@ mod alert;
 mod board;
 mod case;
 mod cell;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod habits;
 mod judge;
 mod place;

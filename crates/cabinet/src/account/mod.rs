@@ -4,6 +4,8 @@
 mod access;
 mod contact;
 mod erasure;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod index;
 mod leave;
 pub(crate) mod power;

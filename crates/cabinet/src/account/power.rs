@@ -135,11 +135,11 @@ impl Power {
         self.state != PowerState::Ended && now < self.terms.until
     }
 
-    fn row(id: PowerId) -> RowKey {
+    pub(crate) fn row(id: PowerId) -> RowKey {
         RowKey::new(POWERS, id.0)
     }
 
-    fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+    pub(crate) fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
         let mut writer = Writer::new();
         writer.u8(Self::FORMAT).raw(&self.id.0).raw(&self.principal.0).raw(&self.agent.0);
         writer

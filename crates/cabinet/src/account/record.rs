@@ -218,7 +218,7 @@ pub(super) fn leaving(body: &[u8]) -> Result<Option<UnixTime>, CoreError> {
 }
 
 /// All but what names the person, when its first contact goes, and that, sealed.
-fn decode(body: &[u8]) -> Result<(AccountRecord, Option<UnixTime>, Vec<u8>), CoreError> {
+pub(super) fn decode(body: &[u8]) -> Result<(AccountRecord, Option<UnixTime>, Vec<u8>), CoreError> {
     let mut reader = Reader::new(body);
     let found = reader.u8()?;
     if found != FORMAT {
@@ -262,7 +262,7 @@ fn decode(body: &[u8]) -> Result<(AccountRecord, Option<UnixTime>, Vec<u8>), Cor
     Ok((record, leaving, sealed))
 }
 
-fn name(account: &mut Account, plain: &[u8]) -> Result<(), CoreError> {
+pub(super) fn name(account: &mut Account, plain: &[u8]) -> Result<(), CoreError> {
     let mut reader = Reader::new(plain);
     account.login = reader.text()?.into();
     account.contacts = (0..reader.u16()?).map(|_| Contact::read(&mut reader)).collect::<Result<_, _>>()?;

@@ -74,7 +74,7 @@ impl Typed {
 }
 
 /// What is kept of the codes of one account.
-struct Set {
+pub(super) struct Set {
     cost: Argon2Cost,
     salt: [u8; 16],
     /// The key of the MAC, drawn with the set: it lies sealed, and goes on when the keys of the vault change.
@@ -94,11 +94,11 @@ struct Looked {
 impl Set {
     const FORMAT: u8 = 3;
 
-    fn row(account: AccountId) -> RowKey {
+    pub(super) fn row(account: AccountId) -> RowKey {
         RowKey::new(RECOVERY, account.0)
     }
 
-    fn put(&self, tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Error> {
+    pub(super) fn put(&self, tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Error> {
         let mut writer = Writer::new();
         writer.u8(Self::FORMAT).raw(&account.0).raw(self.pepper.as_slice());
         writer.u32(self.cost.memory_kib).u32(self.cost.passes).u32(self.cost.lanes).raw(&self.salt);
@@ -108,7 +108,7 @@ impl Set {
         Ok(tx.put_record(&Self::row(account), &[], writer.as_slice())?)
     }
 
-    fn load(tx: &mut Transaction<'_>, account: AccountId) -> Result<Option<Self>, Error> {
+    pub(super) fn load(tx: &mut Transaction<'_>, account: AccountId) -> Result<Option<Self>, Error> {
         // Each time anew: who has codes, who has none and who is not there take the same work.
         let Some(opened) = tx.record_anew(&Self::row(account))? else { return Ok(None) };
         let mut reader = Reader::new(&opened.body);

@@ -13,8 +13,8 @@ use zamok_core::wire::hex;
 use zamok_core::{Error as CoreError, UnixTime};
 
 pub use self::content::{Content, Template, Value};
-pub(crate) use self::record::{OPERATIONS, due, sweep};
-use self::record::{load, load_of, put, row};
+use self::record::load_of;
+pub(crate) use self::record::{OPERATIONS, due, load, put, row, sweep};
 use crate::Cabinet;
 use crate::account::{self, Account, AccountId};
 use crate::challenge::{self, Challenge, ChallengeRecord, Look, Purpose, RequestId, Ruling, Wanted};

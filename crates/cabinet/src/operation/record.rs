@@ -21,11 +21,11 @@ const FORMAT: u8 = 1;
 /// must not fit then.
 const REMOVED: &[u8] = &[0];
 
-pub(super) fn row(id: OperationId) -> RowKey {
+pub(crate) fn row(id: OperationId) -> RowKey {
     RowKey::new(OPERATIONS, id.0)
 }
 
-pub(super) fn put(tx: &mut Transaction<'_>, operation: &Operation) -> Result<(), Error> {
+pub(crate) fn put(tx: &mut Transaction<'_>, operation: &Operation) -> Result<(), Error> {
     let mut writer = Writer::new();
     writer.u8(FORMAT).raw(&operation.id.0).raw(&operation.account.0).u64(operation.epoch);
     writer.u64(operation.expires.0).bytes(&operation.content.to_bytes())?;
@@ -48,7 +48,7 @@ pub(super) fn put(tx: &mut Transaction<'_>, operation: &Operation) -> Result<(),
     Ok(tx.put_record(&row(operation.id), &[], writer.as_slice())?)
 }
 
-pub(super) fn load(tx: &mut Transaction<'_>, id: OperationId) -> Result<Option<Operation>, Error> {
+pub(crate) fn load(tx: &mut Transaction<'_>, id: OperationId) -> Result<Option<Operation>, Error> {
     let Some(opened) = tx.record(&row(id))? else { return Ok(None) };
     let Some(operation) = decode(&opened.body)? else { return Ok(None) };
     if operation.id == id { Ok(Some(operation)) } else { Err(CoreError::Refused.into()) }

@@ -119,7 +119,7 @@ pub(super) fn add(
     Ok(until)
 }
 
-fn decode(body: &[u8]) -> Result<(Archived, UnixTime, Vec<u8>), CoreError> {
+pub(super) fn decode(body: &[u8]) -> Result<(Archived, UnixTime, Vec<u8>), CoreError> {
     let mut reader = Reader::new(body);
     let found = reader.u8()?;
     if found != FORMAT {

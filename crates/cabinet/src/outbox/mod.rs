@@ -10,6 +10,8 @@ mod caps;
 mod category;
 mod due;
 mod feed;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod lease;
 mod notice;
 mod outcome;

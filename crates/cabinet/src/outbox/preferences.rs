@@ -91,7 +91,7 @@ impl Preferences {
         if usable { Ok(()) } else { Err(Error::PreferencesUnusable) }
     }
 
-    fn write(&self) -> Result<Writer, CoreError> {
+    pub(super) fn write(&self) -> Result<Writer, CoreError> {
         let mut writer = Writer::new();
         writer.text(&self.language)?;
         match self.quiet {
@@ -105,7 +105,7 @@ impl Preferences {
         Ok(writer)
     }
 
-    fn read(body: &[u8]) -> Result<Self, CoreError> {
+    pub(super) fn read(body: &[u8]) -> Result<Self, CoreError> {
         let mut reader = Reader::new(body);
         let language = reader.text()?.into();
         let quiet = if crate::flag(&mut reader)? {

@@ -81,12 +81,12 @@ const fn key_form(key: &[u8; 65]) -> u8 {
     key[0]
 }
 
-fn row(device: [u8; 16]) -> RowKey {
+pub(super) fn row(device: [u8; 16]) -> RowKey {
     RowKey::new(SUBSCRIPTIONS, device)
 }
 
 /// What is kept of the subscription of a device: the row stays for as long as the device is known.
-struct Kept {
+pub(super) struct Kept {
     /// Whether it was ended in a session: another is then as good as one in its place.
     ended: bool,
     /// The subscription, under its owner's key; nothing where there is none any more.
@@ -94,7 +94,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn load(tx: &mut Transaction<'_>, device: DeviceId) -> Result<Option<Self>, Error> {
+    pub(super) fn load(tx: &mut Transaction<'_>, device: DeviceId) -> Result<Option<Self>, Error> {
         let Some(opened) = tx.record(&row(device.0))? else { return Ok(None) };
         let mut reader = Reader::new(&opened.body);
         let found = reader.u8()?;
@@ -106,7 +106,7 @@ impl Kept {
         Ok(Some(Self { ended, sealed }))
     }
 
-    fn put(&self, tx: &mut Transaction<'_>, device: DeviceId) -> Result<(), Error> {
+    pub(super) fn put(&self, tx: &mut Transaction<'_>, device: DeviceId) -> Result<(), Error> {
         let mut writer = Writer::new();
         writer.u8(FORMAT).u8(u8::from(self.ended)).bytes(&self.sealed)?;
         Ok(tx.put_record(&row(device.0), &[], writer.as_slice())?)

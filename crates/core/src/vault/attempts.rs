@@ -58,7 +58,7 @@ impl Attempts {
         row.to_vec()
     }
 
-    fn decode(row: Option<&Row>) -> Result<Self, Error> {
+    pub(super) fn decode(row: Option<&Row>) -> Result<Self, Error> {
         let mut reader = Reader::new(&row.ok_or(Error::Refused)?.value);
         if reader.u8()? != Self::FORMAT {
             return Err(Error::Refused);

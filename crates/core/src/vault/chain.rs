@@ -89,6 +89,12 @@ impl Entry {
         EntryId::from_bytes(reader.raw(24)?).ok_or(Error::Refused)
     }
 
+    /// The MAC of what it covers.
+    #[cfg(fuzzing)]
+    pub(super) fn authenticate(keyring: &Keyring, covered: &[u8]) -> Result<[u8; 32], Error> {
+        keyring.entry_mac(None, &[LABEL, &keyring.vault().0, covered]).map(|(_, mac)| mac)
+    }
+
     /// What an entry says, unchecked: for looking for entries that are opened then.
     ///
     /// # Errors

@@ -88,7 +88,7 @@ impl Former {
 
 /// What is noted of a material.
 #[derive(Default)]
-struct Note {
+pub(super) struct Note {
     /// Whether it ever left.
     has_left: bool,
     /// The keys that have it or had it, the oldest first.
@@ -96,7 +96,7 @@ struct Note {
 }
 
 impl Note {
-    fn load(tx: &mut Transaction<'_>, row: &RowKey) -> Result<Self, Error> {
+    pub(super) fn load(tx: &mut Transaction<'_>, row: &RowKey) -> Result<Self, Error> {
         let Some(body) = tx.state(row)? else { return Ok(Self::default()) };
         let mut reader = Reader::new(&body);
         let found = reader.u8()?;
@@ -115,7 +115,7 @@ impl Note {
         Ok(Self { has_left, keys })
     }
 
-    fn put(&self, tx: &mut Transaction<'_>, row: &RowKey) -> Result<(), Error> {
+    pub(super) fn put(&self, tx: &mut Transaction<'_>, row: &RowKey) -> Result<(), Error> {
         let mut body = Writer::public(2 + 20 * self.keys.len());
         body.u8(FORMAT).u8(self.has_left.into());
         for (id, version) in &self.keys {

@@ -78,7 +78,7 @@ impl Header {
         Self::decode(keyring.verify(&header_row(), row.ok_or(Error::Refused)?)?)
     }
 
-    fn encode(&self) -> Result<Writer, Error> {
+    pub(super) fn encode(&self) -> Result<Writer, Error> {
         let mut body = Writer::new();
         body.u8(VERSION).u64(self.created.0).u8(self.next_slot);
         body.u8(u8::try_from(self.slots.len()).map_err(|_| Error::SlotsFull)?);
@@ -90,7 +90,7 @@ impl Header {
         Ok(body)
     }
 
-    fn decode(body: &[u8]) -> Result<Self, Error> {
+    pub(super) fn decode(body: &[u8]) -> Result<Self, Error> {
         let mut reader = begin(body)?;
         let created = UnixTime(reader.u64()?);
         let next_slot = reader.u8()?;
@@ -127,14 +127,14 @@ impl Log {
         Self::decode(keyring.verify(&log_row(), row.ok_or(Error::Refused)?)?)
     }
 
-    fn encode(&self) -> Result<Writer, Error> {
+    pub(super) fn encode(&self) -> Result<Writer, Error> {
         let mut body = Writer::new();
         body.u8(VERSION).text(&self.origin)?;
         write_keys(&mut body, &self.journal)?;
         Ok(body)
     }
 
-    fn decode(body: &[u8]) -> Result<Self, Error> {
+    pub(super) fn decode(body: &[u8]) -> Result<Self, Error> {
         let mut reader = begin(body)?;
         let origin = String::from(reader.text()?);
         let journal = read_keys(&mut reader)?;

@@ -30,6 +30,8 @@ pub mod doors;
 pub mod finding;
 #[cfg(feature = "alloc")]
 mod freshness;
+#[cfg(all(fuzzing, feature = "std"))]
+pub mod fuzzing;
 #[cfg(feature = "alloc")]
 mod header;
 #[cfg(feature = "alloc")]

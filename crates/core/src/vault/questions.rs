@@ -286,7 +286,7 @@ fn fresh(
 }
 
 /// A question as it is kept.
-struct Kept {
+pub(super) struct Kept {
     key: KeyId,
     version: u32,
     asked: UnixTime,
@@ -296,7 +296,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn decode(body: &[u8]) -> Result<Self, Error> {
+    pub(super) fn decode(body: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(body);
         let found = reader.u8()?;
         if found != FORMAT {

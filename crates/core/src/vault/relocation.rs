@@ -96,6 +96,14 @@ impl Relocation {
     /// [`Error::Role`] for a vault that leaves, unless an officer opened it; [`Error::Refused`] for an altered header; a
     /// store's fault.
     pub fn put(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
+        if self.is_departure() {
+            tx.keyring().permit(Operation::Move)?;
+            doors::touch(tx)?;
+        }
+        tx.put_state(&Self::row(), self.encode()?.as_slice())
+    }
+
+    pub(super) fn encode(&self) -> Result<Writer, Error> {
         let mut body = Writer::new();
         body.u8(VERSION);
         match self {
@@ -109,11 +117,7 @@ impl Relocation {
             Self::Leaving { to, log } => write_log(body.u8(2).text(to)?, log.as_ref())?,
             Self::Left { to, log } => write_log(body.u8(3).text(to)?, log.as_ref())?,
         };
-        if self.is_departure() {
-            tx.keyring().permit(Operation::Move)?;
-            doors::touch(tx)?;
-        }
-        tx.put_state(&Self::row(), body.as_slice())
+        Ok(body)
     }
 
     /// Whether the vault leaves its store, or has left it.
@@ -130,7 +134,7 @@ impl Relocation {
         tx.empty(&Self::row())
     }
 
-    fn decode(body: &[u8]) -> Result<Self, Error> {
+    pub(super) fn decode(body: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(body);
         let found = reader.u8()?;
         if found != VERSION {

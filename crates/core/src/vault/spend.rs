@@ -171,7 +171,7 @@ impl OtpState {
     /// Bytes of the body at most.
     const LENGTH: usize = 1 + 16 + 4 + 45 + 32 + 24;
 
-    fn encode(&self) -> Writer {
+    pub(super) fn encode(&self) -> Writer {
         // Not secret: state rows are authenticated, not sealed.
         let mut writer = Writer::public(Self::LENGTH);
         writer.u8(Self::FORMAT).raw(&self.key.0).u32(self.version);
@@ -181,7 +181,7 @@ impl OtpState {
         writer
     }
 
-    fn decode(row: RowKey, body: &[u8]) -> Result<Self, Error> {
+    pub(super) fn decode(row: RowKey, body: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(body);
         let found = reader.u8()?;
         if found != Self::FORMAT {

@@ -35,7 +35,7 @@ impl ClientKeyId {
         (text.len() == 43).then(|| decode(text).ok()?.try_into().ok().map(Self))?
     }
 
-    fn row(self) -> RowKey {
+    pub(super) fn row(self) -> RowKey {
         RowKey::new(CLIENT_KEYS, self.0)
     }
 }
@@ -129,7 +129,7 @@ impl ClientKey {
     const FORMAT: u8 = 1;
     const LABEL: usize = 128;
 
-    fn put(&self, tx: &mut Transaction<'_>) -> Result<(), CoreError> {
+    pub(super) fn put(&self, tx: &mut Transaction<'_>) -> Result<(), CoreError> {
         let mut writer = Writer::new();
         writer.u8(Self::FORMAT).raw(&self.id.0).raw(&self.account.0);
         writer.u8(self.kind as u8).u8(self.algorithm as u8).text(&self.label)?.u64(self.added.0);
@@ -138,7 +138,7 @@ impl ClientKey {
         tx.put_record(&self.id.row(), &[], writer.as_slice())
     }
 
-    fn load(tx: &mut Transaction<'_>, id: ClientKeyId) -> Result<Option<Self>, CoreError> {
+    pub(super) fn load(tx: &mut Transaction<'_>, id: ClientKeyId) -> Result<Option<Self>, CoreError> {
         let Some(opened) = tx.record(&id.row())? else { return Ok(None) };
         let mut reader = Reader::new(&opened.body);
         let found = reader.u8()?;
@@ -428,11 +428,11 @@ impl Read {
     }
 }
 
-fn row(account: AccountId) -> RowKey {
+pub(super) fn row(account: AccountId) -> RowKey {
     RowKey::new(CLIENTS, account.0)
 }
 
-fn listed(tx: &mut Transaction<'_>, account: AccountId) -> Result<Vec<ClientKeyId>, CoreError> {
+pub(super) fn listed(tx: &mut Transaction<'_>, account: AccountId) -> Result<Vec<ClientKeyId>, CoreError> {
     let Some(body) = tx.state(&row(account))? else { return Ok(Vec::new()) };
     let mut reader = Reader::new(&body);
     let found = reader.u8()?;
@@ -444,7 +444,7 @@ fn listed(tx: &mut Transaction<'_>, account: AccountId) -> Result<Vec<ClientKeyI
     Ok(ids)
 }
 
-fn list(tx: &mut Transaction<'_>, account: AccountId, ids: &[ClientKeyId]) -> Result<(), Error> {
+pub(super) fn list(tx: &mut Transaction<'_>, account: AccountId, ids: &[ClientKeyId]) -> Result<(), Error> {
     let limit = usize::from(u16::MAX);
     let count = u16::try_from(ids.len()).map_err(|_| CoreError::TooLong {
         what: "the number of keys",
@@ -475,7 +475,7 @@ fn der_of_pem(pem: &str) -> Option<Vec<u8>> {
 
 /// SubjectPublicKeyInfo of a certificate (RFC 5280 §4.1): the element of `tbsCertificate` behind version, serial number,
 /// algorithm, issuer, validity and subject. Whether the certificate is to be trusted is for TLS to say.
-fn public_key_of(certificate: &[u8]) -> Option<&[u8]> {
+pub(super) fn public_key_of(certificate: &[u8]) -> Option<&[u8]> {
     let (outer, rest) = element(certificate, 0x30)?;
     if !rest.is_empty() {
         return None;

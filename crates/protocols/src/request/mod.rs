@@ -48,6 +48,8 @@ mod batch;
 mod check;
 mod clients;
 mod digest;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 #[cfg(feature = "http")]
 mod http;
 mod message;

@@ -38,14 +38,14 @@ pub(crate) struct Ready {
     pub(crate) key: VerifyingKey,
 }
 
-fn row() -> RowKey {
+pub(super) fn row() -> RowKey {
     RowKey::new(TOKENS, *b"tokens")
 }
 
 impl Settings {
     const FORMAT: u8 = 1;
 
-    fn load(tx: &mut Transaction<'_>) -> Result<Self, CoreError> {
+    pub(super) fn load(tx: &mut Transaction<'_>) -> Result<Self, CoreError> {
         let Some(body) = tx.state(&row())? else { return Ok(Self::default()) };
         let mut reader = Reader::new(&body);
         let found = reader.u8()?;
@@ -59,7 +59,7 @@ impl Settings {
         Ok(Self { signs, former, secret })
     }
 
-    fn put(&self, tx: &mut Transaction<'_>) -> Result<(), CoreError> {
+    pub(super) fn put(&self, tx: &mut Transaction<'_>) -> Result<(), CoreError> {
         let mut writer = Writer::new();
         writer.u8(Self::FORMAT);
         for id in [self.signs, self.secret] {

@@ -8,6 +8,8 @@
 mod access;
 mod claims;
 mod family;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod introspection;
 mod keys;
 mod refresh;

@@ -1,0 +1,14 @@
+//! Rows of the cabinet and of the protocols, as if their seals were right: accounts, factors, sessions, challenges, messages,
+//! operations, tokens, keys of clients. They are read or refused, and what was read is written again as it was. The first byte
+//! chooses what the rest is.
+#![no_main]
+
+mod measured;
+
+use libfuzzer_sys::fuzz_target;
+use zamok_core::vault::fuzzing;
+
+fuzz_target!(|input: &[u8]| {
+    let forms = zamok_cabinet::fuzzing::FORMS.into_iter().chain(zamok_protocols::fuzzing::FORMS);
+    let _ = measured::within(input.len(), || fuzzing::choose(forms, input));
+});
