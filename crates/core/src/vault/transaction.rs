@@ -398,6 +398,15 @@ impl<'a> Transaction<'a> {
         self.plain(key)
     }
 
+    /// Supposes that there is no such row, without asking: for one under an id that was drawn for it in this transaction. The
+    /// commit expects that there is none, and an attempt after a conflict reads ([`Transaction::reading_anew`]). Rows whose
+    /// newest revisions this process remembers are read all the same.
+    pub fn suppose_new(&mut self, key: &RowKey) {
+        if !self.anew && !is_remembered(key.table) && !self.rows.contains_key(key) {
+            self.rows.insert(key.clone(), Seen { written: None, original: None, guessed: true });
+        }
+    }
+
     /// Writes a row that carries its own proof, or needs none because it is only a hint.
     ///
     /// # Errors
