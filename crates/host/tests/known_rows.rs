@@ -12,7 +12,7 @@ use zamok_core::store::{
 use zamok_core::vault::one_time::{self, ImportedParameters};
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_core::vault::spend::{self, SpendPolicy, Throttle};
-use zamok_core::vault::{KeyId, KeyKind, KeyState, Purpose, Transaction, keys, signing};
+use zamok_core::vault::{KeyId, KeyKind, KeyState, Known, Purpose, Transaction, keys, signing};
 use zamok_core::{Error, UnixTime};
 use zamok_host::{ManualClock, Options, Passphrase, Vault};
 
@@ -278,4 +278,87 @@ fn a_row_that_was_looked_at_or_whose_revisions_are_remembered_is_not_supposed_to
         })
         .unwrap();
     assert_eq!(attempts, 1);
+}
+
+#[test]
+fn what_only_prepares_another_transaction_is_looked_at_once_and_the_other_one_reads_nothing() {
+    let house = House::new();
+    let first = &house.handles[0];
+    first.transact(|tx| tx.put_state(&place(1), b"one")).unwrap();
+    let look = |tx: &mut Transaction<'_>| {
+        assert!(tx.state(&place(1))?.is_some() && tx.state(&place(2))?.is_none());
+        Ok::<_, Error>(())
+    };
+    let prepare = |tx: &mut Transaction<'_>| {
+        tx.prepare_another();
+        look(tx)
+    };
+    assert_eq!(house.reads(|| first.transact(look).unwrap()), 4, "all of them of one moment");
+    assert_eq!(house.reads(|| first.transact(prepare).unwrap()), 4, "there is no other one");
+    let mut known = Known::default();
+    assert_eq!(house.reads(|| first.transact_knowing(&mut known, look).unwrap()), 4);
+    let mut known = Known::default();
+    assert_eq!(house.reads(|| first.transact_knowing(&mut known, prepare).unwrap()), 2);
+    let decide = |tx: &mut Transaction<'_>| {
+        look(tx)?;
+        tx.suppose_new(&place(3));
+        tx.put_state(&place(3), b"three")
+    };
+    assert_eq!(house.reads(|| first.transact_knowing(&mut known, decide).unwrap()), 0);
+}
+
+#[test]
+fn what_was_not_there_is_expected_not_to_be_there_and_read_before_a_refusal() {
+    let house = House::new();
+    let [first, second] = &house.handles;
+    for (number, writes) in [(1, true), (2, false)] {
+        let mut known = Known::default();
+        let prepared = first.transact_knowing(&mut known, |tx| {
+            tx.prepare_another();
+            tx.state(&place(number))
+        });
+        assert_eq!(prepared, Ok(None));
+        second.transact(|tx| tx.put_state(&place(number), b"meanwhile")).unwrap();
+        let mut attempts = 0;
+        let found = first.transact_knowing(&mut known, |tx| {
+            attempts += 1;
+            let found = tx.state(&place(number))?;
+            if writes {
+                tx.put_state(&place(100 + number), b"other")?;
+            } else if found.is_none() {
+                return Err(Error::Refused);
+            }
+            Ok(found)
+        });
+        assert_eq!((found, attempts), (Ok(Some(b"meanwhile".to_vec())), 2), "writes: {writes}");
+        // What it has read then is known in the place of what was not there.
+        let reads = house.reads(|| {
+            let found = first.transact_knowing(&mut known, |tx| {
+                tx.prepare_another();
+                tx.state(&place(number))
+            });
+            assert_eq!(found, Ok(Some(b"meanwhile".to_vec())));
+        });
+        assert_eq!(reads, 0);
+    }
+}
+
+#[test]
+fn what_prepares_another_transaction_looks_once_more_before_it_fails() {
+    let house = House::new();
+    let [first, second] = &house.handles;
+    let mut known = Known::default();
+    let prepared = first.transact_knowing(&mut known, |tx| {
+        tx.prepare_another();
+        tx.state(&place(1))
+    });
+    assert_eq!(prepared, Ok(None));
+    second.transact(|tx| tx.put_state(&place(1), b"meanwhile")).unwrap();
+    let mut attempts = 0;
+    let found = first.transact_knowing(&mut known, |tx| {
+        attempts += 1;
+        tx.prepare_another();
+        tx.state(&place(1))?.ok_or(Error::Refused)
+    });
+    assert_eq!((found, attempts), (Ok(b"meanwhile".to_vec()), 2));
 }
