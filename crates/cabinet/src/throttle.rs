@@ -7,7 +7,7 @@
 //! A budget is not tied to a network address: an address is free, and another one is no other guesser.
 
 use zamok_core::event::{Detail, EventKind, Subject};
-use zamok_core::store::{CounterKey, RowKey, Table};
+use zamok_core::store::{CounterKey, RowKey, StoreFault, Table};
 use zamok_core::vault::Transaction;
 use zamok_core::vault::spend::{Failures, Throttle};
 use zamok_core::wire::{Reader, Writer};
@@ -340,12 +340,13 @@ pub(crate) fn is_spent(
     account: Option<AccountId>,
     caller: Caller,
 ) -> Result<bool, Error> {
-    for cap in wrong_answers(tx.now(), policy, account, caller) {
-        if cap.is_full(tx)? {
-            return Ok(true);
-        }
+    let caps = wrong_answers(tx.now(), policy, account, caller);
+    let counters: Vec<CounterKey> = caps.iter().map(|cap| cap.counter.clone()).collect();
+    let sums = tx.store().counters(&counters).map_err(CoreError::from)?;
+    if sums.len() != caps.len() {
+        return Err(CoreError::from(StoreFault::Corrupt).into());
     }
-    Ok(false)
+    Ok(caps.iter().zip(sums).any(|(cap, sum)| sum >= cap.most))
 }
 
 /// Counts a wrong answer.

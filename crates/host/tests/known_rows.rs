@@ -12,18 +12,19 @@ use zamok_core::store::{
 use zamok_core::vault::one_time::{self, ImportedParameters};
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_core::vault::spend::{self, SpendPolicy, Throttle};
-use zamok_core::vault::{KeyId, KeyKind, KeyState, Purpose, keys, signing};
+use zamok_core::vault::{KeyId, KeyKind, KeyState, Known, Purpose, Transaction, keys, signing};
 use zamok_core::{Error, UnixTime};
 use zamok_host::{ManualClock, Options, Passphrase, Vault};
 
 const NOON: u64 = 1_800_000_000;
 const PASSPHRASE: &str = "a long sentence";
 
-/// Counts the rows of keys and of what is spent that are read, and the commits.
+/// Counts the rows of keys and of what is spent that are read, all rows that are, and the commits.
 #[derive(Default)]
 struct Counting {
     inner: MemoryStore,
     reads: AtomicU64,
+    all_reads: AtomicU64,
     commits: AtomicU64,
 }
 
@@ -36,6 +37,7 @@ impl Store for Counting {
         if [keys::KEYS, spend::STATES].contains(&key.table) {
             self.reads.fetch_add(1, Ordering::SeqCst);
         }
+        self.all_reads.fetch_add(1, Ordering::SeqCst);
         self.inner.get(key)
     }
 
@@ -111,6 +113,18 @@ impl House {
     fn counts(&self) -> [u64; 2] {
         [&self.store.reads, &self.store.commits].map(|count| count.load(Ordering::SeqCst))
     }
+
+    /// How many rows of any table are read meanwhile.
+    fn reads(&self, work: impl FnOnce()) -> u64 {
+        let before = self.store.all_reads.load(Ordering::SeqCst);
+        work();
+        self.store.all_reads.load(Ordering::SeqCst) - before
+    }
+}
+
+/// The place of a row that no table of the vault has.
+fn place(number: u8) -> RowKey {
+    RowKey::new(Table(900), [number])
 }
 
 #[test]
@@ -209,4 +223,142 @@ fn an_opened_key_answers_for_the_very_row_that_was_opened_and_for_no_other_of_it
     for handle in [first, second] {
         assert_eq!(sign(handle), Err(Error::Refused));
     }
+}
+
+#[test]
+fn a_row_that_is_supposed_to_be_new_is_not_read_and_one_that_is_there_is_found_at_the_commit() {
+    let house = House::new();
+    let [first, second] = &house.handles;
+    let make = |tx: &mut Transaction<'_>| {
+        tx.suppose_new(&place(1));
+        tx.put_record(&place(1), &[], b"one")
+    };
+    assert_eq!(house.reads(|| first.transact(make).unwrap()), 0);
+    // Another one supposes that it is not there yet: the commit finds it, and the next attempt reads it.
+    let mut attempts = 0;
+    let found = second.transact(|tx| {
+        attempts += 1;
+        tx.suppose_new(&place(1));
+        let found = tx.record(&place(1))?.map(|opened| opened.body.to_vec());
+        tx.put_record(&place(1), &[], b"two")?;
+        Ok::<_, Error>(found)
+    });
+    assert_eq!((found, attempts), (Ok(Some(b"one".to_vec())), 2));
+    // So does one that writes nothing, or wants to refuse.
+    for refuses in [false, true] {
+        let mut attempts = 0;
+        let found = second.transact(|tx| {
+            attempts += 1;
+            tx.suppose_new(&place(1));
+            match tx.record(&place(1))? {
+                None if refuses => Err(Error::Refused),
+                found => Ok(found.map(|opened| opened.body.to_vec())),
+            }
+        });
+        assert_eq!((found, attempts), (Ok(Some(b"two".to_vec())), 2), "refuses: {refuses}");
+    }
+}
+
+#[test]
+fn a_row_that_was_looked_at_or_whose_revisions_are_remembered_is_not_supposed_to_be_new() {
+    let house = House::new();
+    let second = &house.handles[1];
+    house.handles[0].transact(|tx| tx.put_record(&place(1), &[], b"one")).unwrap();
+    let state = RowKey::new(spend::STATES, house.key.0);
+    let mut attempts = 0;
+    second
+        .transact(|tx| {
+            attempts += 1;
+            assert!(tx.record(&place(1))?.is_some());
+            tx.suppose_new(&place(1));
+            assert!(tx.record(&place(1))?.is_some(), "it was looked at before");
+            tx.suppose_new(&state);
+            assert!(tx.state(&state)?.is_some(), "its revisions are remembered");
+            tx.put_record(&place(2), &[], b"two")
+        })
+        .unwrap();
+    assert_eq!(attempts, 1);
+}
+
+#[test]
+fn what_only_prepares_another_transaction_is_looked_at_once_and_the_other_one_reads_nothing() {
+    let house = House::new();
+    let first = &house.handles[0];
+    first.transact(|tx| tx.put_state(&place(1), b"one")).unwrap();
+    let look = |tx: &mut Transaction<'_>| {
+        assert!(tx.state(&place(1))?.is_some() && tx.state(&place(2))?.is_none());
+        Ok::<_, Error>(())
+    };
+    let prepare = |tx: &mut Transaction<'_>| {
+        tx.prepare_another();
+        look(tx)
+    };
+    assert_eq!(house.reads(|| first.transact(look).unwrap()), 4, "all of them of one moment");
+    assert_eq!(house.reads(|| first.transact(prepare).unwrap()), 4, "there is no other one");
+    let mut known = Known::default();
+    assert_eq!(house.reads(|| first.transact_knowing(&mut known, look).unwrap()), 4);
+    let mut known = Known::default();
+    assert_eq!(house.reads(|| first.transact_knowing(&mut known, prepare).unwrap()), 2);
+    let decide = |tx: &mut Transaction<'_>| {
+        look(tx)?;
+        tx.suppose_new(&place(3));
+        tx.put_state(&place(3), b"three")
+    };
+    assert_eq!(house.reads(|| first.transact_knowing(&mut known, decide).unwrap()), 0);
+}
+
+#[test]
+fn what_was_not_there_is_expected_not_to_be_there_and_read_before_a_refusal() {
+    let house = House::new();
+    let [first, second] = &house.handles;
+    for (number, writes) in [(1, true), (2, false)] {
+        let mut known = Known::default();
+        let prepared = first.transact_knowing(&mut known, |tx| {
+            tx.prepare_another();
+            tx.state(&place(number))
+        });
+        assert_eq!(prepared, Ok(None));
+        second.transact(|tx| tx.put_state(&place(number), b"meanwhile")).unwrap();
+        let mut attempts = 0;
+        let found = first.transact_knowing(&mut known, |tx| {
+            attempts += 1;
+            let found = tx.state(&place(number))?;
+            if writes {
+                tx.put_state(&place(100 + number), b"other")?;
+            } else if found.is_none() {
+                return Err(Error::Refused);
+            }
+            Ok(found)
+        });
+        assert_eq!((found, attempts), (Ok(Some(b"meanwhile".to_vec())), 2), "writes: {writes}");
+        // What it has read then is known in the place of what was not there.
+        let reads = house.reads(|| {
+            let found = first.transact_knowing(&mut known, |tx| {
+                tx.prepare_another();
+                tx.state(&place(number))
+            });
+            assert_eq!(found, Ok(Some(b"meanwhile".to_vec())));
+        });
+        assert_eq!(reads, 0);
+    }
+}
+
+#[test]
+fn what_prepares_another_transaction_looks_once_more_before_it_fails() {
+    let house = House::new();
+    let [first, second] = &house.handles;
+    let mut known = Known::default();
+    let prepared = first.transact_knowing(&mut known, |tx| {
+        tx.prepare_another();
+        tx.state(&place(1))
+    });
+    assert_eq!(prepared, Ok(None));
+    second.transact(|tx| tx.put_state(&place(1), b"meanwhile")).unwrap();
+    let mut attempts = 0;
+    let found = first.transact_knowing(&mut known, |tx| {
+        attempts += 1;
+        tx.prepare_another();
+        tx.state(&place(1))?.ok_or(Error::Refused)
+    });
+    assert_eq!((found, attempts), (Ok(b"meanwhile".to_vec()), 2));
 }

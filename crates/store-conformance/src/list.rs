@@ -49,6 +49,7 @@ macro_rules! __every_case {
                 one_of_two_counters_at_its_ceiling_stops_both
                 counters_with_empty_and_longest_keys_are_told_apart
                 adding_nothing_respects_the_ceiling
+                counters_that_are_asked_for_together_are_each_as_by_itself
             }
             settling Nothing {
                 a_committed_id_commits_again_without_effect

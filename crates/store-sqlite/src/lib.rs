@@ -175,6 +175,14 @@ impl SqliteStore {
         Ok(findings)
     }
 
+    /// A look at little: on the connection that writes, where nobody is writing, for it keeps its cache; else on one of the pool.
+    fn look<T>(&self, ask: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreFault> {
+        match self.writer.glance(&self.place, &ask) {
+            Some(answer) => Ok(answer),
+            None => self.readers.with(&self.place, &ask),
+        }
+    }
+
     /// How many transactions this handle has committed, each with one flush.
     #[doc(hidden)]
     #[must_use]
@@ -189,11 +197,7 @@ impl Store for SqliteStore {
     }
 
     fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        let ask = |connection: &Connection| sql::get_row(connection, key);
-        match self.writer.glance(&self.place, ask) {
-            Some(row) => Ok(row),
-            None => self.readers.with(&self.place, ask),
-        }
+        self.look(|connection| sql::get_row(connection, key))
     }
 
     fn scan(
@@ -225,7 +229,11 @@ impl Store for SqliteStore {
     }
 
     fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        self.readers.with(&self.place, |connection| sql::counter_sum(connection, key))
+        self.look(|connection| sql::counter_sum(connection, key))
+    }
+
+    fn counters(&self, keys: &[CounterKey]) -> Result<Vec<u64>, StoreFault> {
+        self.look(|connection| sql::counter_sums(connection, keys))
     }
 }
 

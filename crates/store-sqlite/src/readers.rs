@@ -21,6 +21,7 @@ pub(crate) struct Readers {
 struct Pool {
     idle: Vec<Connection>,
     open: usize,
+    waiting: usize,
 }
 
 impl Readers {
@@ -48,7 +49,9 @@ impl Readers {
     fn lease(&self) -> Lease<'_> {
         let mut pool = self.pool();
         while pool.idle.is_empty() && pool.open == LIMIT {
+            pool.waiting += 1;
             pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+            pool.waiting -= 1;
         }
         let connection = pool.idle.pop();
         if connection.is_none() {
@@ -104,7 +107,11 @@ impl Drop for Lease<'_> {
             Some(connection) => pool.idle.push(connection),
             None => pool.open -= 1,
         }
+        // To wake is a call of the system, whether anybody sleeps or not. Who comes now finds what was given back.
+        let somebody_waits = pool.waiting > 0;
         drop(pool);
-        self.readers.returned.notify_one();
+        if somebody_waits {
+            self.readers.returned.notify_one();
+        }
     }
 }

@@ -99,6 +99,23 @@ pub(crate) fn counter_sum(connection: &Connection, key: &CounterKey) -> rusqlite
     Ok(one(connection, statement, params![key.0], |record| unsigned(record, 0))?.unwrap_or(0))
 }
 
+/// The sums in counters, in their order; four of them a statement.
+pub(crate) fn counter_sums(connection: &Connection, keys: &[CounterKey]) -> rusqlite::Result<Vec<u64>> {
+    let mut sums = Vec::with_capacity(keys.len());
+    for four in keys.chunks(4) {
+        // A place that is left over asks for NULL, which is no key.
+        let key = |place: usize| four.get(place).map(|key| key.0.as_slice());
+        let mut statement = connection.prepare_cached(include_str!("../sql/counter_sums.sql"))?;
+        statement.query_row(params![key(0), key(1), key(2), key(3)], |record| {
+            for place in 0..four.len() {
+                sums.push(record.get::<_, Option<i64>>(place)?.map_or(0, i64::cast_unsigned));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(sums)
+}
+
 pub(crate) fn put_counter(connection: &Connection, key: &CounterKey, sum: u64) -> rusqlite::Result<()> {
     run(connection, include_str!("../sql/put_counter.sql"), params![key.0, sum.cast_signed()]).map(|_| ())
 }

@@ -121,6 +121,7 @@ impl Cabinet {
         for _ in 0..Self::PASSWORD_CHANGES {
             // The hash takes long, so it is computed between two looks at the account, of which the second decides.
             let stored = self.vault.transact_knowing(&mut known, |tx| {
+                tx.prepare_another();
                 let (record, known) = account::find_or_decoy(tx, &login)?;
                 let record = record.filter(|_| known);
                 let decoy: [u8; 32] = tx.keyring().blind_index("decoy salt", login.as_str().as_bytes())?;

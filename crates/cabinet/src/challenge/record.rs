@@ -245,7 +245,12 @@ impl ChallengeRecord {
             State::Approved => 5,
             State::Absent => return Err(CoreError::Refused.into()),
         });
-        Ok(tx.put_record(&self.row(), &[], writer.as_slice())?)
+        let row = self.row();
+        if self.ticket.is_some() {
+            // It was begun in this transaction: its id comes from a ticket that was drawn for it.
+            tx.suppose_new(&row);
+        }
+        Ok(tx.put_record(&row, &[], writer.as_slice())?)
     }
 
     /// The challenge of whoever was told this.

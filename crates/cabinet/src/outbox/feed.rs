@@ -73,11 +73,14 @@ pub(super) fn add(tx: &mut Transaction<'_>, message: &Message) -> Result<(), Err
     let sealed = personal::seal(tx, account.subject, &message.id.0, fields.as_slice())?;
     let mut writer = Writer::new();
     writer.u8(FORMAT).u16(message.kind as u16).text(&message.language)?.bytes(&sealed)?;
-    tx.put_record(&row, &[], writer.as_slice())?;
     // Whose feed it is tells where to look once its time is over, and keeps its hint apart from the archive's of the same message.
     let about = [&row::key(message.created, message.id).key[..], &account.id.0].concat();
-    tx.put_plain(&due::hint(message.created.plus(Message::NOTICE), &about), account.id.0.to_vec())
-        .map_err(Error::from)
+    let hint = due::hint(message.created.plus(Message::NOTICE), &about);
+    // Both are named by the message, whose id was drawn in this transaction.
+    tx.suppose_new(&row);
+    tx.suppose_new(&hint);
+    tx.put_record(&row, &[], writer.as_slice())?;
+    tx.put_plain(&hint, account.id.0.to_vec()).map_err(Error::from)
 }
 
 /// Forgets an entry whose time is over. Answers when to look again, otherwise.

@@ -118,7 +118,13 @@ impl Row {
             forget_hint(tx, &due::hint_of(&self.message, before, &row.key))?;
         }
         if self.due != Some(due) {
-            tx.put_plain(&due::hint_of(&self.message, due, &row.key), Vec::new())?;
+            let hint = due::hint_of(&self.message, due, &row.key);
+            if self.due.is_none() {
+                // It was never written: its id was drawn for it in this transaction.
+                tx.suppose_new(&row);
+                tx.suppose_new(&hint);
+            }
+            tx.put_plain(&hint, Vec::new())?;
         }
         self.due = Some(due);
         let message = &self.message;

@@ -31,6 +31,10 @@ impl Password {
         if self.0.len() > longest {
             return Err(Error::PasswordTooLong { longest });
         }
+        // ASCII without controls is its own normal form (RFC 8264 §9.11, RFC 8265 §4.2); nothing at all has none.
+        if !self.0.is_empty() && self.0.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            return Ok(self.0.clone());
+        }
         OpaqueString::enforce(self.0.as_str())
             .map(|normal| Zeroizing::new(normal.into_owned()))
             .map_err(|_| Error::PasswordUnusable)
@@ -53,6 +57,27 @@ impl core::fmt::Debug for Password {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_of_ascii_is_what_precis_makes_of_it() {
+        let every = || (0..=127_u8).map(char::from);
+        let pairs = every().flat_map(|one| every().map(move |other| [one, other]));
+        let texts = pairs.flat_map(|[one, other]| {
+            [format!("{one}{other}"), format!("{one}a {other}"), format!("1{one}{other}Z"), format!("{one}")]
+        });
+        let mut sound = 0;
+        for text in texts.chain([String::new()]) {
+            let normal = OpaqueString::enforce(text.as_str()).map(|normal| normal.into_owned()).ok();
+            let found = Password::new(text.as_str()).normal_form(1000).ok();
+            assert_eq!(found.as_deref(), normal.as_ref(), "{text:?}");
+            sound += usize::from(normal.is_some());
+        }
+        assert_eq!(sound, 3 * 95 * 95 + 128 * 95);
+        let (blanks, composed) = ("one\u{a0}two\u{3000}three", "\u{e9}t\u{e9}");
+        let normal = |text: &str| Password::new(text).normal_form(1000).unwrap().to_string();
+        assert_eq!(normal(blanks), "one two three");
+        assert_eq!(normal("e\u{301}te\u{301}"), composed);
+    }
 
     #[test]
     fn a_password_is_not_printed() {

@@ -269,6 +269,7 @@ pub(crate) fn open(
         state: State::Absent,
     };
     session.step(Step::Open)?;
+    tx.suppose_new(&row(session.id));
     put(tx, &session)?;
     let shown: Vec<&str> = session.evidence.iter().map(|kind| kind.name()).collect();
     let detail = Detail::new()

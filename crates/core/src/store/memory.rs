@@ -155,6 +155,11 @@ impl Store for MemoryStore {
     fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
         Ok(self.content().counters.get(key).copied().unwrap_or(0))
     }
+
+    fn counters(&self, keys: &[CounterKey]) -> Result<Vec<u64>, StoreFault> {
+        let content = self.content();
+        Ok(keys.iter().map(|key| content.counters.get(key).copied().unwrap_or(0)).collect())
+    }
 }
 
 /// A moment of a store in memory.

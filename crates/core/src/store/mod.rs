@@ -101,6 +101,14 @@ mod contract {
         /// # Errors
         /// A [`StoreFault`].
         fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault>;
+
+        /// The sums in several counters, in their order: each as [`Store::counter`] tells it, not all of one moment.
+        ///
+        /// # Errors
+        /// A [`StoreFault`].
+        fn counters(&self, keys: &[CounterKey]) -> Result<Vec<u64>, StoreFault> {
+            keys.iter().map(|key| self.counter(key)).collect()
+        }
     }
 
     /// What a store promises beyond the contract; the conformance suite tests what is declared.

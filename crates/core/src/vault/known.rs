@@ -1,6 +1,6 @@
 //! What was opened or authenticated already: a row that is still the same, byte for byte, says the same.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -10,13 +10,14 @@ use super::keyring::{Keyring, Opened};
 use crate::error::Error;
 use crate::store::{Row, RowKey};
 
-/// Records that a transaction has opened, so that none is opened twice, and state rows that it has authenticated; for another
-/// transaction of the same call, which looks at the same rows again, see
+/// Records that a transaction has opened, so that none is opened twice, state rows that it has authenticated, and those that it did
+/// not find; for another transaction of the same call, which looks at the same rows again, see
 /// [`Transaction::knowing`](super::Transaction::knowing). Wiped when dropped.
 #[derive(Default)]
 pub struct Known {
     records: BTreeMap<RowKey, (Arc<Row>, Arc<Opened>)>,
     states: BTreeMap<RowKey, Arc<Row>>,
+    absent: BTreeSet<RowKey>,
     personal: Vec<Personal>,
 }
 
@@ -35,15 +36,23 @@ impl core::fmt::Debug for Known {
 }
 
 impl Known {
-    /// A row as it was when it was looked at: it may have changed since.
-    pub(super) fn row(&self, key: &RowKey) -> Option<Arc<Row>> {
+    /// A row as it was when it was looked at, or that there was none: it may have changed since. `None` where nothing is known.
+    pub(super) fn row(&self, key: &RowKey) -> Option<Option<Arc<Row>>> {
         let record = self.records.get(key).map(|(row, _)| row);
-        record.or_else(|| self.states.get(key)).cloned()
+        let found = record.or_else(|| self.states.get(key)).cloned().map(Some);
+        found.or_else(|| self.absent.contains(key).then_some(None))
     }
 
     /// A state row whose MAC was right.
     pub(super) fn authenticated(&mut self, key: &RowKey, row: Arc<Row>) {
+        self.absent.remove(key);
         self.states.insert(key.clone(), row);
+    }
+
+    /// A state row that was not there.
+    pub(super) fn missing(&mut self, key: &RowKey) {
+        self.states.remove(key);
+        self.absent.insert(key.clone());
     }
 
     /// Opens the record that the store gave for this place, unless it was opened before.

@@ -43,6 +43,8 @@ pub struct Transaction<'a> {
     known: Known,
     /// What is known goes on to another transaction.
     handed_on: bool,
+    /// That one decides.
+    prepares: bool,
     sums: Vec<(CounterKey, u64, u64)>,
     /// Entries as they will be appended, each with the sealed detail of its event.
     events: Vec<(EntryId, Vec<u8>, Option<Vec<u8>>)>,
@@ -109,6 +111,7 @@ impl<'a> Transaction<'a> {
             rows,
             known: Known::default(),
             handed_on: false,
+            prepares: false,
             sums,
             events,
             tally: None,
@@ -156,6 +159,14 @@ impl<'a> Transaction<'a> {
     pub fn knowing(mut self, known: Known) -> Self {
         (self.known, self.handed_on) = (known, true);
         self
+    }
+
+    /// What is read here only prepares another transaction of the same call, which is given what is known and decides: where this
+    /// one succeeds and writes nothing, its rows are not looked at once more at its end. Whatever of them was not so, or not all at
+    /// one moment, the other one finds: what it takes from here its commit expects, or it reads it before its end. Without
+    /// [`Transaction::knowing`] this says nothing.
+    pub const fn prepare_another(&mut self) {
+        self.prepares = true;
     }
 
     /// What was opened and authenticated so far, for another transaction of the same call.
@@ -270,11 +281,12 @@ impl<'a> Transaction<'a> {
             let freshness = self.freshness.filter(|_| is_remembered(key.table));
             // Asked before the store is: others may go on meanwhile.
             let newest = freshness.map_or(0, |freshness| freshness.newest(key));
-            let known = || self.cache.and_then(guess).or_else(|| self.known.row(key));
-            let guess = if self.anew { None } else { known().filter(|row| row.version >= newest) };
+            let known = || self.cache.and_then(guess).map(Some).or_else(|| self.known.row(key));
+            let is_new = |row: &Option<Arc<Row>>| row.as_ref().map_or(0, |row| row.version) >= newest;
+            let guess = if self.anew { None } else { known().filter(is_new) };
             let guessed = guess.is_some();
             let original = match guess {
-                Some(row) => Some(row),
+                Some(known) => known,
                 None => self.store.get(key)?.map(Arc::new),
             };
             if let (Some(freshness), Some(row)) = (freshness, &original) {
@@ -351,7 +363,12 @@ impl<'a> Transaction<'a> {
         let (keyring, handed_on) = (self.keyring, self.handed_on);
         let kept = is_remembered(key.table);
         let seen = self.seen_or(key, |cache| if kept { cache.row(key) } else { None })?;
-        let Some(row) = seen.row() else { return Ok(None) };
+        let Some(row) = seen.row() else {
+            if handed_on && seen.written.is_none() {
+                self.known.missing(key);
+            }
+            return Ok(None);
+        };
         if seen.guessed && seen.written.is_none() {
             // What this process made and committed, or has authenticated in this call, has the MAC that was looked at then.
             let body = keyring.recognise(key, row)?.to_vec();
@@ -396,6 +413,15 @@ impl<'a> Transaction<'a> {
             self.rows.insert(key.clone(), seen);
         }
         self.plain(key)
+    }
+
+    /// Supposes that there is no such row, without asking: for one under an id that was drawn for it in this transaction. The
+    /// commit expects that there is none, and an attempt after a conflict reads ([`Transaction::reading_anew`]). Rows whose
+    /// newest revisions this process remembers are read all the same.
+    pub fn suppose_new(&mut self, key: &RowKey) {
+        if !self.anew && !is_remembered(key.table) && !self.rows.contains_key(key) {
+            self.rows.insert(key.clone(), Seen { written: None, original: None, guessed: true });
+        }
     }
 
     /// Writes a row that carries its own proof, or needs none because it is only a hint.
@@ -526,7 +552,7 @@ impl<'a> Transaction<'a> {
         let idle = !writes && self.events.is_empty();
         if idle {
             // Nothing asks the store to compare: read twice alike, the rows were so in between, all of them.
-            let conflict = self.changed()?;
+            let conflict = if self.handed_on && self.prepares { None } else { self.changed()? };
             let (store, writer) = (self.store, self.writer);
             return Ok(Pending {
                 store,

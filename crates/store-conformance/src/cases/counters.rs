@@ -107,3 +107,25 @@ pub fn adding_nothing_respects_the_ceiling<F: Factory>(factory: &F) {
     assert_eq!(commit(&store, &guarded), Outcome::Capped(counter(b"sum")));
     assert_eq!(store.counter(&counter(b"sum")), Ok(5));
 }
+
+pub fn counters_that_are_asked_for_together_are_each_as_by_itself<F: Factory>(factory: &F) {
+    let store = factory.fresh().store;
+    let name = |number: u64| [&b"sum"[..], &number.to_be_bytes()].concat();
+    for number in (0..12).filter(|number| number % 3 != 1) {
+        assert_eq!(commit(&store, &adding(&name(number), number * number, u64::MAX)), Outcome::Committed);
+    }
+    assert_eq!(commit(&store, &adding(&name(11), u64::MAX - 121, u64::MAX)), Outcome::Committed);
+    let expected = |number: u64| match number {
+        11 => u64::MAX,
+        number if number % 3 == 1 => 0,
+        number => number * number,
+    };
+    // None, one, and more of them than any statement takes; in any order, and one of them again and again.
+    for count in 0..=24_u64 {
+        let numbers: Vec<u64> = (0..count).map(|at| (at * 7 + count) % 12).collect();
+        let keys: Vec<_> = numbers.iter().map(|number| counter(&name(*number))).collect();
+        let sums: Vec<u64> = numbers.iter().map(|number| expected(*number)).collect();
+        assert_eq!(store.counters(&keys), Ok(sums), "{numbers:?}");
+    }
+    assert_eq!(store.counters(&vec![counter(&name(5)); 9]), Ok(vec![25; 9]));
+}

@@ -1,0 +1,195 @@
+//! What a login reads, to the row: nobody adds one unseen. And what others change between its two looks at an account counts,
+//! whatever the first of them has seen.
+#![allow(missing_docs)]
+
+mod harness;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use harness::{House, password, request};
+use zamok_cabinet::{AccountStep, Begun, Cabinet, Error, Password};
+use zamok_core::Error as CoreError;
+use zamok_core::store::{
+    Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
+    RowKey, Store, StoreFault, Table,
+};
+use zamok_store_conformance::{Stalled, Step};
+
+const REJECTED: Error = Error::Core(CoreError::Rejected);
+const ACCOUNTS: Table = Table(32);
+
+/// Counts what is asked of a store.
+#[derive(Default)]
+struct Counting {
+    inner: MemoryStore,
+    rows: AtomicU64,
+    pages: AtomicU64,
+    counters: AtomicU64,
+    commits: AtomicU64,
+}
+
+/// How often what was asked for.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    rows: u64,
+    pages: u64,
+    /// Counters that were asked for together are one question.
+    counters: u64,
+    commits: u64,
+}
+
+impl Counting {
+    /// What is asked for meanwhile.
+    fn asked(&self, work: impl FnOnce()) -> Asked {
+        let counts = || {
+            [&self.rows, &self.pages, &self.counters, &self.commits].map(|count| count.load(Ordering::SeqCst))
+        };
+        let before = counts();
+        work();
+        let after = counts();
+        let [rows, pages, counters, commits] = std::array::from_fn(|at| after[at] - before[at]);
+        Asked { rows, pages, counters, commits }
+    }
+}
+
+impl Store for Counting {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
+        self.rows.fetch_add(1, Ordering::SeqCst);
+        self.inner.get(key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        range: &Range,
+        limit: usize,
+        after: Option<&Cursor>,
+    ) -> Result<Page, StoreFault> {
+        self.pages.fetch_add(1, Ordering::SeqCst);
+        self.inner.scan(table, range, limit, after)
+    }
+
+    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        self.inner.commit(change)
+    }
+
+    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
+        self.inner.resolve(id)
+    }
+
+    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
+        self.counters.fetch_add(1, Ordering::SeqCst);
+        self.inner.counter(key)
+    }
+
+    fn counters(&self, keys: &[CounterKey]) -> Result<Vec<u64>, StoreFault> {
+        self.counters.fetch_add(1, Ordering::SeqCst);
+        self.inner.counters(keys)
+    }
+}
+
+#[test]
+fn a_login_asks_for_so_many_rows_and_counters_and_for_no_more() {
+    let store = Arc::new(Counting::default());
+    let house = House::over(store.clone());
+    let phone = house.citizen("ivan");
+    house.login("ivan", &phone).unwrap();
+    for _ in 0..3 {
+        house.clock.advance(30);
+        let code = phone.code(house.clock_now());
+        let begin = || {
+            let mut challenge = None;
+            (store.asked(|| challenge = Some(house.challenge("ivan"))), challenge.unwrap())
+        };
+        let (begun, challenge) = begin();
+        let answered = store.asked(|| {
+            house.cabinet.answer(&challenge, &code, request()).unwrap();
+        });
+        let (_, challenge) = begin();
+        let refused = store.asked(|| {
+            assert_eq!(house.cabinet.answer(&challenge, &code, request()), Err(REJECTED));
+        });
+        let found = [("password", begun), ("code", answered), ("spent code", refused)];
+        assert_eq!(
+            found,
+            [
+                ("password", Asked { rows: 8, pages: 0, counters: 2, commits: 1 }),
+                ("code", Asked { rows: 6, pages: 0, counters: 1, commits: 1 }),
+                ("spent code", Asked { rows: 5, pages: 0, counters: 1, commits: 1 }),
+            ]
+        );
+    }
+}
+
+#[test]
+fn as_much_is_asked_for_where_nobody_has_the_login_as_where_somebody_has() {
+    let store = Arc::new(Counting::default());
+    let house = House::over(store.clone());
+    house.citizen("ivan");
+    let wrong = Password::new("wrong horse battery");
+    let guess = |login: &str| {
+        store.asked(|| assert_eq!(house.cabinet.begin_login(login, &wrong), Err(REJECTED), "{login:?}"))
+    };
+    let somebody = guess("ivan");
+    assert_eq!(somebody, Asked { rows: 5, pages: 0, counters: 1, commits: 1 });
+    for login in ["nobody", "two words", "", "ivan"] {
+        assert_eq!(guess(login), somebody, "{login:?}");
+    }
+}
+
+/// A house whose store lets another process act once, when the next record of an account is read: what was read is old then.
+fn overtaken(act: impl Fn(&Cabinet) + Send + Sync + 'static) -> (House, Arc<AtomicU64>) {
+    let (armed, other) = (Arc::new(AtomicU64::new(0)), Arc::new(OnceLock::new()));
+    let hook = {
+        let (armed, other) = (armed.clone(), other.clone());
+        move |step: Step<'_>| {
+            let Step::Read(key) = step else { return };
+            let one_less = |left: u64| left.checked_sub(1);
+            if key.table == ACCOUNTS
+                && armed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) == Ok(1)
+            {
+                act(other.get().unwrap());
+            }
+        }
+    };
+    let house = House::over(Arc::new(Stalled::new(Arc::new(MemoryStore::new()), hook)));
+    assert!(other.set(house.another()).is_ok());
+    (house, armed)
+}
+
+#[test]
+fn who_is_suspended_between_the_two_looks_is_kept_out() {
+    let (house, armed) =
+        overtaken(|other| other.suspend_account("ivan", AccountStep::Suspend, "a test").unwrap());
+    house.citizen("ivan");
+    armed.store(1, Ordering::SeqCst);
+    assert_eq!(house.cabinet.begin_login("ivan", &password()), Err(REJECTED));
+    assert_eq!(armed.load(Ordering::SeqCst), 0, "it happened");
+}
+
+#[test]
+fn who_is_let_in_again_between_the_two_looks_is_let_in() {
+    let (house, armed) =
+        overtaken(|other| other.suspend_account("ivan", AccountStep::Resume, "a test").unwrap());
+    house.citizen("ivan");
+    house.cabinet.suspend_account("ivan", AccountStep::Suspend, "a test").unwrap();
+    assert_eq!(house.cabinet.begin_login("ivan", &password()), Err(REJECTED));
+    armed.store(1, Ordering::SeqCst);
+    assert!(matches!(house.cabinet.begin_login("ivan", &password()), Ok(Begun::Code(_))));
+    assert_eq!(armed.load(Ordering::SeqCst), 0, "it happened");
+}
+
+#[test]
+fn who_registers_between_the_two_looks_is_somebody_by_the_second() {
+    let (house, armed) = overtaken(|other| other.register("late", &password()).map(|_| ()).unwrap());
+    // The record that is read is the decoy's.
+    armed.store(1, Ordering::SeqCst);
+    assert!(matches!(house.cabinet.begin_login("late", &password()), Ok(Begun::Enrol(_))));
+    assert_eq!(armed.load(Ordering::SeqCst), 0, "it happened");
+}
