@@ -1,6 +1,6 @@
 //! The first layer of the C interface, called as C calls it: texts, lengths, capacities, sizes and flags are the fuzzer's. Built
-//! without the barrier against panics, so that one shows, and with a sanitizer where there is one. Buffers have an edge that must stay as it is; what Rust reads,
-//! C reads alike.
+//! without the barrier against panics, so that one shows, and with a sanitizer where there is one. Buffers have an edge that
+//! must stay as it is; what Rust reads, C reads alike.
 #![no_main]
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary, Unstructured};

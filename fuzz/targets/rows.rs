@@ -22,14 +22,13 @@ const EXAMPLES: [&[u8]; 5] = [
 static KEYRING: LazyLock<Keyring> = LazyLock::new(|| {
     let vault = VaultId(std::array::from_fn(|place| 0xa0 + place as u8));
     let key = std::array::from_fn(|place| place as u8);
-    let keys = VaultKeys::alike(&[(DataKeyId(1), &key)]);
-    Keyring::new(vault, Role::User, keys, &HeapMemory).expect("one key")
+    Keyring::new(vault, Role::User, VaultKeys::alike(&[(DataKeyId(1), &key)]), &HeapMemory).expect("one key")
 });
 
 /// That of the entry, which has another vault.
 static JOURNAL: LazyLock<Keyring> = LazyLock::new(|| {
-    let keys = VaultKeys::alike(&[(DataKeyId(1), &[0x5d; 32])]);
-    Keyring::new(VaultId([7; 16]), Role::User, keys, &HeapMemory).expect("one key")
+    Keyring::new(VaultId([7; 16]), Role::User, VaultKeys::alike(&[(DataKeyId(1), &[0x5d; 32])]), &HeapMemory)
+        .expect("one key")
 });
 
 // Table, version, length of the row's key, key, value.

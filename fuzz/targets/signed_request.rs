@@ -37,7 +37,7 @@ fuzz_target!(|input: &[u8]| {
     if check_content_digest(&message, body).is_ok() {
         accepted("digest");
     }
-}
+});
 
 fn reading(value: &str, body: &[u8]) {
     if let Ok(manifest) = Manifest::parse(body) {
@@ -48,4 +48,4 @@ fn reading(value: &str, body: &[u8]) {
         accepted("name of a key");
         assert_eq!(id.to_string(), value);
     }
-});
+}
