@@ -4,9 +4,11 @@
 use libfuzzer_sys::fuzz_target;
 use zamok_core::vault::backup::{Digest, Header, Item, Items};
 use zamok_core::wire::Writer;
+use zamok_fuzz::accepted;
 
 fuzz_target!(|input: &[u8]| {
     if let Ok(header) = Header::decode(input) {
+        accepted("header");
         assert_eq!(header.encode(), input);
     }
     let (mut whole, mut parts) = (Items::default(), Items::default());
@@ -27,7 +29,11 @@ fuzz_target!(|input: &[u8]| {
     match at_once {
         Ok(bytes) => {
             assert!(!failed && input.starts_with(&bytes) && written(&bit_by_bit) == bytes);
-            assert_eq!(whole.finish().is_ok(), parts.finish().is_ok());
+            let is_whole = whole.finish().is_ok();
+            assert_eq!(is_whole, parts.finish().is_ok());
+            if is_whole {
+                accepted("whole stream");
+            }
         }
         Err(_) => assert!(failed),
     }

@@ -1,21 +1,20 @@
 //! The first layer of the C interface, called as C calls it: texts, lengths, capacities, sizes and flags are the fuzzer's. Built
-//! without the barrier against panics, so that one shows. Buffers have an edge that must stay as it is; what Rust reads,
-//! C reads alike.
+//! without the barrier against panics, so that one shows, and with a sanitizer where there is one. Buffers have an edge that
+//! must stay as it is; what Rust reads, C reads alike.
 #![no_main]
 
-use libfuzzer_sys::arbitrary::{self, Arbitrary};
+use libfuzzer_sys::arbitrary::{self, Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use std::ffi::c_char;
 use std::mem::zeroed;
 
 use zamok_c_abi::*;
 use zamok_core::otp::OtpUri;
+use zamok_fuzz::{accepted, parts};
 
-#[derive(Arbitrary, Debug)]
-struct Input {
-    secret: Vec<u8>,
-    text: Vec<u8>,
-    other: Vec<u8>,
+/// The first bytes of an input; after them texts, so that words of a dictionary stand in them whole.
+#[derive(Arbitrary)]
+struct Numbers {
     size: u32,
     algorithm: u32,
     digits: u32,
@@ -32,6 +31,9 @@ struct Input {
     capacity: u16,
     shift: u8,
 }
+
+/// Bytes of the numbers, little-endian.
+const NUMBERS: usize = 67;
 
 /// A buffer between two edges.
 struct Room {
@@ -67,12 +69,16 @@ impl Room {
     }
 }
 
-fuzz_target!(|input: Input| {
+fuzz_target!(|bytes: &[u8]| {
+    let Some((numbers, rest)) = bytes.split_at_checked(NUMBERS) else { return };
+    let Ok(input) = Numbers::arbitrary(&mut Unstructured::new(numbers)) else { return };
+    let [text, other, secret] = parts(rest);
     // SAFETY: every pointer is that of a live vector or local, with the length that belongs to it.
     unsafe {
-        let secret = (input.secret.as_ptr(), input.secret.len());
-        let text = (input.text.as_ptr().cast::<c_char>(), input.text.len());
-        let other = (input.other.as_ptr().cast::<c_char>(), input.other.len());
+        let read = str::from_utf8(text).ok().map(OtpUri::parse);
+        let secret = (secret.as_ptr(), secret.len());
+        let text = (text.as_ptr().cast::<c_char>(), text.len());
+        let other = (other.as_ptr().cast::<c_char>(), other.len());
 
         let size =
             |usual: usize| if input.size % 4 == 0 { input.size } else { u32::try_from(usual).unwrap_or(0) };
@@ -105,6 +111,7 @@ fuzz_target!(|input: Input| {
             zamok_totp_code(&raw const key, input.now, room.start(), room.capacity, &raw mut room.length);
         room.judge(status, true);
         if status == ZAMOK_OK {
+            accepted("time-based code");
             // Its own code is accepted, and then spent; also in a copy at an odd address.
             let mut moved = vec![0u8; size_of::<zamok_totp>() + 64];
             let at = moved.as_mut_ptr().add(usize::from(input.shift) % 64).cast::<zamok_totp>();
@@ -144,7 +151,7 @@ fuzz_target!(|input: Input| {
         let mut counter: zamok_hotp_state = zeroed();
         (counter.size, counter.next) = (32, input.now);
         (counter.burned_low, counter.burned_high) = (input.period, input.t0);
-        let _ = zamok_hotp_check(
+        let checked = zamok_hotp_check(
             &raw const hotp,
             text.0,
             text.1,
@@ -152,6 +159,9 @@ fuzz_target!(|input: Input| {
             &raw mut counter,
             std::ptr::null_mut(),
         );
+        if checked == ZAMOK_OK {
+            accepted("counter-based code");
+        }
 
         let mut ocra: zamok_ocra = zeroed();
         let _ = zamok_ocra_init(&raw mut ocra, secret.0, secret.1, text.0, text.1, input.flags);
@@ -178,6 +188,9 @@ fuzz_target!(|input: Input| {
             &raw mut room.length,
         );
         room.judge(status, true);
+        if status == ZAMOK_OK {
+            accepted("response");
+        }
 
         let mut uri: zamok_uri = zeroed();
         uri.size = 192;
@@ -193,11 +206,11 @@ fuzz_target!(|input: Input| {
         );
         room.judge(status, false);
         // What Rust reads, C reads alike.
-        let read = std::str::from_utf8(&input.text).ok().map(OtpUri::parse);
         match read {
             None => assert!(status != ZAMOK_OK),
             Some(Err(error)) => assert_eq!(status, i32::from(error.code())),
             Some(Ok(read)) if status == ZAMOK_OK => {
+                accepted("uri");
                 let at = usize::try_from(uri.account_at).unwrap_or(usize::MAX) + EDGE;
                 let account = &room.bytes[at..][..read.account().len()];
                 assert_eq!(account, read.account().as_bytes());
@@ -219,6 +232,9 @@ fuzz_target!(|input: Input| {
             &raw mut room.length,
         );
         room.judge(status, true);
+        if status == ZAMOK_OK {
+            accepted("uri written");
+        }
         let mut room = Room::new(input.capacity);
         let status = zamok_base32_decode(
             text.0,
@@ -229,6 +245,9 @@ fuzz_target!(|input: Input| {
             &raw mut room.length,
         );
         room.judge(status, false);
+        if status == ZAMOK_OK && text.1 > 0 {
+            accepted("base32");
+        }
         zamok_totp_wipe(&raw mut key);
         assert!(key.opaque.iter().all(|byte| *byte == 0));
     }

@@ -7,8 +7,11 @@ mod measured;
 
 use libfuzzer_sys::fuzz_target;
 use zamok_core::vault::fuzzing;
+use zamok_fuzz::accepted;
 
 fuzz_target!(|input: &[u8]| {
     let forms = zamok_cabinet::fuzzing::FORMS.into_iter().chain(zamok_protocols::fuzzing::FORMS);
-    let _ = measured::within(input.len(), || fuzzing::choose(forms, input));
+    if measured::within(input.len(), || fuzzing::choose(forms, input)) {
+        accepted("row");
+    }
 });

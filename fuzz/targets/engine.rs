@@ -13,6 +13,7 @@ use zamok_core::otp::{
     Digits, Hotp, HotpParameters, HotpState, Totp, TotpParameters, TotpState, Verdict, Window,
 };
 use zamok_core::secret::Secret;
+use zamok_fuzz::accepted;
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -76,6 +77,7 @@ fuzz_target!(|input: Input| {
     match free.filter(|_| !is_exhausted) {
         None => assert_eq!((checked.verdict, checked.state), (Verdict::Rejected, state)),
         Some(step) => {
+            accepted("counter");
             assert!(matches!(checked.verdict, Verdict::Accepted { step: taken, .. } if taken == step));
             if step < u64::MAX {
                 assert_eq!(checked.state.next, step + 1);
@@ -118,6 +120,7 @@ fuzz_target!(|input: Input| {
     match highest {
         None => assert_eq!((checked.verdict, checked.state), (Verdict::Rejected, state)),
         Some(step) => {
+            accepted("time step");
             assert!(matches!(checked.verdict, Verdict::Accepted { step: taken, .. } if taken == step));
             assert_eq!(checked.state.last_step, Some(step));
             assert!((checked.state.drift - drift).abs() <= 1, "drift is learned one step at a time");

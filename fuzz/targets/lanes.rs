@@ -3,6 +3,7 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use libfuzzer_sys::fuzz_target;
+use zamok_fuzz::accepted;
 use zamok_lanes::{Hash, MacKey, Sha1, Sha256, Sha512, batch, window};
 
 fn truncate(tag: &[u8]) -> u32 {
@@ -31,6 +32,9 @@ fn agree<H: Hash, M: Mac + KeyInit>(key: &[u8], counters: &[u64]) {
 
 fuzz_target!(|input: (&[u8], Vec<u64>)| {
     let (key, counters) = input;
+    if counters.len() > 16 {
+        accepted("more counters than lanes");
+    }
     agree::<Sha1, Hmac<sha1::Sha1>>(key, &counters);
     agree::<Sha256, Hmac<sha2::Sha256>>(key, &counters);
     agree::<Sha512, Hmac<sha2::Sha512>>(key, &counters);

@@ -7,6 +7,7 @@ use std::path::Path;
 use libfuzzer_sys::fuzz_target;
 use zamok_cabinet::{Policy, PolicyFault};
 use zamok_delivery::{Config, Templates};
+use zamok_fuzz::accepted;
 
 fuzz_target!(|input: &[u8]| {
     let Some((choice, text)) = input.split_first() else { return };
@@ -21,6 +22,7 @@ fuzz_target!(|input: &[u8]| {
 fn policy(text: &str) {
     match Policy::from_toml(text) {
         Ok(policy) => {
+            accepted("policy");
             assert_eq!(Policy::from_toml(&policy.to_toml()).as_ref(), Ok(&policy));
             assert!(policy.differences(&policy).is_empty() && !policy.numbers().is_empty());
         }
@@ -33,7 +35,10 @@ fn policy(text: &str) {
 fn configuration(text: &str) {
     let folder = Path::new("/etc/zamok");
     match Config::from_toml(text, folder) {
-        Ok(config) => assert!(config.templates.iter().all(|path| path.has_root())),
+        Ok(config) => {
+            accepted("configuration");
+            assert!(config.templates.iter().all(|path| path.has_root()));
+        }
         Err(fault) => assert!(!fault.to_string().is_empty()),
     }
 }
@@ -42,7 +47,10 @@ fn templates(text: &str) {
     let mut templates = Templates::new("Bank", "bank.example", "en", 8).expect("what ships is read");
     let before: Vec<String> = templates.languages().map(str::to_owned).collect();
     match templates.add(text) {
-        Ok(()) => assert!(templates.languages().count() >= before.len()),
+        Ok(()) => {
+            accepted("templates");
+            assert!(templates.languages().count() >= before.len());
+        }
         Err(fault) => {
             assert!(!fault.to_string().is_empty());
             assert!(templates.languages().eq(before.iter().map(String::as_str)), "nothing was added");

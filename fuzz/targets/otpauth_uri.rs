@@ -3,11 +3,17 @@
 
 use libfuzzer_sys::fuzz_target;
 use zamok_core::otp::OtpUri;
+use zamok_fuzz::accepted;
 
 fuzz_target!(|text: &str| {
-    let _ = OtpUri::parse_strict(text);
-    let _ = OtpUri::parse(text);
+    if OtpUri::parse_strict(text).is_ok() {
+        accepted("strict");
+    }
+    if OtpUri::parse(text).is_ok() {
+        accepted("tolerant");
+    }
     let Ok(read) = OtpUri::parse_accepting_weak(text) else { return };
+    accepted("weak");
     let written = read.to_uri();
     let again = OtpUri::parse_accepting_weak(written.as_str()).expect("what was written is read");
     assert_eq!(again.secret().expose(), read.secret().expose());

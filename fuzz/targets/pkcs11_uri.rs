@@ -2,10 +2,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use zamok_fuzz::accepted;
 use zamok_host::{Pkcs11Key, Pkcs11Uri};
 
 fuzz_target!(|input: &str| {
     let Ok(uri) = Pkcs11Uri::parse(input) else { return };
+    accepted("uri");
     let written = uri.to_string();
     assert!(!written.contains("pin-value"));
     // What was read to its limit may grow beyond it when it is encoded.

@@ -1,6 +1,5 @@
-//! Proofs of possession (DPoP, RFC 9449). An input that begins with a byte of text is a text, which no signature fits: it is
-//! refused. Any other is the plan of a proof that is really signed: members of header and claims are right, missing, there twice,
-//! or odd. What is accepted is for just this request, made just now, with a nonce of ours where one is asked for, and good once.
+//! Proofs of possession (DPoP, RFC 9449). An input is a text, which no signature fits: it is refused. One that begins with 0x80, which
+//! no text does, is the plan of a proof that is really signed: members of header and claims are right, missing, there twice, or odd. What is accepted is for just this request, made just now, with a nonce of ours where one is asked for, and good once.
 #![no_main]
 
 mod bank;
@@ -13,6 +12,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest as _, Sha256};
 use zamok_core::signature::VerifyingKey;
+use zamok_fuzz::accepted;
 use zamok_protocols::Jwk;
 use zamok_protocols::proof::{Asked, Proofs};
 use zamok_protocols::request::target_uri;
@@ -70,7 +70,7 @@ enum Held {
 
 fuzz_target!(|input: &[u8]| {
     match input.split_first() {
-        Some((0x80.., plan)) => {
+        Some((0x80, plan)) => {
             if let Ok(plan) = Plan::arbitrary_take_rest(Unstructured::new(plan)) {
                 signed(&plan);
             }
@@ -141,6 +141,7 @@ fn signed(plan: &Plan<'_>) {
         assert!(!is_right, "a right proof was refused: {}", claims.to_json());
         return;
     };
+    accepted("proof");
     // RFC 9449 §4.3.
     assert!(plan.flip.is_none() && header.is_without_repeats() && claims.is_without_repeats());
     assert_eq!(header.0.len(), 3);

@@ -1,7 +1,7 @@
-//! Signed requests from strangers (RFC 9421). An input that begins with a byte of text is taken apart into fields: whatever they hold,
-//! a base is made or refused, and a base that is made is one line for each component; manifests and names of keys are read as they
-//! are written. Any other is the plan of a request that is really signed by a registered client: what is covered and what the
-//! signature says is right, missing, there twice, or odd. What is accepted covers what must be covered, was signed just now for
+//! Signed requests from strangers (RFC 9421). An input is taken apart into fields: whatever they hold, a base is made or
+//! refused, and a base that is made is one line for each component; manifests and names of keys are read as they are written. One that
+//! begins with 0x80, which no text does, is the plan of a request that is really signed by a registered client: what is covered and
+//! what the signature says is right, missing, there twice, or odd. What is accepted covers what must be covered, was signed just now for
 //! this service, has just this body, and is good once.
 #![no_main]
 
@@ -15,6 +15,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest as _, Sha256, Sha512};
 use zamok_core::UnixTime;
+use zamok_fuzz::{accepted, parts};
 use zamok_protocols::request::{
     ClientKey, ClientKeyId, Clients, Covered, Manifest, Message, NewClientKey, SignedRequests,
     check_content_digest, content_digest, signature_base, target_uri,
@@ -110,20 +111,25 @@ const COMPONENTS: [&str; 16] = [
 
 fuzz_target!(|input: &[u8]| {
     match input.split_first() {
-        Some((0x80.., plan)) => {
+        Some((0x80, plan)) => {
             if let Ok(plan) = Plan::arbitrary_take_rest(Unstructured::new(plan)) {
                 signed(&plan);
             }
         }
         _ => {
-            if let Ok(parts) = <(&str, &str, &str, &[u8])>::arbitrary_take_rest(Unstructured::new(input)) {
-                unsigned(parts);
-            }
+            unsigned(input);
         }
     }
 });
 
-fn unsigned((uri, covered, value, body): (&str, &str, &str, &[u8])) {
+fn unsigned(input: &[u8]) {
+    let [uri, covered, value, body] = parts(input);
+    let (Ok(uri), Ok(covered), Ok(value)) =
+        (str::from_utf8(uri), str::from_utf8(covered), str::from_utf8(value))
+    else {
+        return;
+    };
+    reading(value, body);
     let Ok(covered) = Covered::parse(covered) else {
         let _ = target_uri(uri);
         return;
@@ -133,6 +139,7 @@ fn unsigned((uri, covered, value, body): (&str, &str, &str, &[u8])) {
     let Ok(message) = target.and_then(|message| message.field("content-digest", value)) else { return };
     let Ok(message) = message.field("x", value) else { return };
     if let Ok(base) = signature_base(&message, &covered) {
+        accepted("base");
         let base = String::from_utf8(base).expect("a base is ASCII");
         assert!(base.is_ascii());
         let last = base.lines().last().expect("there is a last line");
@@ -141,11 +148,18 @@ fn unsigned((uri, covered, value, body): (&str, &str, &str, &[u8])) {
             Covered::parse(last.split_once(": ").expect("a line has a value").1).expect("what was written");
         assert_eq!(signature_base(&message, &read).expect("as before"), base.as_bytes());
     }
-    let _ = check_content_digest(&message, body);
+    if check_content_digest(&message, body).is_ok() {
+        accepted("digest");
+    }
+}
+
+fn reading(value: &str, body: &[u8]) {
     if let Ok(manifest) = Manifest::parse(body) {
+        accepted("manifest");
         assert_eq!(manifest.encode(), body);
     }
     if let Some(id) = ClientKeyId::parse(value) {
+        accepted("name of a key");
         assert_eq!(id.to_string(), value);
     }
 }
@@ -242,6 +256,7 @@ fn signed(plan: &Plan<'_>) {
             assert!(!is_right, "a right request was refused: {error}");
         }
         Ok(found) => {
+            accepted("request");
             assert!(found.key == client.id && found.account == client.account);
             assert!(!matches!(plan.after, After::Flip(..)), "another signature");
             let base = base.expect("what was accepted has a base");

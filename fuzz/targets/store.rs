@@ -8,6 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use zamok_core::store::{
     Change, ChangeId, CounterKey, Expect, MemoryStore, Outcome, Range, Resolution, Row, RowKey, Store, Table,
 };
+use zamok_fuzz::accepted;
 
 #[derive(Arbitrary, Debug)]
 enum Step {
@@ -117,6 +118,7 @@ fuzz_target!(|steps: Vec<Step>| {
                     };
                 }
                 let expected = model.commit(&change, id);
+                accepted("commit");
                 let answer = match store.commit(&change).expect("in memory") {
                     Outcome::Committed => "committed",
                     Outcome::Conflict(_) => "conflict",

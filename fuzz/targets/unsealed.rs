@@ -6,8 +6,11 @@ mod measured;
 
 use libfuzzer_sys::fuzz_target;
 use zamok_core::vault::fuzzing;
+use zamok_fuzz::accepted;
 
 fuzz_target!(|input: &[u8]| {
     let forms = [fuzzing::FORMS, zamok_journal::fuzzing::FORMS, zamok_risk::fuzzing::FORMS];
-    let _ = measured::within(input.len(), || fuzzing::choose(forms, input));
+    if measured::within(input.len(), || fuzzing::choose(forms, input)) {
+        accepted("row");
+    }
 });

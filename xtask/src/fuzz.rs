@@ -1,9 +1,9 @@
 //! `cargo xtask fuzz`: builds the targets of `fuzz/` with coverage instrumentation and runs each for its share of time.
 //!
-//! The flags are those of cargo-fuzz without a sanitizer, which safe code does not need and a stable compiler does not
-//! have. Each begins with the inputs of `fuzz/corpus/` and the words of `fuzz/dictionaries/`. What crashed lies in
-//! `fuzz/artifacts/`; what was learned stays in the build output, until `--keep` makes the fewest inputs that reach as much
-//! of it the new corpus.
+//! The flags are those of cargo-fuzz. The targets with unsafe code beneath them have its address sanitizer as well, where the toolchain
+//! brings the runtime; safe code does not need it. Each begins with the inputs of `fuzz/seeds/`, which people wrote, those of
+//! `fuzz/corpus/`, and the words of `fuzz/dictionaries/`. What crashed lies in `fuzz/artifacts/`; what was learned stays in the
+//! build output, until `--keep` makes the fewest inputs that reach as much of it the new corpus. Seeds are left as they are.
 
 use crate::cargo_output::Counts;
 use crate::process::{self, Finished};
@@ -11,7 +11,7 @@ use crate::report::Outcome;
 use crate::{Failure, Place};
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const INSTRUMENTATION: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -19,6 +19,9 @@ const INSTRUMENTATION: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=
     -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1";
 /// The triple is named so that build scripts and macros are built without instrumentation.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+/// Targets that call unsafe code, and what else they are built with; they are built apart, without what needs no sanitizer.
+const UNSAFE: [&str; 2] = ["c_abi", "lanes"];
+const SANITIZER: &str = "-Zsanitizer=address";
 /// Seconds for all targets together, where nothing else is said.
 const SECONDS: u64 = 300;
 /// Largest input, in bytes.
@@ -74,17 +77,23 @@ fn run(place: &Place, arguments: &Arguments) -> Result<Outcome, Failure> {
     }
     let folder = place.root.join("fuzz");
     let output = place.target.join("fuzz");
-    let mut build = process::cargo(place, &["build", "--release", "--bins", "--target", TRIPLE, "--locked"]);
-    build.current_dir(&folder).env("RUSTFLAGS", INSTRUMENTATION).env("CARGO_TARGET_DIR", &output);
-    if !process::shown(&mut build)?.succeeded {
-        return Err("the targets do not build".into());
+    let sanitized = place.target.join("fuzz-address");
+    let has_sanitizer = has_sanitizer()?;
+    let is_sanitized = |name: &str| has_sanitizer && UNSAFE.contains(&name);
+    if chosen.iter().any(|name| !is_sanitized(name)) {
+        build(place, &output, &[], INSTRUMENTATION)?;
+    }
+    if chosen.iter().any(|name| is_sanitized(name)) {
+        build(place, &sanitized, &["--no-default-features"], &format!("{INSTRUMENTATION} {SANITIZER}"))?;
     }
     let share = (arguments.seconds / chosen.len() as u64).max(1);
     let mut crashed = Vec::new();
     let mut page = "| target | seconds | inputs | edges | |\n|---|---|---|---|---|\n".to_owned();
     for name in &chosen {
+        let built = if is_sanitized(name) { &sanitized } else { &output };
         let target = Target {
-            program: output.join(TRIPLE).join("release").join(name),
+            program: built.join(TRIPLE).join("release").join(name),
+            seeds: folder.join("seeds").join(name),
             kept: folder.join("corpus").join(name),
             learned: output.join("corpus").join(name),
             artifacts: folder.join("artifacts").join(name),
@@ -117,8 +126,29 @@ fn run(place: &Place, arguments: &Arguments) -> Result<Outcome, Failure> {
     Ok(Outcome::Tests { counts: Counts { passed, failed, ..Counts::default() }, complaint })
 }
 
+/// Whether the toolchain has the runtime of the address sanitizer; a compiler that is stable takes the flag only when it is told to.
+fn has_sanitizer() -> Result<bool, Failure> {
+    let folder =
+        process::quiet(Command::new("rustc").args(["--print", "target-libdir", "--target", TRIPLE]))?;
+    let files = fs::read_dir(folder.trim()).map_err(|error| format!("{}: {error}", folder.trim()))?;
+    Ok(files.flatten().any(|file| file.file_name().to_string_lossy().ends_with("_rt.asan.a")))
+}
+
+/// All targets that these features have.
+fn build(place: &Place, output: &Path, features: &[&str], flags: &str) -> Result<(), Failure> {
+    let mut build = process::cargo(place, &["build", "--release", "--bins", "--target", TRIPLE, "--locked"]);
+    build.args(features).current_dir(place.root.join("fuzz"));
+    build.env("RUSTFLAGS", flags).env("CARGO_TARGET_DIR", output);
+    if flags.contains(SANITIZER) {
+        build.env("RUSTC_BOOTSTRAP", "1");
+    }
+    if process::shown(&mut build)?.succeeded { Ok(()) } else { Err("the targets do not build".into()) }
+}
+
 struct Target {
     program: PathBuf,
+    /// Those that people wrote.
+    seeds: PathBuf,
     /// The inputs that every run begins with.
     kept: PathBuf,
     /// Those that runs on this machine have found.
@@ -129,11 +159,11 @@ struct Target {
 
 impl Target {
     fn run(&self, seconds: u64) -> Result<Finished, Failure> {
-        for needed in [&self.learned, &self.kept, &self.artifacts] {
+        for needed in [&self.learned, &self.kept, &self.seeds, &self.artifacts] {
             fs::create_dir_all(needed).map_err(|error| format!("{}: {error}", needed.display()))?;
         }
         let mut run = Command::new(&self.program);
-        run.arg(&self.learned).arg(&self.kept);
+        run.arg(&self.learned).arg(&self.kept).arg(&self.seeds);
         run.args([LONGEST, "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]);
         run.arg(format!("-max_total_time={seconds}"));
         run.arg(format!("-artifact_prefix={}/", self.artifacts.display()));
@@ -169,7 +199,7 @@ fn told(output: &str) -> (u64, u64) {
     (last("stat::number_of_executed_units:"), last(" cov: "))
 }
 
-fn targets(place: &Place) -> Result<Vec<String>, Failure> {
+pub(crate) fn targets(place: &Place) -> Result<Vec<String>, Failure> {
     let folder = place.root.join("fuzz/targets");
     let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut names: Vec<String> = entries
@@ -211,7 +241,7 @@ mod tests {
             let entries = fs::read_dir(place.root.join("fuzz").join(folder)).unwrap();
             entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
         };
-        for path in named("corpus").into_iter().chain(named("dictionaries")) {
+        for path in ["corpus", "seeds", "dictionaries"].into_iter().flat_map(named) {
             let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
             assert!(targets.contains(&stem), "{}", path.display());
         }

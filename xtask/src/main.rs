@@ -25,6 +25,7 @@ mod planted;
 mod process;
 mod provenance;
 mod python;
+mod replay;
 mod report;
 mod sbom;
 mod setup;
@@ -82,6 +83,11 @@ const COMMANDS: &[Command] = &[
         name: "fuzz",
         about: "run the fuzz targets (--seconds N for all together, or one TARGET)",
         run: fuzz::command,
+    },
+    Command {
+        name: "replay",
+        about: "run what the fuzzers keep, seeds and corpora, once through each target (or one TARGET)",
+        run: replay::command,
     },
     Command {
         name: "header",

@@ -4,7 +4,7 @@ use crate::cargo_output::{Counts, counts};
 use crate::report::{Outcome, Report};
 use crate::{
     Failure, Place, bare, dependencies, freestanding, licences, manifests, named_tests, only_switches,
-    planted, process, provenance, python, setup,
+    planted, process, provenance, python, replay, setup,
 };
 use crate::{structure, test_table, unsafe_inventory};
 use serde_json::Value;
@@ -116,7 +116,8 @@ fn test_steps(report: &mut Report, place: &Place, tier: Tier) -> Result<(), Fail
     licence_steps(report, place);
     report.step("clippy", || clippy(place));
     report.step("rustdoc", || rustdoc(place));
-    report.step("fuzzers, timing and comparison build", || apart(place));
+    report.step("timing and comparison build", || apart(place));
+    report.step("inputs of the fuzzers", || replay::run(place, None));
     report.step("tests", || cargo_test(place, tier, &["--workspace"]));
     for (name, program) in test_programs(place)? {
         report.step(&name, || one_test(tier.hand_to(place, &mut Command::new(program)).arg(&name)));
@@ -187,19 +188,10 @@ fn clippy(place: &Place) -> Result<Outcome, Failure> {
 /// What no other step builds as it is run: packages with a lock file of their own and the subjects of valgrind, for an audit, and the comparison
 /// with peers, which has by itself other features than beside the rest of the workspace.
 fn apart(place: &Place) -> Result<Outcome, Failure> {
-    for folder in ["audit/timing", "fuzz"] {
-        let manifest = place.root.join(folder).join("Cargo.toml");
-        let mut cargo = process::cargo(place, &["check", "--quiet", "--locked", "--manifest-path"]);
-        cargo.arg(manifest);
-        if folder == "fuzz" {
-            // The doors that the targets go through are in no other build; a folder apart, where nothing else has these flags.
-            cargo.env("RUSTFLAGS", "--cfg fuzzing").env("CARGO_TARGET_DIR", place.target.join("fuzz"));
-        } else {
-            // What clippy has left there serves here too.
-            cargo.env("CARGO_TARGET_DIR", &place.target);
-        }
-        run(&mut cargo)?;
-    }
+    let manifest = place.root.join("audit/timing/Cargo.toml");
+    let mut cargo = process::cargo(place, &["check", "--quiet", "--locked", "--manifest-path"]);
+    // What clippy has left there serves here too.
+    run(cargo.arg(manifest).env("CARGO_TARGET_DIR", &place.target))?;
     run(&mut process::cargo(
         place,
         &["check", "--quiet", "--package", "zamok-constant-time", "--features", "check"],

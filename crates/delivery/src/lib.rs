@@ -27,6 +27,8 @@ pub use metrics::{Metrics, Outcome};
 pub use outgoing::{Letter, Outgoing};
 pub use segment::{Alphabet, Segments, TooLong, country_and_network, read};
 pub use template::{TemplateFault, Templates, Words};
+#[cfg(all(fuzzing, feature = "carriers"))]
+pub use transport::fuzzing;
 #[cfg(feature = "carriers")]
 pub use transport::{
     CarrierFault, Failed, HttpConfig, HttpGateway, Inbox, Incoming, Log, LogConfig, Parcel, ReceiptMapping,

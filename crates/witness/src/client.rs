@@ -225,7 +225,11 @@ fn question(vault: &Vault, checkpoint: &SignedCheckpoint, old: u64) -> Result<St
 }
 
 /// The latest cosignature of this witness in an answer; none, when any that claims to be its is not.
-fn cosignature(checkpoint: &SignedCheckpoint, witness: &Party, answer: &str) -> Option<NoteSignature> {
+pub(crate) fn cosignature(
+    checkpoint: &SignedCheckpoint,
+    witness: &Party,
+    answer: &str,
+) -> Option<NoteSignature> {
     let mut latest = None;
     for line in NoteSignature::parse_lines(answer).ok()? {
         if !line.is_by(&witness.key) {

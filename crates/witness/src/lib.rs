@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 mod client;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod request;
 mod server;
 mod service;

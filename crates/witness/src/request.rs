@@ -57,7 +57,7 @@ pub(crate) fn read(stream: &mut TcpStream, rest: &mut Vec<u8>, longest: usize) -
 }
 
 /// The head of a request, its length, and the length of the body; `None` while it is not all there.
-fn head(bytes: &[u8], longest: usize) -> Result<Option<(Request, usize, usize)>, Unread> {
+pub(crate) fn head(bytes: &[u8], longest: usize) -> Result<Option<(Request, usize, usize)>, Unread> {
     let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
     let mut parsed = httparse::Request::new(&mut fields);
     let head = match parsed.parse(bytes) {

@@ -2,6 +2,8 @@
 //! come back by a channel, later.
 
 mod dsn;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod http;
 mod log;
 mod push;

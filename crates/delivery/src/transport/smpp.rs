@@ -4,6 +4,8 @@
 //! A receipt is answered only after it was noted, so that what dies in between is told again.
 
 mod codec;
+#[cfg(fuzzing)]
+pub(super) mod fuzzing;
 mod link;
 mod pdu;
 

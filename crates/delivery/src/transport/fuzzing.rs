@@ -1,0 +1,3 @@
+//! Doors for the fuzz targets alone: what a carrier sends, read without a carrier.
+
+pub use super::smpp::fuzzing::{Heard, smpp};
