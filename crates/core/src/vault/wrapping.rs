@@ -304,7 +304,12 @@ impl<'a> Envelope<'a> {
     }
 }
 
-pub(super) fn restore(tx: &mut Transaction<'_>, mut info: KeyInfo, body: &[u8], wrapping: u16) -> Result<KeyId, Error> {
+pub(super) fn restore(
+    tx: &mut Transaction<'_>,
+    mut info: KeyInfo,
+    body: &[u8],
+    wrapping: u16,
+) -> Result<KeyId, Error> {
     let mut reader = Reader::new(body);
     info.label = reader.text()?.into();
     let secret = Zeroizing::new(reader.bytes()?.to_vec());
