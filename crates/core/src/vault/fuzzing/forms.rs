@@ -202,7 +202,8 @@ fn entry(covered: &[u8]) -> Option<Vec<u8>> {
         let mac = Entry::authenticate(keyring, covered).ok()?;
         let value = [covered, &mac].concat();
         let entry = Entry::open(keyring, Entry::id_of(&value).ok()?, &value).ok()?;
-        assert!(entry.mac == mac && Entry::peek(&value).is_ok_and(|leaf| leaf.entry == entry.id));
+        // What is not known of a leaf stays in the tree: later versions write more.
+        assert!(entry.mac == mac && Entry::peek(&value).map_or(true, |leaf| leaf.entry == entry.id));
         Some(covered.to_vec())
     })
 }
