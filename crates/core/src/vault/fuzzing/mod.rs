@@ -124,7 +124,7 @@ pub fn record_again(
     })
 }
 
-/// The body of a state row after `again` has read and written it.
+/// The body of a state row after `again` has read and written it; none where it is empty, which says that nothing is there.
 pub fn state_again(
     row: &RowKey,
     body: &[u8],
@@ -132,6 +132,7 @@ pub fn state_again(
 ) -> Option<Vec<u8>> {
     in_transaction(|tx| {
         tx.put_state(row, body).ok()?;
+        tx.state(row).ok()??;
         again(tx)?;
         tx.state(row).expect("the row that was written")
     })
