@@ -102,6 +102,8 @@ fn a_login_asks_for_so_many_rows_and_counters_and_for_no_more() {
     house.login("ivan", &phone).unwrap();
     for _ in 0..3 {
         house.clock.advance(30);
+        // Once a minute a handle compares the keys of the vault with the store: not within what is counted.
+        house.cabinet.vault().transact(|_| Ok::<_, CoreError>(())).unwrap();
         let code = phone.code(house.clock_now());
         let begin = || {
             let mut challenge = None;
@@ -119,7 +121,7 @@ fn a_login_asks_for_so_many_rows_and_counters_and_for_no_more() {
         assert_eq!(
             found,
             [
-                ("password", Asked { rows: 8, pages: 0, counters: 2, commits: 1 }),
+                ("password", Asked { rows: 6, pages: 0, counters: 2, commits: 1 }),
                 ("code", Asked { rows: 6, pages: 0, counters: 1, commits: 1 }),
                 ("spent code", Asked { rows: 5, pages: 0, counters: 1, commits: 1 }),
             ]
