@@ -128,14 +128,14 @@ fn the_life_of_a_key_is_confirmed_where_it_ends_and_versions_verify_what_they_si
     keys.run(&["verify", &key, "text", "--signature", "first"]).failed(1, 305, "key-state");
     keys.run(&["show", &other]).failed(2, 301, "unknown-key");
     keys.run(&["show", "abc"]).failed(2, 900, "usage");
-    // What others may know makes nothing more; what it signed is still looked at, and there is no way back but the end.
+    // What others may know makes nothing more, and what bears its signature may be anybody's. There is no way back but the end.
     let known = keys.new_key("p-256", "document", &[]);
     keys.run(&["sign", &known, "text", "--signature", "before"]).done();
     keys.run(&["compromised", &known, "--reason", "a core file"]).failed(2, 900, "usage");
     let told = keys.run(&["compromised", &known, "--reason", "a core file", "--yes"]).done().json();
     assert_eq!(told["state"], "compromised");
     keys.run(&["sign", &known, "text", "--signature", "after"]).failed(1, 305, "key-state");
-    keys.run(&["verify", &known, "text", "--signature", "before"]).done();
+    keys.run(&["verify", &known, "text", "--signature", "before"]).failed(1, 305, "key-state");
     keys.run(&["resume", &known, "--reason", "found"]).failed(1, 305, "key-state");
     keys.run(&["destroy", &known, "--reason", "over", "--yes"]).done();
     let lasting = keys.new_key("hmac", "data", &["--indestructible"]);

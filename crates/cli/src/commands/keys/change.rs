@@ -133,7 +133,7 @@ impl Trust {
 
 impl Compromised {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
-        let warning = "It makes nothing from now on, for good; it still checks and opens what is old.";
+        let warning = "It makes and checks nothing from now on, for good; it still opens what it has sealed.";
         confirm(self.key, warning, self.yes, output)?;
         become_state(shared, output, self.key, &[KeyState::Compromised], &self.reason)
     }

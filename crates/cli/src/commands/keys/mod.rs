@@ -44,7 +44,7 @@ enum What {
     Resume(change::Resume),
     /// Mark a wrapping key as trusted: keys may leave under it from now on.
     Trust(change::Trust),
-    /// Say that others may know a key, for good: it makes nothing more, and checks and opens what is old.
+    /// Say that others may know a key, for good: it makes and checks nothing more, and opens what it has sealed.
     Compromised(change::Compromised),
     /// Destroy the material of a key, for good.
     Destroy(change::Destroy),
