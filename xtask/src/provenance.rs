@@ -1,7 +1,7 @@
 //! `vectors/PROVENANCE.md` has a row for each file below `vectors/`, with its SHA-256: what the tests read is what its source gave.
 
 use crate::digest::sha256;
-use crate::test_table::{rows, subject};
+use crate::test_table::whole_rows;
 use crate::{Failure, manifests};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,16 +19,9 @@ pub(crate) fn violations(root: &Path) -> Result<Vec<String>, Failure> {
         manifests::files(root)?.into_iter().filter_map(|file| Some(file.strip_prefix(FOLDER)?.to_owned()));
     let mut without: BTreeSet<String> = files.filter(|file| *file != FILE[FOLDER.len()..]).collect();
     let mut found = Vec::new();
-    for row in rows(&manifests::contents(root, FILE)?, "## Files") {
-        let Some(name) = subject(&row) else {
-            found
-                .push(format!("{FILE}: a row begins with the file's name in backticks: {}", row.join(" | ")));
-            continue;
-        };
-        if row.len() != COLUMNS || row.iter().any(String::is_empty) {
-            found.push(format!("{FILE}: {name}: {COLUMNS} cells, none empty"));
-            continue;
-        }
+    let page = manifests::contents(root, FILE)?;
+    for (name, row) in whole_rows(FILE, &page, "## Files", COLUMNS, &mut found) {
+        let name = name.as_str();
         if !without.remove(name) {
             found.push(format!("{FILE}: {name}: there is no such file, or it is listed twice"));
             continue;

@@ -28,6 +28,28 @@ pub(crate) fn subject(row: &[String]) -> Option<&str> {
     row.first()?.strip_prefix('`')?.split('`').next()
 }
 
+/// The rows of a table of files that have so many cells, none of them empty, each with the name of its file; of others it is told.
+pub(crate) fn whole_rows(
+    file: &str,
+    page: &str,
+    heading: &str,
+    columns: usize,
+    found: &mut Vec<String>,
+) -> Vec<(String, Vec<String>)> {
+    let mut whole = Vec::new();
+    for row in rows(page, heading) {
+        match subject(&row).map(str::to_owned) {
+            None => found
+                .push(format!("{file}: a row begins with the file's name in backticks: {}", row.join(" | "))),
+            Some(name) if row.len() != columns || row.iter().any(String::is_empty) => {
+                found.push(format!("{file}: {name}: {columns} cells, none empty"));
+            }
+            Some(name) => whole.push((name, row)),
+        }
+    }
+    whole
+}
+
 /// Test files that the table lacks, rows that name no test file, and rows with an empty cell.
 pub(crate) fn violations(root: &Path) -> Result<Vec<String>, Failure> {
     let page = manifests::contents(root, FILE)?;

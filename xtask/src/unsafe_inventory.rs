@@ -3,7 +3,7 @@
 
 use crate::digest::sha256;
 use crate::structure::Source;
-use crate::test_table::{rows, subject};
+use crate::test_table::whole_rows;
 use crate::{Failure, manifests};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -90,16 +90,9 @@ fn closing(code: &str) -> Option<usize> {
 pub(crate) fn violations(root: &Path) -> Result<Vec<String>, Failure> {
     let mut present = places(root)?;
     let mut found = Vec::new();
-    for row in rows(&manifests::contents(root, FILE)?, "## Inventory") {
-        let Some(name) = subject(&row) else {
-            found
-                .push(format!("{FILE}: a row begins with the file's name in backticks: {}", row.join(" | ")));
-            continue;
-        };
-        if row.len() != COLUMNS || row.iter().any(String::is_empty) {
-            found.push(format!("{FILE}: {name}: {COLUMNS} cells, none empty"));
-            continue;
-        }
+    let page = manifests::contents(root, FILE)?;
+    for (name, row) in whole_rows(FILE, &page, "## Inventory", COLUMNS, &mut found) {
+        let name = name.as_str();
         match present.remove(name) {
             None => found.push(format!("{FILE}: {name}: holds no `unsafe`, or is listed twice")),
             Some(places) => {

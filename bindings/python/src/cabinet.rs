@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use zamok::protocols::token::Shown;
-use zamok::{Approach, Begun, Error, Evidence, RequestId, Settings, Which, Zamok};
+use zamok::{Approach, Begun, RequestId, Settings, Which, Zamok};
 
 use crate::buffer::Bytes;
 use crate::devices::Devices;
 use crate::factor::Factors;
 use crate::fault::Fault;
 use crate::journal::{self, Entry, Report};
-use crate::login::{Challenge, Enrolment, Offer, address_of, approach, password_of, request_of};
+use crate::login::{Challenge, Enrolment, Offer, address_of, approach, method_of, password_of, request_of};
 use crate::notices::Notices;
 use crate::opening::{self, Cost, ManualClock, Opener};
 use crate::operation::Operations;
@@ -184,9 +184,8 @@ impl Cabinet {
         language: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (login, password) = (typed(login), password_of(password)?);
-        let by = by.map(|name| Evidence::named(name).ok_or(Error::MethodUnavailable)).transpose();
-        let by = by.map_err(Fault::from)?;
-        let approach = Approach { by, ..approach(client, device.map(typed), address, language)? };
+        let approach =
+            Approach { by: method_of(by)?, ..approach(client, device.map(typed), address, language)? };
         let begun =
             py.detach(|| self.0.begin_login_from(login, &password, &approach)).map_err(Fault::from)?;
         Ok(match begun {

@@ -4,11 +4,11 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use zamok::account::{FactorId, FactorState};
-use zamok::{Approach, CoreError, Error, Evidence, Zamok};
+use zamok::{Approach, CoreError, Error, Zamok};
 
 use crate::fault::Fault;
 use crate::keys::bytes_of;
-use crate::login::{Challenge, Enrolment, approach, password_of, request_of};
+use crate::login::{Challenge, Enrolment, approach, method_of, password_of, request_of};
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::totp::typed;
@@ -264,9 +264,8 @@ impl Factors {
         language: &str,
     ) -> PyResult<Challenge> {
         let (login, password) = (typed(login), password_of(password)?);
-        let by = by.map(|name| Evidence::named(name).ok_or(Error::MethodUnavailable)).transpose();
-        let by = by.map_err(Fault::from)?;
-        let approach = Approach { by, ..approach(client, device.map(typed), address, language)? };
+        let approach =
+            Approach { by: method_of(by)?, ..approach(client, device.map(typed), address, language)? };
         Ok(py.detach(|| self.0.begin_undo(login, &password, &approach)).map_err(Fault::from)?.into())
     }
 

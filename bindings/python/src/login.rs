@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use zamok::{Approach, DeviceToken, Evidence, Password, RequestId, UnixTime};
+use zamok::{Approach, DeviceToken, Error, Evidence, Password, RequestId, UnixTime};
 
 use crate::buffer::Bytes;
+use crate::fault::Fault;
 use crate::keys::bytes_of;
 use crate::totp::typed;
 
@@ -199,6 +200,11 @@ pub(crate) fn approach(
     let address = address_of(address)?;
     let device = device.and_then(DeviceToken::parse);
     Ok(Approach { client: client.into(), device, address, language: language.into(), ..Approach::default() })
+}
+
+/// The sort of factor that is asked for by its name; what nobody has the name of is not to be had.
+pub(crate) fn method_of(name: Option<&str>) -> Result<Option<Evidence>, Fault> {
+    Ok(name.map(|name| Evidence::named(name).ok_or(Error::MethodUnavailable)).transpose()?)
 }
 
 /// The network address from which somebody comes, as the service sees it; None where it is not known.

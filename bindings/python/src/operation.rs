@@ -3,13 +3,13 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
-use zamok::{Error, Evidence, OperationId, RequestId, Zamok};
+use zamok::{Error, OperationId, RequestId, Zamok};
 
 use crate::buffer::Bytes;
 use crate::content::Content;
 use crate::fault::Fault;
 use crate::keys::bytes_of;
-use crate::login::{Challenge, request_of};
+use crate::login::{Challenge, method_of, request_of};
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::totp::typed;
@@ -193,8 +193,7 @@ impl Operations {
         by: Option<&str>,
     ) -> PyResult<Challenge> {
         let (session, id) = (&session.get().0, operation_id(id)?);
-        let by = by.map(|name| Evidence::named(name).ok_or(Error::MethodUnavailable));
-        let by = by.transpose().map_err(Fault::from)?;
+        let by = method_of(by)?;
         Ok(py.detach(|| self.0.begin_confirmation(session, id, by)).map_err(Fault::from)?.into())
     }
 
