@@ -18,7 +18,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use zamok::otp::{OtpUri, Totp};
-use zamok::protocols::mtls::{MutualTls, client_of};
+use zamok::protocols::mtls::{MutualTls, client_of_from};
 use zamok::protocols::request::{Client, Clients, NewClientKey};
 use zamok::protocols::token::{Binding, CertificateHash, Grant, Shown};
 use zamok::{Clock, Passphrase, Password, Settings, SystemClock, Zamok};
@@ -81,6 +81,8 @@ fn ivan(bank: &Zamok) -> Outcome<String> {
 
 fn serve(bank: &Zamok, config: Arc<ServerConfig>, stream: TcpStream) -> Outcome<()> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    // Accounts may be limited to networks: say from where somebody comes.
+    let address = Some(stream.peer_addr()?.ip());
     let mut tls = StreamOwned::new(ServerConnection::new(config)?, stream);
     // Nothing is read before both sides have shown who they are.
     while tls.conn.is_handshaking() {
@@ -88,7 +90,8 @@ fn serve(bank: &Zamok, config: Arc<ServerConfig>, stream: TcpStream) -> Outcome<
     }
     // Read to its end whoever asks: a connection that is closed with something unread in it takes the answer along.
     let request = request(&mut tls)?;
-    let (status, answer) = match (client_of(bank.cabinet(), tls.conn.peer_certificates()), request) {
+    let client = client_of_from(bank.cabinet(), tls.conn.peer_certificates(), address);
+    let (status, answer) = match (client, request) {
         (Ok((client, certificate)), Some(request)) => answer(bank, client, certificate, &request),
         (Ok(_), None) => (400, json!({"error": "invalid_request"})),
         // An authority vouches for the certificate, and it opens no account.

@@ -99,6 +99,8 @@ pub(crate) fn pam(place: &Place, house: &House) -> Result<Outcome, Failure> {
     pam_names_the_anchor(place, house)?;
     pam_begins_no_threads(place, house)?;
     pam_tells_faults_of_the_service_from_what_was_typed(place, house)?;
+    pam_takes_a_passphrase_of_its_own_alone(place, house)?;
+    pam_knows_from_where_and_leaves_no_session(place, house)?;
     Ok(Outcome::Holds)
 }
 
@@ -142,13 +144,68 @@ impl<'a> PamService<'a> {
 
     /// What PAM says to somebody, with one more library in the program where one is named.
     fn typed(&self, user: &[u8], password: &[u8], code: &str, library: &str) -> Result<Finished, Failure> {
+        self.typed_from("", user, password, code, library)
+    }
+
+    /// The same from a host, where one is named.
+    fn typed_from(
+        &self,
+        host: &str,
+        user: &[u8],
+        password: &[u8],
+        code: &str,
+        library: &str,
+    ) -> Result<Finished, Failure> {
         let mut pamtester = self.house.run(Path::new("pamtester"));
+        if !host.is_empty() {
+            pamtester.arg("-I").arg(format!("rhost={host}"));
+        }
         pamtester.arg("zamok").arg(OsStr::from_bytes(user)).arg("authenticate");
         pamtester.env("LD_PRELOAD", format!("libpam_wrapper.so {library}")).env("PAM_WRAPPER", "1");
         pamtester.env("PAM_WRAPPER_SERVICE_DIR", self.work.join("pam.d"));
         pamtester.env("ZAMOK_READABLE", PASSPHRASE.len().to_string());
         process::answering(&mut pamtester, &[password, b"\n", code.as_bytes(), b"\n"].concat())
     }
+}
+
+/// A library in which the program runs as somebody else than whom the file of the passphrase belongs to.
+const SOMEBODY_ELSE: &str = "#include <unistd.h>\nuid_t geteuid(void)\n{\nreturn getuid() + 1;\n}\n";
+
+/// A passphrase that belongs to somebody else may be his.
+fn pam_takes_a_passphrase_of_its_own_alone(place: &Place, house: &House) -> Result<(), Failure> {
+    let service = PamService::new(house, "pam-owner")?;
+    service.configure("")?;
+    let phone = Enrolled::new(place, &service.store, &service.work, PASSPHRASE, PASSWORD)?;
+    let library = service.library("owner", SOMEBODY_ELSE)?;
+    let code = phone.code(30)?;
+    let said = service.typed(b"ivan", PASSWORD.as_bytes(), &code, &library)?;
+    if said.succeeded || !said.output.contains("cannot retrieve authentication info") {
+        return Err(format!("a passphrase in a file of somebody else was taken: {}", said.output));
+    }
+    // The code was not looked at.
+    if service.attempt(&code)? { Ok(()) } else { Err("the owner of the passphrase was not let in".into()) }
+}
+
+/// Limits of the account are held against an address, a name says nothing, and PAM's own session is the only one that stays.
+fn pam_knows_from_where_and_leaves_no_session(place: &Place, house: &House) -> Result<(), Failure> {
+    let service = PamService::new(house, "pam-from")?;
+    service.configure("")?;
+    let phone = Enrolled::new(place, &service.store, &service.work, PASSPHRASE, PASSWORD)?;
+    let limit = ["accounts", "limit", "ivan", "--network", "192.0.2.0/24"];
+    zamok(place, &service.store, &service.work, &limit)?;
+    let code = phone.code(30)?;
+    for host in ["host.example", "198.51.100.1"] {
+        let said = service.typed_from(host, b"ivan", PASSWORD.as_bytes(), &code, "")?;
+        if said.succeeded || !said.output.contains("Authentication failure") {
+            return Err(format!("PAM, from {host}: a rejection is expected, not {}", said.output));
+        }
+    }
+    let said = service.typed_from("192.0.2.7", b"ivan", PASSWORD.as_bytes(), &code, "")?;
+    if !said.succeeded {
+        return Err(format!("PAM, from within the limits: {}", said.output));
+    }
+    let left = zamok(place, &service.store, &service.work, &["sessions", "list", "ivan", "--json"])?;
+    if left.contains("\"sessions\":[]") { Ok(()) } else { Err(format!("PAM left a session: {left}")) }
 }
 
 /// A vault that opens only with its anchor is opened where the service names it.
@@ -214,6 +271,13 @@ fn pam_tells_faults_of_the_service_from_what_was_typed(place: &Place, house: &Ho
     let said = nowhere.typed(b"ivan", PASSWORD.as_bytes(), &code, &elevated)?;
     expect("no store in a set-user-ID program", said, REJECTED)?;
     service.configure("")?;
+    // What those who log in can cause by coming in crowds is no fault that a stack may pass over.
+    for status in [501, 502, 518, 807] {
+        let source = format!("int zamok_login_from(void)\n{{\nreturn {status};\n}}\n");
+        let library = service.library(&format!("crowd-{status}"), &source)?;
+        let said = service.typed(b"ivan", PASSWORD.as_bytes(), &code, &library)?;
+        expect(&format!("status {status}"), said, REJECTED)?;
+    }
 
     // What is left of a passphrase that was not read to its end is another one, even where it is the right one.
     let library = service.library("disk", A_DISK_THAT_FAILS)?;

@@ -182,6 +182,13 @@ int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **arg
     case ZAMOK_E_METHOD_TOO_WEAK:
         pam_syslog(pam, LOG_NOTICE, "%s: a code of a generator or a token does not let this account in", user);
         return PAM_AUTH_ERR;
+    case ZAMOK_E_BUSY:
+    case ZAMOK_E_CAPPED:
+    case ZAMOK_E_STORE_CONTENDED:
+    case ZAMOK_E_PANIC:
+        /* Whoever knocks often enough can be the reason: no stack may pass over that. */
+        pam_syslog(pam, LOG_ERR, "%s: %s", user, zamok_status_message(status));
+        return PAM_AUTH_ERR;
     default:
         pam_syslog(pam, LOG_ERR, "%s: %s", settings.store, zamok_status_message(status));
         return unavailable();

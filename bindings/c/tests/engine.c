@@ -328,6 +328,20 @@ static void memory_may_overlap_and_lie_at_odd_addresses(void)
         IS(0, ((unsigned char *)&key)[i]);
 }
 
+static void what_is_wiped_is_zero_and_what_lies_beside_it_is_not(void)
+{
+    uint8_t bytes[301];
+    for (size_t length = 0; length + 2 <= sizeof bytes; length += 23) {
+        memset(bytes, 0x5a, sizeof bytes);
+        zamok_wipe(bytes + 1, length);
+        IS(0x5a, bytes[0]);
+        for (size_t i = 1; i <= length; i++)
+            IS(0, bytes[i]);
+        for (size_t i = length + 1; i < sizeof bytes; i++)
+            IS(0x5a, bytes[i]);
+    }
+}
+
 static void keys_are_told_apart(void)
 {
     zamok_totp totp;
@@ -430,6 +444,7 @@ int main(int argc, char **argv)
     uris_are_read_and_written();
     memory_may_overlap_and_lie_at_odd_addresses();
     keys_are_told_apart();
+    what_is_wiped_is_zero_and_what_lies_beside_it_is_not();
     structs_of_other_versions();
     secrets_have_their_lengths();
     every_status_has_its_message();

@@ -508,6 +508,15 @@ impl Cabinet {
         Ok(listing.entries.into_iter().map(Entry::from).collect())
     }
 
+    /// The same for an operator, who names the account by its login.
+    ///
+    /// Raises `Rejected` when no account has this login; `Refused` when an entry was altered; `Locked`.
+    #[pyo3(signature = (login, /, *, limit=50))]
+    fn history_of(&self, py: Python<'_>, login: &str, limit: usize) -> PyResult<Vec<Entry>> {
+        let listing = py.detach(|| self.0.history_of(login, limit, None)).map_err(Fault::from)?;
+        Ok(listing.entries.into_iter().map(Entry::from).collect())
+    }
+
     /// A proof (C2SP tlog-proof) of an entry of the session's own account, to keep: `zamok.journal.verify_proof` checks it offline.
     ///
     /// Raises `Uncovered` while no checkpoint covers the entry; `Rejected` for an entry of somebody else, or none; `SessionEnded`.

@@ -199,6 +199,15 @@ impl Factors {
         Ok(py.detach(|| self.0.prefer_factor(session, id)).map_err(Fault::from)?)
     }
 
+    /// Gives a factor another label, of at most 128 bytes.
+    ///
+    /// Raises `Rejected` when the account has no such factor; `TooLong`; `SessionEnded`.
+    #[pyo3(signature = (session, id, label, /))]
+    fn rename(&self, py: Python<'_>, session: &Bound<'_, Session>, id: &str, label: &str) -> PyResult<()> {
+        let (session, id) = (&session.get().0, factor_id(id)?);
+        Ok(py.detach(|| self.0.rename_factor(session, id, label)).map_err(Fault::from)?)
+    }
+
     /// Takes a factor away, in a session that is fresh. Every other session ends, and the owner is told.
     ///
     /// Raises `LastFactor`; as `prefer`.

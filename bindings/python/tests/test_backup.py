@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import gc
+import os
+import shutil
+import sqlite3
 import stat
+import struct
+import tempfile
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -323,3 +330,42 @@ def test_an_anchor_error_that_was_raised_holds_no_vault_open(tmp_path: Path) -> 
     raised = restore()
     gc.collect()
     assert raised() is None
+
+def test_a_guess_costs_what_was_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "v.db"
+    url = f"sqlite:{file}"
+    Vault.create(url, PASSPHRASE, cost=(128, 2, 1)).lock()
+    officer = Vault.open(url, PASSPHRASE, role="officer")
+    officer.slots.add("user", "another one", cost=(96, 5, 2))
+    officer.slots.change(1, "a third one", cost=(80, 3, 1))
+    del officer  # closed: another SQLite in this process may look now
+    with contextlib.closing(sqlite3.connect(file)) as rows:
+        found = rows.execute("SELECT key, value FROM rows WHERE tbl = 1").fetchall()
+    costs = {key[5]: struct.unpack(">III", value[25:37]) for key, value in found if key.startswith(b"slot/")}
+    assert costs == {0: (128, 2, 1), 1: (80, 3, 1), 2: (96, 5, 2)}  # docs/formats/slot.md
+
+@contextlib.contextmanager
+def whom_modes_bind(folder: Path) -> Iterator[None]:
+    """Root reads every folder: for a while somebody else."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.chown(folder, 65534, -1)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_backup_that_fails_at_its_end_leaves_no_file_that_nobody_opens() -> None:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        folder.chmod(0o300)
+        with Vault.create("memory:", PASSPHRASE, cost=CHEAP) as vault, whom_modes_bind(folder):
+            with pytest.raises(errors.BackupFile):
+                vault.backup_split(folder / "b", needed=2, made=3)
+        assert not (folder / "b").exists()
+    finally:
+        folder.chmod(0o700)
+        shutil.rmtree(folder)

@@ -139,6 +139,10 @@ def test_the_journal_tells_and_proves(house: House) -> None:
     kinds = [entry.kind for entry in entries]
     assert "login.session-opened" in kinds and "account.registered" in kinds
     assert all(entry.index is None for entry in entries)
+    # An operator reads the same by the login.
+    assert house.cabinet.history_of("ivan", limit=2) == entries[:2]
+    with pytest.raises(Rejected):
+        house.cabinet.history_of("olga")
     opened = entries[kinds.index("login.session-opened")]
     with pytest.raises(errors.Uncovered):
         house.cabinet.prove(session, opened.id)

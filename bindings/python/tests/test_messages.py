@@ -192,6 +192,12 @@ def test_several_factors_and_the_choice_among_them(bank: tuple[Cabinet, ManualCl
     for unknown in ("0" * 32, "no id"):
         with pytest.raises(Rejected):
             factors.drop(session, unknown)
+    factors.rename(session, found[1].id, "work mail")
+    assert [factor.label for factor in factors.all(session)][1] == "work mail"
+    with pytest.raises(Rejected):
+        factors.rename(session, "0" * 32, "somebody else's")
+    with pytest.raises(errors.TooLong):
+        factors.rename(session, found[1].id, "x" * 129)
     factors.prefer(session, found[1].id)
     factors.drop(session, found[0].id)
     with pytest.raises(errors.LastFactor):

@@ -8,6 +8,7 @@ import hashlib
 import http.server
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -196,8 +197,6 @@ def test_a_key_opens_in_the_place_of_a_passphrase(tmp_path: Path) -> None:
 
 
 def test_an_idle_vault_locks_itself(tmp_path: Path) -> None:
-    import time
-
     vault = Vault.create("memory:", PASSPHRASE, cost=CHEAP, idle=1)
     for _ in range(300):
         if vault.locked:
@@ -439,3 +438,14 @@ def test_a_vault_that_would_lock_at_once_is_misuse(tmp_path: Path, idle: int) ->
     with pytest.raises(ValueError, match="None for never"):
         Cabinet.create(url, PASSPHRASE, issuer="Bank", cost=CHEAP, idle=idle)
     assert not (tmp_path / "v.db").exists()
+
+@pytest.mark.parametrize("door", ["vault", "cabinet"])
+def test_what_is_opened_locks_itself_when_it_was_told_to(tmp_path: Path, door: str) -> None:
+    url = f"sqlite:{tmp_path / 'bank.db'}"
+    Cabinet.create(url, PASSPHRASE, issuer="Bank", policy=POLICY, cost=CHEAP, idle=None).lock()
+    opened = Vault.open(url, PASSPHRASE, idle=1) if door == "vault" else Cabinet.open(url, PASSPHRASE, idle=1)
+    for _ in range(300):
+        if opened.locked:
+            return
+        time.sleep(0.1)
+    pytest.fail("it stayed open")

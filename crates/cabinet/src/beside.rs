@@ -9,7 +9,7 @@ use zamok_core::store::RowKey;
 use zamok_core::vault::Transaction;
 
 use crate::Cabinet;
-use crate::account::{self, Account, AccountId, AccountState, Power, PowerId, PowerState};
+use crate::account::{self, Account, AccountId, AccountState, Power, PowerId, PowerState, Rights};
 use crate::challenge::{Challenge, ChallengeRecord};
 use crate::error::Error;
 use crate::session::{self, Seen, Session, SessionId};
@@ -67,11 +67,11 @@ impl Cabinet {
     }
 
     /// A power that counts now, by which the account of this session acts for another; with that other's account, inside of
-    /// a transaction (R73).
+    /// a transaction (R73). Its rights are those that the other still has: no power goes further than the one who gave it.
     ///
     /// # Errors
-    /// [`Error::NotAllowed`] when the account was not given this power, it has ended, or the one who gave it is not there
-    /// any more; a store's fault.
+    /// [`Error::NotAllowed`] when the account was not given this power, it has ended, the one who gave it is not there any
+    /// more, or has none of its rights; a store's fault.
     pub fn acting_in(
         &self,
         tx: &mut Transaction<'_>,
@@ -82,15 +82,17 @@ impl Cabinet {
         if !agent.powers.contains(&power) {
             return Err(Error::NotAllowed);
         }
-        let power = Power::load(tx, power)?;
+        let mut power = Power::load(tx, power)?;
         let counts = power.state == PowerState::Active && tx.now() < power.terms.until;
         if power.agent != agent.id || !counts {
             return Err(Error::NotAllowed);
         }
-        match self.account_in(tx, power.principal) {
-            Ok(principal) => Ok((principal, power)),
-            Err(Error::Core(CoreError::Rejected)) => Err(Error::NotAllowed),
-            Err(error) => Err(error),
-        }
+        let principal = match self.account_in(tx, power.principal) {
+            Ok(principal) => principal,
+            Err(Error::Core(CoreError::Rejected)) => return Err(Error::NotAllowed),
+            Err(error) => return Err(error),
+        };
+        power.terms.rights = power.terms.rights.held_by(principal.roles);
+        if power.terms.rights == Rights::default() { Err(Error::NotAllowed) } else { Ok((principal, power)) }
     }
 }

@@ -261,6 +261,11 @@ pub(crate) fn caller_of(
     Ok(if known { Caller::Device(id) } else { Caller::Stranger })
 }
 
+/// Whether it is the account's, and neither blocked nor forgotten; its time may be over.
+pub(crate) fn stands(tx: &mut Transaction<'_>, id: DeviceId, account: AccountId) -> Result<bool, Error> {
+    Ok(load(tx, id)?.is_some_and(|device| device.account == account && device.state == State::Trusted))
+}
+
 /// Notes a login from a known device; `false` when it is known no longer.
 pub(crate) fn logged_in(tx: &mut Transaction<'_>, account: AccountId, id: DeviceId) -> Result<bool, Error> {
     let now = tx.now();

@@ -9,10 +9,11 @@
 //! To have another table swept, give it a line in [`EXPIRING`], with what its noun does to a row whose time is over
 //! (`docs/formats/tables.md`, "The life of rows").
 
+use zamok_core::event::Subject;
 use zamok_core::store::{Cursor, Range, RowKey, Table};
 use zamok_core::vault::{Transaction, questions};
 use zamok_core::{Error as CoreError, UnixTime};
-use zamok_journal::Erased;
+use zamok_journal::{Erased, SUBJECTS};
 
 use crate::Cabinet;
 use crate::error::Error;
@@ -84,13 +85,23 @@ impl Cabinet {
         };
         let now = self.vault.now();
         let mut swept = Swept { seen: 0, removed: 0, unread: 0, next: None };
-        let mut over: Vec<RowKey> = Vec::new();
+        let (mut over, mut unfinished): (Vec<RowKey>, Vec<Subject>) = (Vec::new(), Vec::new());
         let next = self.vault.read(|store, keyring| {
             let page = store.scan(expiring.table, &Range::all(), Self::SWEEP, place.after.as_ref())?;
             for (key, row) in page.rows {
                 swept.seen += 1;
                 let key = RowKey::new(expiring.table, key);
-                match keyring.open(&key, &row).and_then(|opened| (expiring.due)(&opened.body, &self.policy)) {
+                let due = keyring.open(&key, &row).and_then(|opened| {
+                    // Of somebody who was erased, the journal's words may be left where that was interrupted.
+                    if expiring.table == account::ACCOUNTS
+                        && let Some(subject) = account::erased(&opened.body)?
+                        && !store.scan(SUBJECTS, &Range::prefix(&subject.0), 1, None)?.rows.is_empty()
+                    {
+                        unfinished.push(subject);
+                    }
+                    (expiring.due)(&opened.body, &self.policy)
+                });
+                match due {
                     Ok(due) if now >= due => over.push(key),
                     Ok(_) => {}
                     // One row that somebody altered must not keep all others here for ever.
@@ -111,6 +122,9 @@ impl Cabinet {
                 }
             }
             removed => swept.removed = removed?,
+        }
+        for subject in unfinished {
+            self.finish_erasure(subject)?;
         }
         swept.next = match next {
             Some(cursor) => Some(SweepPlace { table: place.table, after: Some(cursor) }),

@@ -306,7 +306,10 @@ impl Pause {
     /// Notes that something is sent there now; the commit fails as capped when others have sent something meanwhile.
     pub(crate) fn begin(self, tx: &mut Transaction<'_>) {
         let now = tx.now();
-        tx.add(self.counter, now.since(self.last), now.0);
+        // A sum never goes back: one that a clock has made which had jumped ahead says nothing until then.
+        if self.last <= now {
+            tx.add(self.counter, now.since(self.last), now.0);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use zamok_cabinet::{
 };
 use zamok_core::event::EventKind;
 use zamok_core::store::{Change, ChangeId, Outcome, Range, RowKey, Table};
+use zamok_core::vault::{KeyState, Purpose, keys, signing};
 use zamok_core::{Error as CoreError, UnixTime};
 
 const REJECTED: Error = Error::Core(CoreError::Rejected);
@@ -533,4 +534,18 @@ fn the_audit_of_indexes_goes_over_every_page() {
     }
     // Beside theirs that of nobody, which is looked at in the place of one that is not there.
     assert_eq!(house.cabinet.audit_indexes(1_000).unwrap().len(), 301);
+}
+
+#[test]
+fn the_document_key_of_somebody_who_was_erased_signs_nothing_more() {
+    let house = House::new();
+    let (_, session) = enter(&house, "ivan");
+    let key = house.cabinet.account(&session).unwrap().document_key;
+    let vault = house.cabinet.vault();
+    let state = || vault.transact(|tx| keys::info(tx, key)).map(|info| info.state);
+    assert_eq!(state(), Ok(KeyState::Active));
+    house.cabinet.erase_account("ivan", "asked for it").unwrap();
+    assert_eq!(state(), Ok(KeyState::Deactivated));
+    let signed = vault.transact(|tx| signing::sign(tx, key, Purpose::Document, b"I owe.", "debt").map(drop));
+    assert_eq!(signed, Err(CoreError::KeyState(KeyState::Deactivated)));
 }

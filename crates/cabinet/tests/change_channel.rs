@@ -431,3 +431,12 @@ fn an_old_session_drops_no_contact() {
     let dropped = house.cabinet.drop_contact(&session, contact);
     assert_eq!(dropped, Err(Error::FreshAuthenticationNeeded));
 }
+
+#[test]
+fn the_desk_takes_no_phone_away_by_which_its_owner_enters() {
+    let (house, session) = at_home();
+    let phone = house.cabinet.account(&session).unwrap().contacts[0].id;
+    assert_eq!(house.cabinet.remove_contact("ivan", phone, "lost"), Err(Error::NotAllowed));
+    assert_eq!(house.cabinet.account_by_contact(OLD).map(|account| account.id), Ok(session.account));
+    by_sms(&house);
+}

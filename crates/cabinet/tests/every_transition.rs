@@ -18,7 +18,8 @@ use file_house::child::{Other, task, tell};
 use file_house::{Deadline, file_is_sound, patient_policy, say, unlock};
 use harness::{LIGHT, NOON, light_policy};
 use zamok_cabinet::Cabinet;
-use zamok_core::store::{RowKey, Table, Write};
+use zamok_core::event::EventKind;
+use zamok_core::store::{MemoryStore, RowKey, Table, Write};
 use zamok_host::{ManualClock, Options, Passphrase, Vault};
 use zamok_journal::{Journal, audit_rows};
 use zamok_store_conformance::Tier;
@@ -149,4 +150,86 @@ fn every_transition_killed_at_every_point_is_whole_or_was_not() {
         commits.len(),
         fell.into_inner().unwrap()
     ));
+}
+
+#[test]
+fn every_transition_is_told_in_the_journal() {
+    use EventKind as E;
+    const TOLD: &[(&str, EventKind)] = &[
+        ("register", E::AccountRegistered),
+        ("offer a generator", E::FactorOffered),
+        ("offer another", E::FactorWithdrawn),
+        ("fail the test", E::FactorTestFailed),
+        ("pass the test", E::FactorEnrolled),
+        ("pass the test", E::SessionsEnded),
+        ("begin a login", E::LoginStarted),
+        ("answer", E::SessionOpened),
+        ("answer", E::NewDevice),
+        ("answer again", E::AuthenticatedAgain),
+        ("trust a device", E::DeviceTrusted),
+        ("send again", E::CodeSent),
+        ("confirm SMS", E::FactorEnrolled),
+        ("confirm SMS", E::ContactVerified),
+        ("approve", E::ApprovalGiven),
+        ("decline", E::ApprovalDeclined),
+        ("change", E::FactorReplaced),
+        ("undo", E::FactorRestored),
+        ("confirm a contact", E::ContactVerified),
+        ("drop a contact", E::ContactRemoved),
+        ("propose", E::OperationProposed),
+        ("change what it says", E::OperationChanged),
+        ("confirm", E::OperationConfirmed),
+        ("execute", E::OperationExecuted),
+        ("cancel", E::OperationCancelled),
+        ("revoke", E::SessionEnded),
+        ("end the others", E::SessionsEnded),
+        ("block a device", E::DeviceBlocked),
+        ("remove a device", E::DeviceRemoved),
+        ("log out", E::SessionEnded),
+        ("vouch", E::ContactVerified),
+        ("assign a token", E::FactorOffered),
+        ("confirm a token", E::FactorEnrolled),
+        ("offer a power", E::PowerOffered),
+        ("accept a power", E::PowerAccepted),
+        ("act for another", E::ActedForAnother),
+        ("end a power", E::PowerEnded),
+        ("open a profile", E::AccountRegistered),
+        ("open a profile", E::PowerAccepted),
+        ("set roles", E::RightsChanged),
+        ("set an attribute", E::AttributeChanged),
+        ("suspend", E::AccountSuspended),
+        ("resume", E::AccountResumed),
+        ("reset a password", E::PasswordChanged),
+        ("make recovery codes", E::RecoveryCodesMade),
+        ("fail to recover", E::RecoveryRejected),
+        ("recover", E::RecoveryUsed),
+        ("change the password", E::PasswordChanged),
+        ("end sessions of", E::SessionsEnded),
+        ("remove a factor", E::FactorRemoved),
+        ("keep a policy", E::PolicyChanged),
+        ("erase", E::AccountErased),
+    ];
+    let clock = ManualClock::new(NOON);
+    let options = Options { clock: Arc::new(clock.clone()), cost: LIGHT, ..Options::default() };
+    let vault =
+        Vault::create(Arc::new(MemoryStore::new()), &Passphrase::from("open sesame, please"), options)
+            .unwrap();
+    let cabinet = Cabinet::create(Arc::new(vault), "Zamok Bank", light_policy()).unwrap();
+    let cabinet = cabinet.with_policy(patient_policy());
+    let mut told: BTreeMap<String, Vec<EventKind>> = BTreeMap::new();
+    let mut seen = 0;
+    whole_life::live(&cabinet, &clock, &mut |what| {
+        cabinet.vault().integrate().unwrap();
+        let read = cabinet.vault().read(|store, keyring| {
+            let journal = Journal::new(store, keyring);
+            let size = journal.head()?.map_or(0, |head| head.size);
+            Ok((size, journal.range(seen..size)?))
+        });
+        let (size, entries) = read.unwrap();
+        seen = size;
+        told.entry(what.to_owned()).or_default().extend(entries.iter().map(|entry| entry.leaf.kind));
+    });
+    for (what, kind) in TOLD {
+        assert!(told[*what].contains(kind), "`{what}` does not tell {kind:?}: {:?}", told[*what]);
+    }
 }

@@ -7,8 +7,10 @@ mod harness;
 use std::sync::Barrier;
 use std::thread;
 
-use harness::{House, password, request};
-use zamok_cabinet::{Begun, Error, FactorId, FactorKind, FactorState, Password, RecoveryCode, Session};
+use harness::{House, is_named, password, request, write_behind};
+use zamok_cabinet::{
+    Begun, Error, FactorId, FactorKind, FactorState, MessageKind, Password, RecoveryCode, Session,
+};
 use zamok_core::Error as CoreError;
 use zamok_core::event::EventKind;
 use zamok_core::otp::{Hotp, HotpParameters};
@@ -308,4 +310,64 @@ fn an_account_that_has_lost_its_token_gives_another_factor_to_nobody_for_its_pas
     house.cabinet.confirm_token("ivan", id, &code(0)).unwrap();
     house.cabinet.remove_factor("ivan", id, "lost").unwrap();
     assert_eq!(house.cabinet.begin_login("ivan", &password()), Err(Error::MethodUnavailable));
+}
+
+#[test]
+fn the_row_of_an_account_from_before_its_token_is_named_when_it_is_put_back() {
+    let house = House::new();
+    house.cabinet.register("ivan", &password()).unwrap();
+    let row = RowKey::new(Table(32), house.cabinet.account_by_login("ivan").unwrap().id.0);
+    let old = house.store.get(&row).unwrap().unwrap();
+    let id = house.cabinet.assign_token("ivan", &Secret::new(SECRET).unwrap(), 0, "serial 4711").unwrap();
+    house.cabinet.confirm_token("ivan", id, &code(0)).unwrap();
+    write_behind(&*house.store, &row, Some(&old));
+    assert!(matches!(house.cabinet.begin_login("ivan", &password()), Ok(Begun::Enrol(_))), "the gain");
+    assert!(is_named(&house, &row));
+}
+
+#[test]
+fn that_the_desk_takes_a_factor_away_is_told_to_its_owner() {
+    let house = House::new();
+    house.citizen("ivan");
+    let id = house.cabinet.factors_of("ivan").unwrap()[0].id;
+    house.cabinet.remove_factor("ivan", id, "the phone was lost").unwrap();
+    let messages = house.cabinet.outbox(100).unwrap();
+    let told = messages.iter().filter(|message| message.kind == MessageKind::FactorRemoved).count();
+    assert_eq!(told, 1);
+}
+
+#[test]
+fn recoveries_that_are_refused_unseen_are_summed_up_like_logins() {
+    let house = House::new();
+    let _set = codes(&house, "ivan");
+    for _ in 0..10 {
+        assert_eq!(house.cabinet.recover("ivan", &password(), "01-AAAA-AAAA-AAAA-AAAA"), Err(REJECTED));
+    }
+    assert_eq!(house.events(EventKind::LoginRefusedWhileDelayed).len(), 1);
+}
+
+#[test]
+fn a_token_has_no_longer_label_than_any_other_factor() {
+    let house = House::new();
+    house.cabinet.register("ivan", &password()).unwrap();
+    let limit = zamok_cabinet::Cabinet::LONGEST_FACTOR_LABEL;
+    let (secret, long) = (Secret::new(SECRET).unwrap(), "x".repeat(limit + 1));
+    let refused = CoreError::TooLong { what: "the label of a factor", given: limit + 1, limit };
+    assert_eq!(house.cabinet.assign_token("ivan", &secret, 0, &long), Err(Error::Core(refused)));
+}
+
+#[test]
+fn a_clock_that_had_jumped_ahead_keeps_no_recovery_code_out_for_decades() {
+    let house = House::new();
+    let set = codes(&house, "ivan");
+    let today = house.clock_now();
+    house.clock.set(zamok_core::UnixTime(4_000_000_000));
+    for _ in 0..5 {
+        assert_eq!(house.cabinet.recover("ivan", &password(), "01-AAAA-AAAA-AAAA-AAAA"), Err(REJECTED));
+    }
+    house.clock.set(today);
+    let cabinet = house.another();
+    assert_eq!(cabinet.recover("ivan", &password(), set[0].as_str()), Err(REJECTED), "still delayed");
+    house.clock.advance(60 * 60);
+    assert!(cabinet.recover("ivan", &password(), set[0].as_str()).is_ok());
 }

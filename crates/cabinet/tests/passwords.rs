@@ -422,3 +422,19 @@ fn where_policy_wants_all_classes_it_wants_each_of_them() {
     }
     assert!(cabinet.register("ivan", &Password::new("Correct horse 1 battery")).is_ok());
 }
+
+#[test]
+fn wrong_old_passwords_are_charged_also_where_strangers_have_used_up_what_they_may_get_wrong() {
+    let mut house = House::new();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    let mut policy = light_policy();
+    policy.budget.strangers = 1;
+    house.cabinet = house.cabinet.with_policy(policy);
+    let (wrong, new) = (Password::new("not the old one"), Password::new("seven quiet lamps on a hill"));
+    for guess in 0..light_policy().password.throttle.free {
+        assert_eq!(house.cabinet.change_password(&session, &wrong, &new), Err(REJECTED), "{guess}");
+    }
+    // What follows is delayed: also the right one.
+    assert_eq!(house.cabinet.change_password(&session, &password(), &new), Err(REJECTED));
+}

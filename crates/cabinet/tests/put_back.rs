@@ -7,7 +7,7 @@ mod harness;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use harness::{House, LIGHT, NOON, password, request};
+use harness::{House, LIGHT, NOON, is_named, password, request, write_behind};
 use zamok_cabinet::{Error, Password};
 use zamok_core::store::{
     Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
@@ -171,4 +171,145 @@ fn a_password_is_hashed_again_when_the_policy_asks_for_another_cost() {
     let challenge = harness::challenge(&cabinet, "ivan").unwrap();
     assert!(house.clock_now() > NOON);
     cabinet.answer(&challenge, &phone.code(house.clock_now()), request()).unwrap();
+}
+
+#[test]
+fn a_password_that_was_changed_is_named_when_the_row_from_before_is_put_back() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    let row = RowKey::new(Table(32), house.cabinet.account_by_login("ivan").unwrap().id.0);
+    let old = house.store.get(&row).unwrap().unwrap();
+    let new = Password::new("a train that never stops");
+    house.cabinet.change_password(&session, &password(), &new).unwrap();
+    assert_eq!(house.cabinet.vault().read(audit).unwrap().findings, []);
+    write_behind(&*house.store, &row, Some(&old));
+    assert!(house.cabinet.begin_login("ivan", &password()).is_ok(), "believed until the audit");
+    assert!(is_named(&house, &row));
+}
+
+#[test]
+fn a_budget_that_was_put_back_after_guesses_at_a_generator_is_named() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    let (factor, _) = house.store.scan(FACTORS, &Range::all(), 2, None).unwrap().rows.remove(0);
+    let budget = RowKey::new(Table(34), factor);
+    let fresh = house.store.get(&budget).unwrap().unwrap();
+    for _ in 0..3 {
+        for _ in 0..4 {
+            let wrong = phone.wrong(house.clock_now());
+            assert_eq!(house.cabinet.answer(&house.challenge("ivan"), &wrong, request()), Err(REJECTED));
+        }
+        write_behind(&*house.store, &budget, Some(&fresh));
+    }
+    house.login("ivan", &phone).expect("twelve guesses, and no delay");
+    assert!(is_named(&house, &budget));
+}
+
+#[test]
+fn a_blocked_device_loses_its_session_though_the_list_of_them_was_taken_away() {
+    let house = House::new();
+    let phone = house.citizen("ivan");
+    let first = house.login("ivan", &phone).unwrap();
+    house.clock.advance(30);
+    let token = house.cabinet.trust_device(&first, "lost phone").unwrap();
+    let approach = zamok_cabinet::Approach { device: Some(token.clone()), ..Default::default() };
+    let begun = house.cabinet.begin_login_from("ivan", &password(), &approach).unwrap();
+    let zamok_cabinet::Begun::Code(challenge) = begun else { panic!("the account has a factor") };
+    let lost = house.cabinet.answer(&challenge, &phone.code(house.clock_now()), request()).unwrap();
+    house.clock.advance(30);
+    let home = house.login("ivan", &phone).unwrap();
+    write_behind(&*house.store, &RowKey::new(Table(47), home.account.0), None);
+    house.cabinet.block_device(&home, token.device()).unwrap();
+    assert_eq!(house.cabinet.session(lost.id), Err(Error::SessionEnded));
+    assert!(house.cabinet.session(home.id).is_ok());
+}
+
+#[test]
+fn a_challenge_that_was_answered_is_named_when_it_is_put_back() {
+    let house = House::new();
+    house.texter("ivan", "+79161234567");
+    let challenge = house.challenge("ivan");
+    let code = house.arrived(zamok_cabinet::MessageKind::LoginCode).remove(0);
+    let row = RowKey::new(Table(35), challenge.reference());
+    let open = house.store.get(&row).unwrap().unwrap();
+    house.cabinet.answer(&challenge, &code, request()).unwrap();
+    write_behind(&*house.store, &row, Some(&open));
+    house.cabinet.answer(&challenge, &code, request()).expect("one code, two sessions");
+    write_behind(&*house.store, &row, Some(&open));
+    assert!(is_named(&house, &row));
+}
+
+#[test]
+fn a_challenge_that_was_answered_wrongly_is_named_when_its_tries_are_put_back() {
+    let house = House::new();
+    house.texter("ivan", "+79161234567");
+    let challenge = house.challenge("ivan");
+    let code = house.arrived(zamok_cabinet::MessageKind::LoginCode).remove(0);
+    let row = RowKey::new(Table(35), challenge.reference());
+    let open = house.store.get(&row).unwrap().unwrap();
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    assert_eq!(house.cabinet.answer(&challenge, wrong, request()), Err(REJECTED));
+    assert!(!is_named(&house, &row));
+    write_behind(&*house.store, &row, Some(&open));
+    assert!(is_named(&house, &row));
+}
+
+/// A store in which something happens right after the keys were listed.
+#[derive(Default)]
+struct Meanwhile {
+    inner: MemoryStore,
+    then: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Store for Meanwhile {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
+        self.inner.get(key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        range: &Range,
+        limit: usize,
+        after: Option<&Cursor>,
+    ) -> Result<Page, StoreFault> {
+        let page = self.inner.scan(table, range, limit, after)?;
+        let then = if table == Table(2) { self.then.lock().unwrap().take() } else { None };
+        if let Some(then) = then {
+            then();
+        }
+        Ok(page)
+    }
+
+    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
+        self.inner.commit(change)
+    }
+
+    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
+        self.inner.resolve(id)
+    }
+
+    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
+        self.inner.counter(key)
+    }
+}
+
+#[test]
+fn a_key_that_is_renamed_while_rows_are_audited_is_no_finding() {
+    let store = Arc::new(Meanwhile::default());
+    let house = House::over(store.clone());
+    house.citizen("ivan");
+    let account = house.cabinet.account_by_login("ivan").unwrap();
+    let other = house.another();
+    *store.then.lock().unwrap() = Some(Box::new(move || {
+        let (key, owner) = (account.document_key, Some(account.subject));
+        let renamed = other.vault().transact(|tx| zamok_core::vault::keys::rename(tx, key, "papers", owner));
+        renamed.unwrap_or_else(|error: CoreError| panic!("{error}"));
+    }));
+    assert_eq!(house.cabinet.vault().read(zamok_journal::audit_rows).unwrap().findings, []);
 }

@@ -447,3 +447,15 @@ fn what_policy_takes_at_no_login_is_not_chosen_in_the_place_of_another_either() 
     assert_eq!(house.cabinet.switch_method(&challenge, mail).err(), Some(Error::MethodUnavailable));
     assert_eq!(house.arrived(MessageKind::LoginCode).len(), 0);
 }
+
+#[test]
+fn a_clock_that_had_jumped_ahead_keeps_nobody_from_his_codes_for_decades() {
+    let house = town();
+    let today = house.clock_now();
+    house.clock.set(UnixTime(4_000_000_000));
+    begin(&house).unwrap();
+    house.clock.set(today);
+    let cabinet = house.another();
+    house.clock.advance(60 * 60);
+    assert!(matches!(cabinet.begin_login("ivan", &password()), Ok(Begun::Code(_))));
+}

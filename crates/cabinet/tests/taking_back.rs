@@ -531,3 +531,27 @@ fn a_former_password_asks_nothing_of_an_account_that_was_put_aside() {
     house.cabinet.suspend_account("ivan", AccountStep::Resume, "it was found").unwrap();
     assert!(begin(&house, &password(), None).is_ok());
 }
+
+#[test]
+fn that_a_change_was_taken_back_is_told_to_every_contact() {
+    let (house, old, owner) = at_home();
+    change_phone(&house, &owner, old, NEW);
+    assert_eq!(count(&house, MessageKind::ChannelRestored), 0);
+    take_back(&house, &password(), None);
+    assert_eq!(count(&house, MessageKind::ChannelRestored), 1);
+}
+
+#[test]
+fn a_pin_takes_the_place_of_no_factor_by_which_alone_its_owner_is_let_in() {
+    let (house, old, owner) = at_home();
+    let _ = house.cabinet.trust_device(&owner, "laptop").unwrap();
+    let owner = house.cabinet.session(owner.id).unwrap();
+    assert_eq!(house.cabinet.drop_factor(&owner, old), Err(Error::LastFactor));
+    let change = house.cabinet.begin_change(&owner, old).unwrap();
+    let code = house.arrived(MessageKind::AgreementCode).remove(0);
+    house.cabinet.agree(&owner, &change.agreement.unwrap(), &code, request()).unwrap();
+    house.cabinet.offer_pin(&owner, &change.enrolment, &zamok_cabinet::Pin::new("190357")).unwrap();
+    assert_eq!(house.cabinet.confirm_factor(&change.enrolment, "190357"), Err(Error::LastFactor));
+    house.clock.advance(60);
+    assert!(matches!(house.cabinet.begin_login("ivan", &password()), Ok(Begun::Code(_))));
+}

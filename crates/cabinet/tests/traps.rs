@@ -667,3 +667,17 @@ fn new_recovery_codes_a_block_and_the_end_of_sessions_are_told() {
         assert_eq!(messages.iter().filter(|message| message.kind == kind).count(), 1, "{kind:?}");
     }
 }
+
+#[test]
+fn a_receipt_that_is_too_long_is_refused_and_consumes_nothing() {
+    let house = House::new();
+    let (phone, session) = at_home(&house);
+    let operation = confirmed(&house, &phone, &session, &payment(9));
+    let limit = Cabinet::LONGEST_RECEIPT;
+    let long = house.cabinet.execute(operation.id, |_, _| Ok(vec![0; limit + 1]));
+    let refused = CoreError::TooLong { what: "a receipt", given: limit + 1, limit };
+    assert_eq!(long, Err(Error::Core(refused)));
+    assert_eq!(told(&house, "ivan", EventKind::OperationExecuted), 0);
+    let longest = house.cabinet.execute(operation.id, |_, _| Ok(vec![7; limit]));
+    assert_eq!(longest.map(|receipt| receipt.len()), Ok(limit));
+}

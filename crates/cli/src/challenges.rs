@@ -69,6 +69,11 @@ impl Reply {
         self.send_again
     }
 
+    /// Keeps every output of this run away from what will be read.
+    pub(crate) fn reserve(&self) {
+        self.signature_file.iter().chain(&self.pin.pin_file).for_each(|file| files::in_use(file));
+    }
+
     /// What is answered, as the cabinet reads it.
     pub(crate) fn read(&self, output: &Output) -> Result<Zeroizing<String>, Failure> {
         if let Some(path) = &self.signature_file {

@@ -56,5 +56,7 @@ fn log_to_stderr() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(false)
+        // Of a standard error that takes nothing it would tell by a panic.
+        .log_internal_errors(false)
         .try_init();
 }

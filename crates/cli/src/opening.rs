@@ -251,6 +251,25 @@ pub(crate) fn begin_anchor(file: &Path) -> Result<Arc<dyn Anchor>, Failure> {
     }
 }
 
+/// Makes a vault that has just been made open with its anchor alone, where one was begun for it; whether it does. Whatever
+/// becomes of that, the vault is there.
+pub(crate) fn anchored(
+    vault: &Vault,
+    anchor: Option<&Arc<dyn Anchor>>,
+    output: &Output,
+) -> Result<bool, Failure> {
+    if anchor.is_some() {
+        vault.require_anchor().and_then(|()| vault.checkpoint()).map_err(|error| {
+            let failure = Failure::from(error);
+            let remembers = "the vault is made, but its anchor remembers nothing yet";
+            Failure { message: format!("{remembers}: {}", failure.message), ..failure }
+                .hint("it opens without one; `zamok journal anchor NEWFILE` begins an anchor for it")
+                .afterwards()
+        })?;
+    }
+    settle(vault, output).map(|()| anchor.is_some())
+}
+
 /// Runs a command over the opened vault. Whatever becomes of it, what it did is then part of the journal's tree.
 pub(crate) fn with_vault<T>(
     shared: &Shared,

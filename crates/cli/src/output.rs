@@ -171,6 +171,21 @@ mod tests {
     }
 
     #[test]
+    fn whatever_hides_ends_a_line_or_turns_the_direction_is_shown_by_its_number() {
+        // Controls; marks, embeddings, overrides and isolates of UAX #9; what has no width; ends of lines; tags.
+        let treacherous = "\0\u{1f}\u{7f}\u{80}\u{9f}\u{ad}\u{61c}\u{180e}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\
+            \u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2060}\u{2066}\u{2067}\u{2068}\u{2069}\u{206f}\
+            \u{feff}\u{fff9}\u{fffa}\u{fffb}\u{e0000}\u{e0020}\u{e007f}";
+        for character in treacherous.chars() {
+            let text = character.to_string();
+            assert_eq!(visible(&text), character.escape_unicode().to_string());
+            let shown = plain_json(&json!(text));
+            assert!(!shown.contains(character), "{shown}");
+            assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), json!(text));
+        }
+    }
+
+    #[test]
     fn json_stays_the_same_value() {
         let value = json!({"name": "a\u{9b}\u{7f}\u{202e}\n\"\\", "tag": "\u{e0041}"});
         let shown = plain_json(&value);

@@ -121,6 +121,11 @@ pub(crate) struct Opened {
 }
 
 impl Source {
+    /// The files that open it.
+    pub(crate) fn files(&self) -> [&Option<PathBuf>; 2] {
+        [&self.password_file, &self.key_file]
+    }
+
     /// The keys that open the file, and how it is read.
     pub(crate) fn keys(&self, output: &Output) -> Result<Options, Failure> {
         let mut options = Options { account: self.account.clone(), ..Options::default() };

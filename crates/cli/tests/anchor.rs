@@ -171,3 +171,32 @@ fn an_anchor_that_takes_nothing_is_told_to_programs_as_well() {
     let done = desk.zamok(["sweep", "--anchor", "away/anchor"]).done();
     assert!(!done.stderr.contains("warning"), "{done:?}");
 }
+
+/// An anchor that a power cut empties would lock its vault, and one whose new name never reached the folder would be an older one.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_anchor_is_flushed_before_it_has_its_name_and_its_folder_after() {
+    let desk = Desk::empty();
+    fs::create_dir(desk.path("away")).expect("a folder");
+    desk.zamok(INIT.into_iter().chain(["--anchor", "away/anchor"])).done();
+    let plain = desk.command(["register", "ivan", "--anchor", "away/anchor"]);
+    let mut traced = harness::peer("strace");
+    traced.args(["-f", "-y", "-e", "trace=write,fsync,fdatasync,rename,renameat,renameat2", "-o", "trace"]);
+    traced.arg(plain.get_program()).args(plain.get_args()).current_dir(desk.folder());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => traced.env(name, value),
+            None => traced.env_remove(name),
+        };
+    }
+    harness::run(&mut traced).done();
+    let trace = String::from_utf8(desk.read("trace")).expect("text");
+    let lines: Vec<&str> = trace.lines().collect();
+    let is_named = |line: &&str| line.contains("rename") && line.contains("away/anchor");
+    let named = lines.iter().rposition(is_named).unwrap_or_else(|| panic!("it gets its name: {trace}"));
+    let (before, after) = lines.split_at(named);
+    let last = |call: &str| before.iter().rposition(|line| line.contains(call) && line.contains(".new>"));
+    let (written, flushed) = (last(" write("), last("sync("));
+    assert!(written.is_some() && flushed > written, "{trace}");
+    assert!(after.iter().any(|line| line.contains("sync(") && line.contains("/away>")), "{trace}");
+}

@@ -214,3 +214,10 @@ fn a_carrier_that_does_not_answer_holds_the_end_no_longer_than_its_lease() {
     let told = desk.zamok(["delivery", "status", &id, "--json"]).done().json();
     assert_eq!((&told["state"], &told["attempts"]), (&json!("handed over"), &json!(2)), "{told}");
 }
+
+#[test]
+fn a_time_that_no_clock_has_is_refused() {
+    let desk = Desk::new();
+    let run = ["delivery", "run", "--config", "delivery.toml", "--json", "--seconds", "18446744073709551615"];
+    desk.zamok(run).failed(2, 900, "usage");
+}

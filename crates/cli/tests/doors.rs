@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use harness::{Desk, Run, heard, peer, run};
+use zamok::store::{RowKey, Table};
+use zamok::{Options, StoreUrl};
 
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 const PIN: &str = "648219";
@@ -434,4 +436,50 @@ fn a_new_passphrase_of_a_slot_is_as_long_as_that_of_a_new_vault() {
     let slots = desk.zamok(["slots", "list", "--json"]).done().json();
     assert_eq!(slots["slots"].as_array().unwrap().len(), 2);
     is_open(&desk.zamok(["keys", "list"]));
+}
+
+/// KiB, passes and lanes, which stand in the clear (`docs/formats/slot.md`, `docs/formats/backup.md`).
+fn cost_at(bytes: &[u8], at: usize) -> [u32; 3] {
+    [0, 4, 8].map(|more| u32::from_be_bytes(bytes[at + more..][..4].try_into().unwrap()))
+}
+
+#[test]
+fn a_guess_costs_what_was_asked_for_and_else_what_it_costs_by_default() {
+    let desk = Desk::empty();
+    let slot = |file: &str, number: u8| {
+        let store = StoreUrl::Sqlite(desk.path(file)).open().expect("a store");
+        let row = store.get(&RowKey::new(Table(1), [&b"slot/"[..], &[number]].concat())).expect("a read");
+        cost_at(&row.expect("a slot").value, 25)
+    };
+    let usual = Options::default().cost;
+    let usual = [usual.memory_kib, usual.passes, usual.lanes];
+    let with = |variable: &str, arguments: &[&str]| {
+        run(desk.command(arguments).env(variable, "another six random words")).done()
+    };
+    desk.zamok(["init", "--argon2-memory", "2", "--argon2-passes", "4"]).done();
+    assert_eq!([slot("zamok.db", 0), slot("zamok.db", 1)], [[2048, 4, usual[2]]; 2]);
+    with("ZAMOK_BACKUP_PASSPHRASE", &["backup", "cheap", "--argon2-memory", "3", "--argon2-passes", "2"]);
+    assert_eq!(cost_at(&desk.read("cheap"), 47), [3072, 2, usual[2]]);
+    with("ZAMOK_BACKUP_PASSPHRASE", &["backup", "usual"]);
+    assert_eq!(cost_at(&desk.read("usual"), 47), usual);
+    let cheap = ["--argon2-memory", "5", "--argon2-passes", "1"];
+    let restore = ["restore", "cheap", "--yes", "--store", "sqlite:new.db"];
+    with("ZAMOK_BACKUP_PASSPHRASE", &[&restore[..], &cheap].concat());
+    assert_eq!([slot("new.db", 0), slot("new.db", 1)], [[5120, 1, usual[2]]; 2]);
+    with("ZAMOK_NEW_PASSPHRASE", &["slots", "add", "--role", "user"]);
+    with("ZAMOK_NEW_PASSPHRASE", &["slots", "change", "1"]);
+    assert_eq!([slot("zamok.db", 1), slot("zamok.db", 2)], [usual; 2]);
+}
+
+#[test]
+fn shares_of_a_slot_that_was_not_added_are_gone_again() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("out")).unwrap();
+    let add = |label: &str| {
+        let slot = ["slots", "add", "--role", "user", "--split", "2/3", "--out-dir", "out", "--json"];
+        desk.zamok([&slot[..], &["--label", label]].concat())
+    };
+    add(&"x".repeat(65)).failed(2, 306, "too-long");
+    assert_eq!(fs::read_dir(desk.path("out")).unwrap().count(), 0);
+    add("the board").done();
 }

@@ -434,3 +434,26 @@ fn what_others_have_named_commands_no_terminal_when_it_is_shown() {
         assert!(told.stdout.chars().chain(told.stderr.chars()).all(is_plain), "{told:?}");
     }
 }
+
+#[test]
+fn a_log_that_nobody_takes_ends_no_command() {
+    let desk = Desk::empty();
+    desk.write("uris", "otpauth://totp/Bank:anna?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Bank\n");
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = desk.command(["import", "uris", "--dry-run", "--json"]);
+    let told = run(command.env("ZAMOK_LOG", "info").stderr(full));
+    assert_eq!(told.exit, 0, "{told:?}");
+    assert_eq!(told.json()["found"], 1, "{told:?}");
+}
+
+#[test]
+fn sessions_tell_a_wrong_passphrase_from_a_wrong_login() {
+    let desk = Desk::new();
+    desk.zamok(["register", "ivan"]).done();
+    let mut command = desk.command(["sessions", "list", "ivan", "--json"]);
+    let told = run(command.env("ZAMOK_PASSPHRASE", "six other words than those"));
+    told.failed(4, 100, "rejected");
+    assert_eq!(told.json()["error"]["message"], "the passphrase is wrong");
+    let told = desk.zamok(["sessions", "list", "nobody", "--json"]);
+    assert_eq!(told.json()["error"]["message"], "no account has this login");
+}

@@ -286,6 +286,11 @@ fn the_vault_stands_in_for_an_authenticator_app() {
         keys.run(&["code", &timed]).done().json()["code"] == phone.code(0).as_str()
     });
     assert!(agrees);
+    // As many services still show them: 80 bits.
+    keys.0.write("short", "otpauth://totp/Shop:anna?secret=GEZDGNBVGY3TQOJQ&issuer=Shop");
+    keys.run(&["import", "short", "--form", "otpauth"]).failed(2, 203, "secret-too-short");
+    let short = keys.id(&["import", "short", "--form", "otpauth", "--accept-guessable"]);
+    keys.run(&["code", &short]).done();
     // The codes of people are not made here.
     keys.0.enrol("ivan");
     let listed = keys.run(&["list"]).done().stdout;
@@ -295,4 +300,50 @@ fn the_vault_stands_in_for_an_authenticator_app() {
     keys.run(&["code", of_ivan["id"].as_str().unwrap()]).failed(2, 303, "key-usage");
     keys.0.write("junk", "otpauth://totp/");
     assert_eq!(keys.run(&["import", "junk", "--form", "otpauth"]).exit, 2);
+}
+
+#[test]
+fn a_version_that_was_rotated_away_serves_for_as_long_as_was_said() {
+    let keys = Keys::new();
+    keys.0.write("text", "a text");
+    let key = keys.new_key("p-256", "document", &[]);
+    keys.run(&["sign", &key, "text", "--signature", "first"]).done();
+    keys.run(&["rotate", &key, "--reason", "it leaked", "--accept", "0"]).done();
+    keys.run(&["sign", &key, "text", "--signature", "second"]).done();
+    keys.run(&["verify", &key, "text", "--signature", "second"]).done();
+    assert_ne!(keys.run(&["verify", &key, "text", "--signature", "first"]).exit, 0);
+    let told = keys.run(&["show", &key]).done().stdout;
+    let ends = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["accept_until"].is_u64();
+    assert_eq!(told.lines().map(ends).collect::<Vec<_>>(), [false, true], "{told}");
+}
+
+#[test]
+fn every_use_of_an_audited_key_is_journalled() {
+    let keys = Keys::new();
+    keys.0.write("text", "a text");
+    let made = || {
+        let tail = keys.0.zamok(["journal", "tail", "--limit", "1000", "--json"]).done().json();
+        tail["entries"].as_array().unwrap().iter().filter(|entry| entry["event"] == "signature.made").count()
+    };
+    let quiet = keys.new_key("p-256", "request", &[]);
+    keys.run(&["sign", &quiet, "text", "--overwrite"]).done();
+    assert_eq!(made(), 0);
+    let audited = keys.new_key("p-256", "request", &["--audited"]);
+    assert!(keys.shown(&audited)["flags"].as_array().unwrap().contains(&serde_json::json!("audited")));
+    for times in 1..=2 {
+        keys.run(&["sign", &audited, "text", "--overwrite"]).done();
+        assert_eq!(made(), times);
+    }
+}
+
+#[test]
+fn a_key_of_access_tokens_signs_no_text_by_the_way() {
+    let keys = Keys::new();
+    keys.0.write("text", "a text");
+    let key = keys.new_key("p-256", "token", &[]);
+    keys.run(&["sign", &key, "text"]).failed(2, 304, "key-purpose");
+    assert!(!keys.0.path("text.sig").exists());
+    keys.run(&["sign", &key, "text", "--purpose", "document"]).failed(2, 304, "key-purpose");
+    keys.run(&["sign", &key, "text", "--purpose", "token"]).done();
+    keys.run(&["verify", &key, "text"]).done();
 }

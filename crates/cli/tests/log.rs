@@ -127,6 +127,23 @@ fn a_witness_with_a_name_that_no_key_can_have_is_not_begun() {
 }
 
 #[test]
+fn a_witness_opens_by_what_it_was_made_with_and_by_its_anchor_alone() {
+    let desk = Desk::empty();
+    desk.write("key", "5a".repeat(32));
+    let with = |more: &[&str], opening: &[&str]| {
+        let mut command = desk.command(["witness"].iter().chain(more).chain(opening).chain(&["--json"]));
+        harness::run(command.env_remove("ZAMOK_PASSPHRASE"))
+    };
+    let init = ["init", "--name", "witness.example/w1"];
+    let made = with(&init, &["--vault-key-file", "key", "--anchor", "anchor"]).done().json();
+    assert_eq!(made["anchored"], true);
+    with(&["evidence"], &["--vault-key-file", "key", "--anchor", "anchor"]).done();
+    with(&["evidence"], &["--vault-key-file", "key"]).failed(4, 454, "anchor-missing");
+    desk.write("other", "5b".repeat(32));
+    with(&["evidence"], &["--vault-key-file", "other", "--anchor", "anchor"]).failed(4, 100, "rejected");
+}
+
+#[test]
 fn an_exported_log_is_verified_from_its_files_and_every_damage_is_named() {
     let (desk, phone) = Desk::enrolled("ivan");
     let told = desk.zamok(["journal", "export", "log", "--format", "tlog", "--json"]).done().json();
@@ -276,4 +293,16 @@ fn a_tree_without_its_entries_tells_of_nobody_also_when_it_grows() {
     assert!(!export("tree", &["--without-entries"]));
     assert!(desk.path("tree/checkpoint").exists() && desk.path("tree/tile/0").exists());
     assert!(export("log", &[]));
+}
+
+#[test]
+fn what_withholds_entries_is_refused_where_entries_are_written() {
+    let desk = Desk::new();
+    for more in [&[][..], &["--format", "csv"], &["--log", "1"]] {
+        let export = [&["journal", "export", "out", "--without-entries", "--json"], more].concat();
+        desk.zamok(export).failed(2, 900, "usage");
+        assert!(!desk.path("out").exists());
+    }
+    let export = ["journal", "export", "tree", "--format", "tlog", "--from", "3", "--json"];
+    desk.zamok(export).failed(2, 900, "usage");
 }

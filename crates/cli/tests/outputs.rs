@@ -212,6 +212,46 @@ print(os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status)
 }
 
 #[test]
+fn a_passphrase_that_is_typed_anew_is_typed_twice_and_both_agree() {
+    let desk = Desk::new();
+    let program = r"
+import os, pty, sys, termios
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+told = b''
+for prompt, typed in (b'New passphrase', b'another six random words'), (b'Once more', sys.argv[1].encode()):
+    while prompt not in told:
+        told += os.read(terminal, 4096)
+    while termios.tcgetattr(terminal)[3] & termios.ECHO:
+        pass
+    os.write(terminal, typed + b'\n')
+try:
+    while rest := os.read(terminal, 4096):
+        told += rest
+except OSError:
+    pass
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), told.decode())
+";
+    let add = |again: &str| {
+        let inner = desk.command(["slots", "add", "--role", "user"]);
+        let mut command = Command::new(harness::python());
+        command.args(["-c", program, again]).arg(inner.get_program()).args(inner.get_args());
+        command
+            .current_dir(desk.folder())
+            .env("ZAMOK_STORE", &desk.store)
+            .env("ZAMOK_PASSPHRASE", PASSPHRASE);
+        run(&mut command).done().stdout
+    };
+    let told = add("another six random word");
+    assert!(told.starts_with("2 ") && told.contains("the two do not agree"), "{told}");
+    assert!(!told.contains("random"), "{told}");
+    assert!(add("another six random words").starts_with("0 "));
+    let slots = desk.zamok(["slots", "list", "--json"]).done().json();
+    assert_eq!(slots["slots"].as_array().map(Vec::len), Some(3), "{slots}");
+}
+
+#[test]
 fn what_is_secret_is_written_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let (desk, phone) = Desk::enrolled("ivan");
@@ -235,4 +275,25 @@ fn what_is_secret_is_written_for_its_owner_alone() {
         assert_eq!(mode, 0o600, "{command:?}");
         fs::remove_file(desk.path("secret")).unwrap();
     }
+}
+
+#[test]
+fn what_is_read_late_is_not_replaced_either() {
+    let desk = Desk::new();
+    desk.write("uris", "otpauth://totp/Bank:anna?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Bank\n");
+    desk.write("secret", "00".repeat(32));
+    let convert = |more: &[&str]| {
+        let begin = ["convert", "uris", "secret", "--overwrite", "--json"];
+        desk.zamok([&begin[..], more].concat()).failed(2, 900, "usage");
+    };
+    for option in ["--to-password-file", "--to-key-file"] {
+        convert(&["--to", "pskc", option, "secret"]);
+    }
+    convert(&["--to", "uri", "--password-file", "secret"]);
+    assert_eq!(desk.read("secret"), "00".repeat(32).into_bytes());
+    desk.write("signature", "12345678");
+    let challenge = "0".repeat(32);
+    let answer = ["answer", &challenge, "--signature-file", "signature", "--token-file", "signature"];
+    desk.zamok(answer.into_iter().chain(["--overwrite", "--json"])).failed(2, 900, "usage");
+    assert_eq!(desk.read("signature"), b"12345678");
 }

@@ -6,11 +6,17 @@ mod harness;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::sync::Arc;
 
 use harness::{Desk, PASSPHRASE};
 use serde_json::json;
 use zamok::journal::{Recorded, Telling};
-use zamok::{Passphrase, Zamok};
+use zamok::store::{Range, Table};
+use zamok::{
+    Argon2Cost, CoreError, Family, ManualClock, Options, Passphrase, Role, Settings, StoreUrl, UnixTime,
+    Vault, Zamok,
+};
+use zamok_exchange::Import;
 
 /// The secret of RFC 4226 as bytes and as the formats write it.
 const SECRET: &str = "12345678901234567890";
@@ -341,4 +347,94 @@ fn a_conversion_that_fails_writes_no_file() {
         fs::read_dir(desk.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["cut", "eight", "short", "uris"], "no output, and nothing half-written");
+}
+
+#[test]
+fn a_secret_is_known_again_after_a_new_index_key_and_its_entry_moves_with_the_others() {
+    let desk = Desk::new();
+    desk.write("tokens", uris());
+    // Table 48 is that of imported secrets.
+    let entered = || {
+        let store = StoreUrl::Sqlite(desk.path("zamok.db")).open().expect("a store");
+        store.scan(Table(48), &Range::all(), 100, None).expect("rows").rows.len()
+    };
+    let import = || {
+        let told = desk.zamok(["import", "tokens", "--json"]).done().json();
+        (told["imported"].as_u64(), told["already_there"].as_u64())
+    };
+    assert_eq!((import(), entered()), ((Some(2), Some(0)), 2));
+    desk.zamok(["rotate", "--index"]).done();
+    assert_eq!(import(), (Some(0), Some(2)), "by the key of before");
+    desk.zamok(["rewrap"]).done();
+    assert_eq!(entered(), 4, "found under both");
+    assert_eq!(import(), (Some(0), Some(2)));
+    desk.zamok(["audit", "rows"]).done();
+}
+
+#[test]
+fn a_secret_is_taken_in_once_under_whichever_index_key_it_is_looked_up() {
+    let clock = ManualClock::new(UnixTime(1_800_000_000));
+    let cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
+    let options = Options { clock: Arc::new(clock.clone()), cost, idle: None, ..Options::default() };
+    let passphrase = Passphrase::from(PASSPHRASE.to_owned());
+    let store = StoreUrl::Memory.create().unwrap();
+    let settings = Settings::new("Bank").with_options(options.clone());
+    let before = Zamok::create_in(store.clone(), &passphrase, settings).unwrap();
+    let officer = Vault::unlock_as(Role::Officer, store.clone(), &passphrase, options.clone()).unwrap();
+    let opened = || Zamok::open_in(store.clone(), &passphrase, options.clone()).unwrap();
+    let import = |zamok: &Zamok, text: &str| -> Vec<Import> {
+        let records =
+            zamok_exchange::open(text.as_bytes(), None, &zamok_exchange::Options::default()).unwrap();
+        let records: Vec<_> = records.map(Result::unwrap).collect();
+        let taken = zamok.vault().transact(|tx| {
+            let taken = records.iter().map(|record| record.import(tx, None).map_err(|_| CoreError::KeyKind));
+            taken.collect::<Result<Vec<_>, CoreError>>()
+        });
+        taken.unwrap()
+    };
+    let known = |taken: &[Import]| -> Vec<Import> {
+        taken.iter().map(|taken| Import::AlreadyThere(taken.key())).collect()
+    };
+    let (first, second) = (uris(), format!("HOTP carl - {:040x}\n", 7));
+    let taken = import(&before, &first);
+    assert!(taken.len() == 2 && taken.iter().all(|taken| matches!(taken, Import::New(_))));
+    officer.rotate(Family::Index).unwrap();
+    let after = opened();
+    assert_eq!(import(&after, &first), known(&taken), "entered before there was the newest key");
+    let more = import(&after, &second);
+    assert!(matches!(more[..], [Import::New(_)]));
+    assert_eq!(import(&before, &second), known(&more), "who does not know the newest key finds it, too");
+    let moved = zamok::reindex(&officer, &[zamok_exchange::reindex_imports], &mut |_| {}).unwrap();
+    clock.set(moved.kept[0].1);
+    let ended = zamok::reindex(&officer, &[zamok_exchange::reindex_imports], &mut |_| {}).unwrap();
+    assert_eq!((ended.retired.len(), ended.left), (1, 0));
+    let last = opened();
+    assert_eq!((import(&last, &first), import(&last, &second)), (known(&taken), known(&more)));
+}
+
+#[test]
+fn a_password_is_stretched_by_as_many_rounds_as_are_said() {
+    let desk = Desk::empty();
+    desk.write("uris", uris());
+    desk.write("password", "to and fro");
+    let convert = ["convert", "uris", "out", "--to", "pskc", "--overwrite", "--to-password-file", "password"];
+    for (more, rounds) in [(&[][..], 600_000), (&["--iterations", "1234"][..], 1234)] {
+        desk.zamok([&convert[..], more].concat()).done();
+        let written = String::from_utf8(desk.read("out")).unwrap();
+        assert!(written.contains(&format!("<IterationCount>{rounds}</IterationCount>")), "{written}");
+    }
+}
+
+#[test]
+fn what_would_protect_is_refused_where_the_format_protects_nothing() {
+    let desk = Desk::empty();
+    desk.write("uris", uris());
+    desk.write("secret", "00".repeat(32));
+    for to in ["uri", "migration"] {
+        for option in ["--to-password-file", "--to-key-file"] {
+            let convert = ["convert", "uris", "out", "--to", to, option, "secret", "--json"];
+            desk.zamok(convert).failed(2, 900, "usage");
+            assert!(!desk.path("out").exists(), "{to} {option}");
+        }
+    }
 }

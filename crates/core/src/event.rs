@@ -207,7 +207,7 @@ event_kinds! {
     /// A challenge was answered rightly and a session opened.
     /// Detail: `session`, `challenge`, `factors`, `assurance`, `client`.
     SessionOpened = 82, "login.session-opened";
-    /// A challenge was answered wrongly too often and is over. Detail: `reason`, `challenge`.
+    /// A challenge was answered wrongly: too often, and is over, or by a code that nothing else counts. Detail: `reason`, `challenge`.
     ChallengeRejected = 83, "login.challenge-rejected";
     /// Logins were refused unseen while the account was delayed, summed up. Detail: `refusals`.
     LoginRefusedWhileDelayed = 84, "login.refused-while-delayed";
@@ -250,6 +250,8 @@ event_kinds! {
     MessageExpired = 101, "message.expired";
     /// A caller's budget for a factor was used up. Detail: `factor`, `failures`.
     FactorDisabled = 102, "factor.disabled";
+    /// A challenge was answered rightly by what no key counts: a code that was sent, an approval, a signature. Detail: `challenge`.
+    ChallengeAnswered = 103, "challenge.answered";
     /// A witness was shown a fork of a log, refused it, and keeps both checkpoints. Detail: `origin`, `size`.
     ForkKept = 112, "witness.fork-kept";
     /// Details older than the retention allows were deleted. Detail: `count`, `before`.

@@ -483,3 +483,33 @@ fn every_rsa_signature_is_blinded_afresh() {
         assert!(rng.bytes >= 256, "{mechanism} drew {} bytes", rng.bytes);
     }
 }
+
+#[test]
+fn no_key_leaves_under_a_weaker_one() {
+    let (from, to) = (Scene::new("strong"), Scene::new("weak"));
+    let own = make(&to, KeyKind::P256Agreement, Purpose::Wrapping);
+    let spki = to.transact(|tx| signing::spki_pem(tx, own)).unwrap();
+    let body: String = spki.lines().filter(|line| !line.starts_with("--")).collect();
+    let der = base64(&body);
+    let template = Template::new(KeyKind::PublicKey, Purpose::Wrapping);
+    let peer = from.transact(|tx| importing::raw(tx, &template, der.clone().into())).unwrap();
+    from.by_officer(|tx| keys::trust(tx, peer, "met in person")).unwrap();
+    // NIST SP 800-57 part 1, table 2.
+    for (kind, purpose, length, bits) in [
+        (KeyKind::P256, Purpose::Token, None, 128),
+        (KeyKind::Ed25519, Purpose::Request, None, 128),
+        (KeyKind::P384, Purpose::Token, None, 192),
+        (KeyKind::Hmac, Purpose::Data, Some(16), 128),
+        (KeyKind::Hmac, Purpose::Data, Some(17), 136),
+        (KeyKind::Aes256, Purpose::Data, None, 256),
+    ] {
+        let mut template = Template::new(kind, purpose);
+        template.flags = template.flags.or(Flags::of(&[Flag::Wrappable]));
+        template.length = length;
+        let key = from.transact(|tx| keys::generate(tx, &template)).unwrap();
+        let weak = Error::KeyTooWeak { wrapping: 128, wrapped: bits };
+        let expected = if bits <= 128 { Ok(()) } else { Err(weak) };
+        let found = from.transact(|tx| wrapping::wrap(tx, peer, key, M::EnvelopeTo)).map(drop);
+        assert_eq!(found, expected, "{} of {bits} bits", kind.name());
+    }
+}

@@ -10,7 +10,9 @@ use zamok_core::signature::Prepared;
 use zamok_core::store::{Range, RowKey, Store, Table};
 use zamok_core::vault::keys::{self, KeyKind, Narrowing, Purpose, Template};
 use zamok_core::vault::versions::{self, RotationPolicy};
-use zamok_core::vault::{Flag, Flags, KeyId, KeyState, Role, ciphers, finding, macs, signing, wrapping};
+use zamok_core::vault::{
+    Flag, Flags, KeyId, KeyState, Role, ciphers, finding, importing, issued, macs, signing, wrapping,
+};
 use zamok_core::{Error, UnixTime};
 
 const FOREVER: RotationPolicy = RotationPolicy { accept: None };
@@ -306,4 +308,73 @@ fn a_key_that_was_made_not_to_be_changed_is_not_rotated() {
     template.flags = template.flags.without(Flags::of(&[Flag::Modifiable]));
     let key = scene.transact(|tx| keys::generate(tx, &template)).unwrap();
     assert_eq!(scene.try_out(|tx| versions::rotate(tx, key, &FOREVER, "due")), Err(Error::KeyFixed));
+}
+
+#[test]
+fn a_key_seals_as_many_messages_under_random_nonces_as_nist_says_and_not_one_more() {
+    let scene = Scene::new("the last nonce");
+    let template = Template::new(KeyKind::Aes256, Purpose::Data);
+    let key = scene.transact(|tx| keys::generate(tx, &template)).unwrap();
+    let row = |key: KeyId| RowKey::new(ciphers::NONCES, [&key.0[..], &[0, 0, 0, 1]].concat());
+    let stored = |key| scene.keyring.verify(&row(key), &scene.row(&row(key))).unwrap().to_vec();
+    // docs/formats/state.md: 2³² of them.
+    let most: u64 = 1 << 32;
+    let count = |count: u64| [&[1][..], &count.to_be_bytes()].concat();
+    scene.transact(|tx| tx.put_state(&row(key), &count(most - 1))).unwrap();
+    let seal = || scene.transact(|tx| ciphers::seal(tx, key, Mechanism::AesGcm, b"", b"words")).map(drop);
+    assert_eq!((seal(), seal()), (Ok(()), Err(Error::KeyExhausted)));
+    assert_eq!(stored(key), count(most));
+    let copy = scene.transact(|tx| keys::copy(tx, key, &Narrowing::default(), "", None)).unwrap();
+    assert_eq!(stored(copy), count(most));
+}
+
+#[test]
+fn a_hint_that_leads_to_a_key_of_another_label_or_owner_finds_nothing() {
+    let scene = Scene::new("false hints");
+    let key = scene.signer(Purpose::Token);
+    let hint = |field: &str, value: &[u8]| {
+        let blind = scene.keyring.blind_indexes(field, value).unwrap()[0];
+        RowKey::new(Table(5), [&blind[..], &key.0].concat())
+    };
+    for row in [hint("key/label", b"another label"), hint("key/owner", &[0x0b; 16])] {
+        scene.store.plant(&row, Some(zamok_core::store::Row { version: 1, value: vec![] }));
+    }
+    let stranger = zamok_core::event::Subject([0x0b; 16]);
+    assert_eq!(scene.transact(|tx| finding::by_label(tx, "another label", 10)).unwrap().len(), 0);
+    assert_eq!(scene.transact(|tx| finding::by_owner(tx, stranger, 10)).unwrap().len(), 0);
+    assert_eq!(scene.transact(|tx| finding::by_label(tx, "a signer", 10)).unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_read_issued_or_unwrapped_by_an_audited_key_is_told_as_well() {
+    let scene = Scene::new("audited elsewhere");
+    let audited = |kind: KeyKind, purpose: Purpose| {
+        let mut template = Template::new(kind, purpose);
+        template.flags = template.flags.or(Flags::of(&[Flag::Audited]));
+        template
+    };
+    let told = |key: KeyId| {
+        let used = |told: &&harness::Told| told.leaf.kind == EventKind::KeyUsed && told.leaf.row.key == key.0;
+        scene.journal().iter().filter(used).count()
+    };
+    let template = audited(KeyKind::Data, Purpose::Data);
+    let words = scene.transact(|tx| importing::raw(tx, &template, b"kept words".to_vec().into())).unwrap();
+    scene.transact(|tx| importing::read(tx, words).map(drop)).unwrap();
+    assert_eq!(told(words), 1, "read");
+
+    let template = audited(KeyKind::Issued, Purpose::IssuedCode);
+    let issuing = scene.transact(|tx| keys::generate(tx, &template)).unwrap();
+    scene.transact(|tx| issued::token(tx, issuing, &[7; 32]).map(drop)).unwrap();
+    assert_eq!(told(issuing), 1, "issued");
+
+    let template = audited(KeyKind::Aes256, Purpose::Wrapping);
+    let wrapper = scene.transact(|tx| keys::generate(tx, &template)).unwrap();
+    scene.by_officer(|tx| keys::trust(tx, wrapper, "ceremony")).unwrap();
+    let mut template = Template::new(KeyKind::Hmac, Purpose::Data);
+    template.flags = template.flags.or(Flags::of(&[Flag::Wrappable]));
+    let key = scene.transact(|tx| keys::generate(tx, &template)).unwrap();
+    let bytes = scene.transact(|tx| wrapping::wrap(tx, wrapper, key, Mechanism::Envelope)).unwrap();
+    let before = told(wrapper);
+    scene.transact(|tx| wrapping::unwrap(tx, wrapper, &bytes, None).map(drop)).unwrap();
+    assert_eq!(told(wrapper), before + 1, "unwrapped");
 }

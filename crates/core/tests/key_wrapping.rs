@@ -592,3 +592,63 @@ fn a_key_whose_record_was_taken_away_does_not_come_back_better_than_it_was() {
     take_away(2, RowKey::new(VERSIONS, [&key.0[..], &[0, 0, 0, 1]].concat()));
     assert_eq!(unwrap(&scene, wrapper, &bytes), Err(Error::Refused));
 }
+
+#[test]
+fn a_secret_that_others_know_comes_in_as_no_wrapping_key() {
+    let scene = Scene::new("known elsewhere");
+    for kind in [KeyKind::Aes256, KeyKind::X25519, KeyKind::P256Agreement] {
+        let template = Template::new(kind, Purpose::Wrapping);
+        let brought = scene.transact(|tx| importing::raw(tx, &template, vec![7; 32].into()));
+        assert_eq!(brought, Err(Error::KeyPurpose), "{}", kind.name());
+    }
+}
+
+#[test]
+fn a_secret_whose_length_is_free_has_16_to_4096_bytes() {
+    let scene = Scene::new("lengths");
+    for kind in [KeyKind::Hmac, KeyKind::Generic] {
+        for (length, expected) in [
+            (0, Err(Error::KeyMaterial)),
+            (1, Err(Error::KeyMaterial)),
+            (15, Err(Error::KeyMaterial)),
+            (16, Ok(())),
+            (4096, Ok(())),
+            (4097, Err(Error::KeyMaterial)),
+        ] {
+            let template = Template { length: Some(length), ..Template::new(kind, Purpose::Data) };
+            let made = scene.try_out(|tx| keys::generate(tx, &template).map(drop));
+            let brought = scene.try_out(|tx| importing::raw(tx, &template, vec![7; length].into()).map(drop));
+            assert_eq!((made, brought), (expected, expected), "{length} bytes of {}", kind.name());
+        }
+    }
+}
+
+#[test]
+fn a_counter_that_was_burned_on_a_journey_stays_burned() {
+    let scene = Scene::new("burned elsewhere");
+    let wrapper = trusted(&scene);
+    // The secret of RFC 4226 shows the same digits at these counters (`otp_collisions.rs`).
+    let (first, second): (u64, u64) = (153_567, 153_569);
+    let secret = Secret::new(b"12345678901234567890").unwrap();
+    let phone = Hotp::new(&secret, HOTP);
+    assert_eq!(phone.code(first).as_str(), phone.code(second).as_str());
+    let kind = KeyKind::Hotp { algorithm: HOTP.algorithm, digits: HOTP.digits };
+    let mut template = Template::new(kind, Purpose::OneTimeCode).named("a token", Some(OWNER));
+    template.flags = template.flags.or(Flags::of(&[Flag::Wrappable]));
+    let parameters = ImportedParameters::Hotp { parameters: HOTP, counter: first };
+    let key = scene.transact(|tx| one_time::import_from(tx, parameters, &secret, &template)).unwrap();
+    assert!(scene.verify(key, phone.code(first).as_str(), &generous()).unwrap().accepted().is_ok());
+    assert_eq!((scene.state(key).next, scene.state(key).burned), (first + 1, 0b10));
+    let bytes = wrap(&scene, wrapper, key, Mechanism::Envelope).unwrap();
+    // As if another vault had burned it, and here the code between them had been spent.
+    let row = RowKey::new(spend::STATES, key.0);
+    let mut body = scene.keyring.verify(&row, &scene.row(&row)).unwrap().to_vec();
+    body[26..34].copy_from_slice(&second.to_be_bytes());
+    body[34..50].copy_from_slice(&[0; 16]);
+    scene.transact(|tx| tx.put_state(&row, &body)).unwrap();
+    assert_eq!((scene.state(key).next, scene.state(key).burned), (second, 0));
+    become_(&scene, key, &[Deactivated, Destroyed]);
+    let back = unwrap(&scene, wrapper, &bytes).unwrap();
+    assert_eq!((scene.state(back).next, scene.state(back).burned), (second, 1));
+    assert_eq!(scene.verify(back, phone.code(second).as_str(), &generous()), Ok(Verdict::Rejected));
+}

@@ -95,6 +95,7 @@ fn numbers_and_names_of_events_are_stable_and_used_once() {
         (100, "message.rejected"),
         (101, "message.expired"),
         (102, "factor.disabled"),
+        (103, "challenge.answered"),
         (112, "witness.fork-kept"),
         (113, "journal.details-expired"),
         (114, "journal.details-erased"),

@@ -368,3 +368,15 @@ fn a_label_that_only_fits_unescaped_is_too_long() {
     assert!(OtpUri::parse(&uri(&"~".repeat(3900))).is_ok());
     assert_eq!(OtpUri::parse(&uri(&"^".repeat(2000))).unwrap_err(), Error::Uri(UriFault::TooLong));
 }
+
+#[test]
+fn an_encoded_colon_belongs_to_a_name_where_another_one_parts_the_label() {
+    for name in ["Acme%3AEU", "host.example%3A8443"] {
+        let uri = read(&format!("{name}:anna"), &format!("&issuer={name}")).unwrap();
+        let issuer = name.replace("%3A", ":");
+        let found = (uri.issuer(), uri.account(), uri.conflicting_issuer());
+        assert_eq!(found, (Some(issuer.as_str()), "anna", None));
+    }
+    // None stands there as such (Key Uri Format).
+    assert_eq!(read("KPD%3Aanna", "").unwrap().account(), "anna");
+}

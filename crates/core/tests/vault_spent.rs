@@ -169,6 +169,11 @@ fn the_last_counter_is_minted_never_and_codes_of_time_are_those_of_now() {
     assert_eq!(minted, Err(Error::CounterExhausted));
 }
 
+/// The row that a wrong code is told of: here the key's own, since these budgets have none.
+fn charged(key: KeyId) -> RowKey {
+    RowKey::new(STATES, key.0)
+}
+
 #[test]
 fn a_budget_of_its_own_is_charged_delayed_and_ended_and_leaves_the_key_alone() {
     let scene = Scene::new("budgets");
@@ -177,7 +182,7 @@ fn a_budget_of_its_own_is_charged_delayed_and_ended_and_leaves_the_key_alone() {
     let policy = SpendPolicy { throttle, ..strict() };
     let mut budget = Failures::default();
     let attempt = |code: &str, budget: &mut Failures| {
-        scene.transact(|tx| spend::verify_charging(tx, key, code, &policy, budget))
+        scene.transact(|tx| spend::verify_charging(tx, key, code, &policy, budget, &charged(key)))
     };
     let wrong = wrong(&phone, scene.now());
     for failures in 1..=2 {
@@ -509,7 +514,7 @@ fn behind_a_fence_of_the_handle_no_caller_with_a_budget_of_its_own_spends_an_ear
         if let Some(opened) = fence {
             tx = tx.with_fence(opened);
         }
-        spend::verify_charging(&mut tx, key, &code, &generous(), &mut budget)
+        spend::verify_charging(&mut tx, key, &code, &generous(), &mut budget, &charged(key))
     };
     assert_eq!(attempt(Some(opened)), Ok(Verdict::Rejected));
     assert_eq!(attempt(None), Ok(Verdict::Accepted { step: now, drift: 0 }));
@@ -521,7 +526,8 @@ fn a_budget_of_its_own_opens_no_key_that_is_not_in_use() {
     let refused = |key: KeyId, phone: &Totp, state: KeyState| {
         let code = phone.code_at(scene.now()).unwrap().to_string();
         let mut budget = Failures::default();
-        let found = scene.try_out(|tx| spend::verify_charging(tx, key, &code, &generous(), &mut budget));
+        let found = scene
+            .try_out(|tx| spend::verify_charging(tx, key, &code, &generous(), &mut budget, &charged(key)));
         assert_eq!(found, Err(Error::KeyState(state)));
         assert_eq!(budget, Failures::default());
     };

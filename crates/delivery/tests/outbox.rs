@@ -622,3 +622,38 @@ fn no_second_carrier_gets_what_was_over_while_the_first_was_slow() {
         assert_eq!(second.took().len(), sent, "{took}");
     }
 }
+
+#[test]
+fn nothing_of_where_a_message_goes_is_printed() {
+    let house = House::new();
+    house.citizen("ivan", &[PHONE]);
+    house.urgent("ivan", "Your passport is ready.");
+    let take = || {
+        let due = house.cabinet.due(10).unwrap().remove(0);
+        house.cabinet.lease(&due, WorkerId([1; 16]), &|_, _, _| Ok(load(1))).unwrap()
+    };
+    assert!(matches!(take(), Leased::Spread));
+    let Leased::Ready(lease) = take() else { panic!("it is due") };
+    assert_eq!(format!("{:?}", lease.address), "Phone(redacted)");
+    assert_eq!(format!("{:?}", Address::Email(MAIL.into())), "Email(redacted)");
+    let mut point = [7; 65];
+    point[0] = 4;
+    let subscription =
+        zamok_cabinet::Subscription::new("https://push.example/own", &point, &[1; 16]).unwrap();
+    assert_eq!(format!("{subscription:?}"), "Subscription(redacted)");
+    assert_eq!(format!("{:?}", Address::Push(subscription)), "Push(redacted)");
+    let handed = Handed { carrier: "a".into(), parts: vec!["part-17".into()], receipts: false };
+    house.cabinet.sent(&lease, &handed).unwrap();
+    let receipt = Receipt {
+        carrier: "a",
+        id: "part-17",
+        state: ReceiptState::Delivered,
+        number: Some(PHONE),
+        reason: "",
+    };
+    let printed = format!("{lease:?} {:?} {receipt:?}", house.archive());
+    assert!(house.archive().iter().any(|entry| entry.address == PHONE));
+    for hidden in [&PHONE[1..], "passport", "part-17"] {
+        assert!(!printed.contains(hidden), "{hidden}: {printed}");
+    }
+}

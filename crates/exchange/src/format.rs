@@ -93,7 +93,9 @@ impl Format {
         if first.starts_with("gAAAA") {
             return Some(Self::PrivacyIdea);
         }
-        if first.starts_with("HOTP") && first.contains([' ', '\t']) {
+        // A serial number of privacyIDEA's begins so as well.
+        let kind = first.split_ascii_whitespace().next().unwrap_or_default();
+        if (kind == "HOTP" || kind.starts_with("HOTP/")) && first.contains([' ', '\t']) {
             return Some(Self::Liboath);
         }
         if text.lines().skip(1).any(|line| line.starts_with("\" ")) {
@@ -156,7 +158,8 @@ pub fn open<'a>(
     read.map_err(|error| ExchangeError::file(error.into(), Position::Whole))?;
     let unknown = ExchangeError::file(Fault::Format("a format that is recognised"), Position::Whole);
     let format = format.or_else(|| Format::detect(&head)).ok_or(unknown)?;
-    let starts_with_bracket = head.trim_ascii_start().starts_with(b"[") || head.starts_with(b"gAAAA");
+    let start = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&head).trim_ascii_start();
+    let starts_with_bracket = start.starts_with(b"[") || start.starts_with(b"gAAAA");
     let input = Cursor::new(Wiped(head)).chain(input);
     let weak = options.weak;
     let whole = |input| source::whole(input, LONGEST_WHOLE);

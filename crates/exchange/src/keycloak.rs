@@ -46,6 +46,20 @@ struct Node {
     parameters: Parameters,
 }
 
+impl Node {
+    /// Whether anything of it is Keycloak's: JSON of another program is a node without fields.
+    fn is_known(&self) -> bool {
+        let Self { realm, users, username, credentials, secret_data, credential_data, value, .. } = self;
+        realm.is_some()
+            || users.is_some()
+            || username.is_some()
+            || credentials.is_some()
+            || secret_data.is_some()
+            || credential_data.is_some()
+            || value.is_some()
+    }
+}
+
 /// How many nodes there are.
 struct Count(usize);
 
@@ -110,8 +124,8 @@ pub(crate) fn json_error(error: &serde_json::Error) -> ExchangeError {
 /// Reads an export. Credentials that are no one-time passwords are passed over.
 ///
 /// # Errors
-/// [`Fault::Cut`], [`Fault::Malformed`] with their line; [`Fault::TooLong`] for more than 100,000 users and credentials; what is
-/// wrong with one credential is told in its place.
+/// [`Fault::Cut`], [`Fault::Malformed`] with their line; [`Fault::Format`] for JSON of which nothing is Keycloak's; [`Fault::TooLong`] for
+/// more than 100,000 users and credentials; what is wrong with one credential is told in its place.
 pub fn read_keycloak(
     text: &str,
     weak: WeakSecrets,
@@ -124,8 +138,12 @@ pub fn read_keycloak(
     } else {
         serde_json::from_str::<Node>(text).map(|node| vec![node])
     };
+    let nodes = nodes.map_err(|error| json_error(&error))?;
+    if !nodes.is_empty() && !nodes.iter().any(Node::is_known) {
+        return Err(ExchangeError::file(Fault::Format("an export of Keycloak"), Position::Whole));
+    }
     let mut found = Found { weak, records: Vec::new() };
-    for node in &nodes.map_err(|error| json_error(&error))? {
+    for node in &nodes {
         found.node(node, &Context::default());
     }
     Ok(found.records)

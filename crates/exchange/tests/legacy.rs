@@ -299,6 +299,7 @@ fn formats_are_recognised_by_their_first_bytes() {
         ("[{\"serial\": \"x\"", Some(Format::PrivacyIdea)),
         ("gAAAAABn", Some(Format::PrivacyIdea)),
         ("anna, T1, 00, totp, 6", Some(Format::PrivacyIdea)),
+        ("HOTP0001A2B3, 3132333435363738393031323334353637383930, hotp, 6", Some(Format::PrivacyIdea)),
         ("{\"realm\": \"x\"", Some(Format::Keycloak)),
         ("[{\"type\": \"otp\"", Some(Format::Keycloak)),
         ("", None),
@@ -330,4 +331,34 @@ fn neither_debug_nor_an_error_ever_shows_a_secret() {
     for form in [BASE32, HEX, "12345678901234567890", "MTIzNDU2Nzg5MDEyMzQ1Njc4OTA"] {
         assert!(!shown.contains(form) && !records[1].as_ref().unwrap_err().to_string().contains(form));
     }
+}
+
+#[test]
+fn json_of_other_programs_is_refused_and_not_read_as_an_empty_export() {
+    for text in [
+        // Aegis, andOTP, 2FAS, FreeOTP+ and Bitwarden.
+        format!(
+            r#"{{"version":1,"header":{{"slots":null}},"db":{{"version":3,"entries":[{{"type":"totp","name":"anna","info":{{"secret":"{BASE32}","digits":6,"period":30}}}}]}}}}"#
+        ),
+        format!(
+            r#"[{{"secret":"{BASE32}","issuer":"KPD","label":"anna","digits":6,"type":"TOTP","algorithm":"SHA1","period":30,"tags":[]}}]"#
+        ),
+        format!(r#"{{"services":[{{"name":"KPD","secret":"{BASE32}"}}],"schemaVersion":4}}"#),
+        r#"{"tokenOrder":["x"],"tokens":[{"algo":"SHA1","digits":6,"type":"TOTP"}]}"#.to_owned(),
+        format!(r#"{{"encrypted":false,"items":[{{"type":1,"login":{{"totp":"{BASE32}"}}}}]}}"#),
+    ] {
+        let opened = open(text.as_bytes(), None, &Options::default());
+        assert!(
+            matches!(&opened, Err(error) if matches!(error.fault(), Fault::Format(_))),
+            "{text}: {opened:?}"
+        );
+    }
+}
+
+#[test]
+fn privacyidea_s_json_is_read_behind_a_byte_order_mark() {
+    let file =
+        format!("\u{feff}[{{\"serial\": \"T1\", \"type\": \"totp\", \"otpkey\": \"{HEX}\", \"count\": 0}}]");
+    let records: Vec<_> = open(file.as_bytes(), None, &Options::default()).unwrap().collect();
+    assert!(records.len() == 1 && records[0].is_ok(), "{records:?}");
 }

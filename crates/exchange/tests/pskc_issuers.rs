@@ -186,3 +186,17 @@ fn a_key_is_used_for_what_its_issuer_lets_it_be_used_for() {
     let refused = Err(Fault::PolicyUsage);
     assert_eq!([with("ocra", suite, "OTP"), with("hotp", "", "CR"), with("totp", "", "CR")], [refused; 3]);
 }
+
+#[test]
+fn the_suite_may_stand_in_the_algorithm_as_the_drafts_of_the_profiles_have_it() {
+    let suite = "OCRA-1:HOTP-SHA512-8:C-QN08";
+    let with = |parameters: &str| {
+        package("hotp", parameters, &format!("{SECRET}<Counter><PlainValue>7</PlainValue></Counter>"))
+            .replace("keyprov:pskc:hotp", &format!("keyprov:pskc#{suite}"))
+    };
+    let TokenKind::Ocra { suite: found, counter } = one(&with("")).unwrap().kind else { panic!() };
+    assert_eq!((found.as_str(), counter), (suite, Some(7)));
+    assert!(one(&with(&format!("<Suite>{suite}</Suite>"))).is_ok());
+    let other = one(&with("<Suite>OCRA-1:HOTP-SHA1-6:QN08</Suite>")).map(drop);
+    assert_eq!(other, Err(Fault::Conflict("two suites")));
+}

@@ -589,3 +589,25 @@ fn a_vault_has_so_many_data_keys_at_once_and_no_more() {
     assert_eq!(officer.rewrap(&mut |_| {}).unwrap().retired.len(), 63);
     assert_eq!(officer.rotate(Family::Data), Ok(DataKeyId(65)));
 }
+
+#[test]
+fn a_key_that_another_handle_put_aside_is_not_put_back_behind_what_this_one_has_read() {
+    let (house, vault) = House::new();
+    let signer =
+        vault.transact(|tx| signing::generate(tx, KeyKind::Ed25519, Purpose::Request, "", None)).unwrap();
+    let record = RowKey::new(keys::KEYS, signer.0);
+    let active = house.store.get(&record).unwrap().unwrap();
+    let other = house.open(Role::User, "user").unwrap();
+    other.transact(|tx| keys::change_state(tx, signer, KeyState::Suspended, "lost")).unwrap();
+    // Read here, and never written here.
+    let read = || vault.transact(|tx| keys::info(tx, signer)).map(|info| info.state);
+    assert_eq!(read(), Ok(KeyState::Suspended));
+    let mut gone = Change::new(ChangeId([1; 16]));
+    gone.delete(record.clone(), 2).unwrap();
+    let mut again = Change::new(ChangeId([2; 16]));
+    again.insert(record, active.value).unwrap();
+    for change in [gone, again] {
+        assert_eq!(house.store.commit(&change), Ok(Outcome::Committed));
+    }
+    assert_eq!(read(), Err(Error::PutBack));
+}

@@ -150,3 +150,22 @@ fn a_login_of_other_code_in_the_process_is_used_and_left_alone() {
         "nobody stays logged in"
     );
 }
+
+#[test]
+fn a_key_that_is_made_is_seen_by_nobody_who_has_not_logged_in() {
+    if !with_a_token("a_key_that_is_made_is_seen_by_nobody_who_has_not_logged_in") {
+        return;
+    }
+    let pkcs11 = Pkcs11::new(MODULE).unwrap();
+    pkcs11.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)).unwrap();
+    let uri = Pkcs11Uri::new("vault", "made").with_module(MODULE);
+    let made = Pkcs11Key::new(uri, Some(Passphrase::from(PIN))).unwrap();
+    assert_eq!((made.make(), made.check()), (Ok(()), Ok(())));
+    let slot = pkcs11.get_slots_with_initialized_token().unwrap()[0];
+    let session = pkcs11.open_ro_session(slot).unwrap();
+    let name = [Attribute::Label(b"made".to_vec())];
+    assert_eq!(session.find_objects(&name).unwrap().len(), 0);
+    session.login(UserType::User, Some(&AuthPin::new(PIN.into()))).unwrap();
+    assert_eq!(session.find_objects(&name).unwrap().len(), 1);
+    session.logout().unwrap();
+}

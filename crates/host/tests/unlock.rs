@@ -354,3 +354,15 @@ impl Store for Full {
 fn random<const N: usize>() -> [u8; N] {
     Env { now: UnixTime(0), rng: &mut OsRandom::new().unwrap() }.random()
 }
+
+#[test]
+fn the_defaults_are_those_of_the_page() {
+    // CRYPTO.md §9.
+    let options = Options::default();
+    assert_eq!(options.cost, Argon2Cost { memory_kib: 256 << 10, passes: 3, lanes: 1 });
+    assert_eq!(options.idle, Some(Duration::from_secs(15 * 60)));
+    let user =
+        UnlockPolicy { free: 5, first_delay: 30, longest_delay: 3600, disable_after: Some(20), attempt: 10 };
+    assert_eq!(options.unlock, user);
+    assert_eq!(options.officer, UnlockPolicy { free: 10, disable_after: None, ..user });
+}

@@ -8,9 +8,9 @@ use alloc::vec::Vec;
 
 use zamok_core::Error;
 use zamok_core::signature::VerifyingKey;
-use zamok_core::store::{Row, RowKey, Table};
+use zamok_core::store::{Range, Row, RowKey, Table};
 use zamok_core::vault::relocation::FormerLog;
-use zamok_core::vault::{KeyId, KeyKind, Keyring, Purpose, Transaction, signing};
+use zamok_core::vault::{KeyId, KeyKind, Keyring, Purpose, Transaction, finding, signing};
 use zamok_core::wire::{Reader, Writer};
 
 use crate::checkpoint::{Checkpoint, SignedCheckpoint};
@@ -28,6 +28,8 @@ const VERSION: u8 = 1;
 const KEY: &[u8] = b"key";
 const LATEST: &[u8] = b"latest";
 const WITNESSED: &[u8] = b"witnessed";
+/// What the keys of logs are called among the vault's keys.
+const LABEL: &str = "journal checkpoints";
 pub(crate) const ANCHOR: &[u8] = b"anchor";
 
 /// Signs what the tree amounts to now, and keeps it as the latest checkpoint. Where nothing was added since, that one
@@ -38,17 +40,22 @@ pub(crate) const ANCHOR: &[u8] = b"anchor";
 /// # Errors
 /// [`Error::Uncovered`] while the log is empty; [`Error::LogBehind`] and [`Error::LogForked`] when the tree is not an
 /// extension of the last one that was signed: nothing is signed any more until a person has looked at it;
-/// [`Error::Refused`] for altered rows; a store's fault.
+/// [`Error::Refused`] for altered rows, and where what was signed last is gone; a store's fault.
 pub fn sign_checkpoint(tx: &mut Transaction<'_>) -> Result<SignedCheckpoint, Error> {
     // In this order: the head that is read then is that of the last checkpoint, or a later one.
     let last = read(tx, LATEST)?;
     let row = tx.store().get(&Head::row())?.ok_or(Error::Uncovered)?;
     let now = Head::open(tx.keyring(), &row)?.checkpoint();
-    if let Some(last) = last {
-        extends(tx, &now, last.checkpoint())?;
-        if last.checkpoint().size == now.size {
-            return Ok(last);
+    match last {
+        Some(last) => {
+            extends(tx, &now, last.checkpoint())?;
+            if last.checkpoint().size == now.size {
+                return Ok(last);
+            }
         }
+        // A log that has a key has signed: without the row nobody knows what. One that has signed meanwhile has the row by now.
+        None if has_signed_before(tx)? || has_unnamed_key(tx)? => return Err(Error::Refused),
+        None => {}
     }
     let (id, key) = signing_key(tx, &now.origin)?;
     let mut signed = SignedCheckpoint::unsigned(now)?;
@@ -104,6 +111,34 @@ pub fn log_key(tx: &mut Transaction<'_>) -> Result<VerifierKey, Error> {
     Ok(signing_key(tx, &origin)?.1)
 }
 
+/// Whether the log has a key and no checkpoint: they are made in one commit.
+fn has_signed_before(tx: &mut Transaction<'_>) -> Result<bool, Error> {
+    let has_key = tx.state(&RowKey::new(CHECKPOINTS, KEY))?.is_some();
+    Ok(has_key && tx.store().get(&RowKey::new(CHECKPOINTS, LATEST))?.is_none())
+}
+
+/// Whether a key was made for checkpoints that neither this log names nor a former one: a log that has lost both rows.
+fn has_unnamed_key(tx: &mut Transaction<'_>) -> Result<bool, Error> {
+    /// More logs than a vault has had.
+    const MOST: usize = 4096;
+    let own = RowKey::new(CHECKPOINTS, KEY);
+    if tx.state(&own)?.is_some() {
+        return Ok(false);
+    }
+    let mut named = Vec::new();
+    for (key, row) in tx.store().scan(CHECKPOINTS, &Range::all(), MOST, None)?.rows {
+        if of_former(&key).is_some_and(|(_, name)| name == KEY) {
+            let place = RowKey::new(CHECKPOINTS, key);
+            let mut reader = versioned(tx.keyring().verify(&place, &row)?)?;
+            named.push(KeyId(reader.array()?));
+        }
+    }
+    let made = finding::by_label(tx, LABEL, MOST)?;
+    let is_unnamed = made.iter().any(|key| key.purpose == Purpose::Checkpoint && !named.contains(&key.id));
+    // One that another process has made meanwhile has its row by now.
+    Ok(is_unnamed && tx.store().get(&own)?.is_none())
+}
+
 /// Refuses a tree that is not `last` or an extension of it.
 fn extends(tx: &Transaction<'_>, now: &Checkpoint, last: &Checkpoint) -> Result<(), Error> {
     if now.origin != last.origin {
@@ -130,8 +165,7 @@ fn signing_key(tx: &mut Transaction<'_>, origin: &str) -> Result<(KeyId, Verifie
         // A log that has signed has a key: without its row nobody knows which.
         None if read(tx, LATEST)?.is_some() => return Err(Error::Refused),
         None => {
-            let id =
-                signing::generate(tx, KeyKind::Ed25519, Purpose::Checkpoint, "journal checkpoints", None)?;
+            let id = signing::generate(tx, KeyKind::Ed25519, Purpose::Checkpoint, LABEL, None)?;
             tx.put_state(&row, &[&[VERSION][..], &id.0].concat())?;
             id
         }
@@ -190,6 +224,18 @@ pub fn former_key(tx: &mut Transaction<'_>, log: &FormerLog) -> Result<VerifierK
     reader.end()?;
     let (_, VerifyingKey::Ed25519(public)) = signing::public_key(tx, id)? else { return Err(Error::KeyKind) };
     VerifierKey::new(&log.origin, SignatureType::Ed25519, public.to_bytes())
+}
+
+/// The key of the row that was made in one commit with this one: a log's key, and its latest checkpoint.
+pub(crate) fn beside(key: &[u8]) -> Option<Vec<u8>> {
+    let (number, name) =
+        of_former(key).map_or((&[][..], key), |(_, name)| key.split_at(key.len() - name.len()));
+    let other = match name {
+        KEY => LATEST,
+        LATEST => KEY,
+        _ => return None,
+    };
+    Some([number, other].concat())
 }
 
 /// What a row under this key is called; `None` for keys that no row has.

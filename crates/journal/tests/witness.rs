@@ -14,7 +14,7 @@ use zamok_journal::witness::{
 };
 use zamok_journal::{
     CHECKPOINTS, Fault, Finding, Journal, NoteSignature, Place, SignatureType, SignedCheckpoint, TrustPolicy,
-    VerifierKey, audit, keep_cosigned, sign_checkpoint, tree,
+    VerifierKey, audit, keep_cosigned, log_key, sign_checkpoint, tree,
 };
 
 const NAME: &str = "witness.example/w1";
@@ -648,4 +648,46 @@ fn an_audit_names_the_checkpoint_that_a_rewritten_log_has_signed_before() {
     rewritten.put(latest.clone(), log.store.get(&latest).unwrap().unwrap());
     let found = audit(&rewritten, &longer.keyring).unwrap().findings;
     assert!(found.contains(&named), "{found:?}");
+}
+
+#[test]
+fn a_log_whose_last_checkpoint_was_taken_away_signs_nothing_and_an_audit_names_it() {
+    let (mut log, _, _) = grown(16, &[5]);
+    let mut writer = log.writer();
+    log.write(&mut writer, 50);
+    log.drain();
+    let mut hostile = log.hostile();
+    hostile.drop(RowKey::new(CHECKPOINTS, *b"latest"));
+    let signed = transact_over(&hostile, &log.keyring, START, &mut Seeded::new(1), sign_checkpoint);
+    assert_eq!(signed, Err(Error::Refused));
+    let missing = Finding { place: Place::Checkpoint("latest"), fault: Fault::Missing };
+    let found = audit(&hostile, &log.keyring).unwrap().findings;
+    assert!(found.contains(&missing), "{found:?}");
+}
+
+#[test]
+fn a_log_that_has_signed_makes_no_other_key_when_the_row_of_its_own_was_taken_away() {
+    let (mut log, _, _) = grown(15, &[5]);
+    let mut writer = log.writer();
+    log.write(&mut writer, 50);
+    log.drain();
+    let mut hostile = log.hostile();
+    hostile.drop(RowKey::new(CHECKPOINTS, *b"key"));
+    let told = transact_over(&hostile, &log.keyring, START, &mut Seeded::new(1), log_key);
+    assert_eq!(told, Err(Error::Refused));
+    let signed = transact_over(&hostile, &log.keyring, START, &mut Seeded::new(1), sign_checkpoint);
+    assert_eq!(signed, Err(Error::Refused));
+    let missing = Finding { place: Place::Checkpoint("key"), fault: Fault::Missing };
+    let found = audit(&hostile, &log.keyring).unwrap().findings;
+    assert!(found.contains(&missing), "{found:?}");
+}
+
+#[test]
+fn a_log_that_has_lost_its_key_and_its_checkpoint_makes_no_other_key() {
+    let (log, _, _) = grown(16, &[5]);
+    let mut hostile = log.hostile();
+    hostile.drop(RowKey::new(CHECKPOINTS, *b"key"));
+    hostile.drop(RowKey::new(CHECKPOINTS, *b"latest"));
+    let signed = transact_over(&hostile, &log.keyring, START, &mut Seeded::new(1), sign_checkpoint);
+    assert_eq!(signed, Err(Error::Refused));
 }

@@ -4,6 +4,7 @@
 //! The authority says that a certificate is real; whose account it opens is registered here, certificate by certificate
 //! ([`Clients::of_certificate`]). A token that is bound to the certificate (RFC 8705) is then good on such connections alone.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
@@ -107,13 +108,27 @@ impl MutualTls {
 /// bound to.
 ///
 /// # Errors
-/// [`zamok_core::Error::Rejected`] without a certificate, and for one that is not registered, was revoked, or whose account is
-/// not open; the vault's and the store's.
+/// As [`client_of_from`], from an unknown address.
 pub fn client_of(
     cabinet: &Cabinet,
     chain: Option<&[CertificateDer<'_>]>,
 ) -> Result<(Client, CertificateHash), Error> {
+    client_of_from(cabinet, chain, None)
+}
+
+/// The same, of a connection from this address, which the limits of the account are held against (R18). Where those name
+/// networks, an unknown address is outside of them.
+///
+/// # Errors
+/// [`zamok_core::Error::Rejected`] without a certificate, and for one that is not registered, was revoked, or whose account is
+/// not open; [`zamok_cabinet::Error::OutsideLimits`]; the vault's and the store's.
+pub fn client_of_from(
+    cabinet: &Cabinet,
+    chain: Option<&[CertificateDer<'_>]>,
+    address: Option<IpAddr>,
+) -> Result<(Client, CertificateHash), Error> {
+    // Of what is behind the first, TLS has no proof that anybody holds its key.
     let certificate = chain.and_then(<[_]>::first).ok_or(Error::REJECTED)?;
     let hash = CertificateHash::of(certificate);
-    Clients::new(cabinet).of_certificate(hash).map(|client| (client, hash))
+    Clients::new(cabinet).of_certificate_from(hash, address).map(|client| (client, hash))
 }

@@ -244,3 +244,26 @@ async fn a_server_that_wants_its_nonce_says_so() {
     assert!(challenge.contains("error=\"use_dpop_nonce\""), "{challenge}");
     assert!(answer.headers()["dpop-nonce"].len() > 40);
 }
+
+#[tokio::test]
+async fn a_proof_that_was_made_for_another_token_lets_nobody_through() {
+    let scene = scene();
+    let layer = AuthLayer::access_tokens(Arc::clone(&scene.cabinet), BANK, BANK);
+    let tokens = AccessTokens::new(&scene.cabinet, BANK);
+    let public = Jwk::read(scene.jwk.as_object().unwrap()).unwrap();
+    let binding = Binding::Key(Jwk::thumbprint(&public.key).unwrap());
+    let bound = || tokens.issue_for(&scene.person.session, &Grant { binding, power: None }).unwrap();
+    let (one, other) = (bound(), bound());
+    let with = |id: &str, named: &str| {
+        request("")
+            .header("authorization", format!("DPoP {one}"))
+            .header("dpop", proof(&scene, id, named))
+            .body(Full::<Bytes>::default())
+            .unwrap()
+    };
+    let answer = ask(&layer, with("proof number one", &other)).await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let challenge = answer.headers()["www-authenticate"].to_str().unwrap();
+    assert!(challenge.contains("error=\"invalid_dpop_proof\""), "{challenge}");
+    assert_eq!(ask(&layer, with("proof number two", &one)).await.status(), StatusCode::OK);
+}

@@ -11,12 +11,14 @@ use bytes::Bytes;
 use house::{BANK, House, Person, password, request};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
+use rustls::pki_types::CertificateDer;
 use tower_layer::Layer as _;
 use tower_service::Service;
 use zamok_cabinet::{Approach, Begun, Error, Limits, Network, Role, Session};
 use zamok_core::vault::{KeyKind, Purpose};
 use zamok_core::{Error as CoreError, UnixTime};
 use zamok_protocols::layers::AuthLayer;
+use zamok_protocols::mtls::{client_of, client_of_from};
 use zamok_protocols::request::{
     Clients, NewClientKey, SignedRequests, Signing, VaultKey, message_of, sign_http,
 };
@@ -207,4 +209,33 @@ fn certificates_are_good_from_the_networks_of_their_account_alone() {
     let rejected = Err(zamok_protocols::Error::Cabinet(Error::Core(CoreError::Rejected)));
     let found = clients.of_certificate_from(CertificateHash(key.id.0), Some(office()));
     assert_eq!(found.map(|_| ()), rejected);
+}
+
+#[test]
+fn of_a_chain_the_first_certificate_alone_says_who_is_there_and_from_where_it_may_come() {
+    let house = House::new();
+    house.person("gateway");
+    let certificate = include_bytes!("house/gateway.der");
+    let clients = Clients::new(&house.cabinet);
+    let registered = clients.add("gateway", &NewClientKey::Certificate(certificate), None, "").unwrap();
+    let own = CertificateDer::from(&certificate[..]);
+    let other = CertificateDer::from(&b"a certificate that nobody registered"[..]);
+    let of = |chain: &[CertificateDer<'_>]| {
+        client_of(&house.cabinet, Some(chain)).map(|(client, hash)| (client.key, hash))
+    };
+    let right = (registered.id, CertificateHash::of(certificate));
+    let rejected = zamok_protocols::Error::Cabinet(Error::Core(CoreError::Rejected));
+    assert_eq!(of(std::slice::from_ref(&own)), Ok(right));
+    assert_eq!(of(&[own.clone(), other.clone()]), Ok(right));
+    // Of what is behind the first, TLS has no proof that anybody holds its key.
+    assert_eq!(of(&[other, own.clone()]), Err(rejected));
+    assert_eq!(of(&[]), Err(rejected));
+    assert_eq!(client_of(&house.cabinet, None).map(drop), Err(rejected));
+    let networks = vec![Network { address: office(), bits: 16 }];
+    let limits = Limits { hours: None, networks };
+    house.cabinet.set_roles("gateway", Role::Employee.into(), &limits).unwrap();
+    let from = |address| client_of_from(&house.cabinet, Some(std::slice::from_ref(&own)), address).map(drop);
+    let outside = Err(zamok_protocols::Error::Cabinet(Error::OutsideLimits));
+    assert_eq!(from(Some(office())), Ok(()));
+    assert_eq!((from(Some(elsewhere())), from(None)), (outside, outside));
 }

@@ -14,6 +14,7 @@ use zamok_core::signature::Prepared;
 use zamok_core::store::{MemoryStore, Range, Table};
 use zamok_core::vault::{KeyId, KeyKind, Purpose, signing};
 use zamok_protocols::proof::{Asked, Proofs};
+use zamok_protocols::request::target_uri;
 use zamok_protocols::token::{AccessTokens, Binding, Grant, Shown};
 use zamok_protocols::{Error, Jwk, retention};
 
@@ -340,4 +341,14 @@ fn no_more_proofs_are_remembered_than_policy_says_whoever_makes_them() {
     assert_eq!(check(&flooded, &waiting), Err(Error::Full));
     assert_eq!(house.store.scan(NONCES, &Range::all(), 10, None).unwrap().rows.len(), 3);
     assert_eq!(check(&house, &waiting), Ok(()), "what was refused for want of room was not used up");
+}
+
+#[test]
+fn the_target_of_a_proof_is_compared_in_its_normal_form() {
+    for (one, other) in [("/%7eivan", "/~ivan"), ("/a%2fb", "/a%2Fb"), ("/%41", "/A")] {
+        let of = |path: &str| target_uri(&format!("https://bank.example{path}")).unwrap();
+        assert_eq!(of(one), of(other));
+    }
+    assert_eq!(target_uri("https://bank.example/a%zz%4").unwrap(), "https://bank.example/a%zz%4");
+    assert_ne!(target_uri("https://bank.example/a%2Fb"), target_uri("https://bank.example/a/b"));
 }

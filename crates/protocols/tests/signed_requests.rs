@@ -6,11 +6,11 @@ mod house;
 use std::sync::{Arc, Barrier};
 
 use base64ct::{Base64, Encoding};
-use house::{House, NOON, Person, policy, request};
+use house::{House, NOON, Person, policy, request, write_behind};
 use zamok_core::event::EventKind;
 use zamok_core::mechanism::{Mechanism, Mechanisms};
 use zamok_core::signature::RsaBits;
-use zamok_core::store::{Range, Store, Table};
+use zamok_core::store::{Range, RowKey, Store, Table};
 use zamok_core::vault::{KeyId, KeyKind, KeyState, Purpose, finding, keys, macs};
 use zamok_core::{Error as CoreError, UnixTime};
 
@@ -598,4 +598,41 @@ fn a_key_signs_by_the_algorithm_that_it_was_registered_with_and_no_request_says_
     let signed = signing.sign(message(), BODY, &Misnamed(&[7; 32])).unwrap();
     assert_eq!(checks(&house).check(&signed, BODY), Err(REJECTED));
     assert!(checks(&house).check(&signing.sign(message(), BODY, &Secret(&[7; 32])).unwrap(), BODY).is_ok());
+}
+
+#[test]
+fn a_key_that_was_registered_is_told() {
+    let house = House::new();
+    house.person("ivan");
+    let sender = Sender::new(&house, "ivan", KeyKind::P256);
+    let told = house.events(EventKind::ClientKeyAdded);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].get("key"), Some(sender.registered.id.to_string().as_str()));
+    assert_eq!((told[0].get("kind"), told[0].get("label")), (Some("public key"), Some("a client")));
+}
+
+#[test]
+fn a_label_that_is_too_long_or_commands_a_terminal_names_no_key() {
+    let house = House::new();
+    house.person("ivan");
+    let pem = house.pem(house.key(KeyKind::P256, Purpose::Request));
+    let clients = Clients::new(&house.cabinet);
+    let add = |label: &str| clients.add("ivan", &NewClientKey::PublicKeyPem(&pem), None, label).map(drop);
+    for label in ["x".repeat(129).as_str(), "a\u{1b}[2J", "a\nb"] {
+        assert!(add(label).is_err(), "{label:?}");
+    }
+    assert_eq!(add(&"x".repeat(128)), Ok(()));
+}
+
+#[test]
+fn an_erasure_finds_the_keys_of_clients_though_the_list_of_them_was_taken_away() {
+    let house = House::new();
+    let person = house.person("ivan");
+    let clients = Clients::new(&house.cabinet);
+    clients.add("ivan", &NewClientKey::Secret(vec![7; 32].into()), None, "Ivan's server").unwrap();
+    write_behind(&*house.store, &RowKey::new(Table(58), person.session.account.0), None);
+    clients.forget("ivan", "asked for it").unwrap();
+    let found: Result<Vec<_>, CoreError> =
+        house.cabinet.vault().transact(|tx| finding::by_label(tx, "Ivan's server", 1));
+    assert!(found.unwrap().is_empty());
 }

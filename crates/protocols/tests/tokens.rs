@@ -9,7 +9,7 @@ use std::sync::Barrier;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use house::{BANK, House, REJECTED, policy};
 use serde_json::{Value, json};
-use zamok_cabinet::{Account, Error, PowerKind, Right, Rights, Terms};
+use zamok_cabinet::{Account, Error, Limits, PowerKind, Right, Rights, Role, Terms};
 use zamok_core::event::EventKind;
 use zamok_core::mechanism::{Mechanism, Mechanisms};
 use zamok_core::signature::RsaBits;
@@ -669,4 +669,132 @@ fn a_token_key_that_signs_again_stands_in_the_set_once() {
         assert_eq!((keys.len(), &keys[0]["alg"]), (2, &json!(algorithm.name())));
         assert!(Verifier::from_jwks("Zamok Bank", BANK, &tokens.jwks().unwrap()).is_ok());
     }
+}
+
+#[test]
+fn a_token_goes_no_further_than_the_rights_of_the_one_who_gave_the_power() {
+    let house = House::new();
+    let (principal, agent) = (house.person("anna"), house.person("ivan"));
+    let power = power(&house, &principal, &agent);
+    let tokens = AccessTokens::new(&house.cabinet, BANK);
+    let grant = Grant { binding: Binding::Bearer, power: Some(power.id) };
+    let granted = tokens.grant(&agent.session, &grant).unwrap();
+    let check = || tokens.check(&granted.access, &Shown::NOTHING);
+    let set = |role: Role| house.cabinet.set_roles("anna", role.into(), &Limits::default()).unwrap();
+    // An employee has no matters of his own, and nobody has them for him.
+    set(Role::Employee);
+    assert_eq!(check().map(drop), Err(Error::NotAllowed));
+    assert_eq!(tokens.issue_for(&agent.session, &grant), Err(Error::NotAllowed));
+    assert_eq!(tokens.refresh(&text(&granted), &Shown::NOTHING).map(drop), Err(Error::NotAllowed));
+    assert!(!tokens.introspect(&text(&granted)).unwrap().is_active());
+    set(Role::Citizen);
+    let access = check().unwrap();
+    assert_eq!(access.power.unwrap().terms.rights, power.terms.rights);
+    assert_eq!(access.claims.power.unwrap().rights, ["view", "edit"]);
+}
+
+#[test]
+fn what_a_client_is_told_of_the_end_is_the_end_of_the_token() {
+    let house = House::new();
+    let (principal, agent) = (house.person("anna"), house.person("ivan"));
+    let power = power(&house, &principal, &agent);
+    let tokens = AccessTokens::new(&house.cabinet, BANK);
+    house.clock.set(UnixTime(power.terms.until.0 - 10));
+    for power in [None, Some(power.id)] {
+        let granted = tokens.grant(&agent.session, &Grant { binding: Binding::Bearer, power }).unwrap();
+        assert_eq!(claims(&granted.access)["exp"], granted.expires.0);
+    }
+    let granted =
+        tokens.grant(&agent.session, &Grant { binding: Binding::Bearer, power: Some(power.id) }).unwrap();
+    assert_eq!(granted.expires, power.terms.until);
+}
+
+#[test]
+fn nobody_acts_for_one_who_was_put_aside_nor_after_the_end_of_a_power() {
+    let house = House::new();
+    let (principal, agent) = (house.person("anna"), house.person("ivan"));
+    let power = power(&house, &principal, &agent);
+    let tokens = AccessTokens::new(&house.cabinet, BANK);
+    let grant = Grant { binding: Binding::Bearer, power: Some(power.id) };
+    let granted = tokens.grant(&agent.session, &grant).unwrap();
+    let refused = || {
+        assert_eq!(tokens.issue_for(&agent.session, &grant), Err(Error::NotAllowed));
+        assert_eq!(tokens.refresh(&text(&granted), &Shown::NOTHING).map(drop), Err(Error::NotAllowed));
+        assert!(!tokens.introspect(&text(&granted)).unwrap().is_active());
+    };
+    let step = |step| house.cabinet.suspend_account("anna", step, "a test").unwrap();
+    step(zamok_cabinet::AccountStep::Suspend);
+    assert_eq!(tokens.check(&granted.access, &Shown::NOTHING).map(drop), Err(Error::NotAllowed));
+    refused();
+    step(zamok_cabinet::AccountStep::Resume);
+    assert!(tokens.check(&granted.access, &Shown::NOTHING).is_ok());
+    house.clock.set(power.terms.until);
+    refused();
+}
+
+#[test]
+fn what_a_service_gets_in_exchange_is_bound_as_it_asks_and_told_and_comes_of_a_live_session() {
+    let house = House::new();
+    let person = house.person("ivan");
+    house.person("gateway");
+    let certificate = include_bytes!("house/gateway.der");
+    let clients = Clients::new(&house.cabinet);
+    clients.add("gateway", &NewClientKey::Certificate(certificate), None, "the gateway").unwrap();
+    let hash = CertificateHash::of(certificate);
+    let client = clients.of_certificate(hash).unwrap();
+    let tokens = AccessTokens::new(&house.cabinet, BANK);
+    let registry = AccessTokens::new(&house.cabinet, "https://registry.example");
+    let access = tokens.check(&tokens.issue(&person.session).unwrap(), &Shown::NOTHING).unwrap();
+    let exchange = |binding| tokens.exchange(&access, &client, "https://registry.example", binding);
+    let bound = exchange(Binding::Certificate(hash)).unwrap();
+    assert_eq!(claims(&bound)["cnf"], json!({"x5t#S256": hash.to_string()}));
+    assert_eq!(claims(&bound)["client_id"], client.account.to_string());
+    assert_eq!(registry.check(&bound, &Shown::NOTHING).map(drop), Err(REJECTED), "it is the gateway's alone");
+    assert!(registry.check(&bound, &Shown::certificate(hash)).is_ok());
+    let told = house.events(EventKind::ActingTokenIssued);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].get("agent"), Some(client.account.to_string().as_str()));
+    assert_eq!(told[0].get("audience"), Some("https://registry.example"));
+    house.cabinet.end_session(person.session.id, "logout").unwrap();
+    assert_eq!(exchange(Binding::Bearer), Err(Error::SessionEnded));
+}
+
+#[test]
+fn a_set_in_which_two_keys_have_one_name_is_no_set() {
+    let house = House::new();
+    let person = house.person("ivan");
+    let tokens = AccessTokens::new(&house.cabinet, BANK);
+    tokens.issue(&person.session).unwrap();
+    let mut set: Value = serde_json::from_str(&tokens.jwks().unwrap()).unwrap();
+    assert!(Verifier::from_jwks("Zamok Bank", BANK, &set.to_string()).is_ok());
+    let keys = set["keys"].as_array_mut().unwrap();
+    keys.push(keys[0].clone());
+    let twice = Verifier::from_jwks("Zamok Bank", BANK, &set.to_string()).map(drop);
+    assert_eq!(twice, Err(zamok_protocols::Error::TokenKey("two keys of the set have one name")));
+}
+
+#[test]
+fn nothing_is_got_in_exchange_once_the_power_has_ended_or_its_giver_has_fewer_rights() {
+    let house = House::new();
+    let (principal, agent) = (house.person("anna"), house.person("ivan"));
+    let power = power(&house, &principal, &agent);
+    house.person("gateway");
+    let certificate = include_bytes!("house/gateway.der");
+    let clients = Clients::new(&house.cabinet);
+    clients.add("gateway", &NewClientKey::Certificate(certificate), None, "the gateway").unwrap();
+    let client = clients.of_certificate(CertificateHash::of(certificate)).unwrap();
+    let tokens = AccessTokens::new(&house.cabinet, BANK);
+    let grant = Grant { binding: Binding::Bearer, power: Some(power.id) };
+    let token = tokens.issue_for(&agent.session, &grant).unwrap();
+    let access = tokens.check(&token, &Shown::NOTHING).unwrap();
+    let exchange = || tokens.exchange(&access, &client, "https://registry.example", Binding::Bearer);
+    assert!(exchange().is_ok());
+    let set = |role: Role| house.cabinet.set_roles("anna", role.into(), &Limits::default()).unwrap();
+    set(Role::Employee);
+    assert_eq!(exchange(), Err(Error::NotAllowed));
+    set(Role::Citizen);
+    assert!(exchange().is_ok());
+    let anna = house.log_in(&principal);
+    house.cabinet.end_power(&anna, power.id).unwrap();
+    assert_eq!(exchange(), Err(Error::NotAllowed));
 }

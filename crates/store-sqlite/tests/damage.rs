@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rig::{TABLE, beside, change, folder, get, insert, row, say};
-use zamok_core::store::{CounterKey, Outcome, Store, StoreFault};
+use zamok_core::store::{Change, CounterKey, Outcome, Store, StoreFault};
 use zamok_store_conformance::{Random, Tier};
 use zamok_store_sqlite::SqliteStore;
 
@@ -170,4 +170,42 @@ fn a_log_that_was_cut_or_changed_ends_where_it_is_sound() {
     ));
     assert!(kept.iter().any(|whole| *whole > 20) && kept.iter().any(|whole| *whole < 10), "{kept:?}");
     assert!(get(&store, &[29]).is_ok_and(|row| row.is_some()));
+}
+
+#[test]
+fn an_index_that_does_not_say_what_its_table_says_is_damage() {
+    const KEY: &[u8] = b"a key that stands in a table and in its index";
+    let places = |bytes: &[u8]| -> Vec<usize> {
+        bytes.windows(KEY.len()).enumerate().filter(|(_, part)| *part == KEY).map(|(at, _)| at).collect()
+    };
+    let altered = |path: &Path, whole: &[u8], at: usize| {
+        let mut bytes = whole.to_vec();
+        bytes[at + KEY.len() - 1] ^= 1;
+        for suffix in ["-wal", "-shm"] {
+            let _ = fs::remove_file(beside(path, suffix));
+        }
+        fs::write(path, bytes).expect("a file");
+    };
+    let (_folder, path) = folder();
+    let store = SqliteStore::create(&path).expect("a new store");
+    assert_eq!(insert(&store, KEY, b"value"), Ok(Outcome::Committed));
+    drop(store);
+    let whole = fs::read(&path).expect("the file");
+    assert_eq!(places(&whole).len(), 2, "once in each");
+    for at in places(&whole) {
+        altered(&path, &whole, at);
+        assert_eq!(SqliteStore::open(&path).expect_err("damage"), StoreFault::Corrupt, "byte {at}");
+    }
+    // A large file is looked at when somebody asks.
+    let (_folder, path) = folder();
+    let store = SqliteStore::create(&path).expect("a new store");
+    for number in 0..6_u8 {
+        assert_eq!(insert(&store, &[number], &vec![number; Change::MAX_VALUE]), Ok(Outcome::Committed));
+    }
+    assert_eq!(insert(&store, KEY, b"value"), Ok(Outcome::Committed));
+    drop(store);
+    let whole = fs::read(&path).expect("the file");
+    altered(&path, &whole, places(&whole)[0]);
+    let store = SqliteStore::open(&path).expect("it is too large to be read whole");
+    assert!(!store.check().expect("findings").is_empty());
 }

@@ -356,3 +356,50 @@ fn an_older_state_that_was_put_into_the_open_file_is_believed_and_not_what_was_s
     assert!(get(&store, b"lost").is_ok_and(|row| row.is_some()), "answered as committed, and not there");
     assert_eq!(insert(&store, b"more", b""), Ok(Outcome::Committed));
 }
+
+#[test]
+fn what_is_planted_in_the_schema_of_an_open_store_does_not_run() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::create(&path).expect("a new store");
+    assert_eq!(insert(&store, b"kept", b"value"), Ok(Outcome::Committed));
+    let sum = CounterKey(b"sum".to_vec());
+    let spent = rig::change(|change| change.add(sum.clone(), 7, 100));
+    assert_eq!(store.commit(&spent), Ok(Outcome::Committed));
+    sql(
+        &path,
+        "CREATE TRIGGER one AFTER INSERT ON rows BEGIN DELETE FROM counters; END;
+         CREATE TRIGGER two AFTER INSERT ON changes BEGIN UPDATE rows SET value = x'00' WHERE key = x'6b657074'; END",
+    );
+    assert_eq!(insert(&store, b"more", b""), Ok(Outcome::Committed));
+    assert_eq!(get(&store, b"kept").map(|row| row.map(|row| row.value)), Ok(Some(b"value".to_vec())));
+    assert_eq!(store.counter(&sum), Ok(7));
+    drop(store);
+    assert_eq!(open_fault(&path), StoreFault::Corrupt);
+
+    // Nor is a view read in the place of a table.
+    let (_folder, path) = folder();
+    let store = SqliteStore::create(&path).expect("a new store");
+    assert_eq!(insert(&store, b"kept", b"value"), Ok(Outcome::Committed));
+    sql(
+        &path,
+        "ALTER TABLE rows RENAME TO hidden;
+         CREATE VIEW rows AS SELECT tbl, key, version, x'00' AS value FROM hidden",
+    );
+    assert!(get(&store, b"kept").is_err());
+}
+
+#[test]
+fn whoever_else_is_let_in_by_a_mode_and_to_what_it_is_tightened() {
+    for loose in [0o640, 0o620, 0o660, 0o604, 0o602, 0o606] {
+        let (_folder, path) = folder();
+        let first = SqliteStore::create(&path).expect("a new store");
+        for suffix in ["", "-wal", "-shm"] {
+            fs::set_permissions(beside(&path, suffix), Permissions::from_mode(loose)).expect("it is ours");
+        }
+        let _second = SqliteStore::open(&path).expect("the store");
+        for suffix in ["", "-wal", "-shm"] {
+            assert_eq!(mode(&beside(&path, suffix)), 0o600, "{suffix} was {loose:o}");
+        }
+        drop(first);
+    }
+}

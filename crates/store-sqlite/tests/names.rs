@@ -157,3 +157,33 @@ fn a_copy_has_one_name_at_every_moment() {
     assert!(!trace.lines().any(|line| line.contains("link(") || line.contains("linkat(")), "{trace}");
     assert_eq!(fs::metadata(beside(&path, ".copy")).expect("the copy").nlink(), 1);
 }
+
+/// A name that is not in its folder after a power cut is no copy, and a name of bytes that never reached the disk is a wrong one.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_copy_is_flushed_before_it_has_its_name_and_its_folder_after() {
+    const NAME: &str = "a_copy_is_flushed_before_it_has_its_name_and_its_folder_after";
+    if let Some((_, path)) = task() {
+        let store = SqliteStore::open(&path).expect("the store");
+        assert_eq!(store.backup_to(beside(&path, ".copy")), Ok(()));
+        return;
+    }
+    let (folder, path) = folder();
+    drop(SqliteStore::create(&path).expect("a new store"));
+    let traced = folder.path().join("trace");
+    let script = format!(
+        r#"exec strace -f -y -e trace=pwrite64,fsync,fdatasync,renameat2 -o "{}" "$0" "$@""#,
+        traced.display()
+    );
+    must_succeed(&behind(&[], NAME, "copy", &path, &script));
+    let trace = fs::read_to_string(&traced).expect("strace: `cargo xtask setup` installs it");
+    let lines: Vec<&str> = trace.lines().collect();
+    let named = lines.iter().position(|line| line.contains("renameat2(")).expect("it gets its name");
+    let (before, after) = lines.split_at(named);
+    let is_flush = |line: &str| line.contains("fsync(") || line.contains("fdatasync(");
+    let written = before.iter().rposition(|line| line.contains("pwrite64(") && line.contains(".part-"));
+    let flushed = before.iter().rposition(|line| is_flush(line) && line.contains(".part-"));
+    assert!(written.is_some() && flushed > written, "{trace}");
+    let place = format!("<{}>", folder.path().canonicalize().expect("the folder").display());
+    assert!(after.iter().any(|line| is_flush(line) && line.contains(&place)), "{trace}");
+}

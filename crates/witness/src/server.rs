@@ -174,7 +174,8 @@ impl Shared {
         match (request.method.as_str(), request.path.as_str()) {
             ("POST", "/add-checkpoint") => self.add_checkpoint(&request.body),
             (_, "/add-checkpoint") => Ok(Answer::status(405)),
-            ("GET", path) => match path.strip_prefix("/latest/").and_then(unhex) {
+            // The second as C2SP tlog-witness has it for monitors; the first is older, and our own.
+            ("GET", path) => match log_of(path) {
                 Some(log) => {
                     let latest = self.service.latest(&log)?;
                     // In words: a bare 404 is what a server says that knows no such call.
@@ -198,6 +199,12 @@ impl Shared {
             verdict => Answer::status(verdict.status()),
         })
     }
+}
+
+/// The log whose latest checkpoint is asked for.
+fn log_of(path: &str) -> Option<[u8; 32]> {
+    let monitored = || path.strip_prefix('/')?.strip_suffix("/checkpoint");
+    path.strip_prefix("/latest/").or_else(monitored).and_then(unhex)
 }
 
 /// 64 lower-case digits.

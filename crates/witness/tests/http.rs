@@ -4,6 +4,7 @@
 use std::io::{Cursor, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use zamok_core::event::{Detail, EventKind};
@@ -600,4 +601,70 @@ fn connections_that_were_refused_take_no_place_from_those_that_come_later() {
         });
         assert!(is_served, "round {round}");
     }
+}
+
+#[test]
+fn of_what_witnesses_remember_the_longest_counts_whoever_is_asked_first() {
+    let log = vault();
+    let scene = scene(&log, 2, 1);
+    let client = Client::new(scene.policy.clone());
+    client.gather(&log).unwrap();
+    let own = log.log_key().unwrap();
+    let only = |place: usize| {
+        let witness = scene.policy.witnesses().nth(place).unwrap();
+        let (key, url) = (&witness.key, witness.url.as_deref().unwrap());
+        let file = format!("log {own}\nwitness w {key} {url}\nquorum w\n");
+        Client::new(TrustPolicy::parse(&file).unwrap())
+    };
+    // One of both hears of what is new, in turns.
+    for ahead in [1, 0, 1] {
+        act(&log, 5);
+        let newest = only(ahead).gather(&log).unwrap();
+        assert!(newest.trusted.is_quorum, "{newest:?}");
+        let known = client.last(log.origin());
+        assert_eq!(known.as_ref(), Ok(&Some(newest.checkpoint.checkpoint().clone())), "{ahead} is ahead");
+    }
+}
+
+#[test]
+fn a_witness_sends_nobody_elsewhere() {
+    let log = vault();
+    let scene = scene(&log, 1, 1);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let elsewhere = stranger(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        (404, String::new())
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 8192]);
+            let head = format!("HTTP/1.1 302 Found\r\nLocation: http://{elsewhere}/\r\n");
+            let rest = "Content-Length: 0\r\nConnection: close\r\n\r\n";
+            let _ = stream.write_all(format!("{head}{rest}").as_bytes());
+        }
+    });
+    let policy = with_strangers(&log, &scene, [&url, &url]);
+    assert_eq!(Client::new(policy).last(log.origin()), Err(Error::Unwitnessed));
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn monitors_find_the_checkpoint_where_the_protocol_has_it() {
+    let log = vault();
+    let scene = scene(&log, 1, 1);
+    Client::new(scene.policy.clone()).gather(&log).unwrap();
+    let id: String = log_id(log.origin()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let get = |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n");
+        send(scene.witnesses[0].0.address(), request.as_bytes())
+    };
+    let (status, answer) = get(&format!("/{id}/checkpoint"));
+    assert!(
+        status == 200 && answer.contains(log.origin()) && answer.contains("witness.example/w1"),
+        "{answer}"
+    );
+    assert_eq!(get(&format!("/{}/checkpoint", "0".repeat(64))).0, 404);
 }

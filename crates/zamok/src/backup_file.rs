@@ -33,6 +33,8 @@ pub fn write_file(
         return Err(UNUSABLE);
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Before anything is drawn: of what fails at its end, nobody would have the key.
+    let opened = File::open(folder).map_err(|_| UNUSABLE)?;
     // `tempfile` makes files that their owner alone may read.
     let file = tempfile::Builder::new().prefix(".zamok-").tempfile_in(folder).map_err(|_| UNUSABLE)?;
     let key = key()?;
@@ -44,7 +46,11 @@ pub fn write_file(
     // Somebody may have made a file of this name meanwhile.
     file.persist_noclobber(path).map_err(|_| UNUSABLE)?;
     // A name that is not in the folder after a power cut is no file.
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|_| UNUSABLE)?;
+    if opened.sync_all().is_err() {
+        // Its key is lost with this error.
+        let _ = std::fs::remove_file(path);
+        return Err(UNUSABLE);
+    }
     Ok(written)
 }
 

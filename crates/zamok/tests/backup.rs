@@ -18,8 +18,8 @@ use zamok::journal::Telling;
 use zamok::otp::{OtpUri, Totp, TotpParameters};
 use zamok::store::{Range, Row, RowKey, Store, Table};
 use zamok::{
-    Argon2Cost, Clock, CoreError, Credential, Error, ManualClock, Options, OsRandom, Passphrase, Password,
-    Policy, Role, Session, Settings, StoreUrl, UnixTime, UnlockPolicy, Vault, Zamok,
+    Approach, Argon2Cost, Clock, CoreError, Credential, Error, ManualClock, Options, OsRandom, Passphrase,
+    Password, Policy, Role, Session, Settings, StoreUrl, UnixTime, UnlockPolicy, Vault, Zamok,
 };
 use zamok_core::Env;
 use zamok_core::error::{BackupFault, ShareFault};
@@ -752,4 +752,35 @@ fn a_file_that_is_another_one_when_it_is_read_than_when_it_was_checked_restores_
     assert_eq!(found.map(drop), Err(CoreError::Backup(BackupFault::Damaged)));
     let opened = Vault::unlock(target, &passphrase(), options(now)).map(drop);
     assert_eq!(opened, Err(CoreError::Backup(BackupFault::Unfinished)));
+}
+
+fn reopened(house: &House) -> (Zamok, ManualClock) {
+    let file = house.backup("vault.backup");
+    let target = sqlite(&house.path("new.db"));
+    drop(restore(target.clone(), &file, house.clock.now()).unwrap());
+    let clock = ManualClock::new(house.clock.now().plus(150));
+    let options = Options { clock: Arc::new(clock.clone()), cost: CHEAP, ..Options::default() };
+    (Zamok::open_in(target, &passphrase(), options).unwrap(), clock)
+}
+
+#[test]
+fn a_known_device_logs_in_after_a_restore() {
+    let house = House::new();
+    let token = house.zamok.trust_device(&house.session, "laptop").unwrap();
+    let (zamok, clock) = reopened(&house);
+    let approach = Approach { device: Some(token), ..Approach::default() };
+    let code = code(&house.phone, clock.now());
+    let session = zamok.log_in_from("ivan", &password(), &code, &approach).unwrap();
+    assert!(session.device.is_some());
+}
+
+#[test]
+fn sessions_that_died_at_a_restore_hinder_neither_the_list_nor_the_next_login() {
+    let house = House::new();
+    let mut policy = house.zamok.policy().clone();
+    policy.session.most = 1;
+    house.zamok.keep_policy(&policy).unwrap();
+    let (zamok, clock) = reopened(&house);
+    let session = zamok.log_in("ivan", &password(), &code(&house.phone, clock.now())).unwrap();
+    assert_eq!(zamok.sessions(&session).unwrap().len(), 1);
 }

@@ -19,7 +19,7 @@ use zamok_core::hash::HashAlgorithm;
 use zamok_core::mechanism::Mechanism;
 use zamok_core::secret::Secret;
 use zamok_core::store::{Range, Table};
-use zamok_core::vault::keys::{KeyKind, Purpose, Template};
+use zamok_core::vault::keys::{KeyKind, Purpose, Template, Usage, Usages};
 use zamok_core::vault::one_time::{self, ImportedParameters, MovingFactor, OtpParameters};
 use zamok_core::vault::versions::{self, RotationPolicy};
 use zamok_core::vault::{Flag, Flags, KeyState, keys, spend, wrapping};
@@ -452,4 +452,53 @@ fn a_key_that_was_deactivated_or_destroyed_after_the_backup_does_not_come_back_i
     let (restored, _) = restore_and_replay(new, &file, old, &auditor(), now).unwrap();
     let state = |key| restored.vault.transact(|tx| keys::info(tx, key)).unwrap().state;
     assert_eq!([state(ended), state(destroyed)], [KeyState::Deactivated, KeyState::Destroyed]);
+}
+
+/// A key that computes codes, as a token does.
+fn stand_in(vault: &Vault, secret: &Secret) -> zamok_core::vault::KeyId {
+    let kind = KeyKind::Hotp { algorithm: HashAlgorithm::Sha1, digits: Digits::SIX };
+    let mut template = Template::new(kind, Purpose::OneTimeCode).named("a stand-in", None);
+    template.usages = Usages::of(&[Usage::GenerateCode]);
+    let parameters = ImportedParameters::Hotp { parameters: parameters_of_token(), counter: 0 };
+    vault.transact(|tx| one_time::import_from(tx, parameters, secret, &template)).unwrap()
+}
+
+#[test]
+fn codes_that_were_computed_after_the_backup_are_not_computed_again() {
+    let house = House::new();
+    let vault = house.zamok.vault();
+    let secret = Secret::new(&[0x32; 20]).unwrap();
+    let key = stand_in(vault, &secret);
+    let file = house.backup("one.backup");
+    let next = |vault: &Vault| vault.transact(|tx| spend::generate_code(tx, key)).unwrap().to_string();
+    let code = |counter| Hotp::new(&secret, parameters_of_token()).code(counter).to_string();
+    for counter in 0..3 {
+        assert_eq!(next(vault), code(counter));
+    }
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let old = sqlite(&folder.path().join("old.db"));
+    let new = sqlite(&folder.path().join("new.db"));
+    let (restored, _) = restore_and_replay(new, &file, old, &auditor(), now).unwrap();
+    assert_eq!(next(&restored.vault), code(3));
+}
+
+#[test]
+fn a_key_of_which_the_journal_does_not_say_any_more_what_it_computed_is_put_aside() {
+    let house = House::new();
+    let vault = house.zamok.vault();
+    let key = stand_in(vault, &Secret::new(&[0x32; 20]).unwrap());
+    let file = house.backup("one.backup");
+    vault.transact(|tx| spend::generate_code(tx, key)).map(drop).unwrap();
+    vault.integrate().unwrap();
+    let now = house.clock.now();
+    while vault.transact(|tx| zamok_journal::expire_details(tx, now.plus(1), 200)).unwrap().more {}
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let old = sqlite(&folder.path().join("old.db"));
+    let new = sqlite(&folder.path().join("new.db"));
+    let (restored, _) = restore_and_replay(new, &file, old, &auditor(), now).unwrap();
+    let state = restored.vault.transact(|tx| keys::info(tx, key)).unwrap().state;
+    assert_eq!(state, KeyState::Suspended);
 }

@@ -159,6 +159,9 @@ class Factors:
     async def prefer(self, session: Session, id: str, /) -> None:
         return await run(self._pool, self.beneath.prefer, session, id)
 
+    async def rename(self, session: Session, id: str, label: str, /) -> None:
+        return await run(self._pool, self.beneath.rename, session, id, label)
+
     async def drop(self, session: Session, id: str, /) -> None:
         return await run(self._pool, self.beneath.drop, session, id)
 

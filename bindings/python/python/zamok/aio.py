@@ -455,6 +455,9 @@ class Cabinet:
     async def history(self, session: Session, /, *, limit: int = 50) -> list[Entry]:
         return await run(self._pool, self.cabinet.history, session, limit=limit)
 
+    async def history_of(self, login: str, /, *, limit: int = 50) -> list[Entry]:
+        return await run(self._pool, self.cabinet.history_of, login, limit=limit)
+
     async def prove(self, session: Session, entry: str, /) -> str:
         return await run(self._pool, self.cabinet.prove, session, entry)
 

@@ -199,8 +199,10 @@ impl Cabinet {
             if factor::factor_of(tx, &record.account, id)?.is_some() {
                 return Err(Error::NotAllowed);
             }
+            let contact = record.account.contacts.iter().find(|contact| contact.id == id).cloned();
             drop_contact(tx, &mut record, id, reason)?;
-            record.put(tx)
+            record.put(tx)?;
+            contact.map_or(Ok(()), |contact| tell_removed(tx, &record, &contact))
         })
     }
 
@@ -221,13 +223,18 @@ impl Cabinet {
             let contact = contact.ok_or(CoreError::Rejected)?.clone();
             self.let_go(tx, &mut record, id)?;
             record.put(tx)?;
-            Message::notice(tx, MessageKind::ContactRemoved, record.account.id)
-                .with("kind", contact.kind.name())
-                .with("contact", &contact.masked())
-                .post(tx)?;
-            Ok(())
+            tell_removed(tx, &record, &contact)
         })
     }
+}
+
+/// Tells an account's contacts that one is taken away.
+fn tell_removed(tx: &mut Transaction<'_>, record: &AccountRecord, contact: &Contact) -> Result<(), Error> {
+    Message::notice(tx, MessageKind::ContactRemoved, record.account.id)
+        .with("kind", contact.kind.name())
+        .with("contact", &contact.masked())
+        .post(tx)?;
+    Ok(())
 }
 
 /// Takes away the contacts whose time is over, whatever the account's state. The caller writes the account.

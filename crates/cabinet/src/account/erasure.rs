@@ -20,7 +20,7 @@ impl Cabinet {
     /// Erases an account: its names, contacts and attributes, its factors and devices, what the journal tells of it in words. Documents that
     /// it signed can still be checked; nothing more is signed. It cannot be undone.
     ///
-    /// An erasure that was interrupted is finished by [`Cabinet::finish_erasure`] with the pseudonym that this returns.
+    /// An erasure that was interrupted is finished by [`Cabinet::sweep`], or by [`Cabinet::finish_erasure`] with the pseudonym that this returns.
     ///
     /// # Errors
     /// [`zamok_core::Error::Rejected`] when no account has this login; the vault's and the store's.
@@ -31,7 +31,7 @@ impl Cabinet {
             let account = record.account.id;
             erase(tx, record, reason).map(|subject| (account, subject))
         })?;
-        // The slow walk comes last: what an interruption leaves of it goes by retention.
+        // The slow walk comes last. What an interruption leaves of any of this goes by retention.
         self.finish_erasure(subject)?;
         self.forget_visits(account)?;
         Ok(subject)

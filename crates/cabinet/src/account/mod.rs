@@ -35,7 +35,7 @@ pub(crate) use contact::{drop_contact, due, expire, sweep};
 pub(crate) use erasure::erase;
 pub(crate) use index::{BY_LOGIN, BY_NAME, decoy, find, find_contact, find_or_decoy};
 pub use power::{Power, PowerId, PowerKind, PowerState, Terms};
-pub(crate) use record::{AccountRecord, Former, load};
+pub(crate) use record::{AccountRecord, Former, erased, load};
 pub use rights::{Hours, Limits, Network, Right, Rights, Role, Roles};
 
 /// Sealed account records, under their id.

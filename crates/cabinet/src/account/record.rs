@@ -217,6 +217,12 @@ pub(super) fn leaving(body: &[u8]) -> Result<Option<UnixTime>, CoreError> {
     Ok(leaving)
 }
 
+/// The pseudonym of an account that was erased.
+pub(crate) fn erased(body: &[u8]) -> Result<Option<Subject>, CoreError> {
+    let (record, _, _) = decode(body)?;
+    Ok((record.account.state == AccountState::Erased).then_some(record.account.subject))
+}
+
 /// All but what names the person, when its first contact goes, and that, sealed.
 pub(super) fn decode(body: &[u8]) -> Result<(AccountRecord, Option<UnixTime>, Vec<u8>), CoreError> {
     let mut reader = Reader::new(body);

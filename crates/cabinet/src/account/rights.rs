@@ -105,6 +105,12 @@ impl Rights {
         self.0 & right as u8 != 0
     }
 
+    /// Those of them that somebody with these roles has in matters of his own.
+    pub(crate) fn held_by(self, roles: Roles) -> Self {
+        let held = Right::ALL.into_iter().filter(|right| self.has(*right) && roles.may_with_own(*right));
+        Self::of(&held.collect::<Vec<_>>())
+    }
+
     pub(super) const fn bits(self) -> u8 {
         self.0
     }

@@ -1,7 +1,9 @@
 //! Answering a challenge: with what it asks for, once, and within its time (R4).
 
 use zamok_core::Error as CoreError;
+use zamok_core::event::{Detail, EventKind};
 use zamok_core::vault::{Transaction, issued};
+use zamok_core::wire::hex;
 
 use super::{Challenge, ChallengeRecord, Means, NewChallenge, Purpose, RequestId, State, Step, Wanted};
 use crate::Cabinet;
@@ -307,7 +309,13 @@ impl ChallengeRecord {
     pub(crate) fn close(&mut self, tx: &mut Transaction<'_>, request: RequestId) -> Result<(), Error> {
         self.step(Step::Right)?;
         self.last = Some(request);
-        self.put(tx)
+        self.put(tx)?;
+        if self.counts_tries() {
+            // Put back, the row would take the same code again.
+            let detail = Detail::new().with("challenge", hex(&self.id));
+            tx.event(EventKind::ChallengeAnswered, None, &self.row(), &detail)?;
+        }
+        Ok(())
     }
 
     /// What was shown, with the answer.

@@ -183,6 +183,12 @@ impl ChallengeRecord {
         Sending { challenge: self.id, number: self.binding().sending }
     }
 
+    /// Whether nothing but this row says how often it was answered: what is neither computed by a key nor has a budget of its own.
+    pub(super) fn counts_tries(&self) -> bool {
+        let means = self.means.map(|means| means.evidence);
+        !matches!(means, Some(Evidence::Generator | Evidence::Token | Evidence::Pin))
+    }
+
     /// Takes one try from an open challenge, and ends it with the last one; whether it was.
     pub(crate) fn charge(
         &mut self,
@@ -200,6 +206,10 @@ impl ChallengeRecord {
             let detail =
                 Detail::new().with("reason", "too many wrong codes").with("challenge", hex(&self.id));
             tx.event(EventKind::ChallengeRejected, Some(account.subject), &self.row(), &detail)?;
+        } else if self.counts_tries() {
+            // Put back, the row would have its tries again: an entry names the revision that was charged.
+            let detail = Detail::new().with("reason", "wrong code").with("challenge", hex(&self.id));
+            tx.event(EventKind::ChallengeRejected, None, &self.row(), &detail)?;
         }
         Ok(last)
     }

@@ -19,6 +19,8 @@ use crate::throttle::{Caller, Cap, Pause};
 
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
+/// What clocks of machines that share a store differ by at most, in seconds, as at the slots of a vault.
+const SKEW: u64 = 60;
 
 impl Cabinet {
     /// Sends another code for a challenge, or asks its device again; the one before counts no more. A login by a phone alone is begun
@@ -107,7 +109,10 @@ impl Cabinet {
             return Err(Error::SupportNeeded);
         }
         let means = challenge.means.ok_or(CoreError::Refused)?;
-        let wait = |last: UnixTime| policy.resend.saturating_sub(now.since(last));
+        // What lies further ahead was written by a clock that had jumped, and keeps nobody waiting.
+        let wait = |last: UnixTime| {
+            if last > now.plus(SKEW) { 0 } else { policy.resend.saturating_sub(now.since(last)) }
+        };
         if challenge.sent > 0 && wait(challenge.last_sent) > 0 {
             return Err(Error::ResendTooSoon { seconds: wait(challenge.last_sent) });
         }
@@ -117,10 +122,11 @@ impl Cabinet {
         let there = account.contacts.iter().find(|contact| means.contact == Some(contact.id.0));
         let pause = there.map(|contact| Pause::of(tx, account.id, &contact.address)).transpose()?;
         let (by_owner, unproved) = factor::last_sent(tx, account, &means)?;
-        let by_owner = by_owner.max(pause.as_ref().map_or(UnixTime(0), Pause::last));
-        let last = if behind == Behind::Owner { by_owner } else { by_owner.max(unproved) };
-        if wait(last) > 0 {
-            return Err(Error::ResendTooSoon { seconds: wait(last) });
+        let paused = pause.as_ref().map_or(UnixTime(0), Pause::last);
+        let unproved = if behind == Behind::Owner { 0 } else { wait(unproved) };
+        let seconds = wait(by_owner).max(wait(paused)).max(unproved);
+        if seconds > 0 {
+            return Err(Error::ResendTooSoon { seconds });
         }
         let target = factor::target(tx, account, &means)?;
         let mut caps = match means.evidence {

@@ -19,6 +19,7 @@ use crate::moment;
 use crate::outbox::{Message, MessageKind};
 use crate::password::put_back;
 use crate::session::{self, Session};
+use crate::throttle::Caller;
 
 /// A change of a channel that was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,6 +171,11 @@ impl Cabinet {
         factors.retain(|id| *id != by);
         let place = factors.iter().position(|id| *id == old).ok_or(CoreError::Refused)?;
         factors.insert(place, by);
+        // As where one is dropped: what lets nobody in from elsewhere takes the place of no last one that does.
+        let usable = super::means(tx, &record.account, Caller::Stranger)?.usable;
+        if usable.iter().any(|one| one.factor == old.0) && usable.iter().all(|one| one.factor == old.0) {
+            return Err(Error::LastFactor);
+        }
         let mut factor = Factor::load(tx, old, account)?;
         let stronger = factor.kind.evidence().strength() > shown;
         self.put_aside(tx, record, &mut factor, Some(by), stronger)

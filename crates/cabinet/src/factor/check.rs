@@ -119,7 +119,8 @@ impl Cabinet {
         }
         let right = match &factor.holding {
             Holding::Key(key) => {
-                match spend::verify_charging(tx, *key, typed.text, &spend, &mut budget.failures) {
+                let charged = budget.row().clone();
+                match spend::verify_charging(tx, *key, typed.text, &spend, &mut budget.failures, &charged) {
                     Err(CoreError::KeyState(_)) => return Ok(Checked::Unseen),
                     verdict => matches!(verdict?, Verdict::Accepted { .. }),
                 }
@@ -134,7 +135,7 @@ impl Cabinet {
                         budget.failures.not_before = spend::Failures::NEVER;
                     }
                     let detail = Detail::new().with("reason", "wrong PIN");
-                    tx.event(EventKind::CodeRejected, Some(account.subject), &factor.id.row(), &detail)?;
+                    tx.event(EventKind::CodeRejected, Some(account.subject), budget.row(), &detail)?;
                     false
                 }
                 other => return Ok(other),

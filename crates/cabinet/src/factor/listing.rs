@@ -215,10 +215,10 @@ impl Cabinet {
         let account = self.account_by_login(login)?;
         self.vault.transact(|tx| {
             let mut record = account::load(tx, account.id)?;
-            own(tx, &record, id)?;
+            let factor = own(tx, &record, id)?;
             remove(tx, &mut record, id, FactorStep::Remove, reason)?;
-            record.account.epoch += 1;
-            record.put(tx)
+            tell_removed(tx, &record, &factor)?;
+            session::raise_epoch(tx, record, None, reason)
         })
     }
 }

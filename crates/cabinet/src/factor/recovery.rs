@@ -23,7 +23,7 @@ use crate::name::Login;
 use crate::outbox::{Message, MessageKind};
 use crate::password::{Password, PasswordHash, Recipe};
 use crate::policy::RecoveryPolicy;
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::throttle::{Bucket, Budget, Caller, Way};
 use crate::watch::{Facts, Occasion, Outcome};
 use crate::{Cabinet, Enrolment};
@@ -278,6 +278,16 @@ impl Cabinet {
         };
         let counts = owner == Some(id) && there;
         if set.failures.delayed(tx.now()) {
+            let throttle = &self.policy.recovery.throttle;
+            if set.failures.summary_due(tx.now()) {
+                // A delay that a clock has set which had jumped ahead is cut to an ordinary one.
+                set.failures.sum_up(tx.now(), throttle);
+                if !counts {
+                    set.failures = Failures::default();
+                }
+                set.put(tx, owner.unwrap_or(id))?;
+            }
+            budget.refuse(tx, subject, throttle, None)?;
             return Ok(None);
         }
         let facts = Facts {
@@ -320,10 +330,10 @@ impl Cabinet {
         set.hashes.clear();
         set.failures.succeed();
         set.put(tx, id)?;
-        record.account.epoch += 1;
-        record.put(tx)?;
         let detail = Detail::new().with("number", typed.number.to_string());
         tx.event(EventKind::RecoveryUsed, subject, &Set::row(id), &detail)?;
+        session::raise_epoch(tx, record, None, "a recovery code was used")?;
+        let record = account::load(tx, id)?;
         Message::notice(tx, MessageKind::RecoveryUsed, id).post(tx)?;
         found.tell(tx, facts.occasion, subject, &Set::row(id))?;
         self.tell_watch(tx, &facts, Outcome::Right)?;

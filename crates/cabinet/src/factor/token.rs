@@ -12,6 +12,7 @@ use crate::Cabinet;
 use crate::account::{self, AccountStep};
 use crate::error::Error;
 use crate::outbox::{Message, MessageKind};
+use crate::session;
 use crate::throttle::Budget;
 
 impl Cabinet {
@@ -27,6 +28,10 @@ impl Cabinet {
         counter: u64,
         label: &str,
     ) -> Result<FactorId, Error> {
+        if label.len() > Self::LONGEST_FACTOR_LABEL {
+            let (given, limit) = (label.len(), Self::LONGEST_FACTOR_LABEL);
+            return Err(CoreError::TooLong { what: "the label of a factor", given, limit }.into());
+        }
         let account = self.account_by_login(login)?;
         let digits = zamok_core::otp::Digits::new(self.policy.token.digits)?;
         self.vault.transact(|tx| {
@@ -84,9 +89,8 @@ impl Cabinet {
                 factor.added = tx.now();
                 factor.put(tx)?;
                 record.has_enrolled();
-                record.account.epoch += 1;
-                record.put(tx)?;
                 tx.event(EventKind::FactorEnrolled, subject, &row, &detail)?;
+                session::raise_epoch(tx, record, None, "a token was handed out")?;
                 Message::notice(tx, MessageKind::FactorAdded, account.id)
                     .with("factor", factor.kind.name())
                     .with("label", &factor.label)

@@ -39,7 +39,7 @@ impl Cabinet {
         let recipe =
             self.vault.transact(|tx| Ok::<_, Error>(account::load(tx, account.id)?.password.recipe))?;
         let typed = PasswordHash::compute(old, &recipe, &self.policy.password)?;
-        let right = self.vault.transact(|tx| {
+        let right = self.watched(|tx| {
             let account = self.fresh_owner(tx, session)?;
             let mut record = account::load(tx, account.id)?;
             let caller = device::caller_of(tx, account.id, session.device)?;
@@ -52,7 +52,10 @@ impl Cabinet {
             if !record.password.matches(&typed) {
                 let _never_disabled = budget.failures.fail(tx.now(), throttle);
                 budget.put(tx)?;
-                throttle::count_wrong(tx, &self.policy.budget, Some(account.id), caller);
+                // A full sum takes no more, and keeps this from being charged no less.
+                if !throttle::is_spent(tx, &self.policy.budget, Some(account.id), caller)? {
+                    throttle::count_wrong(tx, &self.policy.budget, Some(account.id), caller);
+                }
                 let detail = Detail::new().with("reason", "wrong old password");
                 tx.event(EventKind::PasswordRejected, Some(account.subject), budget.row(), &detail)?;
                 return Ok(false);

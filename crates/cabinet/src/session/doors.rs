@@ -85,8 +85,12 @@ impl Doors {
         let most = usize::try_from(policy.most.max(1)).unwrap_or(usize::MAX);
         let too_many = self.sessions.len().saturating_sub(most);
         for door in self.sessions.drain(..too_many).collect::<Vec<_>>() {
-            let oldest = load(tx, door.session)?;
-            end(tx, oldest, account, Step::Revoke, "too many sessions")?;
+            match load(tx, door.session) {
+                Ok(oldest) => end(tx, oldest, account, Step::Revoke, "too many sessions")?,
+                // A restore has ended it, and left the list.
+                Err(Error::SessionEnded) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

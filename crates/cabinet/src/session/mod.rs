@@ -221,7 +221,12 @@ impl Cabinet {
         let (now, epoch) = (tx.now(), account::load(tx, account)?.account.epoch);
         let mut sessions = Vec::new();
         for door in Doors::load(tx, account)?.sessions.into_iter().rev() {
-            let session = load(tx, door.session)?;
+            let session = match load(tx, door.session) {
+                Ok(session) => session,
+                // A restore has ended it, and left the list.
+                Err(Error::SessionEnded) => continue,
+                Err(error) => return Err(error),
+            };
             if session.over(now, epoch, &self.policy.session).is_none() {
                 sessions.push(session);
             }
@@ -303,6 +308,12 @@ pub(crate) fn live(tx: &mut Transaction<'_>, seen: Seen, policy: &SessionPolicy)
     let account = account::load(tx, session.account)?.account;
     let now = tx.now();
     if session.over(now, account.epoch, policy).is_some() {
+        return Err(Error::SessionEnded);
+    }
+    // A device that was blocked or forgotten has taken its sessions along, also those that no list names any more.
+    if let Some(id) = session.device
+        && !device::stands(tx, id, session.account)?
+    {
         return Err(Error::SessionEnded);
     }
     // Outside of its hours or networks it may not act, whatever it was opened for (R18).

@@ -36,6 +36,7 @@ impl Answer {
                 challenges::send_again(zamok, &self.challenge, output)?;
                 return Ok(Exit::Done);
             }
+            self.reply.reserve();
             // Before the answer is spent: can the token be put where it belongs?
             let prepared = self.destination.prepare()?;
             let text = self.reply.read(output)?;

@@ -67,7 +67,16 @@ impl Target {
 
 impl Convert {
     pub(crate) fn run(&self, output: &Output) -> Result<Exit, Failure> {
+        if self.to != Target::Pskc && (self.to_password_file.is_some() || self.to_key_file.is_some()) {
+            return Err(Failure::usage(
+                "PSKC alone protects its secrets: this format has them in plain text",
+            )
+            .hint("give --to pskc, or leave --to-password-file and --to-key-file out"));
+        }
         files::in_use(&self.file);
+        // What is read later is not replaced either.
+        let read = self.source.files().into_iter().chain([&self.to_password_file, &self.to_key_file]);
+        read.flatten().for_each(|file| files::in_use(file));
         let prepared = self.overwrite.prepare(&self.output, Readable::ByOwner)?;
         let keys = self.source.keys(output)?;
         let opened = self.source.open(&Input::of(&self.file)?, &keys)?;

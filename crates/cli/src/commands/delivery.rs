@@ -35,7 +35,7 @@ enum What {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
         /// Stop after so many seconds.
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=CENTURY))]
         seconds: Option<u64>,
     },
     /// Show what is on its way, or what became of one message: never a text.
@@ -108,6 +108,8 @@ fn transaction(text: &str) -> Result<MessageId, Failure> {
     MessageId::parse(text).ok_or_else(|| Failure::usage("a transaction id has 32 hexadecimal digits"))
 }
 
+/// The longest that a worker can be told to run, in seconds.
+const CENTURY: u64 = 100 * 365 * 24 * 60 * 60;
 /// How long a signal, or the end of the time, may go unnoticed.
 const LOOK: Duration = Duration::from_millis(100);
 

@@ -54,13 +54,7 @@ impl Init {
         }
         let settings = Settings::new(self.issuer.as_str()).with_policy(policy).with_options(options);
         let zamok = opening::create(&place, &held, settings)?;
-        let anchored = match anchor {
-            Some(_) => zamok.vault().require_anchor().and_then(|()| zamok.vault().checkpoint()).map(|_| true),
-            None => Ok(false),
-        };
-        if anchored.is_ok() {
-            opening::integrate(&zamok, output)?;
-        }
+        let anchored = opening::anchored(zamok.vault(), anchor.as_ref(), output);
         let memory = cost.memory_kib >> 10;
         output.line(format!("{place} holds a vault now, for the service “{}”.", self.issuer))?;
         if matches!(held, Held::Passphrase(_)) {
@@ -86,21 +80,10 @@ impl Init {
             "origin": zamok.vault().origin(),
             "issuer": self.issuer,
             "profile": profile.name(),
-            "anchored": anchored == Ok(true),
+            "anchored": matches!(anchored, Ok(true)),
             "argon2": {"memory_mib": memory, "passes": cost.passes},
         }))?;
         // What was made is told whatever becomes of the anchor: it is there.
-        anchored.map(|_| Exit::Done).map_err(|error| {
-            let failure = Failure::from(error);
-            Failure {
-                message: format!(
-                    "the vault is made, but its anchor remembers nothing yet: {}",
-                    failure.message
-                ),
-                ..failure
-            }
-            .hint("it opens without one; `zamok journal anchor NEWFILE` begins an anchor for it")
-            .afterwards()
-        })
+        anchored.map(|_| Exit::Done)
     }
 }

@@ -42,22 +42,26 @@ enum Action {
 
 impl Sessions {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
-        let done = opening::with_vault(shared, output, |zamok| match &self.action {
-            Action::List { login } => list(zamok, login, output),
-            Action::Revoke { login, session: Some(session), reason, .. } => {
-                revoke(zamok, login, session, reason, output)
-            }
-            Action::Revoke { login, reason, .. } => {
-                zamok.end_sessions_of(login, reason)?;
-                output.line(format!("Every session of {login} has ended; its tokens are worthless here."))?;
-                output.object(&json!({"login": login, "ended": "all"}))?;
-                Ok(Exit::Done)
-            }
-        });
-        done.map_err(|failure| {
-            failure.when_rejected("no account has this login", "look at how it is spelled")
+        opening::with_vault(shared, output, |zamok| {
+            let done = match &self.action {
+                Action::List { login } => list(zamok, login, output),
+                Action::Revoke { login, session: Some(session), reason, .. } => {
+                    revoke(zamok, login, session, reason, output)
+                }
+                Action::Revoke { login, reason, .. } => revoke_all(zamok, login, reason, output),
+            };
+            done.map_err(|failure| {
+                failure.when_rejected("no account has this login", "look at how it is spelled")
+            })
         })
     }
+}
+
+fn revoke_all(zamok: &Zamok, login: &str, reason: &str, output: &Output) -> Result<Exit, Failure> {
+    zamok.end_sessions_of(login, reason)?;
+    output.line(format!("Every session of {login} has ended; its tokens are worthless here."))?;
+    output.object(&json!({"login": login, "ended": "all"}))?;
+    Ok(Exit::Done)
 }
 
 fn list(zamok: &Zamok, login: &str, output: &Output) -> Result<Exit, Failure> {

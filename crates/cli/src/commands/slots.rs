@@ -169,7 +169,8 @@ impl Slots {
             What::List => list(shared, output),
             What::Add { role, label, secret } => opening::as_role(Role::Officer, shared, output, |vault| {
                 let made = secret.make(vault, shared, output)?;
-                let number = vault.add_slot(&new(Role::from(*role), label, made.held.credential()))?;
+                let added = vault.add_slot(&new(Role::from(*role), label, made.held.credential()));
+                let number = added.inspect_err(|error| made.unless_kept(error))?;
                 told(output, number, "was added", &made.shares)
             }),
             What::Change { number, label, own, secret } => {
@@ -180,7 +181,8 @@ impl Slots {
                 opening::as_role(role, shared, output, |vault| {
                     let made = secret.make(vault, shared, output)?;
                     let label = label.as_deref().unwrap_or(&slot.label);
-                    vault.change_slot(*number, &new(slot.role, label, made.held.credential()))?;
+                    let changed = vault.change_slot(*number, &new(slot.role, label, made.held.credential()));
+                    changed.inspect_err(|error| made.unless_kept(error))?;
                     told(output, *number, "has another secret now", &made.shares)
                 })
             }
@@ -193,6 +195,18 @@ impl Slots {
                 told(output, *number, "may be tried again", &[])
             }),
             What::Tokens => tokens(shared, output),
+        }
+    }
+}
+
+impl Made {
+    /// Takes the shares away of a slot that has not come to be; where nobody knows whether it has, they stay.
+    fn unless_kept(&self, error: &zamok::CoreError) {
+        if *error != zamok::CoreError::Store(zamok::store::StoreFault::OutcomeUnknown) {
+            for share in &self.shares {
+                // One that stays is told by the next run.
+                let _ = std::fs::remove_file(share);
+            }
         }
     }
 }

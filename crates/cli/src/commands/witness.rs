@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use zamok::witness::{Evidence, Server, Service, Suspicion, is_key_name};
-use zamok::{Argon2Cost, Options, Vault, journal::TrustPolicy};
+use zamok::{Argon2Cost, Freshness, Options, Vault, journal::TrustPolicy};
 
 use super::journal::policy;
 use crate::arguments::Shared;
@@ -16,7 +16,6 @@ use crate::failure::{Exit, Failure};
 use crate::moment;
 use crate::opening;
 use crate::output::Output;
-use crate::secrets::{self, Asked};
 
 /// Watch logs: cosign their checkpoints as long as they only grow (C2SP tlog-witness).
 ///
@@ -67,18 +66,29 @@ fn init(shared: &Shared, name: &str, memory: Option<u32>, output: &Output) -> Re
         return Err(Failure::usage("a witness's name has no blanks and no plus sign in it"));
     }
     let place = opening::place(shared)?;
-    let passphrase = secrets::passphrase(shared, Asked::Twice, output)?;
+    // First the secret, so that nothing is left behind when there is none.
+    let held = Held::read_for_new(shared, output)?;
     let mut options = Options::default();
     if let Some(mebibytes) = memory {
         options.cost = Argon2Cost { memory_kib: mebibytes << 10, ..options.cost };
     }
-    let vault = Vault::create(opening::new_store(&place)?, &passphrase, options)?;
+    let anchor = opening::new_anchor(shared)?;
+    if let Some(anchor) = &anchor {
+        options.freshness = Freshness::Anchored(anchor.clone());
+    }
+    let vault = Vault::create(opening::new_store(&place)?, held.credential(), options)?;
     let key = Service::found(&vault, name)?;
-    vault.integrate()?;
+    let anchored = opening::anchored(&vault, anchor.as_ref(), output);
     output.line(format!("{place} holds a witness now. Its key, for the policies of others:"))?;
     output.line(key.to_string())?;
-    output.object(&json!({"store": place.to_string(), "name": name, "key": key.to_string()}))?;
-    Ok(Exit::Done)
+    output.object(&json!({
+        "store": place.to_string(),
+        "name": name,
+        "key": key.to_string(),
+        "anchored": matches!(anchored, Ok(true)),
+    }))?;
+    // What was made is told whatever becomes of the anchor: it is there.
+    anchored.map(|_| Exit::Done)
 }
 
 fn open(shared: &Shared, output: &Output) -> Result<Arc<Vault>, Failure> {

@@ -15,6 +15,7 @@ const KNOWN: &[(u16, &str, Exit, &str)] = &[
     (100, "rejected", Exit::Rejected, ""),
     (101, "refused", Exit::Altered, RESTORE),
     (201, "digits", Exit::Usage, ""),
+    (202, "period-zero", Exit::Usage, "a time step lasts at least a second"),
     (
         203,
         "secret-too-short",
@@ -22,7 +23,11 @@ const KNOWN: &[(u16, &str, Exit, &str)] = &[
         "take another secret, or name the risk with --accept-guessable where that is offered",
     ),
     (204, "secret-too-long", Exit::Usage, ""),
+    (205, "code-length", Exit::Usage, ""),
+    (206, "code-character", Exit::Usage, ""),
     (207, "counter-exhausted", Exit::Usage, "enrol a new key"),
+    (208, "window-too-wide", Exit::Usage, "a narrower window is enough, and safer"),
+    (209, "time-before-t0", Exit::Usage, "check the clock, and the T0 of the key"),
     (
         210,
         "base32",
@@ -39,6 +44,7 @@ const KNOWN: &[(u16, &str, Exit, &str)] = &[
     (226, "uri-counter-missing", Exit::Usage, "ask the issuer for the counter"),
     (227, "uri-conflict", Exit::Usage, "ask the issuer which value is meant"),
     (228, "uri-too-long", Exit::Usage, "use a shorter label"),
+    (229, "uri-t0", Exit::Usage, "hand the key over in another format: `zamok convert`"),
     (230, "uri-label", Exit::Usage, "use a plain issuer and account, without a colon"),
     (231, "uri-parameter", Exit::Usage, "ask the issuer for a valid URI"),
     (240, "ocra-version", Exit::Usage, "a suite looks like OCRA-1:HOTP-SHA256-8:QN08"),
@@ -110,6 +116,7 @@ const KNOWN: &[(u16, &str, Exit, &str)] = &[
     (409, "last-slot", Exit::Usage, "add another one first: `zamok slots add`"),
     (410, "slots-full", Exit::Usage, "remove one first: `zamok slots remove N`"),
     (411, "slot-method", Exit::Vault, "`zamok slots list` shows whom the slots let in, and how"),
+    (412, "no-data-key", Exit::Usage, ""),
     (413, "data-key-in-use", Exit::Usage, "`zamok rewrap` ends it when nothing stands under it"),
     (414, "put-back", Exit::Altered, RESTORE),
     (415, "token", Exit::Vault, "ZAMOK_LOG=warn shows what the module answered"),
@@ -154,6 +161,7 @@ const KNOWN: &[(u16, &str, Exit, &str)] = &[
     (433, "share-mixed", Exit::Rejected, "give shares that were made together, for this backup"),
     (434, "share-twice", Exit::Rejected, "give another share"),
     (435, "share-split", Exit::Usage, ""),
+    (436, "row-stays", Exit::Store, ""),
     (440, "backup-file", Exit::Files, "check the place, the rights and the room"),
     (441, "backup-foreign", Exit::Usage, ""),
     (442, "backup-damaged", Exit::Altered, "take another backup; this one is not to be trusted"),
@@ -275,6 +283,11 @@ const KNOWN: &[(u16, &str, Exit, &str)] = &[
         Exit::Usage,
         "`zamok devices list LOGIN` shows the devices, and which are blocked already",
     ),
+    (658, "operation-unusable", Exit::Usage, "correct the template or its values"),
+    (659, "operation-taken", Exit::Usage, "draw a new id"),
+    (660, "operation-unknown", Exit::Usage, "check the id"),
+    (661, "operation-over", Exit::Rejected, "propose it anew"),
+    (662, "operation-not-confirmed", Exit::Rejected, "have it confirmed first"),
     (663, "approval-pending", Exit::Again, "its owner types the number that was shown, and approves"),
     (
         664,
@@ -298,6 +311,14 @@ const KNOWN: &[(u16, &str, Exit, &str)] = &[
     (680, "notice-unusable", Exit::Usage, ""),
     (681, "preferences-unusable", Exit::Usage, ""),
     (682, "subscription-unusable", Exit::Usage, ""),
+    (740, "unsigned", Exit::Rejected, "docs/formats/request.md says what a request must be signed with"),
+    (
+        741,
+        "not-fresh-request",
+        Exit::Rejected,
+        "set the clock of the client, and sign each request when it is sent",
+    ),
+    (742, "nonce-needed", Exit::Rejected, "make the proof again with the nonce in the header DPoP-Nonce"),
     (743, "requests-full", Exit::Again, "try again later"),
     (744, "client-unknown", Exit::Usage, "`zamok clients list LOGIN` shows them"),
     (
@@ -312,6 +333,8 @@ const KNOWN: &[(u16, &str, Exit, &str)] = &[
         Exit::Usage,
         "give a key on P-256, P-384 or Ed25519, an RSA key, or a certificate of one",
     ),
+    (747, "too-large", Exit::Usage, "send the body as a batch of blocks"),
+    (748, "batch", Exit::Rejected, "make the manifest anew, or send the blocks that are missing"),
     (749, "token-key", Exit::Usage, "make one with `zamok keys new --purpose token`"),
 ];
 
@@ -325,6 +348,19 @@ mod tests {
             for other in &KNOWN[place + 1..] {
                 assert!(known.0 < other.0 && known.1 != other.1, "{known:?} {other:?}");
             }
+        }
+    }
+
+    #[test]
+    fn every_number_of_the_page_has_a_name_here() {
+        let page = include_str!("../../../../docs/errors.md");
+        let numbers =
+            page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()?.parse().ok());
+        // Files of other programs have names of their own (`transfer`); the border of C is no command's.
+        let own: Vec<u16> = numbers.filter(|number| !matches!(number, 700..=739 | 800..)).collect();
+        assert!(own.len() > 100, "{own:?}");
+        for number in own {
+            assert_ne!(known(number).1, "other", "{number}");
         }
     }
 }

@@ -111,6 +111,9 @@ pub fn read(tx: &mut Transaction<'_>, id: KeyId) -> Result<Zeroizing<Vec<u8>>, E
     let states = &[KeyState::Active, KeyState::Deactivated];
     let asked = Asked { usage: Usage::Read, purpose: record.info.purpose, mechanism: None, states };
     record.allow(tx, &asked)?;
+    if record.info.kind == KeyKind::Data {
+        record.tell_use_as(tx, "read")?;
+    }
     let public = record.info.kind == KeyKind::PublicKey;
     Ok(if public { Zeroizing::new(record.public.clone()) } else { record.material })
 }

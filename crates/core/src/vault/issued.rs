@@ -124,6 +124,7 @@ fn tag(
     let mechanism = Some(Mechanism::IssuedCode);
     record.allow(tx, &Asked { usage, purpose, mechanism, states: &[KeyState::Active] })?;
     tx.self_test(Mechanism::IssuedCode)?;
+    record.tell_use(tx, Mechanism::IssuedCode)?;
     Ok(Zeroizing::new(hmac_sha256(&record.material, &[label, message])))
 }
 

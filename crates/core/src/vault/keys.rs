@@ -83,8 +83,13 @@ pub(super) struct Asked<'a> {
 impl KeyRecord {
     /// Journals a use of a key of which each is to be known. A use that fails writes nothing.
     pub(super) fn tell_use(&self, tx: &mut Transaction<'_>, mechanism: Mechanism) -> Result<(), Error> {
+        self.tell_use_as(tx, mechanism.name())
+    }
+
+    /// The same of a use that is no mechanism.
+    pub(super) fn tell_use_as(&self, tx: &mut Transaction<'_>, how: &str) -> Result<(), Error> {
         if self.info.flags.contains(Flag::Audited) {
-            let detail = Detail::new().with("mechanism", mechanism.name());
+            let detail = Detail::new().with("mechanism", how);
             tx.event(EventKind::KeyUsed, self.info.owner, self.row(), &detail)?;
         }
         Ok(())

@@ -6,6 +6,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use core::fmt;
 
 use super::attributes::{Purpose, Usage};
 use super::keys::{Asked, KeyId, KeyRecord};
@@ -79,12 +80,18 @@ pub enum Answer {
 }
 
 /// Besides the question, what the suite asks for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Inputs<'a> {
     /// The password or PIN.
     pub password: Option<OcraPassword<'a>>,
-    /// Session data.
+    /// Session data. Not shown in `Debug`.
     pub session: Option<&'a [u8]>,
+}
+
+impl fmt::Debug for Inputs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inputs").field("password", &self.password).finish_non_exhaustive()
+    }
 }
 
 /// Asks the holder of a key, for `lifetime` seconds. A pre-active key is asked to end its enrolment.

@@ -237,7 +237,8 @@ pub fn verify(
 
 /// Checks a code like [`verify`], and charges a wrong one to `failures` in the place of the key's own: for whoever gives
 /// several callers a budget each. Too many make [`Failures::exhausted`], which ends that budget and leaves the key alone.
-/// The caller keeps `failures` in the same transaction.
+/// The caller keeps `failures` in the same transaction, in the row `charged`: of a wrong code the journal names that row, so that an
+/// audit notices when it is put back.
 ///
 /// # Errors
 /// As [`verify`].
@@ -247,6 +248,7 @@ pub fn verify_charging(
     text: &str,
     policy: &SpendPolicy,
     failures: &mut Failures,
+    charged: &RowKey,
 ) -> Result<Verdict, Error> {
     let record = KeyRecord::load(tx, id)?;
     record.one_time()?;
@@ -271,7 +273,7 @@ pub fn verify_charging(
             // Every attempt that is looked at writes this row, so that all who race meet at it.
             state.put(tx)?;
             let detail = Detail::new().with("reason", format!("{reason}"));
-            tx.event(EventKind::CodeRejected, owner, &state.row, &detail)?;
+            tx.event(EventKind::CodeRejected, owner, charged, &detail)?;
         }
     }
     Ok(verdict)

@@ -46,8 +46,8 @@ pub struct Transaction<'a> {
     /// That one decides.
     prepares: bool,
     sums: Vec<(CounterKey, u64, u64)>,
-    /// Entries as they will be appended, each with the sealed detail of its event.
-    events: Vec<(EntryId, Vec<u8>, Option<Vec<u8>>)>,
+    /// In the order in which their entries will be appended.
+    events: Vec<Event>,
     tally: Option<&'a dyn Tally>,
     backend: &'a dyn Backend,
     cache: Option<&'a dyn KeyCache>,
@@ -57,6 +57,17 @@ pub struct Transaction<'a> {
     fence: Option<UnixTime>,
     /// Every row is read from the store.
     anew: bool,
+}
+
+/// An event of which an entry will tell, with the revision that the commit leaves its row with: told before its row is written,
+/// it would name the one before, and nobody would notice when that is put back.
+struct Event {
+    kind: EventKind,
+    subject: Option<Subject>,
+    row: RowKey,
+    spent: Option<SpentCode>,
+    /// Its detail.
+    sealed: Option<Vec<u8>>,
 }
 
 /// A row as the transaction knows it.
@@ -72,6 +83,15 @@ impl Seen {
     /// The row as it was found: what the commit expects.
     fn read(&self) -> Expect {
         self.original.as_ref().map_or(Expect::Absent, |row| Expect::Version(row.version))
+    }
+
+    /// The revision in which the commit leaves it.
+    fn revision(&self) -> u64 {
+        match (&self.written, self.read()) {
+            (Some(_), read) => read.next_version(),
+            (None, Expect::Version(version)) => version,
+            (None, Expect::Absent) => 0,
+        }
     }
 
     /// The row as this transaction leaves it.
@@ -506,24 +526,18 @@ impl<'a> Transaction<'a> {
         spent: Option<SpentCode>,
         sealed: Option<Vec<u8>>,
     ) -> Result<EntryId, Error> {
-        let seen = self.seen(row)?;
-        let revision = match (&seen.written, seen.read()) {
-            (Some(_), read) => read.next_version(),
-            (None, Expect::Version(version)) => version,
-            (None, Expect::Absent) => 0,
-        };
-        let detail = sealed.as_ref().map(|sealed| hash::sha256(&[sealed]));
-        let told = Told { kind, time: self.env.now, subject, row, revision, spent, detail };
+        // The commit expects it as it was when this was told.
+        self.seen(row)?;
         let id = self.next_entry();
-        let entry = self.writer.write(self.keyring, &told)?;
-        self.events.push((id, entry, sealed));
+        self.events.push(Event { kind, subject, row: row.clone(), spent, sealed });
         Ok(id)
     }
 
     /// The id that the next event gets: state rows name the entry that recorded them.
     #[must_use]
     pub fn next_entry(&self) -> EntryId {
-        self.writer.next()
+        let next = self.writer.next();
+        EntryId { sequence: next.sequence + self.events.len() as u64, ..next }
     }
 
     /// A row that is not as this transaction has seen it, where it has seen more than one or has not read it: then what
@@ -543,11 +557,24 @@ impl<'a> Transaction<'a> {
         Ok(None)
     }
 
+    /// The entries that tell of the events, each with the sealed detail of its own.
+    fn entries(&mut self) -> Result<Vec<(EntryId, Vec<u8>, Option<Vec<u8>>)>, Error> {
+        let events = core::mem::take(&mut self.events);
+        let mut entries = Vec::with_capacity(events.len());
+        for Event { kind, subject, row, spent, sealed } in events {
+            let revision = self.seen(&row)?.revision();
+            let detail = sealed.as_ref().map(|sealed| hash::sha256(&[sealed]));
+            let told = Told { kind, time: self.env.now, subject, row: &row, revision, spent, detail };
+            entries.push((self.writer.next(), self.writer.write(self.keyring, &told)?, sealed));
+        }
+        Ok(entries)
+    }
+
     /// Closes the transaction over an outcome that stays sealed until the commit.
     ///
     /// # Errors
     /// [`Error::TooLong`] for a commit beyond the store's limits; a store's fault.
-    pub fn prepare<T>(self, outcome: T) -> Result<Pending<'a, T>, Error> {
+    pub fn prepare<T>(mut self, outcome: T) -> Result<Pending<'a, T>, Error> {
         let writes = self.rows.values().any(|seen| seen.written.is_some()) || !self.sums.is_empty();
         let idle = !writes && self.events.is_empty();
         if idle {
@@ -565,6 +592,7 @@ impl<'a> Transaction<'a> {
             });
         }
         let mut change = Change::with_room(self.id, self.rows.len() + 2 * self.events.len());
+        let entries = self.entries()?;
         for (key, seen) in self.rows {
             let read = seen.read();
             match (seen.written, read) {
@@ -577,7 +605,7 @@ impl<'a> Transaction<'a> {
         for (counter, delta, ceiling) in self.sums {
             change.add(counter, delta, ceiling)?;
         }
-        for (id, entry, sealed) in self.events {
+        for (id, entry, sealed) in entries {
             if let Some(sealed) = sealed {
                 change.insert(RowKey::new(DETAILS, id.to_bytes()), sealed)?;
             }

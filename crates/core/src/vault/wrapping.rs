@@ -136,6 +136,7 @@ pub fn unwrap(
             }
         };
         if let Ok(opened) = record::open(&key, LABEL, envelope.header, envelope.sealed) {
+            wrapper.tell_use(tx, envelope.mechanism)?;
             verdict = Ok((opened, strength(&wrapper)?));
             break;
         }
@@ -181,6 +182,7 @@ pub fn unwrap_bare(
         let key = aes_key(&wrapper)?;
         opened = aead::key_unwrap(&key, bytes);
         if opened.is_ok() {
+            wrapper.tell_use(tx, mechanism)?;
             break;
         }
     }

@@ -136,8 +136,10 @@ impl Smpp {
         if !plain.into_iter().all(|text| is_plain(text)) || !is_plain(&password) {
             return wrong("system_id, password, system_type and sender are ASCII");
         }
-        if config.sender.is_empty() || config.sender.len() > 20 {
-            return wrong("sender has 1 to 20 letters");
+        let is_name =
+            !config.sender.starts_with('+') && !config.sender.bytes().all(|byte| byte.is_ascii_digit());
+        if config.sender.is_empty() || config.sender.len() > if is_name { 11 } else { 20 } {
+            return wrong("sender has 1 to 20 digits, or is a name of at most 11 letters");
         }
         if config.window == 0 || config.window > 1000 {
             return wrong("window: 1 to 1,000");

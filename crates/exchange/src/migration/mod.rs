@@ -245,9 +245,12 @@ fn token(bytes: &[u8], weak: WeakSecrets) -> Result<TokenRecord, Fault> {
     let issuer = issuer.map(str::trim).filter(|issuer| !issuer.is_empty());
     let name = name.unwrap_or_default().trim();
     // The name repeats the issuer, as the label of a URI does.
-    let (label, account) = match name.split_once(':') {
-        Some((label, account)) => (Some(label.trim()), account.trim()),
-        None => (None, name),
+    let behind = issuer.and_then(|issuer| name.strip_prefix(issuer)?.trim_start().strip_prefix(':'));
+    let (label, account) = match (behind, name.split_once(':')) {
+        // An issuer with a colon in it.
+        (Some(account), _) => (issuer, account.trim()),
+        (None, Some((label, account))) => (Some(label.trim()), account.trim()),
+        (None, None) => (None, name),
     };
     let mut record = TokenRecord::new("", account, TokenKind::moving(by, algorithm, digits)?, secret);
     record.issuer = issuer.or(label).map(str::to_owned);

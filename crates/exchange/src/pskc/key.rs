@@ -33,7 +33,10 @@ pub(super) fn record(
     let id = of_device("SerialNo")?.unwrap_or_else(|| key_id.to_owned());
     let profile = key.attribute("Algorithm").ok_or(Fault::Missing("Algorithm"))?;
     let profile = PROFILES.iter().find_map(|prefix| profile.strip_prefix(prefix));
-    let profile = profile.ok_or(Fault::Unsupported("this algorithm profile"))?.to_ascii_lowercase();
+    let profile = profile.ok_or(Fault::Unsupported("this algorithm profile"))?;
+    // The drafts of the profiles have the suite in the place of the profile's name.
+    let named = profile.get(..7).filter(|begin| begin.eq_ignore_ascii_case("OCRA-1:")).map(|_| profile);
+    let profile = named.map_or_else(|| profile.to_ascii_lowercase(), |_| "ocra".to_owned());
 
     let friendly = key.children.iter().find(|child| child.is_pskc("FriendlyName"));
     let account = match key.text_of("UserId")? {
@@ -47,7 +50,7 @@ pub(super) fn record(
         Some(policy) => read_policy(policy, &mut warnings)?,
         None => TokenPolicy::default(),
     };
-    let (kind, is_hash_given) = kind(key, &profile, opener, &mut warnings)?;
+    let (kind, is_hash_given) = kind(key, (&profile, named), opener, &mut warnings)?;
     policy.allows(&kind)?;
     let secret = value(key, "Secret", opener)?.ok_or(Fault::Missing("the secret"))?;
     if secret.is_plain {
@@ -76,10 +79,10 @@ pub(super) fn record(
     Ok(record)
 }
 
-/// The kind, and whether the file says its hash.
+/// The kind, and whether the file says its hash; `named` is a suite that stands in the place of the profile.
 fn kind(
     key: &Element,
-    profile: &str,
+    (profile, named): (&str, Option<&str>),
     opener: &mut Opener,
     warnings: &mut Vec<Warning>,
 ) -> Result<(TokenKind, bool), Fault> {
@@ -94,7 +97,12 @@ fn kind(
     let suite = parameters.map_or(Ok(None), |parameters| parameters.text_of("Suite"))?;
     let counter = integer(key, "Counter", opener, warnings)?;
     if profile == "ocra" {
-        let suite = OcraSuite::parse(&suite.ok_or(Fault::Missing("Suite"))?)?;
+        let suite = match (&suite, named) {
+            (Some(suite), Some(named)) if suite != named => return Err(Fault::Conflict("two suites")),
+            (Some(suite), _) => suite.as_str(),
+            (None, named) => named.ok_or(Fault::Missing("Suite"))?,
+        };
+        let suite = OcraSuite::parse(suite)?;
         let counter = suite.has_counter().then(|| counter.unwrap_or(0));
         return Ok((TokenKind::Ocra { suite, counter }, true));
     }

@@ -321,6 +321,8 @@ fn matters(kind: EventKind) -> bool {
             | EventKind::QuestionAsked
             | EventKind::FactorTestFailed
             | EventKind::LoginStarted
+            | EventKind::CodeRejected
+            | EventKind::ChallengeAnswered
             | EventKind::PasswordRejected
             | EventKind::SessionOpened
             | EventKind::ChallengeRejected

@@ -1,4 +1,5 @@
-//! The checkpoints that the log signed: each must be what the tree amounted to at its size.
+//! The checkpoints that the log signed: each must be what the tree amounted to at its size, and none is there without the key
+//! that signed it.
 
 use alloc::vec::Vec;
 
@@ -25,6 +26,13 @@ impl Audit<'_> {
             Some(row) => or_fault(Head::open(self.keyring, &row))?.ok(),
             None => None,
         };
+        for (key, _) in &rows {
+            // Of what was signed in one commit, neither is gone without the other: absence is never permission.
+            let beside = signing::beside(key).filter(|beside| rows.iter().all(|(other, _)| other != beside));
+            if let Some(name) = beside.as_deref().and_then(signing::row_name) {
+                self.report.note(Place::Checkpoint(name), Fault::Missing);
+            }
+        }
         for (key, row) in rows {
             let Some(name) = signing::row_name(&key) else {
                 self.unexpected(None, CHECKPOINTS, &key);

@@ -36,7 +36,9 @@ impl Audit<'_> {
                     for hint in &group {
                         is_found |= self.store.get(hint)?.is_some();
                     }
-                    self.gone.extend(group.into_iter().next().filter(|_| !is_found));
+                    // A key that was renamed meanwhile has another record by now: both change in one commit.
+                    let stands = is_found || self.store.get(key)?.as_ref() != Some(row);
+                    self.gone.extend(group.into_iter().next().filter(|_| !stands));
                 }
                 Ok(())
             }),

@@ -7,7 +7,7 @@ use zamok_cabinet::{AccountId, Cabinet, Error as CabinetError, Limits};
 use zamok_core::event::{Detail, EventKind, Subject};
 use zamok_core::hash::sha256;
 use zamok_core::signature::VerifyingKey;
-use zamok_core::store::{RowKey, Table};
+use zamok_core::store::{Cursor, Range, Row, RowKey, Table};
 use zamok_core::vault::{KeyId, KeyKind, KeyState, Purpose, Transaction, importing, keys};
 use zamok_core::wire::{Reader, Writer};
 use zamok_core::{Error as CoreError, UnixTime};
@@ -140,7 +140,12 @@ impl ClientKey {
 
     pub(super) fn load(tx: &mut Transaction<'_>, id: ClientKeyId) -> Result<Option<Self>, CoreError> {
         let Some(opened) = tx.record(&id.row())? else { return Ok(None) };
-        let mut reader = Reader::new(&opened.body);
+        let key = Self::decode(&opened.body)?;
+        if key.id == id { Ok(Some(key)) } else { Err(CoreError::Refused) }
+    }
+
+    fn decode(body: &[u8]) -> Result<Self, CoreError> {
+        let mut reader = Reader::new(body);
         let found = reader.u8()?;
         if found != Self::FORMAT {
             return Err(CoreError::Format { found: found.into(), supported: Self::FORMAT.into() });
@@ -166,7 +171,7 @@ impl ClientKey {
             secret: Some(reader.array()?).filter(|id| *id != [0; 16]).map(KeyId),
         };
         reader.end()?;
-        if key.id == id { Ok(Some(key)) } else { Err(CoreError::Refused) }
+        Ok(key)
     }
 
     /// A key that counts, of an account that is open, and when and from where that may act.
@@ -317,18 +322,56 @@ impl<'a> Clients<'a> {
     /// [`CoreError::Rejected`] when no account has this login; the vault's and the store's.
     pub fn forget(&self, login: &str, reason: &str) -> Result<(), Error> {
         let account = self.cabinet.account_by_login(login)?;
-        self.cabinet.vault().transact(|tx| {
-            for id in listed(tx, account.id)? {
-                // A row that somebody has taken away keeps the rest from nothing.
-                let Some(mut key) = ClientKey::load(tx, id)? else { continue };
-                key.label.clear();
-                match key.revoked {
-                    true => key.put(tx)?,
-                    false => key.revoke(tx, Some(account.subject), reason)?,
+        let forget = |ids: &[ClientKeyId]| {
+            self.cabinet.vault().transact(|tx| {
+                for id in ids {
+                    // A row that somebody has taken away keeps the rest from nothing.
+                    let Some(mut key) = ClientKey::load(tx, *id)? else { continue };
+                    key.label.clear();
+                    match key.revoked {
+                        true => key.put(tx)?,
+                        false => key.revoke(tx, Some(account.subject), reason)?,
+                    }
                 }
+                Ok::<_, Error>(())
+            })
+        };
+        let listed = self.cabinet.vault().transact(|tx| Ok::<_, Error>(listed(tx, account.id)?))?;
+        forget(&listed)?;
+        // Nor does a list that somebody has taken away: what it named still says whose it is.
+        let mut after = None;
+        loop {
+            let (ids, next) = self.of_account(account.id, after.as_ref())?;
+            let left: Vec<_> = ids.into_iter().filter(|id| !listed.contains(id)).collect();
+            if !left.is_empty() {
+                forget(&left)?;
             }
-            Ok(())
-        })
+            after = next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The keys of an account among some of all keys, and where the next ones begin.
+    fn of_account(
+        &self,
+        account: AccountId,
+        after: Option<&Cursor>,
+    ) -> Result<(Vec<ClientKeyId>, Option<Cursor>), Error> {
+        const PAGE: usize = 200;
+        let read = self.cabinet.vault().read(|store, keyring| {
+            let page = store.scan(CLIENT_KEYS, &Range::all(), PAGE, after)?;
+            let own = |(key, row): (Vec<u8>, Row)| {
+                let id = ClientKeyId(key.as_slice().try_into().ok()?);
+                // A row that cannot be read stays for the audit.
+                let opened = keyring.open(&id.row(), &row).ok()?;
+                let found = ClientKey::decode(&opened.body).ok()?;
+                (found.account == account).then_some(id)
+            };
+            Ok((page.rows.into_iter().filter_map(own).collect(), page.next))
+        });
+        Ok(read?)
     }
 
     /// The keys of an account, those that were revoked among them, in the order in which they came.

@@ -81,7 +81,31 @@ pub fn target_uri(uri: &str) -> Result<String, Error> {
     // Proofs name the target without query and fragment; a client that leaves them on is understood (RFC 9449 §4.3).
     let bare = uri.split(['?', '#']).next().unwrap_or_default();
     let target = Target::parse(bare)?;
-    Ok(format!("{}://{}{}", target.scheme(), target.authority(), target.path()))
+    Ok(format!("{}://{}{}", target.scheme(), target.authority(), normal(target.path())))
+}
+
+/// A path in its normal form: of what is percent-encoded, characters that need not be stand for themselves (RFC 3986 §6.2.2.2), and the
+/// rest has capital digits (§6.2.2.1).
+fn normal(path: &str) -> String {
+    let mut parts = path.split('%');
+    let mut normal = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                normal.push(char::from(byte));
+            }
+            Some(byte) => normal.push_str(&format!("%{byte:02X}")),
+            // No encoding of anything.
+            None => {
+                normal.push('%');
+                normal.push_str(part);
+                continue;
+            }
+        }
+        normal.push_str(&part[2..]);
+    }
+    normal
 }
 
 impl Message {

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use zamok_cabinet::{AccountId, Cabinet, Error, Power, PowerId, Session, SessionId};
-use zamok_core::Error as CoreError;
 use zamok_core::event::{Detail, EventKind};
 use zamok_core::signature::Prepared;
 use zamok_core::vault::{Purpose, Transaction, signing};
 use zamok_core::wire::hex;
+use zamok_core::{Error as CoreError, UnixTime};
 
 use super::claims::{self, Claims, GrantedPower, LONGEST, TYPE};
 use super::family::{Family, FamilyId};
@@ -70,17 +70,18 @@ impl<'a> AccessTokens<'a> {
     pub fn issue_for(&self, session: &Session, grant: &Grant) -> Result<String, Error> {
         self.cabinet.vault().transact(|tx| {
             let session = self.cabinet.session_in_from(tx, session.id, session.address)?;
-            self.issue_in(tx, &session, grant, None)
+            self.issue_in(tx, &session, grant, None).map(|(token, _)| token)
         })
     }
 
+    /// A token, and when it expires.
     pub(super) fn issue_in(
         &self,
         tx: &mut Transaction<'_>,
         session: &Session,
         grant: &Grant,
         family: Option<FamilyId>,
-    ) -> Result<String, Error> {
+    ) -> Result<(String, UnixTime), Error> {
         let now = tx.now();
         let lifetime = self.cabinet.policy().session.access_token;
         let mut claims = Claims {
@@ -111,7 +112,8 @@ impl<'a> AccessTokens<'a> {
             let by = power.id.to_string();
             self.tell(tx, &principal, session.account, by, &self.audience)?;
         }
-        self.sign(tx, claims)
+        let expires = claims.expires;
+        Ok((self.sign(tx, claims)?, expires))
     }
 
     fn tell(
@@ -146,8 +148,8 @@ impl<'a> AccessTokens<'a> {
     /// with. The service has signed the request in which it asks, or shown its certificate.
     ///
     /// # Errors
-    /// [`Error::TooMany`] for more actors than policy allows; [`CoreError::Rejected`] when the service's account is not open;
-    /// [`Error::SessionEnded`]; the vault's and the store's.
+    /// [`Error::TooMany`] for more actors than policy allows; [`CoreError::Rejected`] when the service's account is not open, or the
+    /// family of the token is over; [`Error::NotAllowed`] when its power is; [`Error::SessionEnded`]; the vault's and the store's.
     pub fn exchange(
         &self,
         access: &Access,
@@ -160,12 +162,14 @@ impl<'a> AccessTokens<'a> {
             return Err(Error::TooMany { what: "actors", limit });
         }
         self.cabinet.vault().transact(|tx| {
-            let session = self.cabinet.session_in_from(tx, access.session.id, access.session.address)?;
+            // All that a check holds a token to: since then its power may have ended, or the giver have fewer rights.
+            let address = access.session.address;
+            let Access { mut claims, session, subject, .. } =
+                self.stands_for(tx, access.claims.clone(), address)?;
             self.cabinet.account_in(tx, service.account)?;
-            let subject = self.cabinet.account_in(tx, access.subject)?;
+            let subject = self.cabinet.account_in(tx, subject)?;
             let now = tx.now();
             let lifetime = self.cabinet.policy().session.access_token;
-            let mut claims = access.claims.clone();
             claims.audience = vec![audience.to_owned()];
             claims.client = service.account.to_string();
             claims.issued = now;
@@ -232,7 +236,7 @@ impl<'a> AccessTokens<'a> {
     pub(super) fn stands_for(
         &self,
         tx: &mut Transaction<'_>,
-        claims: Claims,
+        mut claims: Claims,
         address: Option<IpAddr>,
     ) -> Result<Access, Error> {
         let rejected = || Error::Core(CoreError::Rejected);
@@ -245,7 +249,7 @@ impl<'a> AccessTokens<'a> {
             Family::of_token(tx, FamilyId(claims::id(family)?), session.id)?;
         }
         let mut services = claims.actors.as_slice();
-        let (subject, power) = match &claims.power {
+        let (subject, power) = match &mut claims.power {
             None => (session.account, None),
             Some(granted) => {
                 let (agent, before) = services.split_last().ok_or_else(rejected)?;
@@ -254,6 +258,10 @@ impl<'a> AccessTokens<'a> {
                 }
                 services = before;
                 let (principal, power) = self.cabinet.acting_in(tx, &session, granted.power()?)?;
+                granted.narrow(&power);
+                if granted.rights.is_empty() {
+                    return Err(Error::NotAllowed);
+                }
                 (principal.id, Some(power))
             }
         };

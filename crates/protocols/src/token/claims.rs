@@ -74,6 +74,12 @@ impl GrantedPower {
         }
     }
 
+    /// What is left of it where the power itself goes no further any more.
+    pub(super) fn narrow(&mut self, power: &Power) {
+        let held = Self::of(power).rights;
+        self.rights.retain(|right| held.contains(right));
+    }
+
     pub(super) fn power(&self) -> Result<PowerId, CoreError> {
         id(&self.id).map(PowerId)
     }

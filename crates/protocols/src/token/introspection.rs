@@ -95,16 +95,16 @@ impl AccessTokens<'_> {
             let session = self.cabinet.session_in_from(tx, family.session, address)?;
             let mut members = Map::new();
             members.insert("iss".into(), self.cabinet.issuer().into());
-            let mut subject = session.account;
+            let (mut subject, mut expires) = (session.account, session.expires);
             if let Some(power) = family.power {
                 let (principal, power) = self.cabinet.acting_in(tx, &session, power)?;
-                subject = principal.id;
+                (subject, expires) = (principal.id, expires.min(power.terms.until));
                 members.insert("act".into(), json!({"sub": session.account.to_string()}));
                 members.insert("authorization_details".into(), GrantedPower::of(&power).to_json());
             }
             members.insert("sub".into(), subject.to_string().into());
             members.insert("aud".into(), family.audience.into());
-            members.insert("exp".into(), session.expires.0.into());
+            members.insert("exp".into(), expires.0.into());
             members.insert("sid".into(), session.id.to_string().into());
             if let Some(confirmation) = family.binding.confirmation() {
                 members.insert("cnf".into(), confirmation);

@@ -222,10 +222,9 @@ impl AccessTokens<'_> {
 
     fn next(&self, tx: &mut Transaction<'_>, session: &Session, family: &Family) -> Result<Granted, Error> {
         let grant = Grant { binding: family.binding, power: family.power };
-        let access = self.issue_in(tx, session, &grant, Some(family.id))?;
+        let (access, expires) = self.issue_in(tx, session, &grant, Some(family.id))?;
         let key = secret(tx)?;
         let proof = issued::token(tx, key, &family.subject(family.generation))?;
-        let expires = tx.now().plus(self.cabinet.policy().session.access_token).min(session.expires);
         let refresh = RefreshToken { family: family.id, generation: family.generation, proof };
         Ok(Granted { access, expires, refresh })
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use zamok_cabinet::{Begun, Cabinet, Challenge, Error, Password, Policy, RequestId, Session};
 use zamok_core::event::{Detail, EventKind};
 use zamok_core::otp::{OtpUri, Totp, TotpParameters};
-use zamok_core::store::{MemoryStore, Store};
+use zamok_core::store::{Change, ChangeId, MemoryStore, Outcome, Row, RowKey, Store};
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_core::vault::{KeyId, KeyKind, Purpose, signing};
 use zamok_core::{Error as CoreError, UnixTime};
@@ -175,4 +175,24 @@ pub(crate) fn asked(mut command: Command, question: &serde_json::Value) -> serde
 /// A program of `audit/peers`, which asks a peer.
 pub(crate) fn peer(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "../../audit/peers", name].iter().collect()
+}
+
+/// Writes behind everybody's back: the row as it was, version and all, or none.
+pub(crate) fn write_behind(store: &dyn Store, key: &RowKey, row: Option<&Row>) {
+    let commit = |change: Change| assert_eq!(store.commit(&change).unwrap(), Outcome::Committed);
+    let fresh = || Change::new(ChangeId(request().0));
+    if let Some(now) = store.get(key).unwrap() {
+        let mut away = fresh();
+        away.delete(key.clone(), now.version).unwrap();
+        commit(away);
+    }
+    let Some(row) = row else { return };
+    let mut again = fresh();
+    again.insert(key.clone(), row.value.clone()).unwrap();
+    commit(again);
+    for version in 1..row.version {
+        let mut up = fresh();
+        up.update(key.clone(), version, row.value.clone()).unwrap();
+        commit(up);
+    }
 }

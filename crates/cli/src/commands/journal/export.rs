@@ -57,6 +57,15 @@ const COLUMNS: &str = "index,time,seconds,event,subject,entry,table,row,revision
 
 impl Export {
     pub(super) fn run(&self, reader: Reader, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        let is_tree = self.format == Format::Tlog;
+        if self.without_entries && !is_tree {
+            return Err(Failure::usage(
+                "--without-entries is for --format tlog: json and csv are the entries",
+            ));
+        }
+        if self.from > 0 && is_tree {
+            return Err(Failure::usage("--from is for json and csv: a tree is whole"));
+        }
         opening::with_journal(reader, shared, output, |vault| {
             if let Some(number) = self.log {
                 return self.former(vault, number, output);

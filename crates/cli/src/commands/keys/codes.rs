@@ -42,11 +42,14 @@ impl Code {
 pub(super) fn take_in(
     text: Option<&str>,
     label: &str,
+    accept_guessable: bool,
     shared: &Shared,
     output: &Output,
 ) -> Result<Exit, Failure> {
     let text = text.ok_or_else(|| Failure::usage("the file is not text"))?;
-    let uri = OtpUri::parse(text.trim())?;
+    // How strong it is, the service has chosen, and the key makes codes alone.
+    let read = if accept_guessable { OtpUri::parse_accepting_weak } else { OtpUri::parse };
+    let uri = read(text.trim())?;
     let (kind, parameters) = match (uri.totp_parameters(), uri.hotp_parameters()) {
         (Some(parameters), _) => {
             let (algorithm, digits) = (parameters.algorithm, parameters.digits);

@@ -127,6 +127,9 @@ pub(crate) struct Import {
     /// What people call it.
     #[arg(long, default_value = "")]
     label: String,
+    /// With otpauth: take a secret of less than 128 bits, as many services still show; how strong it is, is theirs to choose.
+    #[arg(long)]
+    accept_guessable: bool,
 }
 
 impl New {
@@ -183,7 +186,9 @@ impl Import {
             Form::Aes256 => (KeyKind::Aes256, bytes.to_vec().into()),
             Form::Generic => (KeyKind::Generic, bytes.to_vec().into()),
             Form::Data => (KeyKind::Data, bytes.to_vec().into()),
-            Form::Otpauth => return super::codes::take_in(text, &self.label, shared, output),
+            Form::Otpauth => {
+                return super::codes::take_in(text, &self.label, self.accept_guessable, shared, output);
+            }
         };
         let purpose =
             self.purpose.ok_or_else(|| Failure::usage("--purpose is missing: what does the key serve?"))?;

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use zamok::keys::{self, KeyId, Mechanism, signing};
+use zamok::CoreError;
+use zamok::keys::{self, KeyId, Mechanism, Purpose, signing};
 use zamok::signature::Prepared;
 
-use super::key_id;
+use super::{key_id, purpose};
 use crate::arguments::Shared;
 use crate::commands::sign::{beside, name};
 use crate::commands::verify::read_signature;
@@ -29,6 +30,10 @@ pub(crate) struct Sign {
     /// Where to write the signature [default: FILE.sig].
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
+    /// What the signature is for [default: what the key serves]. For a key of access tokens it has to be said: what it signs may
+    /// be a token.
+    #[arg(long, value_parser = purpose)]
+    purpose: Option<Purpose>,
     #[command(flatten)]
     overwrite: Overwrite,
 }
@@ -64,7 +69,10 @@ impl Sign {
             // Before the journal says that there is a signature: can it be written?
             let file = self.overwrite.prepare(&path, Readable::ByOthers)?;
             let signature = opening::with_key(zamok, self.key, shared, output, |tx| {
-                let purpose = keys::info(tx, self.key)?.purpose;
+                let purpose = match (self.purpose, keys::info(tx, self.key)?.purpose) {
+                    (None, Purpose::Token) => return Err(CoreError::KeyPurpose),
+                    (asked, own) => asked.unwrap_or(own),
+                };
                 let prepared = Prepared::Message(&document);
                 signing::sign_with(tx, self.key, self.mechanism, purpose, prepared, &name(&self.file))
             })?;

@@ -82,7 +82,7 @@ impl OtpUri {
     /// Reads a URI as issuers write them.
     ///
     /// Tolerated: either case in scheme, type, names, algorithm and secret; blanks, hyphens and padding in the secret;
-    /// `SHA-256` and `HmacSHA256`; a missing issuer; `%3A` in the label; `+` for a blank in parameters; unknown
+    /// `SHA-256` and `HmacSHA256`; a missing issuer; `%3A` that parts the label, where no colon does; `+` for a blank in parameters; unknown
     /// parameters; characters that should have been percent-encoded. Where the label names another issuer than the
     /// parameter, the parameter wins, and [`conflicting_issuer`](OtpUri::conflicting_issuer) tells.
     ///

@@ -69,10 +69,21 @@ pub(super) fn read<'a>(
     };
 
     let (for_label, scratch) = scratch.split_at_mut(label.len());
-    let label: &'a str = decode(label, Plus::Literal, reading, for_label)?;
-    let (label_issuer, account) = match label.split_once(':') {
-        Some((issuer, account)) => (Some(issuer.trim()), account.trim()),
-        None => (None, label.trim()),
+    // A colon parts the label, and one that is encoded belongs to a name then; where none stands as such, the encoded one parts.
+    let (label_issuer, account): (Option<&'a str>, &'a str) = match label.split_once(':') {
+        Some((issuer, account)) => {
+            let (for_issuer, for_account) = for_label.split_at_mut(issuer.len());
+            let issuer: &'a str = decode(issuer, Plus::Literal, reading, for_issuer)?;
+            let account: &'a str = decode(account, Plus::Literal, reading, for_account)?;
+            (Some(issuer.trim()), account.trim())
+        }
+        None => {
+            let label: &'a str = decode(label, Plus::Literal, reading, for_label)?;
+            match label.split_once(':') {
+                Some((issuer, account)) => (Some(issuer.trim()), account.trim()),
+                None => (None, label.trim()),
+            }
+        }
     };
     let label_issuer = label_issuer.filter(|issuer| !issuer.is_empty());
     if strict && account.is_empty() {
