@@ -70,6 +70,9 @@ struct Event {
     sealed: Option<Vec<u8>>,
 }
 
+/// An entry as it will be appended, with the sealed detail of its event.
+type Appended = (EntryId, Vec<u8>, Option<Vec<u8>>);
+
 /// A row as the transaction knows it.
 struct Seen {
     /// `None`: only looked at. `Some(None)`: deleted. `Some(Some(_))`: put.
@@ -557,8 +560,8 @@ impl<'a> Transaction<'a> {
         Ok(None)
     }
 
-    /// The entries that tell of the events, each with the sealed detail of its own.
-    fn entries(&mut self) -> Result<Vec<(EntryId, Vec<u8>, Option<Vec<u8>>)>, Error> {
+    /// The entries that tell of the events.
+    fn entries(&mut self) -> Result<Vec<Appended>, Error> {
         let events = core::mem::take(&mut self.events);
         let mut entries = Vec::with_capacity(events.len());
         for Event { kind, subject, row, spent, sealed } in events {
