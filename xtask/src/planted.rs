@@ -97,6 +97,10 @@ fn read(file: PathBuf) -> Result<Planted, Failure> {
     if reason == "FAILED" {
         return Err(format!("{}: `FAILED` is no reason: name the test", file.display()));
     }
+    // Put in by the number of its line alone, it would go wherever that has moved to.
+    if text.lines().any(|line| line.starts_with("@@ -") && line.contains(",0 +")) {
+        return Err(format!("{}: lines that are only put in need others around them", file.display()));
+    }
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Planted { name, check, reason, file })
 }
@@ -165,6 +169,9 @@ mod tests {
         assert!(planted(folder.path()).unwrap_err().contains("check"));
         fs::write(&file, "why: so\ncheck: false\nreason: FAILED\n--- a/x\n").unwrap();
         assert!(planted(folder.path()).unwrap_err().contains("name the test"));
+        let nowhere = "why: so\ncheck: false\nreason: it\n--- a/x\n+++ b/x\n@@ -1,0 +2 @@\n+b\n";
+        fs::write(&file, nowhere).unwrap();
+        assert!(planted(folder.path()).unwrap_err().contains("others around them"));
     }
 
     #[test]
