@@ -331,6 +331,7 @@ def test_an_anchor_error_that_was_raised_holds_no_vault_open(tmp_path: Path) -> 
     gc.collect()
     assert raised() is None
 
+
 def test_a_guess_costs_what_was_asked_for(tmp_path: Path) -> None:
     file = tmp_path / "v.db"
     url = f"sqlite:{file}"
@@ -343,6 +344,7 @@ def test_a_guess_costs_what_was_asked_for(tmp_path: Path) -> None:
         found = rows.execute("SELECT key, value FROM rows WHERE tbl = 1").fetchall()
     costs = {key[5]: struct.unpack(">III", value[25:37]) for key, value in found if key.startswith(b"slot/")}
     assert costs == {0: (128, 2, 1), 1: (80, 3, 1), 2: (96, 5, 2)}  # docs/formats/slot.md
+
 
 @contextlib.contextmanager
 def whom_modes_bind(folder: Path) -> Iterator[None]:

@@ -259,6 +259,7 @@ def test_an_anchor_is_begun_in_a_new_or_an_empty_file(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+
 @pytest.mark.parametrize("door", ["vault", "cabinet"])
 def test_a_vault_whose_anchor_cannot_be_written_is_there_and_said_to_be(tmp_path: Path, door: str) -> None:
     url, anchor = f"sqlite:{tmp_path / 'v.db'}", tmp_path / "anchor"
