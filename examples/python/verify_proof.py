@@ -45,6 +45,10 @@ def vkey(text: str) -> VerifierKey:
     return name, bytes.fromhex(key_id), key[0], Ed25519PublicKey.from_public_bytes(key[1:])
 
 
+def is_name(text: str) -> bool:
+    return text != "" and not any(letter.isspace() or letter < " " or letter == "+" for letter in text)
+
+
 def signed_by(note: str, lines: list[str], key: VerifierKey) -> bool:
     """Whether this key signed: over the text, or (type 4, C2SP tlog-cosignature) over a time and the text."""
     name, key_id, kind, public = key
@@ -52,7 +56,8 @@ def signed_by(note: str, lines: list[str], key: VerifierKey) -> bool:
     for line in lines:
         dash, who, encoded = line.split(" ")
         signature = decode(encoded)
-        if dash != "\u2014" or who != name or signature[:4] != key_id:
+        check(dash == "\u2014" and is_name(who) and len(signature) > 4, "a line below the note is no signature")
+        if who != name or signature[:4] != key_id:
             continue
         signature, message = signature[4:], note.encode()
         if kind == 4:
@@ -87,6 +92,7 @@ def verify(text: str, log: VerifierKey, quorum: int = 0, witnesses: Iterable[Ver
     first, extra, place, *path = head.split("\n")
     check(first == "c2sp.org/tlog-proof@v1" and extra.startswith("extra ") and place.startswith("index "), "no proof")
     note, lines = body + "\n", signatures[:-1].split("\n")
+    check(len(lines) <= 64, "too many signatures")
     origin, leaves, root = body.split("\n")[:3]
     leaf, index, size = decode(extra[6:]), number(place[6:]), number(leaves)
     check(root_from(leaf, index, size, [decode(line) for line in path]) == decode(root), "it leads to another root")

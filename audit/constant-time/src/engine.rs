@@ -8,8 +8,8 @@ use subtle::ConstantTimeEq;
 use zamok_core::UnixTime;
 use zamok_core::hash::HashAlgorithm;
 use zamok_core::otp::{
-    Code, Digits, Hotp, HotpAttempt, HotpParameters, HotpState, Ocra, OcraChallenge, OcraInput, OcraSuite,
-    OcraWindow, Steam, Totp, TotpAttempt, TotpParameters, TotpState, Window,
+    Code, Digits, Hotp, HotpAttempt, HotpParameters, HotpState, Ocra, OcraChallenge, OcraInput, OcraPassword,
+    OcraSuite, OcraWindow, Steam, Totp, TotpAttempt, TotpParameters, TotpState, Window,
 };
 use zamok_core::secret::Secret;
 use zamok_lanes::ct;
@@ -142,9 +142,13 @@ fn batch() {
             let text = typed("287082");
             let state = HotpState { next: 5, burned: 0b11 };
             ct::secret(slice::from_ref(&state));
-            let mut by_time: Vec<_> = (0..count)
-                .map(|_| TotpAttempt::new(&totp, &text, NOW, window, TotpState::default(), 2))
-                .collect();
+            let by_now = TotpState { last_step: Some(37_037_035), drift: 1 };
+            if let TotpState { last_step: Some(step), drift } = &by_now {
+                ct::secret(slice::from_ref(step));
+                ct::secret(slice::from_ref(drift));
+            }
+            let mut by_time: Vec<_> =
+                (0..count).map(|_| TotpAttempt::new(&totp, &text, NOW, window, by_now, 2)).collect();
             Totp::verify_batch(&mut by_time);
             let mut by_counter: Vec<_> =
                 (0..count).map(|_| HotpAttempt::new(&hotp, &text, window, state)).collect();
@@ -164,12 +168,23 @@ fn resynchronise() {
         ct::secret(slice::from_ref(&state));
         let _ = black_box(hotp.resynchronise(&first, &second, 60, &state));
         let totp = Totp::new(&secret(), TotpParameters::default()).expect("a period");
-        let _ = black_box(totp.resynchronise(&first, &second, NOW, 20, &TotpState::default()));
+        let (step, drift) = (1_000_u64, -1_i32);
+        ct::secret(slice::from_ref(&step));
+        ct::secret(slice::from_ref(&drift));
+        let state = TotpState { last_step: Some(step), drift };
+        let _ = black_box(totp.resynchronise(&first, &second, NOW, 20, &state));
     }
 }
 
 fn ocra_verify() {
-    for suite in ["OCRA-1:HOTP-SHA1-6:QN08", "OCRA-1:HOTP-SHA256-8:C-QN08", "OCRA-1:HOTP-SHA512-8:QN08-T1M"] {
+    let pin = *b"1234";
+    ct::secret(&pin);
+    for suite in [
+        "OCRA-1:HOTP-SHA1-6:QN08",
+        "OCRA-1:HOTP-SHA256-8:C-QN08",
+        "OCRA-1:HOTP-SHA512-8:QN08-T1M",
+        "OCRA-1:HOTP-SHA256-8:QN08-PSHA1",
+    ] {
         let suite = OcraSuite::parse(suite).expect("a suite");
         let ocra = Ocra::new(&secret(), suite);
         let counter = suite.has_counter().then(|| {
@@ -179,6 +194,7 @@ fn ocra_verify() {
         });
         let input = OcraInput {
             counter,
+            password: suite.password().map(|_| OcraPassword::Plain(&pin)),
             time: suite.time_step().map(|_| NOW),
             ..OcraInput::new(OcraChallenge::OneWay("12345678"))
         };

@@ -64,6 +64,7 @@ struct State {
     sprung: bool,
     released: bool,
     passed: [u64; 2],
+    runs: Vec<Way>,
     ended: bool,
 }
 
@@ -115,6 +116,13 @@ impl Wire {
     pub fn passed(&self) -> (u64, u64) {
         let passed = self.shared.state().passed;
         (passed[0], passed[1])
+    }
+
+    /// In which directions bytes went since the count began, each named once for as long as nothing came the other way: a question and
+    /// its answer are two, however many bytes they have.
+    #[must_use]
+    pub fn runs(&self) -> Vec<Way> {
+        self.shared.state().runs.clone()
     }
 
     /// Whether the trap springs within this time.
@@ -201,6 +209,9 @@ impl Shared {
     /// How many of these bytes pass before the trap springs; the trap springs where some do not.
     fn count(&self, way: Way, count: usize) -> usize {
         let mut state = self.state();
+        if state.runs.last() != Some(&way) {
+            state.runs.push(way);
+        }
         let passed = &mut state.passed[usize::from(way == Way::ToClient)];
         let before = *passed;
         *passed += u64::try_from(count).expect("a small number");

@@ -9,6 +9,16 @@ use rand_core::CryptoRng;
 pub struct UnixTime(pub u64);
 
 impl UnixTime {
+    /// What clocks of machines that share a store differ by at most, in seconds. What lies further ahead was written by a clock that
+    /// had jumped.
+    pub const SKEW: u64 = 60;
+
+    /// Whether it lies further ahead of `now` than clocks differ.
+    #[must_use]
+    pub const fn is_ahead_of(self, now: Self) -> bool {
+        self.0 > now.plus(Self::SKEW).0
+    }
+
     /// This time plus `seconds`, at most the end of time.
     #[must_use]
     pub const fn plus(self, seconds: u64) -> Self {

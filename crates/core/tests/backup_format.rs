@@ -44,7 +44,7 @@ fn items() -> Vec<Item> {
             root: zamok_core::hash::sha256(&[&[0], b"a leaf"]),
             time: UnixTime(1_799_999_999),
         }),
-        Item::IndexKey(DataKeyId(1), Key32::new(counting(0x60))),
+        Item::IndexKey(DataKeyId(1), Box::new(Key32::new(counting(0x60)))),
         Item::Record {
             row: row(2, b"a record"),
             revision: 7,

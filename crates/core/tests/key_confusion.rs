@@ -6,11 +6,12 @@ mod harness;
 use harness::{Scene, generous, tell};
 use zamok_core::Error;
 use zamok_core::otp::{Digits, Hotp, Ocra, OcraChallenge, OcraInput, OcraSuite, Totp};
+use zamok_core::signature::RsaBits;
 use zamok_core::vault::issued::{self, Binding};
 use zamok_core::vault::keys::{Template, Usage, Usages};
 use zamok_core::vault::one_time::MovingFactor;
 use zamok_core::vault::questions::{self, Answer, Inputs, Matter};
-use zamok_core::vault::{KeyId, KeyKind, KeyState, Purpose, keys, one_time, signing, spend};
+use zamok_core::vault::{KeyId, KeyKind, KeyState, Purpose, importing, keys, one_time, signing, spend};
 
 use KeyState::{Active, Compromised, Deactivated, Destroyed, PreActive, Suspended};
 
@@ -23,15 +24,27 @@ const BINDING: Binding = Binding {
     sending: 1,
 };
 const STATES: [KeyState; 6] = [PreActive, Active, Suspended, Deactivated, Compromised, Destroyed];
-const PURPOSES: [Purpose; 7] = [
+const PURPOSES: [Purpose; 9] = [
     Purpose::OneTimeCode,
     Purpose::Token,
     Purpose::Document,
     Purpose::Certificate,
     Purpose::Checkpoint,
     Purpose::Request,
+    Purpose::Data,
     Purpose::IssuedCode,
+    Purpose::Wrapping,
 ];
+const SIGNERS: &[KeyKind] = &[
+    KeyKind::P256,
+    KeyKind::Ed25519,
+    KeyKind::P384,
+    KeyKind::Rsa { bits: RsaBits::Rsa2048 },
+    #[cfg(feature = "ml-dsa")]
+    KeyKind::MlDsa65,
+];
+/// To draw one takes long. PKCS#8 in DER.
+const RSA_2048: &[u8] = include_bytes!("../src/vault/self_tests/rsa-2048.p8");
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
@@ -45,13 +58,17 @@ enum Kind {
     Issued,
     /// A signing key with its purpose.
     Signer(KeyKind, Purpose),
+    /// Somebody else's public key, on P-256, with its purpose.
+    Theirs(Purpose),
 }
 
 fn kinds() -> Vec<Kind> {
-    let signers = [KeyKind::P256, KeyKind::Ed25519]
-        .into_iter()
-        .flat_map(|kind| PURPOSES[1..6].iter().map(move |purpose| Kind::Signer(kind, *purpose)));
-    [Kind::Hotp, Kind::Totp, Kind::Generator, Kind::Ocra, Kind::Issued].into_iter().chain(signers).collect()
+    let signers = SIGNERS
+        .iter()
+        .flat_map(|kind| PURPOSES[1..6].iter().map(move |purpose| Kind::Signer(*kind, *purpose)));
+    let theirs = PURPOSES[1..6].iter().chain([&Purpose::Wrapping]).map(|purpose| Kind::Theirs(*purpose));
+    let others = [Kind::Hotp, Kind::Totp, Kind::Generator, Kind::Ocra, Kind::Issued];
+    others.into_iter().chain(signers).chain(theirs).collect()
 }
 
 /// Whether the secret was shown before, and whether the key was ever active.
@@ -103,16 +120,19 @@ fn expected(kind: Kind, state: KeyState, past: Past, operation: Operation) -> Re
         (Operation::Info, _) => Ok(()),
         (
             Operation::Verify | Operation::Activate | Operation::Provision | Operation::Generate,
-            Kind::Ocra | Kind::Issued | Kind::Signer(..),
+            Kind::Ocra | Kind::Issued | Kind::Signer(..) | Kind::Theirs(_),
         )
         | (
             Operation::Issue | Operation::CheckIssued,
-            Kind::Hotp | Kind::Totp | Kind::Generator | Kind::Ocra | Kind::Signer(..),
+            Kind::Hotp | Kind::Totp | Kind::Generator | Kind::Ocra | Kind::Signer(..) | Kind::Theirs(_),
         )
         | (
             Operation::Sign(_) | Operation::SignCheckpoint | Operation::PublicKey,
             Kind::Hotp | Kind::Totp | Kind::Generator | Kind::Ocra | Kind::Issued,
-        ) => Err(Error::KeyKind),
+        )
+        // The other half is elsewhere; and what keys are wrapped for verifies nothing.
+        | (Operation::Sign(_) | Operation::SignCheckpoint, Kind::Theirs(_))
+        | (Operation::PublicKey, Kind::Theirs(Purpose::Wrapping)) => Err(Error::KeyKind),
         (Operation::Ask, Kind::Ocra) if state == PreActive || state == Active => Ok(()),
         (Operation::Ask, Kind::Ocra) => Err(Error::KeyState(state)),
         (Operation::Ask, _) => Err(Error::KeyKind),
@@ -129,11 +149,10 @@ fn expected(kind: Kind, state: KeyState, past: Past, operation: Operation) -> Re
         (Operation::Activate, _) => only_in(PreActive),
         (Operation::Provision, _) if state == PreActive && past == Past::Shown => Err(Error::KeyUsage),
         (Operation::Provision, _) => only_in(PreActive),
-        (Operation::Sign(_) | Operation::SignCheckpoint | Operation::PublicKey, Kind::Signer(..))
-            if state == Destroyed =>
-        {
-            Err(Error::KeyState(Destroyed))
-        }
+        (
+            Operation::Sign(_) | Operation::SignCheckpoint | Operation::PublicKey,
+            Kind::Signer(..) | Kind::Theirs(_),
+        ) if state == Destroyed => Err(Error::KeyState(Destroyed)),
         (Operation::PublicKey, _) => Ok(()),
         // What a checkpoint key signs, only the journal's own door signs.
         (Operation::Sign(Purpose::Checkpoint), _) => Err(Error::KeyPurpose),
@@ -166,11 +185,21 @@ fn expected(kind: Kind, state: KeyState, past: Past, operation: Operation) -> Re
 /// Makes a key with this past and leads it into this state; `None` where no such key can be.
 fn make(scene: &Scene, kind: Kind, state: KeyState, past: Past) -> Option<KeyId> {
     let key = match (kind, past) {
+        (Kind::Signer(kind @ KeyKind::Rsa { .. }, purpose), Past::Used) => {
+            let template = Template::new(kind, purpose);
+            scene.transact(|tx| importing::raw(tx, &template, RSA_2048.to_vec().into())).unwrap()
+        }
         (Kind::Signer(kind, purpose), Past::Used) => {
             scene.transact(|tx| signing::generate(tx, kind, purpose, "", None)).unwrap()
         }
+        (Kind::Theirs(purpose), Past::Used) => {
+            let pair = scene.signer(Purpose::Token);
+            let spki = scene.transact(|tx| signing::public_key(tx, pair)).unwrap().1.to_spki_der();
+            let template = Template::new(KeyKind::PublicKey, purpose);
+            scene.transact(|tx| importing::raw(tx, &template, spki.clone().into())).unwrap()
+        }
         (Kind::Issued, Past::Used) => scene.transact(|tx| issued::generate(tx, "codes")).unwrap(),
-        (Kind::Signer(..) | Kind::Issued, _) => return None,
+        (Kind::Signer(..) | Kind::Theirs(_) | Kind::Issued, _) => return None,
         (Kind::Generator, _) => {
             let (algorithm, digits) = (zamok_core::hash::HashAlgorithm::Sha1, Digits::SIX);
             let mut template = Template::new(KeyKind::Hotp { algorithm, digits }, Purpose::OneTimeCode);
@@ -278,8 +307,9 @@ fn every_operation_on_every_sort_of_key_is_allowed_or_gives_the_precise_misuse()
         }
     }
     tell(&format!("{keys} sorts of keys: {allowed} operations allowed, {refused} refused"));
-    // Four sorts of OTP keys with three pasts, issued codes and two signing kinds of five purposes with one; five states each.
-    assert_eq!(keys, 4 * 3 * 5 + (1 + 2 * 5) * 5);
+    // Four sorts of OTP keys with three pasts; issued codes, signing kinds of five purposes and public keys of six with one; five
+    // states each.
+    assert_eq!(keys, 4 * 3 * 5 + (1 + SIGNERS.len() * 5 + 6) * 5);
     assert_eq!(allowed + refused, keys * operations().len());
     assert!(allowed > 100 && refused > 200);
 }
@@ -293,11 +323,11 @@ fn an_unknown_key_is_unknown_to_every_operation() {
 }
 
 #[test]
-fn no_signing_key_is_made_for_codes() {
+fn no_signing_key_is_made_for_codes_data_or_wrapping() {
     let scene = Scene::new("purpose");
-    for kind in [KeyKind::P256, KeyKind::Ed25519] {
-        for purpose in [Purpose::OneTimeCode, Purpose::IssuedCode] {
-            let made = scene.transact(|tx| signing::generate(tx, kind, purpose, "", None));
+    for kind in SIGNERS {
+        for purpose in [Purpose::OneTimeCode, Purpose::Data, Purpose::IssuedCode, Purpose::Wrapping] {
+            let made = scene.transact(|tx| signing::generate(tx, *kind, purpose, "", None));
             assert_eq!(made, Err(Error::KeyPurpose));
         }
     }

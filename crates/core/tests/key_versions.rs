@@ -378,3 +378,74 @@ fn what_is_read_issued_or_unwrapped_by_an_audited_key_is_told_as_well() {
     scene.transact(|tx| wrapping::unwrap(tx, wrapper, &bytes, None).map(drop)).unwrap();
     assert_eq!(told(wrapper), before + 1, "unwrapped");
 }
+
+#[test]
+fn what_is_kept_is_read_after_its_validity_and_not_after_it_is_accepted_no_more() {
+    let scene = Scene::new("read late");
+    let template = Template::new(KeyKind::Data, Purpose::Data);
+    let words = scene.transact(|tx| importing::raw(tx, &template, b"kept words".to_vec().into())).unwrap();
+    let ends = Narrowing {
+        valid_to: Some(scene.now().plus(50)),
+        accept_until: Some(scene.now().plus(100)),
+        ..Narrowing::default()
+    };
+    scene.transact(|tx| keys::narrow(tx, words, &ends)).unwrap();
+    let read = || scene.try_out(|tx| importing::read(tx, words).map(drop));
+    scene.wait(50);
+    assert_eq!(read(), Ok(()));
+    scene.wait(50);
+    assert_eq!(read(), Err(Error::KeyNotValid));
+}
+
+#[test]
+fn a_mac_of_a_version_that_there_is_not_is_rejected_like_any_wrong_one() {
+    let scene = Scene::new("no such version");
+    let key = scene.transact(|tx| keys::generate(tx, &Template::new(KeyKind::Hmac, Purpose::Data))).unwrap();
+    let made = scene.transact(|tx| macs::tag(tx, key, Mechanism::HmacSha256, b"text")).unwrap();
+    for version in [0, 2, u32::MAX] {
+        let forged = macs::Tagged { version, tag: made.tag.clone() };
+        let found = scene.try_out(|tx| macs::check(tx, key, Mechanism::HmacSha256, b"text", &forged));
+        assert_eq!(found, Err(Error::Rejected), "{version}");
+    }
+    // What is no key, or no key for this, is told as such, whatever version is named.
+    let aes =
+        scene.transact(|tx| keys::generate(tx, &Template::new(KeyKind::Aes256, Purpose::Data))).unwrap();
+    for version in [1, 2] {
+        let forged = macs::Tagged { version, tag: made.tag.clone() };
+        let check = |id| scene.try_out(|tx| macs::check(tx, id, Mechanism::HmacSha256, b"text", &forged));
+        assert_eq!(check(KeyId([9; 16])), Err(Error::UnknownKey), "{version}");
+        assert_eq!(check(aes), Err(Error::KeyKind), "{version}");
+        let sealed = ciphers::Sealed { version, bytes: vec![0; 60] };
+        let open = |id| scene.try_out(|tx| ciphers::open(tx, id, Mechanism::AesGcm, b"", &sealed).map(drop));
+        assert_eq!(open(KeyId([9; 16])), Err(Error::UnknownKey), "{version}");
+        assert_eq!(open(key), Err(Error::KeyKind), "{version}");
+        assert_eq!(open(aes), Err(Error::Rejected), "{version}");
+    }
+}
+
+#[test]
+fn keys_of_a_label_are_read_page_by_page_each_once_whatever_is_planted() {
+    let scene = Scene::new("pages");
+    let mut made: Vec<_> = (0..20).map(|_| scene.signer(Purpose::Token)).collect();
+    made.sort_unstable();
+    let rows = scene.store.scan(Table(5), &Range::all(), 100, None).unwrap().rows;
+    let mut fields: Vec<_> = rows.into_iter().map(|(key, _)| key[..32].to_vec()).collect();
+    fields.dedup();
+    for field in fields {
+        // It stands at the end, and leads to the beginning.
+        let planted = [&field[..], &[0xff; 16], &made[0].0].concat();
+        let row = zamok_core::store::Row { version: 1, value: vec![] };
+        scene.store.plant(&RowKey::new(Table(5), planted), Some(row));
+    }
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let (page, next) = scene.transact(|tx| finding::by_label_after(tx, "a signer", 7, after)).unwrap();
+        found.extend(page.iter().map(|info| info.id));
+        assert!(found.len() <= made.len(), "a page comes again");
+        match next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(found, made);
+}

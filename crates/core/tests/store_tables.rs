@@ -68,6 +68,23 @@ fn every_table_of_the_sources_is_in_the_registry_and_the_other_way_round() {
 }
 
 #[test]
+fn the_page_about_scaling_names_the_partition_key_of_every_table() {
+    let rows = table(&page("docs/scaling.md"), "## The partition key of every table");
+    let mut named: BTreeMap<u16, String> = BTreeMap::new();
+    for row in &rows {
+        assert!(row.len() == 4 && row.iter().all(|cell| !cell.is_empty()), "{row:?}");
+        // Counters are no table.
+        for (number, name) in row[0].split(", ").filter_map(|table| table.split_once(' ')) {
+            let before = named.insert(number.parse().unwrap(), name.trim_matches('`').to_owned());
+            assert_eq!(before, None, "{number} is partitioned twice");
+        }
+    }
+    let registry: BTreeMap<u16, String> =
+        registry().into_iter().map(|(number, (name, _))| (number, name)).collect();
+    assert_eq!(named, registry);
+}
+
+#[test]
 fn only_rows_of_the_tables_that_the_page_names_may_be_deleted() {
     let rows = table(&page("docs/formats/tables.md"), "## The life of rows");
     let read = |row: &Vec<String>| {

@@ -12,12 +12,15 @@ use zamok_core::otp::{
     Verdict, Window,
 };
 use zamok_core::secret::Secret;
+use zamok_core::signature::{Algorithm, Backend, Prepared, Signer, VerifyingKey};
 use zamok_core::store::RowKey;
 use zamok_core::vault::keys::{self, Template, Usage, Usages};
 use zamok_core::vault::one_time::{self, ImportedParameters};
 use zamok_core::vault::questions::{self, Answer, Inputs, Matter};
 use zamok_core::vault::spend::{self, Failures, Restored, STATES, Since, SpendPolicy, Throttle};
-use zamok_core::vault::{Committed, Flag, Flags, KeyId, KeyKind, KeyState, Purpose, Transaction, wrapping};
+use zamok_core::vault::{
+    Committed, Flag, Flags, KeyId, KeyKind, KeyState, Purpose, SelfTests, Transaction, wrapping,
+};
 use zamok_core::{Env, Error, UnixTime};
 
 const TOTP: TotpParameters =
@@ -567,4 +570,41 @@ fn a_key_that_verifies_and_mints_is_taken_into_use_by_its_test_code_alone() {
     let key = mint(&scene, KeyKind::Hotp { algorithm: HOTP.algorithm, digits: HOTP.digits }, 0);
     let by_hand = scene.transact(|tx| keys::change_state(tx, key, KeyState::Active, "in a hurry"));
     assert_eq!(by_hand, Err(Error::KeyState(KeyState::PreActive)));
+}
+
+/// A back end that cannot read a key.
+struct Broken;
+
+impl Backend for Broken {
+    fn name(&self) -> &'static str {
+        "broken"
+    }
+
+    fn signer(&self, _: Algorithm, _: &[u8]) -> Option<Result<Box<dyn Signer>, Error>> {
+        Some(Err(Error::Refused))
+    }
+
+    fn generate(&self, _: Algorithm) -> Option<Result<zeroize::Zeroizing<Vec<u8>>, Error>> {
+        None
+    }
+
+    fn verify(&self, _: &VerifyingKey, _: Mechanism, _: Prepared<'_>, _: &[u8]) -> Option<Result<(), Error>> {
+        None
+    }
+}
+
+#[test]
+fn no_code_is_computed_where_a_self_test_has_failed() {
+    let scene = Scene::new("self-tests");
+    let kind = KeyKind::Hotp { algorithm: HOTP.algorithm, digits: HOTP.digits };
+    let mut template = Template::new(kind, Purpose::OneTimeCode);
+    template.usages = Usages::of(&[Usage::GenerateCode]);
+    let parameters = ImportedParameters::Hotp { parameters: HOTP, counter: 0 };
+    let key = scene.transact(|tx| one_time::import_from(tx, parameters, &secret(), &template)).unwrap();
+    let tests = SelfTests::new();
+    assert_eq!(tests.pass(Mechanism::EcdsaSha256, &Broken), Err(Error::SelfTest("ecdsa-sha256")));
+    let (chain, mut chance) = (scene.chain(), scene.chance());
+    let env = Env { now: scene.now(), rng: &mut chance };
+    let mut tx = Transaction::begin(&scene.store, &scene.keyring, chain, env).with_self_tests(&tests);
+    assert_eq!(spend::generate_code(&mut tx, key).map(drop), Err(Error::SelfTest("hotp")));
 }

@@ -13,7 +13,7 @@ use zamok_core::store::{
     Resolution, Row, RowKey, Store, StoreFault, Table,
 };
 use zamok_core::{Error, UnixTime};
-use zamok_host::{ManualClock, Options, Vault};
+use zamok_host::{ManualClock, Options, Passphrase, Vault};
 use zamok_journal::MAX_REST;
 
 fn new_vault() -> Vault {
@@ -173,12 +173,18 @@ impl Store for Flaky {
 fn a_handle_that_rested_for_longer_than_chains_are_remembered_begins_one_that_is_taken_up() {
     let clock = ManualClock::new(UnixTime(1_800_000_000));
     let options = Options { clock: Arc::new(clock.clone()), ..scene::options() };
-    let vault = vault_over(Arc::new(MemoryStore::new()), options);
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let vault = vault_over(store.clone(), options.clone());
     vault.transact(|tx| increment(tx, &row("target"))).unwrap();
     assert_eq!(vault.integrate(), Ok(2));
-    // A month and a day: whatever did not go on meanwhile is forgotten.
-    clock.advance(31 * 86_400);
+    // A month and a day, in which somebody else wrote: whatever did not go on meanwhile is forgotten.
+    clock.advance(20 * 86_400);
+    drop(Vault::unlock(store, &Passphrase::from("a long sentence"), options).unwrap());
+    assert!(vault.integrate().is_ok_and(|count| count > 0));
+    clock.advance(11 * 86_400);
     assert_eq!(vault.integrate(), Ok(0));
+    let head = vault.read(|store, keyring| zamok_journal::Journal::new(store, keyring).head()).unwrap();
+    assert!(head.unwrap().closed > UnixTime(1_800_000_000), "the first chain is forgotten");
     vault.transact(|tx| increment(tx, &row("target"))).unwrap();
     assert_eq!(vault.integrate(), Ok(1), "it goes on in no chain that nobody remembers");
     let report = vault.read(zamok_journal::audit).unwrap();

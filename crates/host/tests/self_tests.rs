@@ -1,15 +1,16 @@
 //! Power-up self-tests: each mechanism answers a question whose answer is known before its first use, once; a back end
-//! that answers wrongly closes the vault for everything.
+//! that answers wrongly closes the vault for everything. That every single answer counts is tested beside them
+//! (`crates/core/src/vault/self_tests.rs`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use zamok_core::mechanism::Mechanism;
-use zamok_core::signature::{Algorithm, Backend, Prepared, Signature, Signer, VerifyingKey};
+use zamok_core::signature::{Algorithm, Backend, Prepared, RsaBits, Signature, Signer, VerifyingKey};
 use zamok_core::store::MemoryStore;
 use zamok_core::vault::keys::{self, KeyKind, Purpose, Template};
 use zamok_core::vault::slot::Argon2Cost;
-use zamok_core::vault::{KeyId, macs, signing};
+use zamok_core::vault::{KeyId, KeyState, SelfTests, finding, importing, macs, signing};
 use zamok_core::{Env, Error};
 use zamok_host::{AwsLc, Options, Passphrase, Vault};
 use zeroize::Zeroizing;
@@ -26,6 +27,22 @@ enum Fault {
     Refuses,
     /// It cannot read keys.
     Fails,
+    /// It signs and verifies alike, but with another hash: signatures that it makes it takes for right.
+    Swaps,
+}
+
+/// The same with another hash, where there is one.
+fn swapped(mechanism: Mechanism) -> Mechanism {
+    use Mechanism as M;
+    match mechanism {
+        M::RsaPssSha256 => M::RsaPssSha384,
+        M::RsaPssSha384 => M::RsaPssSha512,
+        M::RsaPssSha512 => M::RsaPssSha256,
+        M::RsaPkcs1Sha256 => M::RsaPkcs1Sha384,
+        M::RsaPkcs1Sha384 => M::RsaPkcs1Sha512,
+        M::RsaPkcs1Sha512 => M::RsaPkcs1Sha256,
+        other => other,
+    }
 }
 
 /// AWS-LC with a fault, and a count of what it signs.
@@ -48,10 +65,11 @@ impl Signer for FaultySigner {
         env: &mut Env<'_>,
     ) -> Result<Signature, Error> {
         self.signed.fetch_add(1, Ordering::SeqCst);
-        if self.fault == Fault::Signs {
-            return self.inner.sign(mechanism, Prepared::Message(b"something else"), env);
+        match self.fault {
+            Fault::Signs => self.inner.sign(mechanism, Prepared::Message(b"something else"), env),
+            Fault::Swaps => self.inner.sign(swapped(mechanism), prepared, env),
+            _ => self.inner.sign(mechanism, prepared, env),
         }
-        self.inner.sign(mechanism, prepared, env)
     }
 }
 
@@ -63,7 +81,7 @@ impl Backend for Faulty {
     fn signer(&self, algorithm: Algorithm, material: &[u8]) -> Option<Result<Box<dyn Signer>, Error>> {
         let (fault, signed) = (self.fault, self.signed.clone());
         // Keys of the vault are read; that of the self-test is not.
-        if fault == Fault::Fails && (material == [7; 32] || material.len() > 1000) {
+        if fault == Fault::Fails && (material.iter().all(|byte| *byte == 7) || material.len() > 1000) {
             return Some(Err(Error::Refused));
         }
         let inner = AwsLc.signer(algorithm, material)?;
@@ -84,6 +102,7 @@ impl Backend for Faulty {
         match self.fault {
             Fault::Accepts => Some(Ok(())),
             Fault::Refuses => Some(Err(Error::Rejected)),
+            Fault::Swaps => AwsLc.verify(key, swapped(mechanism), prepared, signature),
             _ => AwsLc.verify(key, mechanism, prepared, signature),
         }
     }
@@ -129,6 +148,46 @@ fn a_wrong_answer_closes_the_vault_for_every_mechanism() {
 }
 
 #[test]
+fn both_back_ends_give_every_known_answer() {
+    use zamok_core::signature::Portable;
+    let backends: [&dyn Backend; 2] = [&Portable, &AwsLc];
+    for backend in backends {
+        let tests = SelfTests::new();
+        for mechanism in Mechanism::ALL.iter().copied() {
+            assert_eq!(tests.pass(mechanism, backend), Ok(()), "{mechanism} by {}", backend.name());
+        }
+        assert!(!tests.failed(), "{}", backend.name());
+    }
+}
+
+#[test]
+fn a_back_end_that_is_wrong_in_any_mechanism_that_it_computes_closes_the_vault() {
+    use Mechanism as M;
+    let curves = [M::EcdsaSha256, M::EcdsaSha384];
+    let rsa = [
+        M::RsaPssSha256,
+        M::RsaPssSha384,
+        M::RsaPssSha512,
+        M::RsaPkcs1Sha256,
+        M::RsaPkcs1Sha384,
+        M::RsaPkcs1Sha512,
+    ];
+    let faults = [Fault::Signs, Fault::Accepts, Fault::Refuses, Fault::Fails];
+    let pairs = faults.iter().flat_map(|fault| curves.iter().chain(&rsa).map(move |of| (*fault, *of)));
+    // It agrees with itself, so that only a signature that others made finds it.
+    let swaps = rsa.iter().map(|of| (Fault::Swaps, *of));
+    for (fault, mechanism) in pairs.chain(swaps) {
+        let backend = Faulty { fault, signed: Arc::default() };
+        let tests = SelfTests::new();
+        assert_eq!(tests.pass(M::Hotp, &backend), Ok(()));
+        let found = tests.pass(mechanism, &backend);
+        assert_eq!(found, Err(Error::SelfTest(mechanism.name())), "{fault:?}, {mechanism}");
+        assert!(tests.failed(), "{fault:?}, {mechanism}");
+        assert_eq!(tests.pass(M::Hotp, &backend), Err(Error::SelfTest("hotp")), "{fault:?}, {mechanism}");
+    }
+}
+
+#[test]
 fn misuse_is_told_before_anything_is_tried() {
     let (vault, signed) = vault(Fault::Signs);
     let signer = key(&vault, KeyKind::P256, Purpose::Token);
@@ -152,4 +211,38 @@ fn a_back_end_is_tried_before_it_checks_a_signature() {
         });
         assert_eq!(checked, Err(Error::SelfTest("ecdsa-sha256")));
     }
+}
+
+#[test]
+fn a_mechanism_of_another_algorithm_is_misuse_and_no_failed_self_test() {
+    let (vault, _) = vault(Fault::Signs);
+    let signer = key(&vault, KeyKind::P256, Purpose::Token);
+    let (_, public) = vault.transact(|tx| signing::public_key(tx, signer)).unwrap();
+    let (template, spki) = (Template::new(KeyKind::PublicKey, Purpose::Token), public.to_spki_der());
+    let stored = vault.transact(|tx| importing::raw(tx, &template, spki.clone().into())).unwrap();
+    let message = Prepared::Message(b"text");
+    for mechanism in [Mechanism::RsaPssSha256, Mechanism::EcdsaSha384, Mechanism::Ed25519, Mechanism::MlDsa65]
+    {
+        let checked = vault
+            .transact(|tx| signing::verify(tx, stored, Some(mechanism), Purpose::Token, message, &[0; 8]));
+        assert_eq!(checked, Err(Error::KeyMechanism), "{mechanism}");
+        let checked = vault.transact(|tx| signing::verify_with(tx, &public, mechanism, message, &[0; 8]));
+        assert_eq!(checked, Err(Error::KeyMechanism), "{mechanism}");
+        assert!(!vault.is_locked(), "{mechanism}");
+    }
+}
+
+#[test]
+fn a_key_with_which_nothing_here_computes_is_listed_and_ended_all_the_same() {
+    let (vault, _) = vault(Fault::Fails);
+    let foreign = key(&vault, KeyKind::Rsa { bits: RsaBits::Rsa2048 }, Purpose::Token);
+    let own = key(&vault, KeyKind::P256, Purpose::Token);
+    let (listed, _) = vault.transact(|tx| finding::list(tx, 10, None)).unwrap();
+    assert!([foreign, own].iter().all(|id| listed.iter().any(|info| info.id == *id)));
+    let signed = vault.transact(|tx| signing::sign(tx, foreign, Purpose::Token, b"text", ""));
+    assert_eq!(signed.err(), Some(Error::Refused));
+    for state in [KeyState::Deactivated, KeyState::Destroyed] {
+        vault.transact(|tx| keys::change_state(tx, foreign, state, "over")).unwrap();
+    }
+    assert_eq!(vault.transact(|tx| keys::info(tx, foreign)).unwrap().state, KeyState::Destroyed);
 }

@@ -15,6 +15,7 @@ use zamok_core::vault::{Entry, Transaction};
 use zamok_core::{Error, UnixTime};
 
 use crate::fault::{Broken, Fault, follows, leaf_of, or_fault};
+use crate::prune::REMEMBERED;
 use crate::rows::{Chain, Head, leaf_row, position, position_row};
 use crate::subjects;
 use crate::tiles::{self, Edge, TileName};
@@ -140,7 +141,7 @@ impl<'t, 'a> Batch<'t, 'a> {
                 .and_then(|entry| leaf_of(&entry, None).map(|leaf| (entry, leaf)));
             match checked {
                 // Its writer was forgotten, or its entries were put back after it was.
-                Ok((_, leaf)) if chain.sequence == 0 && leaf.time <= self.closed() => {
+                Ok((_, leaf)) if chain.sequence == 0 && leaf.time <= self.closed_by_now() => {
                     self.report(id, Fault::Closed);
                     return Ok(());
                 }
@@ -167,6 +168,11 @@ impl<'t, 'a> Batch<'t, 'a> {
     /// Until when chains are closed.
     fn closed(&self) -> UnixTime {
         self.head.as_ref().map_or(UnixTime(0), |head| head.closed)
+    }
+
+    /// The same, but for what a clock has closed that was ahead: nobody is forgotten within a month.
+    fn closed_by_now(&self) -> UnixTime {
+        self.closed().min(UnixTime(self.tx.now().0.saturating_sub(REMEMBERED)))
     }
 
     fn report(&mut self, id: EntryId, fault: Fault) {

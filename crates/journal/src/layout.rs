@@ -39,6 +39,13 @@ fn bundle_path(index: u64, width: usize) -> String {
     TileName { level: 0, index }.path(width).replacen("tile/0/", "tile/entries/", 1)
 }
 
+/// How many of the first `size` entries lie in full bundles that are there, without a gap: where an export with entries goes
+/// on. `has` tells whether there is such a file.
+pub fn bundled(size: u64, has: impl Fn(&str) -> bool) -> u64 {
+    let full = size / 256;
+    256 * (0..full).find(|index| !has(&bundle_path(*index, WIDTH))).unwrap_or(full)
+}
+
 impl Journal<'_> {
     /// Writes the log under a checkpoint as files, the checkpoint last. Full files that a tree of `from` leaves had are
     /// left out: they never change.
@@ -134,7 +141,9 @@ pub fn verify_files(files: &dyn Files, policy: &TrustPolicy) -> Result<FilesRepo
         chains: BTreeMap::new(),
         leaves: 0,
     };
-    let with_entries = size > 0 && files.read(&bundle_path(0, width(size, 0)))?.is_some();
+    // The last one as well: where the first alone is gone, it is missed.
+    let bundle = |index: u64| read_any(files, |width| bundle_path(index, width), width(size, index));
+    let with_entries = size > 0 && (bundle(0)?.is_some() || bundle((size - 1) / 256)?.is_some());
     for index in 0.. {
         let width = width(size, index);
         if width == 0 {

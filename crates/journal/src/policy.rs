@@ -144,7 +144,8 @@ impl TrustPolicy {
         let threshold = match threshold {
             "any" => 1,
             "all" => of.len(),
-            number => number.parse().ok()?,
+            number if number.bytes().all(|byte| byte.is_ascii_digit()) => number.parse().ok()?,
+            _ => return None,
         };
         if repeated || !(1..=of.len()).contains(&threshold) {
             return None;

@@ -13,8 +13,8 @@ use zamok_core::wire::Writer;
 use zamok_journal::tiles::{Edge, TileName};
 use zamok_journal::witness::{AddCheckpoint, Verdict, decide, found};
 use zamok_journal::{
-    Entries, Fault, Files, Finding, Head, Journal, Place, SignedCheckpoint, TrustPolicy, sign_checkpoint,
-    tree, verify_files,
+    Entries, Fault, Files, Finding, Head, Journal, Place, SignedCheckpoint, TrustPolicy, bundled,
+    sign_checkpoint, tree, verify_files,
 };
 
 /// Files in memory.
@@ -269,4 +269,23 @@ fn files_without_the_quorum_of_witnesses_that_the_reader_asks_for_are_not_looked
     folder.0.insert("checkpoint".into(), signed.to_string().into_bytes());
     let report = verify_files(&folder, &quorum).unwrap();
     assert!(report.trusted.is_quorum && report.report.is_clean());
+}
+
+#[test]
+fn entries_that_were_withheld_at_first_are_missed_and_written_later() {
+    let (mut log, policy, mut folder) = written(10, 600, Entries::Withheld);
+    log.fill(2, 300);
+    log.drain();
+    let signed = log.sign();
+    let tree = folder.clone();
+    folder.write(&log, &signed, Entries::Included, 600);
+    let found = folder.findings(&policy);
+    assert_eq!(found.first(), Some(&Finding { place: Place::Bundle(0), fault: Fault::Missing }));
+    let mut folder = tree;
+    let from = bundled(600, |path| folder.0.contains_key(path));
+    assert_eq!(from, 0);
+    folder.write(&log, &signed, Entries::Included, from);
+    assert_eq!(folder.findings(&policy), []);
+    assert_eq!(verify_files(&folder, &policy).unwrap().leaves, signed.checkpoint().size);
+    assert_eq!(bundled(600, |path| folder.0.contains_key(path)), 512);
 }

@@ -233,3 +233,20 @@ fn it_refuses_subtrees_leaves_of_other_logs_and_second_ways_of_writing() {
     assert_ne!(second, honest);
     assert_eq!(is_taken(&second, &key), (false, false));
 }
+
+#[test]
+fn it_refuses_lines_below_the_note_that_are_no_signatures() {
+    let mut log = Log::new(62);
+    log.fill(1, 1);
+    log.drain();
+    let leaf = Journal::new(&log.store, &log.keyring).range(0..1).unwrap().remove(0).bytes;
+    let (honest, key) = signed_by_a_liar(ORIGIN, 1, &tree::leaf(&leaf), &leaf, &[]);
+    let with = |lines: &str| is_taken(&format!("{honest}{lines}"), &key);
+    assert_eq!(with(""), (true, true));
+    assert_eq!(with("\u{2014} w AAAAAAE=\n"), (true, true), "somebody whom nobody knows");
+    for line in ["- w AAAAAAE=", "\u{2014} a+b AAAAAAE=", "\u{2014} a\u{a0}b AAAAAAE=", "\u{2014} w AAAAAA=="]
+    {
+        assert_eq!(with(&format!("{line}\n")), (false, false), "{line}");
+    }
+    assert_eq!(with(&"\u{2014} w AAAAAAE=\n".repeat(64)), (false, false), "65 lines");
+}

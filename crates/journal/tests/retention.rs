@@ -140,6 +140,8 @@ fn an_entry_of_a_forgotten_writer_that_is_put_back_is_not_integrated_again() {
         let mut writer = log.writer();
         let id = log.write(&mut writer, 1);
         let waited = log.store.get(&id.row()).unwrap().unwrap();
+        let mut other = log.writer();
+        log.write(&mut other, now - DAY);
         log.drain();
         log.transact(now, forget_writers).unwrap();
         let state = RowKey::new(WRITERS, id.writer);
@@ -164,6 +166,8 @@ fn nobody_is_forgotten_while_an_old_entry_waits_and_a_taken_state_is_missed() {
     let mut log = Log::new(35);
     let mut writer = log.writer();
     log.write(&mut writer, 1);
+    let mut other = log.writer();
+    log.write(&mut other, 20 * DAY);
     log.drain();
     let mut late = log.writer();
     let id = log.write(&mut late, 2);
@@ -188,6 +192,8 @@ fn what_is_closed_stays_closed_when_the_log_goes_on() {
     let mut log = Log::new(36);
     let mut writer = log.writer();
     log.write(&mut writer, 1);
+    let mut other = log.writer();
+    log.write(&mut other, 20 * DAY);
     log.drain();
     assert_eq!(log.transact(40 * DAY, forget_writers).unwrap(), 1);
     let closed = |log: &Log| Journal::new(&log.store, &log.keyring).head().unwrap().unwrap().closed.0;
@@ -199,4 +205,40 @@ fn what_is_closed_stays_closed_when_the_log_goes_on() {
     // Nor does a clock that was set back open anything.
     log.transact(35 * DAY, forget_writers).unwrap();
     assert_eq!(closed(&log), START + 40 * DAY - REMEMBERED, "an earlier day");
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_for_a_moment_forgets_nobody_and_closes_nothing() {
+    let mut log = Log::new(37);
+    let mut writer = log.writer();
+    for day in 0..3 {
+        log.write(&mut writer, day * DAY);
+    }
+    log.drain();
+    let mut ahead = log.writer();
+    log.write(&mut ahead, 365 * DAY);
+    log.drain();
+    assert_eq!(log.transact(365 * DAY, forget_writers).unwrap(), 0);
+    // The clock is right again: who was at work goes on, and others begin.
+    log.write(&mut writer, 3 * DAY);
+    let mut next = log.writer();
+    log.write(&mut next, 3 * DAY);
+    let done = log.drain();
+    assert_eq!((done.count, done.broken), (2, vec![]));
+    assert_eq!(findings(&log), []);
+}
+
+#[test]
+fn what_a_clock_closed_that_was_ahead_for_days_is_open_again_once_it_is_right() {
+    let mut log = Log::new(38);
+    for time in [0, 365 * DAY, 367 * DAY] {
+        let mut writer = log.writer();
+        log.write(&mut writer, time);
+    }
+    log.drain();
+    assert_eq!(log.transact(367 * DAY, forget_writers).unwrap(), 1);
+    let mut next = log.writer();
+    log.write(&mut next, 3 * DAY);
+    let done = log.drain();
+    assert_eq!((done.count, done.broken), (1, vec![]));
 }

@@ -691,3 +691,21 @@ fn a_log_that_has_lost_its_key_and_its_checkpoint_makes_no_other_key() {
     let signed = transact_over(&hostile, &log.keyring, START, &mut Seeded::new(1), sign_checkpoint);
     assert_eq!(signed, Err(Error::Refused));
 }
+
+#[test]
+fn what_no_witness_cosigned_is_not_kept_as_witnessed_and_hinders_no_quorum() {
+    let (mut log, policy, mut signed) = grown(17, &[5]);
+    let key = &policy.logs()[0].key;
+    let nobody = TrustPolicy::parse(&format!("log {key}\nquorum none\n")).unwrap();
+    assert!(log.transact(20, |tx| keep_cosigned(tx, &nobody, &signed[0])).unwrap().is_quorum);
+    let witnessed = |log: &Log| Journal::new(&log.store, &log.keyring).checkpoints().unwrap()[1].clone();
+    assert_eq!(witnessed(&log), None);
+    let mut witness = Witness::of(policy.clone());
+    let Verdict::Cosigned(line) = witness.decide(&request(&log, 0, &signed[0])) else { panic!() };
+    signed[0].cosign(&witness.key, line).unwrap();
+    let quorum = format!("log {key}\nwitness w {}\nquorum w\n", witness.key);
+    let quorum = TrustPolicy::parse(&quorum).unwrap();
+    assert!(log.transact(21, |tx| keep_cosigned(tx, &quorum, &signed[0])).unwrap().is_quorum);
+    assert_eq!(witnessed(&log).map(|signed| signed.note().signatures().len()), Some(2));
+    Journal::new(&log.store, &log.keyring).prove(2).unwrap().verify(&quorum).unwrap();
+}

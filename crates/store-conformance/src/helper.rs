@@ -4,10 +4,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 
-use zamok_core::store::{CounterKey, Outcome, RowKey, Store};
+use zamok_core::store::{Change, CounterKey, Outcome, Range, Resolution, RowKey, Store};
 
 use crate::Factory;
-use crate::cases::{change, hex, row};
+use crate::cases::{TABLE, change, hex, row};
 
 /// What a helper process is to do.
 const TASK: &str = "ZAMOK_CONFORMANCE_TASK";
@@ -142,15 +142,78 @@ pub(crate) fn head(thread: u64) -> RowKey {
 
 /// The row that step `step` of one thread of [`load`] makes.
 pub(crate) fn step(thread: u64, step: u64) -> RowKey {
-    row(&[b"step".as_slice(), &thread.to_be_bytes(), &step.to_be_bytes()].concat())
+    row(&[steps_of(thread), step.to_be_bytes().to_vec()].concat())
 }
+
+/// How the rows begin that the steps of one thread of [`load`] make.
+fn steps_of(thread: u64) -> Vec<u8> {
+    [b"step".as_slice(), &thread.to_be_bytes()].concat()
+}
+
+/// How many rows a thread of [`load`] leaves there: each step deletes the one that is so many steps old.
+pub(crate) const KEPT: u64 = 8;
 
 /// The counter to which each change of [`load`] adds one.
 pub(crate) fn steps() -> CounterKey {
     CounterKey(b"steps".to_vec())
 }
 
-/// Threads commit as fast as they can, each its own chain of changes, and say so after every answer.
+/// What begins the line about something that does not hold: the other threads go on, and the parent must hear of it.
+pub(crate) const WRONG: &str = "wrong: ";
+
+fn check(holds: bool, what: &str) {
+    if !holds {
+        say(&format!("{WRONG}{what}"));
+        panic!("{what}");
+    }
+}
+
+/// The step after this version of a thread's head: an update, an insertion, a sum, and a deletion once there is something to delete.
+fn next_step(thread: u64, version: u64) -> Change {
+    let number = version + 1;
+    change(|change, _| {
+        let value = vec![version.to_le_bytes()[0]; 100];
+        match version {
+            0 => change.insert(head(thread), value.clone())?,
+            version => change.update(head(thread), version, value.clone())?,
+        }
+        change.insert(step(thread, number), value)?;
+        if number > KEPT {
+            change.delete(step(thread, number - KEPT), 1)?;
+        }
+        change.add(steps(), 1, u64::MAX)
+    })
+}
+
+/// What else there is to do between two steps, now this, now that.
+fn meanwhile<S: Store>(store: &S, thread: u64, done: &Change, version: u64) {
+    match version % 4 {
+        0 => {
+            let given_up = next_step(thread, version);
+            let settled = store.resolve(given_up.id()).expect("a settlement");
+            check(settled == Resolution::Aborted, "a change that nobody has tried had happened");
+            let outcome = store.commit(&given_up).expect("a commit");
+            check(outcome == Outcome::Fenced, "a change that was given up is not fenced");
+        }
+        1 => {
+            let settled = store.resolve(done.id()).expect("a settlement");
+            check(settled == Resolution::Committed, "what was committed is settled otherwise");
+        }
+        2 => {
+            let found = store.get(&step(thread, version)).expect("a read");
+            check(found.is_some_and(|row| row.version == 1), "what was committed is not there");
+            check(store.counter(&steps()).expect("a counter is read") >= version, "a counter went back");
+        }
+        _ => {
+            let range = Range::prefix(&steps_of(thread));
+            let page = store.scan(TABLE, &range, usize::MAX, None).expect("a page");
+            check(page.rows.len() as u64 == version.min(KEPT), "a page has other rows than were left there");
+        }
+    }
+}
+
+/// Threads commit as fast as they can, each its own chain of changes, and say so after every answer; between them they read and
+/// settle.
 fn load<S: Store>(store: &S) {
     thread::scope(|scope| {
         for thread in 0..LOADERS {
@@ -158,15 +221,7 @@ fn load<S: Store>(store: &S) {
                 let mut version = store.get(&head(thread)).expect("a read").map_or(0, |row| row.version);
                 let mut is_first = true;
                 loop {
-                    let next = change(|change, _| {
-                        let value = vec![version.to_le_bytes()[0]; 100];
-                        match version {
-                            0 => change.insert(head(thread), value.clone())?,
-                            version => change.update(head(thread), version, value.clone())?,
-                        }
-                        change.insert(step(thread, version + 1), value)?;
-                        change.add(steps(), 1, u64::MAX)
-                    });
+                    let next = next_step(thread, version);
                     match store.commit(&next).expect("a commit") {
                         Outcome::Committed => version += 1,
                         // What a process that was killed before this one had under way may have come late.
@@ -178,6 +233,7 @@ fn load<S: Store>(store: &S) {
                     }
                     is_first = false;
                     say(&format!("{thread} {version}"));
+                    meanwhile(store, thread, &next, version);
                 }
             });
         }

@@ -67,6 +67,7 @@ macro_rules! __every_case {
                 of_two_that_each_expect_the_other_absent_one_wins
                 a_reader_that_stalls_between_read_and_write_loses
                 a_stalled_scan_holds_nobody_up
+                a_view_that_stays_open_holds_nobody_up
                 resolving_and_committing_at_once_agree
                 one_change_committed_by_many_threads_happens_once
                 counters_lose_nothing_and_pass_no_ceiling_under_threads

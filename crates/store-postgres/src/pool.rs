@@ -8,6 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tokio_postgres::Config;
 use zamok_core::store::StoreFault;
 
 use crate::fault;
@@ -93,7 +94,7 @@ impl Pool {
         if self.inherited() {
             return Err(StoreFault::Unavailable);
         }
-        let config = self.url.with_password()?;
+        let hosts = self.url.one_by_one()?;
         loop {
             let now = Instant::now();
             let pause = self.slots().not_before.map_or(Duration::ZERO, |then| then - now);
@@ -101,7 +102,7 @@ impl Pool {
                 return Err(StoreFault::Unavailable);
             }
             thread::sleep(pause);
-            match Link::connect(&config, &self.tls, deadline) {
+            match self.first_of(&hosts, deadline) {
                 Ok(link) => {
                     let mut slots = self.slots();
                     (slots.failures, slots.not_before) = (0, None);
@@ -118,6 +119,21 @@ impl Pool {
             slots.failures = slots.failures.saturating_add(1);
             slots.not_before = Some(Instant::now() + pause_after(slots.failures));
         }
+    }
+
+    /// A connection to the first host that gives one. One that takes it and then says nothing leaves the others their share of the
+    /// time.
+    fn first_of(&self, hosts: &[Config], deadline: Instant) -> Result<Link, Unconnected> {
+        let mut last = Unconnected::Late;
+        for (number, host) in hosts.iter().enumerate() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let share = left / u32::try_from(hosts.len() - number).unwrap_or(u32::MAX);
+            match Link::connect(host, &self.tls, Instant::now() + share) {
+                Ok(link) => return Ok(link),
+                Err(unconnected) => last = unconnected,
+            }
+        }
+        Err(last)
     }
 
     fn slots(&self) -> MutexGuard<'_, Slots> {

@@ -1,13 +1,15 @@
 //! Where a store lies: `postgres://USER@HOST:PORT/DATABASE?…`, after the URIs of libpq, with a few parameters of our own.
 
-use std::fmt;
+use std::collections::hash_map::RandomState;
+use std::fmt::{self, Write as _};
 use std::fs;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 use zamok_core::store::StoreFault;
 
 /// The place of a store in a PostgreSQL database, and how to get there.
@@ -78,6 +80,15 @@ impl PostgresUrl {
         if config.get_options().is_some() || config.get_hosts().is_empty() || config.get_dbname().is_none() {
             return Err(StoreFault::Url);
         }
+        // An address goes before the host in its place, a socket too: that would be a connection in the clear.
+        let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs().len());
+        let has_socket = hosts.iter().any(|host| matches!(host, Host::Unix(_)));
+        if addresses > 0 && (has_socket || addresses != hosts.len()) {
+            return Err(StoreFault::Url);
+        }
+        if config.get_ports().len() > 1 && config.get_ports().len() != hosts.len() {
+            return Err(StoreFault::Url);
+        }
         let is_local = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
         let tls = own.tls(is_local)?;
         config.ssl_mode(if tls == Tls::Off { SslMode::Disable } else { SslMode::Require });
@@ -129,6 +140,63 @@ impl PostgresUrl {
         }
         Ok(config)
     }
+
+    /// The same for each host by itself, in the order in which they are to be tried.
+    pub(crate) fn one_by_one(&self) -> Result<Vec<Config>, StoreFault> {
+        let whole = self.with_password()?;
+        let hosts = whole.get_hosts().iter().enumerate();
+        let mut each: Vec<Config> = hosts.map(|(number, host)| alone(&whole, number, host)).collect();
+        if whole.get_load_balance_hosts() == LoadBalanceHosts::Random {
+            each.sort_by_cached_key(|_| RandomState::new().build_hasher().finish());
+        }
+        Ok(each)
+    }
+}
+
+/// The configuration of one of the hosts.
+fn alone(whole: &Config, number: usize, host: &Host) -> Config {
+    let mut config = Config::new();
+    match host {
+        Host::Tcp(name) => config.host(name.as_str()),
+        Host::Unix(folder) => config.host_path(folder),
+    };
+    if let Some(address) = whole.get_hostaddrs().get(number) {
+        config.hostaddr(*address);
+    }
+    if let Some(port) = whole.get_ports().get(number).or(whole.get_ports().first()) {
+        config.port(*port);
+    }
+    if let Some(user) = whole.get_user() {
+        config.user(user);
+    }
+    if let Some(password) = whole.get_password() {
+        config.password(password);
+    }
+    if let Some(database) = whole.get_dbname() {
+        config.dbname(database);
+    }
+    if let Some(name) = whole.get_application_name() {
+        config.application_name(name);
+    }
+    if let Some(timeout) = whole.get_connect_timeout() {
+        config.connect_timeout(*timeout);
+    }
+    if let Some(timeout) = whole.get_tcp_user_timeout() {
+        config.tcp_user_timeout(*timeout);
+    }
+    config.keepalives(whole.get_keepalives()).keepalives_idle(whole.get_keepalives_idle());
+    if let Some(interval) = whole.get_keepalives_interval() {
+        config.keepalives_interval(interval);
+    }
+    if let Some(retries) = whole.get_keepalives_retries() {
+        config.keepalives_retries(retries);
+    }
+    config.ssl_mode(whole.get_ssl_mode()).ssl_negotiation(whole.get_ssl_negotiation());
+    config.channel_binding(whole.get_channel_binding());
+    config.target_session_attrs(whole.get_target_session_attrs());
+    // Of the addresses of one name, too.
+    config.load_balance_hosts(whole.get_load_balance_hosts());
+    config
 }
 
 /// The one line of a file that only its owner may read.
@@ -222,6 +290,9 @@ fn decoded(text: &str) -> Result<String, StoreFault> {
         }
         let (digits, tail) = tail.split_at_checked(2).ok_or(StoreFault::Url)?;
         let digits = std::str::from_utf8(digits).map_err(|_| StoreFault::Url)?;
+        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(StoreFault::Url);
+        }
         bytes.push(u8::from_str_radix(digits, 16).map_err(|_| StoreFault::Url)?);
         rest = tail;
     }
@@ -232,25 +303,41 @@ fn decoded(text: &str) -> Result<String, StoreFault> {
     }
 }
 
+/// Whatever may have a meaning in a URL percent-encoded.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // A string takes everything.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
 impl fmt::Display for PostgresUrl {
     /// User, hosts, ports, database and schema: enough to find it, nothing to enter it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("postgres://")?;
         if let Some(user) = self.config.get_user() {
-            write!(f, "{user}@")?;
+            write!(f, "{}@", encoded(user))?;
         }
         let ports = self.config.get_ports();
         for (number, host) in self.config.get_hosts().iter().enumerate() {
             let comma = if number > 0 { "," } else { "" };
             match host {
+                Host::Tcp(name) if name.contains(':') => write!(f, "{comma}[{name}]")?,
                 Host::Tcp(name) => write!(f, "{comma}{name}")?,
-                Host::Unix(folder) => write!(f, "{comma}{}", folder.display())?,
+                Host::Unix(folder) => write!(f, "{comma}{}", encoded(&folder.to_string_lossy()))?,
             }
             if let Some(port) = ports.get(number).or(ports.first()) {
                 write!(f, ":{port}")?;
             }
         }
-        write!(f, "/{}?schema={}", self.config.get_dbname().unwrap_or_default(), self.schema)
+        let database = encoded(self.config.get_dbname().unwrap_or_default());
+        write!(f, "/{database}?schema={}", self.schema)
     }
 }
 
@@ -290,6 +377,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_printed_is_read_again_and_leads_to_the_same_place() {
+        for url in [
+            "postgres://app@%2Frun%2Fpg:5433/bank?schema=vault",
+            "postgres://a%40b@[::1]:5433/b%2Fk",
+            "postgres://app@db/bank",
+        ] {
+            let url = PostgresUrl::parse(url).expect("a URL");
+            let again = PostgresUrl::parse(&url.to_string());
+            assert!(again.as_ref().is_ok_and(|again| *again == url), "{url}: {again:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_by_itself_loses_no_parameter() {
+        let url = PostgresUrl::parse(
+            "postgres://app:secret@db:5433/bank?hostaddr=192.0.2.1&application_name=x&connect_timeout=2&tcp_user_timeout=3\
+             &keepalives=1&keepalives_idle=7&keepalives_interval=8&keepalives_retries=9&target_session_attrs=read-write\
+             &channel_binding=require&sslnegotiation=direct&load_balance_hosts=random",
+        )
+        .expect("a URL");
+        assert_eq!(url.one_by_one().expect("no file is named"), std::slice::from_ref(&url.config));
+    }
+
+    #[test]
     fn what_would_weaken_or_confuse_is_refused() {
         for url in [
             "mysql://a@b/c",
@@ -315,6 +426,11 @@ mod tests {
             "postgres://app@db/bank?unknown=1",
             "postgres://app@db/bank?schema",
             "postgres://app@db/bank?sslrootcert=%zz",
+            "postgres://app@db/bank?sslrootcert=%+1",
+            "postgres://app@%2Frun/bank?hostaddr=192.0.2.1",
+            "postgres://app@db,%2Frun/bank?hostaddr=192.0.2.1,192.0.2.2",
+            "postgres://app@db/bank?hostaddr=192.0.2.1,192.0.2.2",
+            "postgres://app@db/bank?port=5433,5434",
         ] {
             assert_eq!(PostgresUrl::parse(url).err(), Some(StoreFault::Url), "{url}");
         }

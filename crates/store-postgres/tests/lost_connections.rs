@@ -91,6 +91,44 @@ impl Wired {
     }
 }
 
+/// No byte of the answer comes before the last one of the question, and nothing is asked after it.
+#[test]
+fn a_commit_is_one_question_and_one_answer() {
+    let Wired { wire, store, .. } = Wired::new();
+    let (taken, full) = (row(*b"a key of 16 byte"), CounterKey(b"full".to_vec()));
+    let late = change(|change| {
+        // Before the other in the order of keys: it is written when the conflict is found, and taken back.
+        change.insert(row(*b"a"), Vec::new())?;
+        change.insert(taken.clone(), Vec::new())
+    });
+    let capped = change(|change| {
+        change.insert(row(*b"a"), Vec::new())?;
+        change.add(full.clone(), 1, 0)
+    });
+    for (name, change, outcome) in [
+        ("a commit", spend(b"another key"), Outcome::Committed),
+        ("a conflict", spend(b"a key of 16 byte"), Outcome::Conflict(taken.clone())),
+        ("a conflict that is found late", late, Outcome::Conflict(taken)),
+        ("a ceiling", capped, Outcome::Capped(full)),
+    ] {
+        // A connection in the pool that has been used, and on which nothing is outstanding.
+        let warm = || {
+            assert!(store.get(&row(*b"none")).is_ok());
+            wire.clear();
+        };
+        warm();
+        assert_eq!(store.commit(&change), Ok(outcome.clone()), "{name}");
+        assert_eq!(wire.runs(), [Way::ToServer, Way::ToClient], "{name}");
+        // Two questions are told from one.
+        assert_eq!(store.commit(&change), Ok(outcome), "{name}");
+        assert_eq!(wire.runs(), [Way::ToServer, Way::ToClient].repeat(2), "{name}");
+        warm();
+        assert!(store.resolve(change.id()).is_ok());
+        assert_eq!(wire.runs(), [Way::ToServer, Way::ToClient], "{name}");
+    }
+    assert_eq!(get(&store, b"a"), Ok(None));
+}
+
 #[test]
 fn a_commit_that_is_cut_at_any_byte_is_settled() {
     let mut wired = Wired::new();
@@ -334,6 +372,69 @@ fn sessions_with_settings_that_lose_commits_are_left_when_the_settings_are_mende
     }
 }
 
+/// As those do it who guard a server whose disk is nearly full.
+#[test]
+fn a_role_that_may_only_read_for_a_while_is_told_and_nothing_is_written() {
+    let server = Cluster::start();
+    let store = create(&server.url("postgres"));
+    assert_eq!(store.commit(&spend(b"before")), Ok(Outcome::Committed));
+    server.tell("postgres", "ALTER ROLE zamok SET default_transaction_read_only = on");
+    server.crash();
+    server.run();
+    fill_the_pool(&store);
+    let refused = spend(b"refused");
+    for _ in 0..2 {
+        assert_eq!(store.commit(&refused), Err(StoreFault::ReadOnly));
+        assert_eq!(store.resolve(refused.id()), Err(StoreFault::ReadOnly));
+        assert!(get(&store, b"before").is_ok_and(|row| row.is_some()), "it is still read");
+        assert_eq!(get(&store, b"refused"), Ok(None));
+        assert_eq!(store.counter(&spends()), Ok(1));
+    }
+    fill_the_pool(&store);
+    // This session may only read as well, until it says otherwise.
+    let mend = "SET TRANSACTION READ WRITE; ALTER ROLE zamok RESET default_transaction_read_only";
+    server.tell("postgres", mend);
+    assert_eq!(store.commit(&refused), Ok(Outcome::Committed), "the same handle and the same change");
+    for number in 0..8_u8 {
+        assert_eq!(insert(&store, &[number], b""), Ok(Outcome::Committed), "{number}");
+    }
+    assert_eq!(store.counter(&spends()), Ok(2));
+}
+
+/// At the last write of a change, when its rows and sums stand already.
+#[test]
+fn a_server_without_room_is_told_and_work_goes_on_when_there_is_room() {
+    let schema = fresh_schema();
+    let url = with(&cluster().url("postgres"), &format!("schema={schema}"));
+    let store = create(&url);
+    assert_eq!(store.commit(&spend(b"before")), Ok(Outcome::Committed));
+    cluster().tell(
+        "postgres",
+        &format!(
+            "CREATE FUNCTION {schema}.no_room() RETURNS trigger LANGUAGE plpgsql AS \
+             'BEGIN RAISE EXCEPTION ''no room'' USING ERRCODE = ''53100''; END'; \
+             CREATE TRIGGER no_room BEFORE INSERT ON {schema}.changes \
+             FOR EACH ROW EXECUTE FUNCTION {schema}.no_room()"
+        ),
+    );
+    let refused = spend(b"refused");
+    for _ in 0..2 {
+        assert_eq!(store.commit(&refused), Err(StoreFault::Full));
+        assert_eq!(store.resolve(refused.id()), Err(StoreFault::Full));
+        assert!(get(&store, b"before").is_ok_and(|row| row.is_some()), "it is still read");
+        assert_eq!(get(&store, b"refused"), Ok(None), "what had no room did not happen");
+        assert_eq!(store.counter(&spends()), Ok(1));
+    }
+    // Nobody's room is taken by somebody else's: a conflict is still answered.
+    assert_eq!(insert(&store, b"before", b""), Ok(Outcome::Conflict(row(*b"before"))));
+
+    let room = format!("DROP TRIGGER no_room ON {schema}.changes; DROP FUNCTION {schema}.no_room()");
+    cluster().tell("postgres", &room);
+    assert_eq!(store.commit(&refused), Ok(Outcome::Committed), "the same handle and the same change");
+    assert_eq!(store.counter(&spends()), Ok(2));
+    assert_eq!(open(&url).err(), None);
+}
+
 /// As poolers say it: an error, which PostgreSQL itself never makes of these.
 #[test]
 fn whoever_says_that_a_server_was_lost_or_is_going_says_nothing_of_the_commit() {
@@ -353,4 +454,21 @@ fn whoever_says_that_a_server_was_lost_or_is_going_says_nothing_of_the_commit() 
         );
         assert_eq!(insert(&store, b"after", b""), Err(fault), "{state}");
     }
+}
+
+#[test]
+fn a_host_that_takes_connections_and_says_nothing_keeps_nobody_from_the_next() {
+    let silent = tempfile::tempdir().expect("a folder");
+    let _listener =
+        std::os::unix::net::UnixListener::bind(silent.path().join(".s.PGSQL.5432")).expect("a socket");
+    let host = |folder: &std::path::Path| folder.to_str().expect("UTF-8").replace('/', "%2F");
+    let url = format!(
+        "postgres://zamok@{}:5432,{}:{}/postgres?schema={}&timeout=4",
+        host(silent.path()),
+        host(cluster().folder()),
+        cluster().port(),
+        fresh_schema()
+    );
+    let store = create(&url);
+    assert_eq!(insert(&store, b"key", b""), Ok(Outcome::Committed));
 }

@@ -172,7 +172,8 @@ pub(crate) fn find(path: &Path) -> Result<PathBuf, StoreFault> {
     if !found.is_file() || found.len() == 0 {
         return Err(StoreFault::Foreign);
     }
-    ground::bears(&path, &found).map(|()| path)
+    ground::bears(&path, &found)?;
+    may_be_written(&path).map(|()| path)
 }
 
 /// The absolute path of a file that exists, made empty where there was none; `NotDurable` where it lies on no ground for a store.
@@ -190,7 +191,25 @@ pub(crate) fn make(path: &Path) -> Result<PathBuf, StoreFault> {
         (false, _) => Err(StoreFault::Foreign),
         // A store that was cut to nothing; its log is evidence.
         (true, 0) if log_length(&path)? > 0 => Err(StoreFault::Corrupt),
-        (true, _) => ground::bears(&path, &found).map(|()| path),
+        (true, _) => {
+            ground::bears(&path, &found)?;
+            may_be_written(&path).map(|()| path)
+        }
+    }
+}
+
+/// Fails with `ReadOnly` where this process may read the file and not write it. SQLite would open it all the same, and leave an
+/// index of the log behind that has the mode of the file: nobody could write that one when the file may be written again.
+fn may_be_written(path: &Path) -> Result<(), StoreFault> {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    use rustix::io::Errno;
+    let asked = |access| accessat(CWD, path, access, AtFlags::EACCESS);
+    match asked(Access::WRITE_OK) {
+        Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) if asked(Access::READ_OK).is_ok() => {
+            Err(StoreFault::ReadOnly)
+        }
+        // Whatever else is wrong, opening it tells.
+        _ => Ok(()),
     }
 }
 

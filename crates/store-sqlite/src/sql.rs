@@ -186,7 +186,11 @@ pub(crate) fn list_schema(connection: &Connection) -> rusqlite::Result<Schema> {
 
 /// Writes the whole database into another file, which must be empty.
 pub(crate) fn copy_whole(connection: &Connection, into: &Path) -> rusqlite::Result<()> {
-    let Some(into) = into.to_str() else { return Err(rusqlite::Error::InvalidPath(into.to_owned())) };
+    // SQLite gives a meaning to some names that are not absolute.
+    let absolute = std::path::absolute(into).ok();
+    let Some(into) = absolute.as_deref().and_then(Path::to_str) else {
+        return Err(rusqlite::Error::InvalidPath(into.to_owned()));
+    };
     connection.execute(include_str!("../sql/copy_whole.sql"), params![into]).map(|_| ())
 }
 

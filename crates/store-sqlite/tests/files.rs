@@ -134,6 +134,22 @@ fn names_that_sqlite_would_read_as_something_else_are_paths() {
 }
 
 #[test]
+fn a_copy_under_a_name_that_sqlite_would_read_as_a_uri_is_a_store() {
+    const NAME: &str = "a_copy_under_a_name_that_sqlite_would_read_as_a_uri_is_a_store";
+    if let Some((_, path)) = task() {
+        let store = SqliteStore::open(&path).expect("the store");
+        assert_eq!(store.backup_to("file:copy.db"), Ok(()));
+        return;
+    }
+    let (folder, path) = folder();
+    made(&path);
+    let output = child(NAME, "copy", &path).current_dir(folder.path()).output().expect("a child");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let copied = SqliteStore::open(folder.path().join("file:copy.db")).expect("the copy");
+    assert!(get(&copied, b"kept").is_ok_and(|row| row.is_some()));
+}
+
+#[test]
 fn a_later_layout_is_named_and_left_alone() {
     let (_folder, path) = folder();
     made(&path);

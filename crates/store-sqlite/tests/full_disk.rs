@@ -2,10 +2,11 @@
 
 mod rig;
 
-use std::fs;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use rig::namespace::{behind, in_a_namespace, must_succeed};
+use rig::namespace::{behind, bound_by_modes, in_a_namespace, must_succeed};
 use rig::{beside, change, get, insert, row, say, task};
 use zamok_core::store::{CounterKey, Outcome, Resolution, Store, StoreFault};
 use zamok_store_sqlite::SqliteStore;
@@ -176,4 +177,44 @@ fn a_store_that_may_only_be_read_says_so() {
     let store = SqliteStore::open(&path).expect("writable again");
     assert!(get(&store, b"key").is_ok_and(|row| row.is_some()));
     drop((store, folder));
+}
+
+#[test]
+fn a_file_whose_mode_forbids_writing_says_so_and_is_a_store_again_when_it_does_not() {
+    const NAME: &str = "a_file_whose_mode_forbids_writing_says_so_and_is_a_store_again_when_it_does_not";
+    if let Some((_, path)) = task() {
+        return lock_the_file(&path);
+    }
+    let (_folder, path) = rig::folder();
+    let store = SqliteStore::create(&path).expect("a new store");
+    assert_eq!(insert(&store, b"key", b"value"), Ok(Outcome::Committed));
+    drop(store);
+    must_succeed(&bound_by_modes(NAME, "lock", &path, r#"exec "$0" "$@""#));
+}
+
+fn lock_the_file(path: &Path) {
+    let mode = |mode: u32| fs::set_permissions(path, Permissions::from_mode(mode)).expect("our file");
+    mode(0o400);
+    assert!(File::options().write(true).open(path).is_err(), "this process is not bound by modes");
+    for _ in 0..2 {
+        assert_eq!(SqliteStore::open(path).expect_err("a file to read"), StoreFault::ReadOnly);
+        assert_eq!(SqliteStore::create(path).expect_err("the same"), StoreFault::ReadOnly);
+    }
+    for suffix in ["-wal", "-shm"] {
+        assert!(!beside(path, suffix).exists(), "{suffix}: whoever may not write leaves nothing behind");
+    }
+    mode(0o600);
+    let store = SqliteStore::open(path).expect("the store");
+    assert!(get(&store, b"key").is_ok_and(|row| row.is_some()));
+    assert_eq!(insert(&store, b"unlocked", b""), Ok(Outcome::Committed));
+    // Under a running process: it goes on with what it has open, and whoever comes is told.
+    mode(0o400);
+    assert_eq!(insert(&store, b"open", b""), Ok(Outcome::Committed));
+    assert_eq!(SqliteStore::open(path).expect_err("a file to read"), StoreFault::ReadOnly);
+    mode(0o600);
+    let other = SqliteStore::open(path).expect("the store");
+    assert_eq!(insert(&other, b"other", b""), Ok(Outcome::Committed));
+    for key in [b"open".as_slice(), b"other"] {
+        assert!(get(&store, key).is_ok_and(|row| row.is_some()));
+    }
 }

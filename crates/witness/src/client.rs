@@ -88,7 +88,22 @@ impl Client {
     /// # Errors
     /// As [`Vault::checkpoint`]. That witnesses refuse, or are too few, is in the answer.
     pub fn gather(&self, vault: &Vault) -> Result<Gathered, Error> {
-        let mut checkpoint = vault.checkpoint()?;
+        let gathered = self.gather_for(vault, vault.checkpoint()?)?;
+        let ahead = gathered.refusals.iter().filter_map(|(_, refusal)| match refusal {
+            Refusal::Ahead(size) => Some(*size),
+            _ => None,
+        });
+        let Some(size) = ahead.max() else { return Ok(gathered) };
+        // Another client of the same log may have been there with a later checkpoint.
+        match vault.checkpoint() {
+            Ok(checkpoint) if checkpoint.checkpoint().size >= size => self.gather_for(vault, checkpoint),
+            // What was said of the first one counts, and was kept.
+            Err(error) if !gathered.trusted.is_quorum => Err(error),
+            _ => Ok(gathered),
+        }
+    }
+
+    fn gather_for(&self, vault: &Vault, mut checkpoint: SignedCheckpoint) -> Result<Gathered, Error> {
         let asked = self.policy.witnesses().filter_map(|witness| self.asked(witness, &checkpoint));
         let mut asked: Vec<_> = asked.collect();
         // Once more for a size that was not known, and once for another client of the same log that was faster.

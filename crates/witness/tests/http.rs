@@ -668,3 +668,31 @@ fn monitors_find_the_checkpoint_where_the_protocol_has_it() {
     );
     assert_eq!(get(&format!("/{}/checkpoint", "0".repeat(64))).0, 404);
 }
+
+#[test]
+fn a_client_that_another_one_of_the_same_log_outran_asks_again_with_what_the_log_is_now() {
+    let log = vault();
+    act(&log, 3);
+    log.checkpoint().unwrap();
+    let own = vault();
+    let key = Service::found(&own, "witness.example/w2").unwrap();
+    let service = Service::open(own, TrustPolicy::log(log.log_key().unwrap())).unwrap();
+    let (faster, asked) = (log.clone(), AtomicUsize::new(0));
+    let url = stranger(move |request| {
+        if asked.fetch_add(1, Ordering::SeqCst) == 0 {
+            act(&faster, 2);
+            let checkpoint = faster.checkpoint().unwrap();
+            let verdict = service.decide(&AddCheckpoint { old: 0, path: Vec::new(), checkpoint }).unwrap();
+            assert!(matches!(verdict, Verdict::Cosigned(_)), "{verdict:?}");
+        }
+        let body = request.split_once("\r\n\r\n").unwrap().1;
+        match service.decide(&AddCheckpoint::parse(body).unwrap()).unwrap() {
+            Verdict::Cosigned(line) => (200, line.to_string()),
+            Verdict::Conflict(size) => (409, format!("{size}\n")),
+            other => panic!("{other:?}"),
+        }
+    });
+    let file = format!("log {}\nwitness w2 {key} http://{url}\nquorum w2\n", log.log_key().unwrap());
+    let gathered = Client::new(TrustPolicy::parse(&file).unwrap()).gather(&log).unwrap();
+    assert!(gathered.trusted.is_quorum && gathered.refusals.is_empty(), "{gathered:?}");
+}

@@ -27,7 +27,7 @@ macro_rules! curve {
 
                 /// The private scalar, on its way into a sealed record.
                 pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-                    Zeroizing::new(self.0.to_bytes().to_vec())
+                    Zeroizing::new(Zeroizing::new(self.0.to_bytes()).to_vec())
                 }
 
                 pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {

@@ -71,6 +71,26 @@ impl Algorithm {
             Self::MlDsa65 => Mechanism::MlDsa65,
         }
     }
+
+    /// Whether a mechanism is one of this algorithm.
+    pub(crate) const fn takes(self, mechanism: Mechanism) -> bool {
+        use Mechanism as M;
+        match self {
+            Self::P256 => matches!(mechanism, M::EcdsaSha256),
+            Self::P384 => matches!(mechanism, M::EcdsaSha384),
+            Self::Ed25519 => matches!(mechanism, M::Ed25519),
+            Self::Rsa(_) => matches!(
+                mechanism,
+                M::RsaPssSha256
+                    | M::RsaPssSha384
+                    | M::RsaPssSha512
+                    | M::RsaPkcs1Sha256
+                    | M::RsaPkcs1Sha384
+                    | M::RsaPkcs1Sha512
+            ),
+            Self::MlDsa65 => matches!(mechanism, M::MlDsa65),
+        }
+    }
 }
 
 /// A private key, in the vault's hands.

@@ -48,10 +48,6 @@ pub struct Attempts {
 
 impl Attempts {
     const FORMAT: u8 = 1;
-    /// Clocks of machines that share a store differ by less, in seconds. What lies further ahead was written by a
-    /// clock that had jumped.
-    const SKEW: u64 = 60;
-
     pub(super) fn encode(self) -> Vec<u8> {
         let mut row = Writer::new();
         row.u8(Self::FORMAT).u64(self.charged).u64(self.forgiven).u64(self.last.0).u64(self.until.0);
@@ -105,9 +101,8 @@ impl Attempts {
     /// A time that no honest clock can have told is replaced by this one: a clock that had jumped ahead keeps nobody
     /// out till then, and one that was set back shortens no delay, which then runs anew.
     fn believed(self, now: UnixTime, policy: &UnlockPolicy) -> Self {
-        let last = if self.last > now.plus(Self::SKEW) { now } else { self.last };
-        let until =
-            if self.until > now.plus(Self::SKEW).plus(policy.attempt) { UnixTime(0) } else { self.until };
+        let last = if self.last.is_ahead_of(now) { now } else { self.last };
+        let until = if self.until.is_ahead_of(now.plus(policy.attempt)) { UnixTime(0) } else { self.until };
         Self { last, until, ..self }
     }
 }

@@ -186,7 +186,8 @@ impl Dates {
         let begun = self.valid_from.is_none_or(|from| from <= now);
         let open = |end: Option<UnixTime>| end.is_none_or(|end| now < end);
         // NIST SP 800-57 part 1, §5.3.5: an originator's usage period and a recipient's.
-        let recipient = matches!(usage, Usage::Verify | Usage::VerifyMac | Usage::Decrypt | Usage::Unwrap);
+        let recipient =
+            matches!(usage, Usage::Verify | Usage::VerifyMac | Usage::Decrypt | Usage::Unwrap | Usage::Read);
         begun && open(self.accept_until) && (recipient || open(self.valid_to))
     }
 

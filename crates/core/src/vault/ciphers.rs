@@ -91,11 +91,15 @@ pub fn open(
     associated: &[u8],
     sealed: &Sealed,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let record = KeyRecord::load_version(tx, id, sealed.version).map_err(|error| match error {
-        // A version that there is not: nothing was sealed under it.
-        Error::UnknownKey if sealed.version != 1 => Error::Rejected,
-        other => other,
-    })?;
+    let record = match KeyRecord::load_version(tx, id, sealed.version) {
+        // A version that there is not: nothing was sealed under it. An unknown key and misuse are told before that.
+        Err(Error::UnknownKey) => {
+            let newest = KeyRecord::load(tx, id)?;
+            keyed(tx, &newest, mechanism, Usage::Decrypt)?;
+            return Err(Error::Rejected);
+        }
+        record => record?,
+    };
     let key = keyed(tx, &record, mechanism, Usage::Decrypt)?;
     match mechanism {
         Mechanism::XaesGcm => {

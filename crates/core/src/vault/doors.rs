@@ -4,6 +4,7 @@
 //! officers and users wrap the first, slots of auditors the second. Whoever opens the vault compares its rows with the
 //! authenticated lists of its header before any key is used.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -88,7 +89,7 @@ pub fn create(
 #[derive(Debug)]
 pub struct Heritage<'a> {
     /// Its index keys, oldest first: index rows stay under the keys that they have.
-    pub index: &'a [(DataKeyId, Key32)],
+    pub index: &'a [(DataKeyId, Box<Key32>)],
     /// How it comes: the first leaf of the new log, which names the former one.
     pub event: EventKind,
     /// The log that it had before.
@@ -142,7 +143,7 @@ fn make(
     let index: Vec<_> = match heritage {
         None => Vec::from([wrap(Family::Index, id, None)]),
         Some(heritage) => {
-            heritage.index.iter().map(|(id, key)| wrap(Family::Index, *id, Some(key))).collect()
+            heritage.index.iter().map(|(id, key)| wrap(Family::Index, *id, Some(&**key))).collect()
         }
     };
     let index_keys: Vec<_> = index.iter().map(|(key, _, listed)| (listed.id, &**key)).collect();
@@ -187,8 +188,9 @@ fn make(
     for (family, row) in [(Family::Data, data.1), (Family::Journal, journal.1)] {
         tx.put_plain(&family.row(id), row)?;
     }
-    for (_, row, listed) in index {
-        tx.put_plain(&Family::Index.row(listed.id), row)?;
+    // Not taken apart: a list that is leaves the keys where they were.
+    for (_, row, listed) in &index {
+        tx.put_plain(&Family::Index.row(listed.id), row.clone())?;
     }
     anchoring::begin(&mut tx)?;
     match heritage {

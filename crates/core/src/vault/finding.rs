@@ -114,8 +114,21 @@ pub fn reindex(tx: &mut Transaction<'_>, from: &Reindexing, rows: usize) -> Resu
 /// # Errors
 /// [`Error::Refused`] for an altered record; a store's fault.
 pub fn by_label(tx: &mut Transaction<'_>, label: &str, limit: usize) -> Result<Vec<KeyInfo>, Error> {
+    by_label_after(tx, label, limit, None).map(|(found, _)| found)
+}
+
+/// The same after `after`. The second answer is where to go on.
+///
+/// # Errors
+/// As [`by_label`].
+pub fn by_label_after(
+    tx: &mut Transaction<'_>,
+    label: &str,
+    limit: usize,
+    after: Option<KeyId>,
+) -> Result<(Vec<KeyInfo>, Option<KeyId>), Error> {
     let blind = tx.keyring().blind_indexes(LABEL, label.as_bytes())?;
-    follow(tx, &blind, limit, |info| info.label == label)
+    follow(tx, &blind, limit, after, |info| info.label == label)
 }
 
 /// Keys of this owner, at most `limit` of them, in order of their ids.
@@ -124,23 +137,28 @@ pub fn by_label(tx: &mut Transaction<'_>, label: &str, limit: usize) -> Result<V
 /// [`Error::Refused`] for an altered record; a store's fault.
 pub fn by_owner(tx: &mut Transaction<'_>, owner: Subject, limit: usize) -> Result<Vec<KeyInfo>, Error> {
     let blind = tx.keyring().blind_indexes(OWNER, &owner.0)?;
-    follow(tx, &blind, limit, |info| info.owner == Some(owner))
+    follow(tx, &blind, limit, None, |info| info.owner == Some(owner)).map(|(found, _)| found)
 }
 
 fn follow(
     tx: &mut Transaction<'_>,
     blind: &[[u8; 32]],
     limit: usize,
+    from: Option<KeyId>,
     wanted: impl Fn(&KeyInfo) -> bool,
-) -> Result<Vec<KeyInfo>, Error> {
+) -> Result<(Vec<KeyInfo>, Option<KeyId>), Error> {
     let mut found: Vec<KeyInfo> = Vec::new();
+    let mut goes_on = false;
     for blind in blind {
-        let (mut after, mut here) = (None, 0);
+        let mut after = from.map(|id| Cursor([&blind[..], &id.0].concat()));
+        let mut here = 0;
         // Hints of somebody else's making fill pages, and hide nothing behind them.
         loop {
             let page = tx.store().scan(KEY_INDEX, &Range::prefix(blind), limit.max(1), after.as_ref())?;
             for (key, _) in page.rows {
-                let Some(id) = key.last_chunk::<16>().map(|id| KeyId(*id)) else { continue };
+                // A longer one would lead back behind its place.
+                let id = key.strip_prefix(blind).and_then(|id| id.try_into().ok()).map(KeyId);
+                let Some(id) = id else { continue };
                 match KeyRecord::load(tx, id) {
                     // It leads nowhere, or to a key with another label.
                     Err(Error::UnknownKey) => {}
@@ -158,10 +176,13 @@ fn follow(
                 break;
             }
         }
+        goes_on |= after.is_some();
     }
     found.sort_by_key(|info| info.id.0);
+    goes_on |= found.len() > limit;
     found.truncate(limit);
-    Ok(found)
+    let next = found.last().filter(|_| goes_on).map(|info| info.id);
+    Ok((found, next))
 }
 
 /// Every key in its newest version, in order of ids: at most `limit` after `after`. The second answer is where to go on.

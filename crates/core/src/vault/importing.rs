@@ -5,8 +5,11 @@ use alloc::vec::Vec;
 
 use p256::pkcs8::der::asn1::OctetStringRef;
 use p256::pkcs8::der::pem::PemLabel as _;
-use p256::pkcs8::der::{Decode as _, SecretDocument};
-use p256::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, ObjectIdentifier, PrivateKeyInfoRef};
+use p256::pkcs8::der::{Decode as _, Document, SecretDocument};
+use p256::pkcs8::{
+    DecodePrivateKey as _, EncodePrivateKey as _, ObjectIdentifier, PrivateKeyInfoRef,
+    SubjectPublicKeyInfoRef,
+};
 use zeroize::Zeroizing;
 
 use super::attributes::{Flags, Purpose, Usage};
@@ -96,6 +99,16 @@ pub fn pkcs8_pem(pem: &str) -> Result<(KeyKind, Zeroizing<Vec<u8>>), Error> {
     let (label, document) = SecretDocument::from_pem(pem.trim()).map_err(|_| Error::KeyMaterial)?;
     PrivateKeyInfoRef::validate_pem_label(label).map_err(|_| Error::KeyMaterial)?;
     pkcs8_der(document.as_bytes())
+}
+
+/// The DER of a SubjectPublicKeyInfo in PEM (RFC 7468 §13), for signatures or for agreement: [`raw`] looks at what it is.
+///
+/// # Errors
+/// [`Error::KeyMaterial`] when it is no PEM, or of something else.
+pub fn spki_pem(pem: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let (label, document) = Document::from_pem(pem.trim()).map_err(|_| Error::KeyMaterial)?;
+    SubjectPublicKeyInfoRef::validate_pem_label(label).map_err(|_| Error::KeyMaterial)?;
+    Ok(Zeroizing::new(document.as_bytes().to_vec()))
 }
 
 /// What was stored, of data, a certificate, or somebody's public key (as SubjectPublicKeyInfo).

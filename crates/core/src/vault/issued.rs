@@ -63,11 +63,11 @@ pub fn generate(tx: &mut Transaction<'_>, label: &str) -> Result<KeyId, Error> {
 /// The code that stands for this, to be sent to its owner and to nobody else.
 ///
 /// # Errors
-/// [`Error::KeyKind`], [`Error::KeyUsage`], [`Error::KeyPurpose`], [`Error::KeyState`] for misuse;
-/// [`Error::UnknownKey`]; [`Error::Refused`] for an altered record; a store's fault.
+/// [`Error::KeyKind`], [`Error::KeyUsage`], [`Error::KeyPurpose`], [`Error::KeyState`], [`Error::KeyNotValid`] for
+/// misuse; [`Error::UnknownKey`]; [`Error::Refused`] for an altered record; a store's fault.
 pub fn code(tx: &mut Transaction<'_>, id: KeyId, binding: &Binding, digits: Digits) -> Result<Code, Error> {
     let tag = tag(tx, id, CODE, &binding.to_bytes())?;
-    Ok(Code::from_value(truncated(&tag), digits))
+    Ok(cut(&tag, digits))
 }
 
 /// Checks a typed code in constant time. Malformed text is rejected after the same work.
@@ -125,7 +125,25 @@ fn tag(
     record.allow(tx, &Asked { usage, purpose, mechanism, states: &[KeyState::Active] })?;
     tx.self_test(Mechanism::IssuedCode)?;
     record.tell_use(tx, Mechanism::IssuedCode)?;
-    Ok(Zeroizing::new(hmac_sha256(&record.material, &[label, message])))
+    Ok(derived(&record.material, label, message))
+}
+
+/// [`code`] under the bare bytes of a key, for self-tests.
+pub(super) fn code_under(key: &[u8], binding: &Binding, digits: Digits) -> Code {
+    cut(&derived(key, CODE, &binding.to_bytes()), digits)
+}
+
+/// [`token`], likewise.
+pub(super) fn token_under(key: &[u8], subject: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+    derived(key, TOKEN, subject)
+}
+
+fn derived(key: &[u8], label: &[u8], message: &[u8]) -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(hmac_sha256(key, &[label, message]))
+}
+
+fn cut(tag: &[u8; 32], digits: Digits) -> Code {
+    Code::from_value(truncated(tag), digits)
 }
 
 /// RFC 4226 §5.3, step 2, over 32 bytes instead of 20. The place of the four bytes depends on the secret, and so every

@@ -280,13 +280,13 @@ impl Keyring {
     ///
     /// # Errors
     /// [`Error::Role`] in the hands of an auditor; [`Error::Locked`] when the keys are gone.
-    pub fn index_keys(&self) -> Result<Vec<(DataKeyId, Key32)>, Error> {
+    pub fn index_keys(&self) -> Result<Vec<(DataKeyId, Box<Key32>)>, Error> {
         if self.index.is_empty() {
             return Err(Error::Role(self.role));
         }
         let copy = |held: &Held| {
             let key = held.key()?.try_into().map_err(|_| Error::Locked)?;
-            Ok((held.id, Zeroizing::new(key)))
+            Ok((held.id, Box::new(Zeroizing::new(key))))
         };
         self.index.iter().map(copy).collect()
     }

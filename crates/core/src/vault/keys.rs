@@ -190,7 +190,8 @@ impl KeyRecord {
         let opened = tx.record(&row)?.ok_or(Error::UnknownKey)?;
         let mut record = Self::decode(row, &opened.attributes, &opened.body)?;
         if let (Some(cache), Some(stored)) = (tx.cache(), stored) {
-            record.signer = record.make_signer(tx)?.map(Arc::from);
+            // A key with which nothing here computes is listed and ended all the same; who signs with it is told.
+            record.signer = record.make_signer(tx).ok().flatten().map(Arc::from);
             // No room in locked memory is no failure: the key is opened again next time.
             if let Ok(secret) = cache.memory().hold(&record.material) {
                 let (info, public) = (record.info.clone(), record.public.clone());

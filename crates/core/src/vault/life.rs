@@ -37,17 +37,19 @@ pub const fn is_plain(table: Table) -> bool {
 /// Whether rows of this table die when a backup is restored, because nobody knows what has become of them since
 /// (`CRYPTO.md` §5): whatever expires and lets somebody in, and recovery codes, any of which may have been used.
 ///
-/// Hints and what tells of messages grant nothing and live: the archive, the feed, where devices are reached. So does what counts the
-/// guesses of a known device, which lives as well.
+/// Hints and what tells of messages grant nothing and live: the archive, the feed, where devices are reached. What counts the guesses of
+/// a known device, and nonces that were used, keep somebody out, and live as well.
 #[must_use]
 pub const fn dies_at_restore(table: Table) -> bool {
-    let tells = matches!(table.0, DEVICE_FAILURES | ARCHIVE | FEED | SUBSCRIPTIONS) || is_plain(table);
-    (matches!(life(table), Life::Expires) && !tells) || table.0 == RECOVERY_CODES
+    let lives =
+        matches!(table.0, DEVICE_FAILURES | ARCHIVE | SPENT_NONCES | FEED | SUBSCRIPTIONS) || is_plain(table);
+    (matches!(life(table), Life::Expires) && !lives) || table.0 == RECOVERY_CODES
 }
 
-// Tables of the cabinet (`docs/formats/tables.md`).
+// Tables of the cabinet, and of what stands beside it (`docs/formats/tables.md`).
 const RECOVERY_CODES: u16 = 41;
 const DEVICE_FAILURES: u16 = 46;
 const ARCHIVE: u16 = 53;
+const SPENT_NONCES: u16 = 59;
 const FEED: u16 = 65;
 const SUBSCRIPTIONS: u16 = 67;

@@ -100,14 +100,22 @@ impl Tagging {
     /// Begins a check under the version that made the MAC.
     ///
     /// # Errors
-    /// As [`Tagging::begin`].
+    /// [`Error::Rejected`] for a version that the key never had; as [`Tagging::begin`].
     pub fn begin_check(
         tx: &mut Transaction<'_>,
         id: KeyId,
         mechanism: Mechanism,
         version: u32,
     ) -> Result<Checking, Error> {
-        let record = KeyRecord::load_version(tx, id, version)?;
+        let record = match KeyRecord::load_version(tx, id, version) {
+            // A version that there is not made no MAC. An unknown key and misuse are told before that, as of any other version.
+            Err(Error::UnknownKey) => {
+                let newest = KeyRecord::load(tx, id)?;
+                keyed(tx, &newest, mechanism, Usage::VerifyMac)?;
+                return Err(Error::Rejected);
+            }
+            record => record?,
+        };
         let state = keyed(tx, &record, mechanism, Usage::VerifyMac)?;
         record.tell_use(tx, mechanism)?;
         Ok(Checking(state))

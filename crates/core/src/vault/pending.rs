@@ -93,14 +93,14 @@ impl<T> Pending<'_, T> {
     }
 
     fn settle(self) -> Result<Committed<T>, Error> {
-        let mut last = StoreFault::OutcomeUnknown;
         for _ in 0..Self::RESOLVES {
             match self.store.resolve(self.change.id()) {
                 Ok(Resolution::Committed) => return Ok(self.done()),
                 Ok(Resolution::Aborted) => return Err(StoreFault::Unavailable.into()),
-                Err(fault) => last = fault,
+                // Why it cannot be settled says nothing of the commit: most faults would say that nothing was written.
+                Err(_) => {}
             }
         }
-        Err(last.into())
+        Err(StoreFault::OutcomeUnknown.into())
     }
 }

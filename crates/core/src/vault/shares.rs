@@ -5,6 +5,7 @@
 //! share names its vault, its set, the threshold and its own number; a commitment to the key, the same in all shares
 //! of a set, tells a key that was put together from altered shares from the right one.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 #[cfg(feature = "std")]
 use alloc::vec::Vec;
@@ -167,7 +168,8 @@ pub struct Share {
     set: ShareSet,
     /// Where the polynomials were evaluated; never 0, where the key lies.
     index: u8,
-    value: Key32,
+    /// Behind a pointer: lists of shares grow and are taken apart, and leave no copy behind.
+    value: Box<Key32>,
 }
 
 impl fmt::Debug for Share {
@@ -194,7 +196,7 @@ impl Share {
 
     fn at(set: ShareSet, point: &[u8]) -> Result<Self, Error> {
         let (&index, value) = point.split_first().ok_or(Error::Refused)?;
-        let value = Key32::new(value.try_into().map_err(|_| Error::Refused)?);
+        let value = Box::new(Key32::new(value.try_into().map_err(|_| Error::Refused)?));
         if index == 0 { Err(Error::Refused) } else { Ok(Self { set, index, value }) }
     }
 

@@ -184,6 +184,10 @@ pub fn verify(
     let mechanism = mechanism.unwrap_or(newest.algorithm().mechanism());
     let asked = Asked { usage: Usage::Verify, purpose, mechanism: Some(mechanism), states };
     let records = versions::allowed(tx, id, &asked)?;
+    // A record of somebody else's public key allows every signature: misuse is told before anything is tried.
+    if !newest.algorithm().takes(mechanism) {
+        return Err(Error::KeyMechanism);
+    }
     tx.self_test(mechanism)?;
     if let Some(record) = records.first() {
         record.tell_use(tx, mechanism)?;
@@ -217,6 +221,9 @@ pub fn verify_with(
     prepared: Prepared<'_>,
     signature: &[u8],
 ) -> Result<(), Error> {
+    if !key.algorithm().takes(mechanism) {
+        return Err(Error::KeyMechanism);
+    }
     tx.self_test(mechanism)?;
     let found = tx.backend().verify(key, mechanism, prepared, signature);
     found.unwrap_or_else(|| key.verify(mechanism, prepared, signature))
@@ -276,7 +283,10 @@ pub(super) fn public_bytes(record: &KeyRecord) -> Result<&[u8], Error> {
 }
 
 fn verifying_key(record: &KeyRecord) -> Result<VerifyingKey, Error> {
-    if record.info.kind.algorithm().is_none() && record.info.kind != KeyKind::PublicKey {
+    let KeyInfo { kind, purpose, .. } = &record.info;
+    // A public key on P-256 may be one that keys are wrapped for: it verifies nothing, whatever its form could.
+    let is_theirs = *kind == KeyKind::PublicKey && *purpose != Purpose::Wrapping;
+    if kind.algorithm().is_none() && !is_theirs {
         return Err(Error::KeyKind);
     }
     VerifyingKey::from_spki_der(public_bytes(record)?).map_err(|_| Error::KeyKind)

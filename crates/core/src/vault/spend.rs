@@ -467,6 +467,7 @@ pub fn generate_code(tx: &mut Transaction<'_>, id: KeyId) -> Result<Code, Error>
     let mechanism = record.info.kind.mechanisms(Purpose::OneTimeCode).iter().next();
     let (usage, purpose) = (Usage::GenerateCode, Purpose::OneTimeCode);
     record.allow(tx, &Asked { usage, purpose, mechanism, states: &[KeyState::Active] })?;
+    mechanism.map_or(Ok(()), |mechanism| tx.self_test(mechanism))?;
     let mut state = OtpState::load(tx, id, record.info.version)?;
     let secret = Secret::new_accepting_weak(&record.material).map_err(|_| Error::Refused)?;
     let (code, detail) = match record.info.kind {

@@ -23,6 +23,7 @@ use super::transaction::Transaction;
 use super::versions;
 use crate::aead;
 use crate::agreement::{AgreementKey, AgreementPublic};
+use crate::env::Env;
 use crate::error::Error;
 use crate::event::{Detail, EventKind, Subject};
 use crate::hash;
@@ -41,7 +42,8 @@ const LABEL: &[u8] = b"zamok/wrap/v1";
 /// nor time, whose questions would stay behind; [`Error::KeyNotTrusted`] and [`Error::KeyTooWeak`] for a
 /// wrapping key that may not take it; [`Error::KeyState`] for a compromised or destroyed key; [`Error::TooLong`] where 64
 /// other keys are noted with its secret; [`Error::KeyKind`], [`Error::KeyUsage`], [`Error::KeyPurpose`],
-/// [`Error::KeyMechanism`] for misuse; [`Error::UnknownKey`]; a store's fault.
+/// [`Error::KeyMechanism`], [`Error::KeyNotValid`] for misuse of `by`; [`Error::UnknownKey`]; a store's fault. The dates of the key
+/// that leaves go with it, and hold nothing up.
 pub fn wrap(tx: &mut Transaction<'_>, by: KeyId, id: KeyId, mechanism: Mechanism) -> Result<Vec<u8>, Error> {
     let wrapper = KeyRecord::load(tx, by)?;
     wrapping_key(&wrapper, mechanism)?;
@@ -135,7 +137,7 @@ pub fn unwrap(
                 Zeroizing::new(shared.to_vec())
             }
         };
-        if let Ok(opened) = record::open(&key, LABEL, envelope.header, envelope.sealed) {
+        if let Ok(opened) = envelope.open(&key) {
             wrapper.tell_use(tx, envelope.mechanism)?;
             verdict = Ok((opened, strength(&wrapper)?));
             break;
@@ -268,14 +270,30 @@ fn envelope(
 ) -> Result<Vec<u8>, Error> {
     let attributes =
         record.info.encode([record.info.label.len(), record.material.len(), record.public.len()])?;
-    let mut header = Writer::new();
-    header.raw(MAGIC).u16(FORMAT).u8(mechanism as u8).bytes(name)?.bytes(ephemeral)?;
-    header.bytes(attributes.as_slice())?;
     let spent = spend::spent(tx, record)?;
     let mut body = Writer::new();
     body.text(&record.info.label)?.bytes(&record.material)?;
     spent.write(&mut body);
-    Ok(record::seal(key, LABEL, header.as_slice(), body.as_slice(), &mut tx.env()))
+    seal(mechanism, [name, ephemeral, attributes.as_slice()], key, body.as_slice(), &mut tx.env())
+}
+
+/// A body under a header of these fields.
+pub(super) fn seal(
+    mechanism: Mechanism,
+    [name, ephemeral, attributes]: [&[u8]; 3],
+    key: &[u8],
+    body: &[u8],
+    env: &mut Env<'_>,
+) -> Result<Vec<u8>, Error> {
+    let mut header = Writer::new();
+    header.raw(MAGIC).u16(FORMAT).u8(mechanism as u8).bytes(name)?.bytes(ephemeral)?;
+    header.bytes(attributes)?;
+    Ok(record::seal(key, LABEL, header.as_slice(), body, env))
+}
+
+/// The body of what [`seal`] made.
+pub(super) fn open(key: &[u8], bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+    Envelope::read(bytes)?.open(key)
 }
 
 /// A wrapped key, taken apart and not yet opened.
@@ -303,6 +321,10 @@ impl<'a> Envelope<'a> {
         let attributes = reader.bytes()?;
         let (header, sealed) = bytes.split_at(bytes.len() - reader.remaining());
         Ok(Self { mechanism, ephemeral, attributes, header, sealed })
+    }
+
+    fn open(&self, key: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        record::open(key, LABEL, self.header, self.sealed)
     }
 }
 

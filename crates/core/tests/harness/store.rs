@@ -142,7 +142,8 @@ impl Store for TestStore {
     fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
         let fails = |left: usize| left.checked_sub(1);
         match self.unresolved.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails) {
-            Ok(_) => Err(StoreFault::OutcomeUnknown),
+            // As the stores say it when they cannot be reached.
+            Ok(_) => Err(StoreFault::Unavailable),
             Err(_) => self.inner.resolve(id),
         }
     }

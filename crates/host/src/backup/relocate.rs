@@ -82,7 +82,7 @@ impl<'a> From<&'a SecretKey> for Holders<'a> {
 /// What was counted before anything is copied.
 struct Inventory {
     digest: [u8; 32],
-    index: Vec<(DataKeyId, Key32)>,
+    index: Vec<(DataKeyId, Box<Key32>)>,
 }
 
 impl Vault {
@@ -199,23 +199,18 @@ impl Vault {
     /// Says in the store that the vault leaves it for an empty one, and answers with which log: as it is now, also where an earlier
     /// attempt was closed with a shorter one. What came of that opens for nobody.
     fn leave(&self, to: &str) -> Result<FormerLog, Error> {
-        let left = self.heading(|tx, found| match found {
+        self.heading(|tx, found| match found {
             None => {
                 Relocation::Leaving { to: to.into(), log: None }.put(tx)?;
                 let detail = Detail::new().with("to", to);
-                tx.event(EventKind::VaultMovedOut, None, &Relocation::row(), &detail).map(|_| None)
+                tx.event(EventKind::VaultMovedOut, None, &Relocation::row(), &detail).map(|_| ())
             }
             // Wherever it was on its way to.
-            Some(Relocation::Leaving { log, .. }) => {
-                Relocation::Leaving { to: to.into(), log }.put(tx).map(|()| None)
-            }
-            Some(Relocation::Left { to: went, log: Some(log) }) if went == to => Ok(Some(log)),
+            Some(Relocation::Leaving { log, .. }) => Relocation::Leaving { to: to.into(), log }.put(tx),
+            // Also where its URL leads to an empty store by now: the vault may have been in service there.
             Some(Relocation::Left { .. }) => Err(Error::Backup(BackupFault::Moved)),
             Some(Relocation::Filling { .. }) => Err(Error::Backup(BackupFault::Unfinished)),
         })?;
-        if let Some(log) = left {
-            return Ok(log);
-        }
         // Whoever gets a proof of the former log later gets it under its last word; a log without leaves has none.
         match self.checkpoint() {
             Ok(_) | Err(Error::Uncovered) => {}

@@ -163,7 +163,7 @@ impl Vault {
     }
 }
 
-fn index_keys<R: Read>(opener: Opener<R>, key: &BackupKey) -> Result<Vec<(DataKeyId, Key32)>, Error> {
+fn index_keys<R: Read>(opener: Opener<R>, key: &BackupKey) -> Result<Vec<(DataKeyId, Box<Key32>)>, Error> {
     let mut index = Vec::new();
     opener.read(key, &mut |item| {
         if let Item::IndexKey(id, key) = item {

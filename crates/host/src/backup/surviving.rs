@@ -103,6 +103,7 @@ pub struct Surviving {
     /// Whether none is missing between the backup and the end of what survived.
     pub is_whole: bool,
     /// Whether whoever restores says that nothing was cut off at its end, or an anchor that nothing was up to its last checkpoint.
+    /// Never so where the vault has begun to leave the store: it may have gone on in another.
     pub is_vouched: bool,
     /// The time of the last entry.
     pub until: UnixTime,
@@ -121,7 +122,7 @@ pub struct Replayed {
     pub entries: u64,
     /// Whether none is missing between the backup and the end of what survived.
     pub is_whole: bool,
-    /// Whether an anchor, or whoever restored, says that nothing was cut off at its end.
+    /// Whether an anchor, or whoever restored, says that nothing was cut off at its end, and the vault had not begun to leave the store.
     pub is_vouched: bool,
     /// The time of the last entry.
     pub until: UnixTime,
@@ -149,6 +150,12 @@ impl Surviving {
         end: &JournalEnd,
     ) -> Result<Self, Error> {
         let begin = &backup.begin;
+        // One moment: an integrator that still runs would move entries from behind what was read to before it.
+        let still = store.snapshot()?;
+        let store = match &still {
+            Some(still) => &**still,
+            None => store,
+        };
         let keyring = Vault::keyring_of(store, secret, options)?;
         if keyring.vault() != backup.vault() || doors::origin(store, &keyring)? != begin.origin {
             return Err(Error::LogForked);
@@ -214,6 +221,10 @@ impl Surviving {
     fn entry(&mut self, store: &dyn Store, keyring: &Keyring, leaf: Leaf) -> Result<(), Error> {
         self.entries += 1;
         self.until = self.until.max(leaf.time);
+        // The vault went on in another store, of which this journal tells nothing, whoever vouches for its end.
+        if leaf.kind == EventKind::VaultMovedOut {
+            self.is_vouched = false;
+        }
         let step = || -> Result<Option<u64>, Error> {
             // Of codes that were accepted the leaf itself says which, so that no erasure hides it.
             if let Some(spent) = &leaf.spent {

@@ -1,5 +1,7 @@
 //! What a vault does for its journal: integration, signed checkpoints, what witnesses said of them.
 
+use std::sync::atomic::Ordering;
+
 use zamok_core::Error;
 use zamok_journal::{Anchor, Head, Journal, SignedCheckpoint, TrustPolicy, Trusted, VerifierKey};
 
@@ -38,9 +40,14 @@ impl Vault {
 
     /// Forgets the chains that are over, once a day. Whatever hinders it hinders nothing else: it is for tomorrow then.
     fn forget_writers(&self, head: Option<&Head>) {
-        if !head.is_some_and(|head| zamok_journal::forgetting_is_due(head, self.now())) {
+        const BETWEEN: u64 = 60 * 60;
+        let now = self.now();
+        let is_due = head.is_some_and(|head| zamok_journal::forgetting_is_due(head, now));
+        // It stays due where nobody may be forgotten: not all writers are looked at after every batch.
+        if !is_due || now.0.abs_diff(self.looked.load(Ordering::Relaxed)) < BETWEEN {
             return;
         }
+        self.looked.store(now.0, Ordering::Relaxed);
         loop {
             match self.transact(zamok_journal::forget_writers) {
                 Ok(1000..) => {}

@@ -79,6 +79,8 @@ pub struct Vault {
     learned: Learned,
     /// Where time steps before the opening count as spent.
     fence: Option<UnixTime>,
+    /// When it last looked for writers of the journal to forget, in seconds since 1970.
+    looked: AtomicU64,
     /// What remembers the journal's checkpoints elsewhere.
     anchor: Option<Arc<dyn Anchor>>,
     /// Whether that may know nothing yet.
@@ -120,6 +122,7 @@ impl Vault {
             backend: options.backend.clone(),
             self_tests: SelfTests::new(),
             floor: AtomicU64::new(0),
+            looked: AtomicU64::new(0),
             origin,
             held,
             memory: options.memory.clone(),

@@ -172,6 +172,55 @@ pub fn a_stalled_scan_holds_nobody_up<F: Factory>(factory: &F) {
     });
 }
 
+/// A view may be a transaction that stays open: whoever commits waits for nobody who reads in it. A store that gives no views has nothing
+/// to show here.
+pub fn a_view_that_stays_open_holds_nobody_up<F: Factory>(factory: &F) {
+    let store = factory.fresh().store;
+    must(&store, |change, _| (0..100_u8).try_for_each(|key| change.insert(row(&[key]), vec![key])));
+    let Some(view) = store.snapshot().expect("a view is given, or not") else { return };
+    let moment: Vec<(Vec<u8>, u64)> = (0..100).map(|key| (vec![key], 1)).collect();
+    let is_done = AtomicBool::new(false);
+    let rounds = Tier::pick(5, 25, 250);
+    thread::scope(|scope| {
+        let done = Done(&is_done);
+        let (has_read, writers_wait) = mpsc::channel();
+        let (view, moment, is_done) = (&view, &moment, &is_done);
+        scope.spawn(move || {
+            let mut is_last = false;
+            while !is_last {
+                is_last = is_done.load(Ordering::SeqCst);
+                let (mut rows, mut after) = (Vec::new(), None);
+                loop {
+                    let page = view.scan(TABLE, &Range::all(), 7, after.as_ref()).expect("a page");
+                    rows.extend(page.rows.into_iter().map(|(key, row)| (key, row.version)));
+                    after = page.next;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(rows, *moment, "a view is of one moment");
+                let _ = has_read.send(());
+            }
+        });
+        writers_wait.recv().expect("the view is open and was read");
+        at_once(4, |thread| {
+            let own = thread.to_le_bytes()[0];
+            must(&store, |change, _| change.delete(row(&[50 + own]), 1));
+            for round in 1..=rounds {
+                let new = [[200, own].as_slice(), &round.to_be_bytes()].concat();
+                must(&store, |change, _| {
+                    change.update(row(&[own]), round, b"later".to_vec())?;
+                    change.insert(row(&new), Vec::new())
+                });
+                assert_eq!(version(&store, &[own]), Some(round + 1), "its own commit is read back");
+            }
+        });
+        drop(done);
+    });
+    let page = store.scan(TABLE, &Range::all(), usize::MAX, None).expect("a page");
+    assert_eq!(page.rows.len() as u64, 100 - 4 + 4 * rounds);
+}
+
 pub fn resolving_and_committing_at_once_agree<F: Factory>(factory: &F) {
     let store = factory.fresh().store;
     for round in 0..Tier::pick(100, 500, 5_000) {

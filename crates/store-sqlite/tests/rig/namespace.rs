@@ -1,5 +1,7 @@
 //! A test's child behind a shell script, where that is needed with a mount table of its own.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -23,6 +25,25 @@ pub fn in_a_namespace(test: &str, task: &str, place: &Path, script: &str) -> Out
         }
     }
     panic!("this system allows no mount namespaces, neither to users nor to us:\n{refusals}");
+}
+
+/// The same without what lets root read and write what the mode of a file forbids.
+///
+/// # Panics
+/// Where root cannot do without: a test that cannot run has failed.
+pub fn bound_by_modes(test: &str, task: &str, place: &Path, script: &str) -> Output {
+    // Who is not root is bound already.
+    let ways: [&[&str]; 3] =
+        [&["env"], &["setpriv", "--bounding-set=-dac_override,-dac_read_search"], &["unshare", "--user"]];
+    let locked = tempfile::NamedTempFile::new().expect("a file");
+    fs::set_permissions(locked.path(), Permissions::from_mode(0o400)).expect("our file");
+    let binds = |way: &&[&str]| {
+        let mut tried = Command::new(way[0]);
+        tried.args(&way[1..]).args(["bash", "-c", r#"cat "$0" && ! { : >>"$0"; }"#]).arg(locked.path());
+        tried.output().is_ok_and(|tried| tried.status.success())
+    };
+    let way = ways.into_iter().find(binds).expect("a way to be bound by the modes of files");
+    behind(way, test, task, place, script)
 }
 
 /// The same with whatever stands before it.

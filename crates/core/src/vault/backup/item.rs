@@ -1,5 +1,6 @@
 //! What stands in a backup: items one after the other, each with its tag, in one order that a reader demands.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -46,7 +47,7 @@ pub enum Item {
     /// The first.
     Begin(Begin),
     /// A key of blind indexes: index rows stay under the keys that they have.
-    IndexKey(DataKeyId, Key32),
+    IndexKey(DataKeyId, Box<Key32>),
     /// A sealed record.
     Record {
         /// Its place.
@@ -176,7 +177,7 @@ impl Item {
                 let (size, root) = (reader.u64()?, reader.array()?);
                 Self::Begin(Begin { origin, size, root, time: UnixTime(reader.u64()?) })
             }
-            2 => Self::IndexKey(DataKeyId(reader.u32()?), Zeroizing::new(reader.array()?)),
+            2 => Self::IndexKey(DataKeyId(reader.u32()?), Box::new(Zeroizing::new(reader.array()?))),
             3 => {
                 let (row, revision) = (row(&mut reader)?, reader.u64()?);
                 let attributes = reader.bytes()?.to_vec();
