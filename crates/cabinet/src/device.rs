@@ -97,7 +97,7 @@ impl Device {
 
     /// Whether it is recognised.
     fn is_known(&self, now: UnixTime) -> bool {
-        self.state == State::Trusted && now < self.expires && now >= self.trusted
+        self.state == State::Trusted && now < self.expires && !self.trusted.is_ahead_of(now)
     }
 
     fn step(&mut self, step: Step) -> Result<(), Error> {

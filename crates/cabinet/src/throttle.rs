@@ -8,11 +8,12 @@
 
 use zamok_core::event::{Detail, EventKind, Subject};
 use zamok_core::store::{CounterKey, RowKey, StoreFault, Table};
-use zamok_core::vault::Transaction;
 use zamok_core::vault::spend::{Failures, Throttle};
+use zamok_core::vault::{Known, Transaction};
 use zamok_core::wire::{Reader, Writer};
 use zamok_core::{Error as CoreError, UnixTime};
 
+use crate::Cabinet;
 use crate::account::AccountId;
 use crate::device::DeviceId;
 use crate::error::Error;
@@ -276,7 +277,7 @@ impl Cap {
         tx.add(self.counter, more, self.most);
     }
 
-    /// Counts one more; the commit fails as busy when others have filled it meanwhile.
+    /// Counts one more; the commit fails as capped when others have filled it meanwhile: see [`Cabinet::counted`].
     pub(crate) fn count(self, tx: &mut Transaction<'_>) {
         tx.add(self.counter, 1, self.most);
     }
@@ -362,4 +363,34 @@ pub(crate) fn count_wrong(
     for cap in wrong_answers(tx.now(), policy, account, caller) {
         cap.count(tx);
     }
+}
+
+impl Cabinet {
+    /// A transaction that counts. A counter that somebody else has moved on meanwhile takes no sum that was made for what it was: it is
+    /// read again. Else whoever guesses many times at once would be told, by a sum that is full, which of his guesses were wrong, and pay
+    /// for one.
+    pub(crate) fn counted<T>(
+        &self,
+        run: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.counted_knowing(&mut Known::default(), run)
+    }
+
+    /// The same, after another transaction of this call: see [`Vault::transact_knowing`](zamok_host::Vault::transact_knowing).
+    pub(crate) fn counted_knowing<T>(
+        &self,
+        known: &mut Known,
+        mut run: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        for _ in 0..Self::COUNTED {
+            match self.vault.transact_knowing(known, &mut run) {
+                Err(Error::Core(CoreError::Capped)) => {}
+                done => return done,
+            }
+        }
+        Err(CoreError::Busy.into())
+    }
+
+    /// How often a transaction is run whose counters others move.
+    const COUNTED: usize = 8;
 }

@@ -11,10 +11,10 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use zamok_core::UnixTime;
 use zamok_core::event::{Detail, EventKind, Subject};
 use zamok_core::store::{RowKey, Table};
 use zamok_core::vault::{Known, Transaction};
-use zamok_core::{Error as CoreError, UnixTime};
 
 use crate::Cabinet;
 use crate::account::{self, Account, AccountId, Roles};
@@ -264,28 +264,14 @@ impl Cabinet {
     pub(crate) fn watched_knowing<T>(
         &self,
         known: &mut Known,
-        mut run: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
+        run: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut done = Err(CoreError::Busy.into());
-        // A counter that somebody else has moved on meanwhile takes no sum that was made for what it was: it is read again. Else
-        // whoever guesses many times at once would be told, by a sum that is full, which of his guesses were wrong, and pay for one.
-        for _ in 0..Self::WATCHED {
-            done = self.vault.transact_knowing(known, &mut run);
-            if !matches!(done, Err(Error::Core(CoreError::Capped))) {
-                break;
-            }
-        }
+        let done = self.counted_knowing(known, run);
         if let Some(watch) = &self.watch {
             watch.after(self.vault.now());
         }
-        match done {
-            Err(Error::Core(CoreError::Capped)) => Err(CoreError::Busy.into()),
-            done => done,
-        }
+        done
     }
-
-    /// How often a transaction is run whose counters others move.
-    const WATCHED: usize = 8;
 
     pub(crate) fn ask_watch(&self, tx: &mut Transaction<'_>, facts: &Facts<'_>) -> Result<Decision, Error> {
         self.watch.as_ref().map_or_else(|| Ok(Decision::default()), |watch| watch.decide(tx, facts))

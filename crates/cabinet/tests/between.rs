@@ -2,12 +2,17 @@
 #![allow(missing_docs)]
 
 mod harness;
+mod whole_life;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 
-use harness::{House, LIGHT, light_policy, password};
-use zamok_cabinet::{Begun, Error, Password, SweepPlace};
+use harness::{House, LIGHT, light_policy, password, request};
+use whole_life::{DeviceKey, field, unhex};
+use zamok_cabinet::{
+    Approach, Begun, Cabinet, DeviceAnswer, Error, Evidence, MessageKind, Password, PowerKind, Right, Rights,
+    SweepPlace, Terms,
+};
 use zamok_core::Error as CoreError;
 use zamok_core::store::{
     Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
@@ -15,16 +20,25 @@ use zamok_core::store::{
 };
 use zamok_core::vault::slot::Argon2Cost;
 
-/// Takes so many more commits; fills a sum of wrong answers once, right after it was read.
+const REJECTED: Error = Error::Core(CoreError::Rejected);
+
+/// Takes so many more commits; fills a sum once, right after it was read.
 struct Between {
     inner: MemoryStore,
     left: AtomicU64,
-    most: AtomicU64,
+    /// How the sum begins that is filled next, and how far.
+    sum: Mutex<(&'static str, u64)>,
 }
 
 impl Default for Between {
     fn default() -> Self {
-        Self { inner: MemoryStore::new(), left: AtomicU64::new(u64::MAX), most: AtomicU64::new(0) }
+        Self { inner: MemoryStore::new(), left: AtomicU64::new(u64::MAX), sum: Mutex::new(("", 0)) }
+    }
+}
+
+impl Between {
+    fn fill(&self, begins: &'static str, most: u32) {
+        *self.sum.lock().unwrap() = (begins, most.into());
     }
 }
 
@@ -63,13 +77,13 @@ impl Store for Between {
 
     fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
         let found = self.inner.counter(key)?;
-        if key.0.starts_with(b"wrong-strangers/") {
-            let most = self.most.swap(0, SeqCst);
-            if most > found {
-                let mut others = Change::new(ChangeId([9; 16]));
-                others.add(key.clone(), most - found, u64::MAX).unwrap();
-                assert_eq!(self.inner.commit(&others), Ok(Outcome::Committed));
-            }
+        let mut sum = self.sum.lock().unwrap();
+        let (begins, most) = *sum;
+        if most > found && key.0.starts_with(begins.as_bytes()) {
+            sum.1 = 0;
+            let mut others = Change::new(ChangeId(request().0));
+            others.add(key.clone(), most - found, u64::MAX).unwrap();
+            assert_eq!(self.inner.commit(&others), Ok(Outcome::Committed));
         }
         Ok(found)
     }
@@ -80,9 +94,9 @@ fn a_wrong_password_looks_like_any_other_though_others_have_filled_the_sum_meanw
     let store = Arc::new(Between::default());
     let house = House::over(store.clone());
     house.citizen("ivan");
-    store.most.store(house.cabinet.policy().budget.strangers.into(), SeqCst);
+    store.fill("wrong-strangers/", house.cabinet.policy().budget.strangers);
     let wrong = house.cabinet.begin_login("ivan", &Password::new("wrong horse battery"));
-    assert_eq!(wrong, Err(Error::Core(CoreError::Rejected)));
+    assert_eq!(wrong, Err(REJECTED));
 }
 
 #[test]
@@ -115,4 +129,68 @@ fn a_login_that_was_begun_is_not_lost_where_its_hash_cannot_be_made_anew() {
     let cabinet = house.another().with_policy(dearer);
     store.left.store(1, SeqCst);
     assert!(matches!(cabinet.begin_login("ivan", &password()), Ok(Begun::Code(_))));
+}
+
+#[test]
+fn what_others_have_used_up_meanwhile_is_told_as_what_it_is() {
+    let store = Arc::new(Between::default());
+    let house = House::over(store.clone());
+    house.texter("ivan", "+79160000001");
+    let challenge = house.challenge("ivan");
+    house.clock.advance(60);
+    let sms = house.cabinet.methods(&challenge).unwrap()[0].factor;
+    store.fill("challenges/", house.cabinet.policy().challenge.per_hour);
+    assert_eq!(house.cabinet.switch_method(&challenge, sms), Err(REJECTED));
+    store.fill("sent/", house.cabinet.policy().issued.per_hour);
+    assert_eq!(house.cabinet.send_again(&challenge), Err(Error::TooManyMessages));
+
+    let phone = house.citizen("olga");
+    let olga = house.login("olga", &phone).unwrap();
+    let terms = Terms {
+        kind: PowerKind::Attorney,
+        rights: Rights::of(&[Right::View]),
+        scope: vec!["tax".into()],
+        until: house.clock_now().plus(86_400),
+    };
+    store.fill("offers/", u32::try_from(Cabinet::OFFERS).unwrap());
+    let refused = Error::TooMany { what: "offers in an hour", limit: Cabinet::OFFERS };
+    assert_eq!(house.cabinet.give_power(&olga, "ivan", &terms), Err(refused));
+    store.fill("profiles/", u32::try_from(Cabinet::PROFILES).unwrap());
+    let opened = house.cabinet.open_profile(&olga, "masha", &Password::new("two otters in the morning"));
+    let refused = Error::TooMany { what: "profiles", limit: Cabinet::PROFILES };
+    assert_eq!(opened.map(drop), Err(refused));
+}
+
+#[test]
+fn a_request_ends_though_others_have_filled_the_sum_of_wrong_answers_meanwhile() {
+    for declines in [false, true] {
+        let store = Arc::new(Between::default());
+        let house = House::over(store.clone());
+        let phone = house.citizen("ivan");
+        let session = house.login("ivan", &phone).unwrap();
+        let (cabinet, key) = (&house.cabinet, DeviceKey::new(7));
+        let asked = || unhex(&field(cabinet, MessageKind::ApprovalRequest, "request"));
+        let signed = |asked: &[u8], number: &str| key.sign(&DeviceAnswer::Approve.message(asked, number));
+        let token = cabinet.trust_device(&session, "phone").unwrap();
+        let enrolment = cabinet.begin_factor(&session).unwrap();
+        cabinet.offer_push(&enrolment, token.device(), &key.public_key(), "phone").unwrap();
+        let (request, number) = (asked(), cabinet.enrolment_number(&enrolment).unwrap());
+        cabinet.approve(&request, &number, &signed(&request, &number)).unwrap();
+        cabinet.confirm_factor(&enrolment, "").unwrap();
+        house.clock.advance(60);
+        let approach = Approach { by: Some(Evidence::Push), ..Approach::default() };
+        let begun = cabinet.begin_login_from("ivan", &password(), &approach).unwrap();
+        let Begun::Code(challenge) = begun else { panic!("the account has a factor") };
+        let (request, number) = (asked(), cabinet.number_to_show(&challenge).unwrap());
+        store.fill("wrong-strangers/", cabinet.policy().budget.strangers);
+        if declines {
+            let declined = key.sign(&DeviceAnswer::Decline.message(&request, ""));
+            assert_eq!(cabinet.decline(&request, &declined), Ok(()));
+        } else {
+            let wrong = if number == "11" { "12" } else { "11" };
+            assert_eq!(cabinet.approve(&request, wrong, &signed(&request, wrong)), Err(REJECTED));
+        }
+        let late = cabinet.approve(&request, &number, &signed(&request, &number));
+        assert_eq!(late, Err(REJECTED), "it is over");
+    }
 }

@@ -571,3 +571,17 @@ fn the_limits_of_an_account_hold_for_the_pin_of_its_device() {
     assert_eq!(from("not known"), Err(REJECTED), "absence is never permission");
     assert!(from("10.9.8.7").is_ok());
 }
+
+#[test]
+fn expiry_skipped_on_the_path_of_an_approval() {
+    let house = House::new();
+    let (_, _, device, _) = with_push(&house);
+    let challenge = begin(&house, Evidence::Push).unwrap();
+    let (asked, number) = (requested(&house), house.cabinet.number_to_show(&challenge).unwrap());
+    house.clock.advance(house.cabinet.policy().push.lifetime);
+    assert_eq!(house.cabinet.approve(&asked, &number, &device.approval(&asked, &number)), Err(REJECTED));
+    let declining = device.sign(&DeviceAnswer::Decline.message(&asked, ""));
+    assert_eq!(house.cabinet.decline(&asked, &declining), Err(REJECTED));
+    assert_eq!(house.cabinet.number_to_show(&challenge), Err(REJECTED));
+    assert_eq!(house.cabinet.answer(&challenge, "", request()), Err(REJECTED));
+}

@@ -7,13 +7,14 @@ mod harness;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use harness::{House, password, request};
+use harness::{House, LIGHT, light_policy, password, request};
 use zamok_cabinet::{AccountStep, Begun, Cabinet, Error, Password};
 use zamok_core::Error as CoreError;
 use zamok_core::store::{
     Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
     RowKey, Store, StoreFault, Table,
 };
+use zamok_core::vault::slot::Argon2Cost;
 use zamok_store_conformance::{Stalled, Step};
 
 const REJECTED: Error = Error::Core(CoreError::Rejected);
@@ -194,4 +195,39 @@ fn who_registers_between_the_two_looks_is_somebody_by_the_second() {
     armed.store(1, Ordering::SeqCst);
     assert!(matches!(house.cabinet.begin_login("late", &password()), Ok(Begun::Enrol(_))));
     assert_eq!(armed.load(Ordering::SeqCst), 0, "it happened");
+}
+
+/// A house in which passwords are hashed at another cost than where others log in meanwhile, who make the hash anew.
+fn with_renewal() -> (House, Arc<AtomicU64>) {
+    let (mut house, armed) = overtaken(|other| other.begin_login("ivan", &password()).map(drop).unwrap());
+    let mut dearer = light_policy();
+    dearer.password.cost = Argon2Cost { memory_kib: 2 * LIGHT.memory_kib, ..LIGHT };
+    house.cabinet = house.cabinet.with_policy(dearer);
+    (house, armed)
+}
+
+#[test]
+fn a_right_recovery_code_is_right_though_a_login_makes_the_hash_anew_meanwhile() {
+    for read in 1..=8 {
+        let (house, armed) = with_renewal();
+        let phone = house.citizen("ivan");
+        let session = house.login("ivan", &phone).unwrap();
+        let codes = house.cabinet.new_recovery_codes(&session).unwrap();
+        armed.store(read, Ordering::SeqCst);
+        let recovered = house.cabinet.recover("ivan", &password(), codes[0].as_str());
+        assert!(recovered.is_ok(), "overtaken at the read of number {read}: {recovered:?}");
+    }
+}
+
+#[test]
+fn a_right_old_password_is_right_though_a_login_makes_the_hash_anew_meanwhile() {
+    let new = Password::new("seven quiet lamps on a hill");
+    for read in 1..=8 {
+        let (house, armed) = with_renewal();
+        let phone = house.citizen("ivan");
+        let session = house.login("ivan", &phone).unwrap();
+        armed.store(read, Ordering::SeqCst);
+        let changed = house.cabinet.change_password(&session, &password(), &new);
+        assert_eq!(changed, Ok(()), "overtaken at the read of number {read}");
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use harness::{House, NOON, request};
-use zamok_cabinet::{Cabinet, Error, SweepPlace, Swept};
+use zamok_cabinet::{Cabinet, Content, Error, OperationId, SweepPlace, Swept, Template, Value};
 use zamok_core::otp::OcraSuite;
 use zamok_core::secret::Secret;
 use zamok_core::store::{Change, ChangeId, Outcome, Range, RowKey, Table};
@@ -119,7 +119,8 @@ fn logins_go_on_while_thousands_of_rows_are_swept() {
             .map(|_| {
                 let (sweeper, done) = (Arc::clone(&sweeper), &done);
                 scope.spawn(move || {
-                    let mut removed = 0;
+                    // Once in any case: the logins may be over before a thread begins.
+                    let mut removed = sweep(&sweeper).removed;
                     while !done.load(Ordering::SeqCst) {
                         removed += sweep(&sweeper).removed;
                     }
@@ -138,4 +139,28 @@ fn logins_go_on_while_thousands_of_rows_are_swept() {
     assert!(removed >= 301, "{removed}");
     assert_eq!(sweep(&house.cabinet).removed + removed, 301);
     assert_eq!((rows(house, CHALLENGES), rows(house, SESSIONS)), (5, 5));
+}
+
+#[test]
+fn what_was_confirmed_waits_for_its_execution_longer_than_a_short_session() {
+    let mut house = House::new();
+    let mut policy = house.cabinet.policy().clone();
+    (policy.session.longest, policy.session.idle, policy.operation.lifetime) = (300, 300, 3600);
+    house.cabinet = house.cabinet.with_policy(policy);
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    house.clock.advance(200);
+    let template =
+        Template { name: "payment".into(), version: 1, language: "en".into(), text: "Pay {sum}.".into() };
+    let content = Content::new(template, [("sum".into(), Value::Number(1))]).unwrap();
+    let operation = house.cabinet.propose(&session, OperationId(request().0), &content).unwrap();
+    let challenge = house.cabinet.begin_confirmation(&session, operation.id, None).unwrap();
+    house.cabinet.confirm(&session, &challenge, &phone.code(house.clock_now()), request()).unwrap();
+    house.clock.set(session.expires.plus(301));
+    let swept = [sweep(&house.cabinet), sweep(&house.cabinet)];
+    assert_eq!(rows(&house, SESSIONS), 1, "{swept:?}");
+    assert_eq!(house.cabinet.execute(operation.id, |_, _| Ok(b"done".to_vec())), Ok(b"done".to_vec()));
+    house.clock.set(session.expires.plus(3600));
+    sweep(&house.cabinet);
+    assert_eq!(rows(&house, SESSIONS), 0);
 }

@@ -13,6 +13,7 @@ use zamok_cabinet::{
 use zamok_core::event::EventKind;
 use zamok_core::otp::{Hotp, HotpParameters};
 use zamok_core::secret::Secret;
+use zamok_core::store::{Change, ChangeId, Outcome, RowKey, Table};
 use zamok_core::{Error as CoreError, UnixTime};
 
 const REJECTED: Error = Error::Core(CoreError::Rejected);
@@ -102,12 +103,13 @@ fn counters_that_follow_the_network_address() {
     let house = House::new();
     house.citizen("ivan");
     let wrong = Password::new("wrong horse battery");
-    let attempt = |number: u32, password: &Password| {
-        let approach = Approach { client: format!("browser at 192.0.2.{number}"), ..Approach::default() };
+    let attempt = |number: u8, password: &Password| {
+        let (address, client) = (Some([192, 0, 2, number].into()), format!("browser at 192.0.2.{number}"));
+        let approach = Approach { address, client, ..Approach::default() };
         house.cabinet.begin_login_from("ivan", password, &approach)
     };
     for number in 0..house.cabinet.policy().password.throttle.free {
-        assert_eq!(attempt(number, &wrong).err(), Some(REJECTED));
+        assert_eq!(attempt(u8::try_from(number).unwrap(), &wrong).err(), Some(REJECTED));
     }
     assert_eq!(attempt(99, &password()).err(), Some(REJECTED), "another address is no other guesser");
 }
@@ -377,6 +379,57 @@ fn a_device_that_is_recognised_by_a_clock_that_was_set_back() {
     }
     // It was a stranger's guesses.
     assert_eq!(cabinet.begin_login("ivan", &password()).err(), Some(REJECTED));
+}
+
+#[test]
+fn a_machine_whose_clock_is_a_minute_behind_takes_what_another_has_just_made() {
+    let house = House::new();
+    let (phone, _) = at_home(&house);
+    house.clock.advance(600);
+    let session = house.login("ivan", &phone).unwrap();
+    let token = house.cabinet.trust_device(&session, "phone").unwrap();
+    let (challenge, now) = (house.cabinet.begin_again(&session, None).unwrap(), house.clock_now());
+    let wrong = Password::new("wrong horse battery");
+    for (behind, taken) in [(60, true), (61, false)] {
+        house.clock.set(UnixTime(now.0 - behind));
+        let cabinet = elsewhere(&house);
+        assert_eq!(cabinet.session(session.id).is_ok(), taken, "{behind}");
+        assert_eq!(cabinet.methods(&challenge).is_ok(), taken, "{behind}");
+        for _ in 0..cabinet.policy().password.throttle.free {
+            let approach = Approach { device: Some(token.clone()), ..Approach::default() };
+            assert_eq!(cabinet.begin_login_from("ivan", &wrong, &approach).err(), Some(REJECTED));
+        }
+        // A known device's guesses make no stranger wait.
+        assert_eq!(cabinet.begin_login("ivan", &password()).is_ok(), taken, "{behind}");
+    }
+}
+
+#[test]
+fn a_code_is_not_thrown_away_by_a_machine_whose_clock_is_a_second_behind() {
+    let house = House::new();
+    house.texter("ivan", "+79160000001");
+    let _challenge = house.challenge("ivan");
+    house.clock.set(UnixTime(house.clock_now().0 - 1));
+    let waiting = elsewhere(&house).outbox(100).unwrap();
+    assert!(waiting.iter().any(|message| message.kind == MessageKind::LoginCode));
+}
+
+#[test]
+fn a_session_that_was_made_fresh_by_a_clock_that_had_jumped_ahead() {
+    let house = House::new();
+    house.texter("ivan", "+79160000001");
+    let challenge = house.challenge("ivan");
+    let code = house.arrived(MessageKind::LoginCode).remove(0);
+    let session = house.cabinet.answer(&challenge, &code, request()).unwrap();
+    let now = house.clock_now();
+    // Less than what ends the session as idle.
+    house.clock.advance(1500);
+    let again = house.cabinet.begin_again(&session, None).unwrap();
+    let code = house.arrived(MessageKind::AgainCode).remove(0);
+    house.cabinet.answer_again(&session, &again, &code, request()).unwrap();
+    house.clock.set(now.plus(400));
+    let fresh = elsewhere(&house).fresh_session(session.id);
+    assert_eq!(fresh.err(), Some(Error::FreshAuthenticationNeeded));
 }
 
 #[test]
@@ -680,4 +733,18 @@ fn a_receipt_that_is_too_long_is_refused_and_consumes_nothing() {
     assert_eq!(told(&house, "ivan", EventKind::OperationExecuted), 0);
     let longest = house.cabinet.execute(operation.id, |_, _| Ok(vec![7; limit]));
     assert_eq!(longest.map(|receipt| receipt.len()), Ok(limit));
+}
+
+#[test]
+fn whatever_lies_in_the_place_of_a_session_lets_nothing_be_executed() {
+    let house = House::new();
+    let (phone, session) = at_home(&house);
+    let operation = confirmed(&house, &phone, &session, &payment(5));
+    let key = RowKey::new(Table(37), session.id.0);
+    let version = house.store.get(&key).unwrap().unwrap().version;
+    let mut change = Change::new(ChangeId([1; 16]));
+    change.update(key, version, b"altered".to_vec()).unwrap();
+    assert_eq!(house.store.commit(&change), Ok(Outcome::Committed));
+    let executed = house.cabinet.execute(operation.id, |_, _| panic!("executed"));
+    assert_eq!(executed, Err(Error::Core(CoreError::Refused)));
 }

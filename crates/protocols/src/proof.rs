@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 use zamok_cabinet::Cabinet;
-use zamok_core::Error as CoreError;
 use zamok_core::hash::sha256;
 use zamok_core::signature::Prepared;
 use zamok_core::vault::{Transaction, issued, signing};
+use zamok_core::{Error as CoreError, UnixTime};
 
 use crate::error::Error;
 use crate::jose::{Compact, Jwk, JwsAlgorithm, Thumbprint, decode, encode};
@@ -65,7 +65,8 @@ impl<'a> Proofs<'a> {
         let Some((time, tag)) = bytes.split_first_chunk::<8>() else { return Ok(false) };
         let Ok(tag) = <[u8; 32]>::try_from(tag) else { return Ok(false) };
         let time = u64::from_be_bytes(*time);
-        let young = time <= tx.now().0 && tx.now().0 - time < self.cabinet.policy().request.server_nonce;
+        let (made, now) = (UnixTime(time), tx.now());
+        let young = !made.is_ahead_of(now) && now.since(made) < self.cabinet.policy().request.server_nonce;
         let key = secret(tx)?;
         let right = issued::check_token(tx, key, &sha256(&[Self::LABEL, &time.to_be_bytes()]), &tag);
         match right {

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use house::{BANK, House, policy};
 use serde_json::{Value, json};
-use zamok_core::Error as CoreError;
 use zamok_core::hash::sha256;
 use zamok_core::signature::Prepared;
 use zamok_core::store::{MemoryStore, Range, Table};
 use zamok_core::vault::{KeyId, KeyKind, Purpose, signing};
+use zamok_core::{Error as CoreError, UnixTime};
 use zamok_protocols::proof::{Asked, Proofs};
 use zamok_protocols::request::target_uri;
 use zamok_protocols::token::{AccessTokens, Binding, Grant, Shown};
@@ -351,4 +351,21 @@ fn the_target_of_a_proof_is_compared_in_its_normal_form() {
     }
     assert_eq!(target_uri("https://bank.example/a%zz%4").unwrap(), "https://bank.example/a%zz%4");
     assert_ne!(target_uri("https://bank.example/a%2Fb"), target_uri("https://bank.example/a/b"));
+}
+
+#[test]
+fn a_nonce_of_a_machine_whose_clock_is_a_minute_ahead_is_ours() {
+    let house = House::new();
+    house.clock.advance(600);
+    let holder = Holder::new(&house, KeyKind::P256);
+    let (nonce, made) = (Proofs::new(&house.cabinet).nonce().unwrap(), house.now());
+    for (behind, ours) in [(60, Ok(())), (61, Err(Error::NonceNeeded))] {
+        house.clock.set(UnixTime(made - behind));
+        let other = house.another(policy());
+        let mut claims = holder.claims(&format!("{behind} seconds behind"));
+        claims["nonce"] = json!(nonce);
+        claims["iat"] = json!(made - behind);
+        let proof = holder.sign(&holder.header(), &claims);
+        assert_eq!(Proofs::new(&other.cabinet).check(&proof, &PAY).map(drop), ours, "{behind} s");
+    }
 }

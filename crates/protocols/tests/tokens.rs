@@ -798,3 +798,33 @@ fn nothing_is_got_in_exchange_once_the_power_has_ended_or_its_giver_has_fewer_ri
     house.cabinet.end_power(&anna, power.id).unwrap();
     assert_eq!(exchange(), Err(Error::NotAllowed));
 }
+
+#[test]
+fn a_token_of_a_machine_whose_clock_is_a_minute_ahead_is_good_here_and_for_no_longer() {
+    let house = House::new();
+    let person = house.person("ivan");
+    house.clock.advance(600);
+    let session = house.log_in(&person);
+    let token = AccessTokens::new(&house.cabinet, BANK).issue(&session).unwrap();
+    let first = house.now();
+    for (behind, good) in [(1, true), (60, true), (61, false)] {
+        house.clock.set(UnixTime(first - behind));
+        let other = house.another(policy());
+        let tokens = AccessTokens::new(&other.cabinet, BANK);
+        assert_eq!(tokens.verify(&token).is_ok(), good, "{behind} s");
+        assert_eq!(tokens.introspect(&token).unwrap().is_active(), good, "{behind} s");
+    }
+    house.clock.set(UnixTime(first + house.cabinet.policy().session.access_token));
+    let other = house.another(policy());
+    assert_eq!(AccessTokens::new(&other.cabinet, BANK).verify(&token), Err(REJECTED));
+}
+
+#[test]
+fn what_a_client_is_given_is_not_shown() {
+    let house = House::new();
+    let person = house.person("ivan");
+    let granted = AccessTokens::new(&house.cabinet, BANK).grant(&person.session, &Grant::default()).unwrap();
+    let shown = format!("{granted:?}");
+    assert!(shown.starts_with("Granted(until ") && shown.ends_with(", redacted))"), "{shown}");
+    assert!(!shown.contains(&granted.access) && !shown.contains("eyJ"), "{shown}");
+}

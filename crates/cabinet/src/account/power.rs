@@ -284,7 +284,7 @@ impl Cabinet {
     /// the vault's and the store's.
     pub fn give_power(&self, session: &Session, agent: &str, terms: &Terms) -> Result<Power, Error> {
         let agent = Login::parse(agent)?;
-        self.vault.transact(|tx| {
+        self.counted(|tx| {
             let principal = self.fresh_owner(tx, session)?;
             self.check_terms(terms, tx.now())?;
             let most = u32::try_from(Self::OFFERS).unwrap_or(u32::MAX);
@@ -456,7 +456,7 @@ impl Cabinet {
         let login = Login::parse(login)?;
         password.check(&[login.as_str(), &self.issuer], &self.policy.password)?;
         let hash = self.hash_password(password)?;
-        self.vault.transact(|tx| {
+        self.counted(|tx| {
             let head = self.fresh_owner(tx, session)?;
             // Those that it has, and those that it has opened of late and let go.
             let most = u32::try_from(Self::PROFILES).unwrap_or(u32::MAX);

@@ -122,7 +122,7 @@ impl Cabinet {
     /// [`Error::SessionEnded`]; [`Error::MethodUnavailable`]; [`Error::MethodTooWeak`]; [`Error::ResendTooSoon`] and
     /// [`Error::TooManyMessages`]; the vault's and the store's.
     pub fn begin_again(&self, session: &Session, by: Option<Evidence>) -> Result<Challenge, Error> {
-        self.vault.transact(|tx| {
+        self.counted(|tx| {
             let session = session::live(tx, session.seen(), &self.policy.session)?;
             let account = account::load(tx, session.account)?.account;
             let wanted = Wanted { evidence: by, factor: None };

@@ -178,7 +178,7 @@ impl Cabinet {
     }
 
     /// How often a password may change while it is being checked.
-    const PASSWORD_CHANGES: usize = 3;
+    pub(crate) const PASSWORD_CHANGES: usize = 3;
 
     fn decide_password(
         &self,

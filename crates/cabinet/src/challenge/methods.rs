@@ -49,7 +49,7 @@ impl Cabinet {
     /// [`Error::SupportNeeded`] and [`Error::TooManyMessages`] where a code would be sent; [`CoreError::Rejected`] where as many challenges
     /// were opened as policy allows; otherwise as [`Cabinet::methods`].
     pub fn switch_method(&self, challenge: &Challenge, factor: FactorId) -> Result<Challenge, Error> {
-        self.vault.transact(|tx| {
+        self.counted(|tx| {
             let (mut before, account) = open(tx, challenge)?;
             if !matches!(before.purpose, Purpose::Login | Purpose::Again) {
                 return Err(Error::MethodUnavailable);

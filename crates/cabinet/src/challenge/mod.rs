@@ -31,8 +31,14 @@ use crate::machine::Machine;
 /// The name that a client gives to one attempt at a challenge: 128 random bits. A client that lost the reply asks again
 /// with the same name while the challenge lives, and gets the same answer without being charged again. The code is not
 /// looked at then, so a name is drawn afresh for every attempt, and known to nobody else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(pub [u8; 16]);
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RequestId(redacted)")
+    }
+}
 
 /// A challenge that waits for a code. The id may travel to the client and back, and one that was made up is rejected.
 #[derive(Clone, Copy, PartialEq, Eq)]

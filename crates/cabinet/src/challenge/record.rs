@@ -162,7 +162,7 @@ impl ChallengeRecord {
 
     /// Whether it can still be answered, or its answer be told again. A clock that was set back knows nothing of its end.
     pub(crate) fn is_alive(&self, now: UnixTime, account: &Account) -> bool {
-        now >= self.opened && now < self.expires && self.epoch == account.epoch
+        !self.opened.is_ahead_of(now) && now < self.expires && self.epoch == account.epoch
     }
 
     /// What a code stands for that was sent for it.

@@ -19,8 +19,6 @@ use crate::throttle::{Caller, Cap, Pause};
 
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
-/// What clocks of machines that share a store differ by at most, in seconds, as at the slots of a vault.
-const SKEW: u64 = 60;
 
 impl Cabinet {
     /// Sends another code for a challenge, or asks its device again; the one before counts no more. A login by a phone alone is begun
@@ -43,7 +41,7 @@ impl Cabinet {
     }
 
     fn resend(&self, ticket: [u8; 16]) -> Result<(), Error> {
-        self.vault.transact(|tx| {
+        self.counted(|tx| {
             let mut challenge = ChallengeRecord::held(tx, ticket)?.ok_or(CoreError::Rejected)?;
             let account = account::load(tx, challenge.account)?.account;
             let sends = challenge.means.is_some_and(|means| means.sends() && means.is_there(&account));
@@ -111,7 +109,7 @@ impl Cabinet {
         let means = challenge.means.ok_or(CoreError::Refused)?;
         // What lies further ahead was written by a clock that had jumped, and keeps nobody waiting.
         let wait = |last: UnixTime| {
-            if last > now.plus(SKEW) { 0 } else { policy.resend.saturating_sub(now.since(last)) }
+            if last.is_ahead_of(now) { 0 } else { policy.resend.saturating_sub(now.since(last)) }
         };
         if challenge.sent > 0 && wait(challenge.last_sent) > 0 {
             return Err(Error::ResendTooSoon { seconds: wait(challenge.last_sent) });

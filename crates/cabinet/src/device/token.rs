@@ -1,6 +1,5 @@
 //! What a device keeps, and shows to be recognised.
 
-use zamok_core::wire::hex;
 use zeroize::Zeroizing;
 
 use super::DeviceId;
@@ -25,7 +24,15 @@ impl DeviceToken {
     /// The token as text, for the device to keep.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
-        Zeroizing::new(format!("{}{}{}", Self::PREFIX, hex(&self.id.0), hex(self.proof.as_slice())))
+        // Room for all of it, so that it never grows out of its place.
+        let mut text = Zeroizing::new(String::with_capacity(Self::PREFIX.len() + 96));
+        text.push_str(Self::PREFIX);
+        for byte in self.id.0.iter().chain(self.proof.iter()) {
+            for digit in [byte >> 4, byte & 0xf] {
+                text.push(char::from_digit(digit.into(), 16).unwrap_or_default());
+            }
+        }
+        text
     }
 
     /// Reads a token; whether it is a right one shows when it is used.

@@ -42,7 +42,7 @@ impl Cabinet {
     /// [`Error::ResendTooSoon`], [`Error::TooManyMessages`] where the old one is sent a code; [`Error::SessionEnded`]; the vault's
     /// and the store's.
     pub fn begin_change(&self, session: &Session, old: FactorId) -> Result<Change, Error> {
-        self.vault.transact(|tx| {
+        self.counted(|tx| {
             let challenge = self.open_in(tx, session, Some(Replaced::Factor(old)))?;
             let account = account::load(tx, challenge.account)?.account;
             if !account.factors.contains(&old)
@@ -68,7 +68,7 @@ impl Cabinet {
     /// [`CoreError::Rejected`] when the account has no such contact; [`Error::NotAllowed`] for one that is a factor: see
     /// [`Cabinet::begin_change`]; otherwise as there.
     pub fn begin_contact_change(&self, session: &Session, old: ContactId) -> Result<Change, Error> {
-        self.vault.transact(|tx| {
+        self.counted(|tx| {
             let challenge = self.open_in(tx, session, Some(Replaced::Contact(old)))?;
             let account = account::load(tx, challenge.account)?.account;
             let contact = account.contacts.iter().find(|contact| contact.id == old && contact.verified);

@@ -22,7 +22,7 @@ impl Cabinet {
     /// [`Error::TooManyMessages`]; otherwise as [`Cabinet::offer_generator`].
     pub fn offer_channel(&self, enrolment: &Enrolment, address: &str) -> Result<(), Error> {
         let (kind, address) = ContactKind::parse(address)?;
-        self.vault.transact(|tx| {
+        self.counted(|tx| {
             let mut contact = None;
             let (mut challenge, record) =
                 self.offer_factor(tx, enrolment, kind_of(kind), kind.name(), |tx, record, _| {
@@ -42,7 +42,7 @@ impl Cabinet {
     /// As [`Cabinet::offer_channel`].
     pub fn offer_contact(&self, enrolment: &Enrolment, address: &str) -> Result<(), Error> {
         let (kind, address) = ContactKind::parse(address)?;
-        self.vault.transact(|tx| {
+        self.counted(|tx| {
             let (mut challenge, mut record) = self.open_enrolment(tx, enrolment)?;
             // The first thing that an account has must be something that it is entered by, and what it is entered by is replaced by such.
             if challenge.session.is_none() || matches!(challenge.replaces, Some(Replaced::Factor(_))) {

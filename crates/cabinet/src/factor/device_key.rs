@@ -103,7 +103,7 @@ impl Cabinet {
         label: &str,
     ) -> Result<(), Error> {
         let key = public_key(public_key_der)?;
-        self.vault.transact(|tx| {
+        self.counted(|tx| {
             let (mut challenge, record) =
                 self.offer_factor(tx, enrolment, FactorKind::Push, label, |tx, record, _| {
                     let known = device::caller_of(tx, record.account.id, Some(id))?;
@@ -183,7 +183,7 @@ impl Cabinet {
     /// # Errors
     /// [`CoreError::Rejected`] for everything that approves nothing; the vault's and the store's.
     pub fn approve(&self, request: &[u8], number: &str, signature: &[u8]) -> Result<(), Error> {
-        let approved = self.vault.transact(|tx| {
+        let approved = self.counted(|tx| {
             let asked = self.request(tx, request, DeviceAnswer::Approve, number, signature)?;
             let Some((mut challenge, account, factor)) = asked else { return Ok::<_, Error>(false) };
             let right = self.number(tx, &challenge.binding())?;
@@ -206,7 +206,7 @@ impl Cabinet {
     /// # Errors
     /// As [`Cabinet::approve`].
     pub fn decline(&self, request: &[u8], signature: &[u8]) -> Result<(), Error> {
-        let declined = self.vault.transact(|tx| {
+        let declined = self.counted(|tx| {
             let asked = self.request(tx, request, DeviceAnswer::Decline, "", signature)?;
             let Some((mut challenge, account, factor)) = asked else { return Ok::<_, Error>(false) };
             challenge.step(Step::Decline)?;

@@ -91,6 +91,15 @@ struct Looked {
     spare: Option<(AccountId, Set)>,
 }
 
+/// What one look at an attempt comes to.
+enum Decided {
+    Enrols(Enrolment),
+    /// It commits as well: it is charged.
+    Rejected,
+    /// The password is not hashed any more as it was when this was.
+    PasswordChanged,
+}
+
 impl Set {
     const FORMAT: u8 = 3;
 
@@ -234,28 +243,36 @@ impl Cabinet {
         let login = Login::parse(login).unwrap_or_else(|_| Login::nobody());
         let typed = Typed::read(code);
         let (policy, rules) = (&self.policy.recovery, &self.policy.password);
-        let (recipe, mac, salt, cost) = self.vault.transact(|tx| {
-            let decoy: [u8; 32] = tx.keyring().blind_index("decoy salt", login.as_str().as_bytes())?;
-            let decoy_salt = *decoy.first_chunk().expect("32 bytes begin with 16");
-            let (record, known) = account::find_or_decoy(tx, &login)?;
-            let looked_at = record.as_ref().map(|record| record.account.id);
-            let record = record.filter(|_| known);
-            let id = record.as_ref().map_or(AccountId(decoy_salt), |record| record.account.id);
-            let own = Set::or_decoy(tx, looked_at.unwrap_or(id))?.own;
-            let set = own.filter(|_| record.is_some());
-            let decoy_set = (decoy_salt, policy.cost, Zeroizing::new(decoy));
-            let (salt, cost, pepper) = set.map_or(decoy_set, |set| (set.salt, set.cost, set.pepper));
-            let recipe = record.map_or(Recipe::new(rules.cost, decoy_salt), |record| record.password.recipe);
-            Ok::<_, Error>((recipe, Set::mac(&pepper, id, &typed), salt, cost))
-        })?;
-        let known = PasswordHash::compute(password, &recipe, rules)?;
-        let shown = hash(&mac, salt, cost)?;
-        let begun =
-            self.watched(|tx| self.decide_recovery(tx, &login, &known, (&typed, &shown), approach))?;
-        begun.ok_or(Error::Core(CoreError::Rejected))
+        for _ in 0..Self::PASSWORD_CHANGES {
+            let (recipe, mac, salt, cost) = self.vault.transact(|tx| {
+                let decoy: [u8; 32] = tx.keyring().blind_index("decoy salt", login.as_str().as_bytes())?;
+                let decoy_salt = *decoy.first_chunk().expect("32 bytes begin with 16");
+                let (record, known) = account::find_or_decoy(tx, &login)?;
+                let looked_at = record.as_ref().map(|record| record.account.id);
+                let record = record.filter(|_| known);
+                let id = record.as_ref().map_or(AccountId(decoy_salt), |record| record.account.id);
+                let own = Set::or_decoy(tx, looked_at.unwrap_or(id))?.own;
+                let set = own.filter(|_| record.is_some());
+                let decoy_set = (decoy_salt, policy.cost, Zeroizing::new(decoy));
+                let (salt, cost, pepper) = set.map_or(decoy_set, |set| (set.salt, set.cost, set.pepper));
+                let nobody = Recipe::new(rules.cost, decoy_salt);
+                let recipe = record.map_or(nobody, |record| record.password.recipe);
+                Ok::<_, Error>((recipe, Set::mac(&pepper, id, &typed), salt, cost))
+            })?;
+            let known = PasswordHash::compute(password, &recipe, rules)?;
+            let shown = hash(&mac, salt, cost)?;
+            let decided =
+                self.watched(|tx| self.decide_recovery(tx, &login, &known, (&typed, &shown), approach))?;
+            match decided {
+                Decided::Enrols(enrolment) => return Ok(enrolment),
+                Decided::Rejected => return Err(CoreError::Rejected.into()),
+                // A login has made its hash anew, for instance.
+                Decided::PasswordChanged => {}
+            }
+        }
+        Err(CoreError::Busy.into())
     }
 
-    /// `None` is a rejection, which commits as well: it is charged.
     fn decide_recovery(
         &self,
         tx: &mut Transaction<'_>,
@@ -263,9 +280,12 @@ impl Cabinet {
         known: &PasswordHash,
         (typed, shown): (&Typed, &[u8; 32]),
         approach: &Approach,
-    ) -> Result<Option<Enrolment>, Error> {
+    ) -> Result<Decided, Error> {
         let (found, there) = account::find_or_decoy(tx, login)?;
-        let Some(mut record) = found else { return Ok(None) };
+        let Some(mut record) = found else { return Ok(Decided::Rejected) };
+        if there && record.password.recipe != known.recipe {
+            return Ok(Decided::PasswordChanged);
+        }
         let (id, subject) = (record.account.id, Some(record.account.subject));
         let Looked { own, spare } = Set::or_decoy(tx, id)?;
         // Whoever is not there, or has no codes, is refused after the same work, and charged to the bucket of the name.
@@ -274,7 +294,7 @@ impl Cabinet {
         let (mut set, owner) = match (own.filter(|_| there), spare) {
             (Some(set), _) => (set, Some(id)),
             (None, Some((decoy, set))) => (Set { failures: budget.failures, ..set }, Some(decoy)),
-            (None, None) => return Ok(None),
+            (None, None) => return Ok(Decided::Rejected),
         };
         let counts = owner == Some(id) && there;
         if set.failures.delayed(tx.now()) {
@@ -288,7 +308,7 @@ impl Cabinet {
                 set.put(tx, owner.unwrap_or(id))?;
             }
             budget.refuse(tx, subject, throttle, None)?;
-            return Ok(None);
+            return Ok(Decided::Rejected);
         }
         let facts = Facts {
             occasion: Occasion::Recovery,
@@ -303,7 +323,7 @@ impl Cabinet {
         let found = self.ask_watch(tx, &facts)?;
         if found.answer().refuses() {
             budget.refuse(tx, subject, &self.policy.recovery.throttle, Some((facts.occasion, &found)))?;
-            return Ok(None);
+            return Ok(Decided::Rejected);
         }
         let place = usize::from(typed.number).checked_sub(1);
         let kept = place.and_then(|place| set.hashes.get(place)).copied().unwrap_or_default();
@@ -324,7 +344,7 @@ impl Cabinet {
             tx.event(EventKind::RecoveryRejected, subject, &Set::row(row), &Detail::new())?;
             found.tell(tx, facts.occasion, subject, &Set::row(row))?;
             self.tell_watch(tx, &facts, Outcome::Wrong)?;
-            return Ok(None);
+            return Ok(Decided::Rejected);
         }
         self.clear(tx, &mut record, set.made)?;
         set.hashes.clear();
@@ -338,7 +358,7 @@ impl Cabinet {
         found.tell(tx, facts.occasion, subject, &Set::row(id))?;
         self.tell_watch(tx, &facts, Outcome::Right)?;
         match self.let_through(tx, &record, Caller::Stranger, approach, Demand::Usual, None)? {
-            Begun::Enrol(enrolment) => Ok(Some(enrolment)),
+            Begun::Enrol(enrolment) => Ok(Decided::Enrols(enrolment)),
             Begun::Code(_) => Err(CoreError::Refused.into()),
         }
     }

@@ -337,8 +337,8 @@ impl Cabinet {
     /// outer work tells repetitions by the operation's id.
     ///
     /// # Errors
-    /// [`Error::OperationNotConfirmed`]; [`Error::OperationUnknown`]; [`Error::OperationOver`]; [`CoreError::TooLong`] for
-    /// the receipt; what `execute` returned; the vault's and the store's.
+    /// [`Error::OperationNotConfirmed`]; [`Error::OperationUnknown`]; [`Error::OperationOver`], also for what was confirmed before a
+    /// backup that was restored; [`CoreError::TooLong`] for the receipt; what `execute` returned; the vault's and the store's.
     pub fn execute<F>(&self, id: OperationId, mut execute: F) -> Result<Vec<u8>, Error>
     where
         F: FnMut(&mut Transaction<'_>, &Operation) -> Result<Vec<u8>, Error>,
@@ -353,8 +353,13 @@ impl Cabinet {
             if !operation.is_open(tx.now(), &account) {
                 return Err(Error::OperationOver);
             }
-            if operation.confirmed.is_none() {
-                return Err(Error::OperationNotConfirmed);
+            let Some(confirmed) = &operation.confirmed else { return Err(Error::OperationNotConfirmed) };
+            // A session that ended keeps its row for longer than this. Without one a backup was restored, and what was confirmed in it may
+            // have been executed, changed or cancelled since.
+            match session::load(tx, confirmed.session) {
+                Ok(_) => {}
+                Err(Error::SessionEnded) => return Err(Error::OperationOver),
+                Err(error) => return Err(error),
             }
             operation.step(Step::Execute)?;
             let receipt = execute(tx, &operation)?;

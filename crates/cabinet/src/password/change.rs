@@ -36,36 +36,47 @@ impl Cabinet {
     pub fn change_password(&self, session: &Session, old: &Password, new: &Password) -> Result<(), Error> {
         let account = self.vault.transact(|tx| self.fresh_owner(tx, session))?;
         let hash = self.checked_hash(&account, new)?;
-        let recipe =
-            self.vault.transact(|tx| Ok::<_, Error>(account::load(tx, account.id)?.password.recipe))?;
-        let typed = PasswordHash::compute(old, &recipe, &self.policy.password)?;
-        let right = self.watched(|tx| {
-            let account = self.fresh_owner(tx, session)?;
-            let mut record = account::load(tx, account.id)?;
-            let caller = device::caller_of(tx, account.id, session.device)?;
-            let mut budget = Budget::of(tx, account.id.0, caller)?;
-            let throttle = &self.policy.password.throttle;
-            if budget.is_delayed(tx.now()) {
-                budget.refuse(tx, Some(account.subject), throttle, None)?;
-                return Ok::<_, Error>(false);
-            }
-            if !record.password.matches(&typed) {
-                let _never_disabled = budget.failures.fail(tx.now(), throttle);
-                budget.put(tx)?;
-                // A full sum takes no more, and keeps this from being charged no less.
-                if !throttle::is_spent(tx, &self.policy.budget, Some(account.id), caller)? {
-                    throttle::count_wrong(tx, &self.policy.budget, Some(account.id), caller);
+        for _ in 0..Self::PASSWORD_CHANGES {
+            let recipe =
+                self.vault.transact(|tx| Ok::<_, Error>(account::load(tx, account.id)?.password.recipe))?;
+            let typed = PasswordHash::compute(old, &recipe, &self.policy.password)?;
+            let right = self.watched(|tx| {
+                let account = self.fresh_owner(tx, session)?;
+                let mut record = account::load(tx, account.id)?;
+                // A login has made the hash anew meanwhile: what was typed is hashed once more, as it is now.
+                if record.password.recipe != typed.recipe {
+                    return Ok(None);
                 }
-                let detail = Detail::new().with("reason", "wrong old password");
-                tx.event(EventKind::PasswordRejected, Some(account.subject), budget.row(), &detail)?;
-                return Ok(false);
+                let caller = device::caller_of(tx, account.id, session.device)?;
+                let mut budget = Budget::of(tx, account.id.0, caller)?;
+                let throttle = &self.policy.password.throttle;
+                if budget.is_delayed(tx.now()) {
+                    budget.refuse(tx, Some(account.subject), throttle, None)?;
+                    return Ok(Some(false));
+                }
+                if !record.password.matches(&typed) {
+                    let _never_disabled = budget.failures.fail(tx.now(), throttle);
+                    budget.put(tx)?;
+                    // A full sum takes no more, and keeps this from being charged no less.
+                    if !throttle::is_spent(tx, &self.policy.budget, Some(account.id), caller)? {
+                        throttle::count_wrong(tx, &self.policy.budget, Some(account.id), caller);
+                    }
+                    let detail = Detail::new().with("reason", "wrong old password");
+                    tx.event(EventKind::PasswordRejected, Some(account.subject), budget.row(), &detail)?;
+                    return Ok(Some(false));
+                }
+                record.keep_password(tx.now(), self.policy.contact.reversible);
+                replace(tx, &mut record, hash.again(), "by its owner")?;
+                record.put(tx)?;
+                Ok::<_, Error>(Some(true))
+            })?;
+            match right {
+                Some(true) => return Ok(()),
+                Some(false) => return Err(CoreError::Rejected.into()),
+                None => {}
             }
-            record.keep_password(tx.now(), self.policy.contact.reversible);
-            replace(tx, &mut record, hash.again(), "by its owner")?;
-            record.put(tx)?;
-            Ok(true)
-        })?;
-        if right { Ok(()) } else { Err(CoreError::Rejected.into()) }
+        }
+        Err(CoreError::Busy.into())
     }
 
     /// Gives an account another password. For an officer who has made sure that whoever asks is the owner; journalled with the

@@ -185,13 +185,18 @@ pub(super) fn end(
     Ok(())
 }
 
-/// From when on retention does something with a session: a live one lapses; another is removed when it has been over for as
-/// long as it could have lived.
+/// How long a session's row stays once its time is over: as long as it could have lived, and as what was confirmed in it may wait to be
+/// executed, which asks for the row.
+fn kept(policy: &Policy) -> u64 {
+    policy.session.longest.max(policy.operation.lifetime)
+}
+
+/// From when on retention does something with a session: a live one lapses; another is removed when it has been over for long enough.
 pub(crate) fn due(body: &[u8], policy: &Policy) -> Result<UnixTime, CoreError> {
-    let (session, policy) = (decode(body)?, &policy.session);
+    let session = decode(body)?;
     Ok(match session.state {
-        State::Live => session.expires.min(session.last_used.plus(policy.idle)),
-        _ => session.expires.plus(policy.longest),
+        State::Live => session.expires.min(session.last_used.plus(policy.session.idle)),
+        _ => session.expires.plus(kept(policy)),
     })
 }
 
@@ -200,7 +205,7 @@ pub(crate) fn sweep(tx: &mut Transaction<'_>, key: &RowKey, policy: &Policy) -> 
     let id = SessionId(key.key.as_slice().try_into().map_err(|_| CoreError::Refused)?);
     let mut session = load(tx, id)?;
     let now = tx.now();
-    if session.state == State::Live && now < session.expires.plus(policy.session.longest) {
+    if session.state == State::Live && now < session.expires.plus(kept(policy)) {
         // An account that cannot be read has no sessions that anybody could use.
         let Ok(record) = account::load(tx, session.account) else { return Ok(false) };
         if let Some(reason) = session.over(now, record.account.epoch, &policy.session) {

@@ -138,7 +138,7 @@ impl Session {
     pub(crate) fn stale(&self, now: UnixTime, policy: &SessionPolicy) -> Option<Error> {
         if !self.evidence.iter().any(|shown| shown.is_known()) {
             Some(Error::MethodTooWeak)
-        } else if now.since(self.authenticated) >= policy.fresh {
+        } else if self.authenticated.is_ahead_of(now) || now.since(self.authenticated) >= policy.fresh {
             Some(Error::FreshAuthenticationNeeded)
         } else {
             None
@@ -147,8 +147,8 @@ impl Session {
 
     /// Why it is over, if it is.
     pub(crate) fn over(&self, now: UnixTime, epoch: u64, policy: &SessionPolicy) -> Option<&'static str> {
-        // A clock that stands before its beginning was set back: nothing is known of its end then.
-        if self.state != State::Live || now < self.opened {
+        // A clock that stands well before its beginning was set back: nothing is known of its end then.
+        if self.state != State::Live || self.opened.is_ahead_of(now) {
             Some("ended")
         } else if now >= self.expires {
             Some("its time was over")

@@ -322,6 +322,18 @@ impl<'a> Clients<'a> {
     /// [`CoreError::Rejected`] when no account has this login; the vault's and the store's.
     pub fn forget(&self, login: &str, reason: &str) -> Result<(), Error> {
         let account = self.cabinet.account_by_login(login)?;
+        self.forget_keys(account.id, Some(account.subject), reason)
+    }
+
+    /// The same for an account that was erased, and has no login any more.
+    ///
+    /// # Errors
+    /// The vault's and the store's.
+    pub fn forget_of_erased(&self, account: AccountId, reason: &str) -> Result<(), Error> {
+        self.forget_keys(account, None, reason)
+    }
+
+    fn forget_keys(&self, account: AccountId, subject: Option<Subject>, reason: &str) -> Result<(), Error> {
         let forget = |ids: &[ClientKeyId]| {
             self.cabinet.vault().transact(|tx| {
                 for id in ids {
@@ -330,18 +342,18 @@ impl<'a> Clients<'a> {
                     key.label.clear();
                     match key.revoked {
                         true => key.put(tx)?,
-                        false => key.revoke(tx, Some(account.subject), reason)?,
+                        false => key.revoke(tx, subject, reason)?,
                     }
                 }
                 Ok::<_, Error>(())
             })
         };
-        let listed = self.cabinet.vault().transact(|tx| Ok::<_, Error>(listed(tx, account.id)?))?;
+        let listed = self.cabinet.vault().transact(|tx| Ok::<_, Error>(listed(tx, account)?))?;
         forget(&listed)?;
         // Nor does a list that somebody has taken away: what it named still says whose it is.
         let mut after = None;
         loop {
-            let (ids, next) = self.of_account(account.id, after.as_ref())?;
+            let (ids, next) = self.of_account(account, after.as_ref())?;
             let left: Vec<_> = ids.into_iter().filter(|id| !listed.contains(id)).collect();
             if !left.is_empty() {
                 forget(&left)?;

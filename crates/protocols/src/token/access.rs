@@ -212,7 +212,7 @@ impl<'a> AccessTokens<'a> {
         let compact = Compact::parse(token, LONGEST)?;
         self.cabinet.vault().transact(|tx| {
             let claims = self.open(tx, &compact)?;
-            claims.allow(self.cabinet.issuer(), &self.audience, tx.now(), 0)?;
+            claims.allow(self.cabinet.issuer(), &self.audience, tx.now(), claims::OURS)?;
             shown.fits(&claims.binding)?;
             self.stands_for(tx, claims, shown.address)
         })

@@ -13,6 +13,8 @@ pub(super) const TYPE: &str = "at+jwt";
 pub(super) const LONGEST: usize = 8192;
 /// Deeper than policy may allow.
 const DEEPEST: usize = 16;
+/// Seconds before its time and after it in which a token of our own is good: clocks of machines that share a store differ.
+pub(super) const OURS: (u64, u64) = (UnixTime::SKEW, 0);
 
 /// What the issuer says of whoever shows a token. Only a check of a signature makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,19 +201,20 @@ impl Claims {
         })
     }
 
-    /// Whether a token with these claims is for this audience, from this issuer, and good now.
+    /// Whether a token with these claims is for this audience, from this issuer, and good now, or so many seconds before its time or
+    /// after it.
     pub(super) fn allow(
         &self,
         issuer: &str,
         audience: &str,
         now: UnixTime,
-        leeway: u64,
+        (early, late): (u64, u64),
     ) -> Result<(), CoreError> {
         let good = self.issuer == issuer
             && self.audience.iter().any(|one| one == audience)
-            && self.issued <= now.plus(leeway)
-            && self.not_before.is_none_or(|time| time <= now.plus(leeway))
-            && now < self.expires.plus(leeway);
+            && self.issued <= now.plus(early)
+            && self.not_before.is_none_or(|time| time <= now.plus(early))
+            && now < self.expires.plus(late);
         if good { Ok(()) } else { Err(CoreError::Rejected) }
     }
 }

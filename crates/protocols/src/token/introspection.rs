@@ -7,7 +7,7 @@ use zamok_cabinet::Error;
 use zamok_core::Error as CoreError;
 
 use super::access::AccessTokens;
-use super::claims::{GrantedPower, LONGEST};
+use super::claims::{GrantedPower, LONGEST, OURS};
 use super::refresh::RefreshToken;
 use crate::jose::Compact;
 
@@ -72,7 +72,7 @@ impl AccessTokens<'_> {
         let compact = Compact::parse(token, LONGEST)?;
         self.cabinet.vault().transact(|tx| {
             let claims = self.open(tx, &compact)?;
-            claims.allow(self.cabinet.issuer(), &self.audience, tx.now(), 0)?;
+            claims.allow(self.cabinet.issuer(), &self.audience, tx.now(), OURS)?;
             let access = self.stands_for(tx, claims, address)?;
             let mut members = access.claims.to_json();
             members.insert("token_type".into(), access.claims.binding.token_type().into());

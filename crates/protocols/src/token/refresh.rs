@@ -26,8 +26,7 @@ pub struct RefreshToken {
     pub(super) proof: Zeroizing<[u8; 32]>,
 }
 
-/// What a client is given.
-#[derive(Debug)]
+/// What a client is given. `Debug` does not show the access token.
 pub struct Granted {
     /// An access token.
     pub access: String,
@@ -72,6 +71,12 @@ impl RefreshToken {
 impl core::fmt::Debug for RefreshToken {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "RefreshToken({}, redacted)", self.family)
+    }
+}
+
+impl core::fmt::Debug for Granted {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Granted(until {}, {:?})", self.expires.0, self.refresh)
     }
 }
 
@@ -185,7 +190,7 @@ impl AccessTokens<'_> {
         let session = self.cabinet.vault().transact(|tx| {
             // Whoever has it may give it up; he need not show what it is bound to.
             let claims = self.open(tx, &compact)?;
-            claims.allow(self.cabinet.issuer(), &self.audience, tx.now(), 0)?;
+            claims.allow(self.cabinet.issuer(), &self.audience, tx.now(), claims::OURS)?;
             match self.stands_for(tx, claims.clone(), None) {
                 // From wherever he may not use it.
                 Ok(_) | Err(Error::OutsideLimits) => {}

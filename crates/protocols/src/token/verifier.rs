@@ -98,7 +98,7 @@ impl Verifier {
         let found = self.backend.verify(&ready.key, mechanism, message, &signature);
         found.unwrap_or_else(|| ready.key.verify(mechanism, message, &signature))?;
         let claims = Claims::read(&compact.payload()?)?;
-        claims.allow(&self.issuer, &self.audience, now, self.leeway)?;
+        claims.allow(&self.issuer, &self.audience, now, (self.leeway, self.leeway))?;
         shown.fits(&claims.binding)?;
         Ok(claims)
     }
