@@ -91,7 +91,10 @@ fn serve(
                 let found = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
                 found.and_then(|header| std::str::from_utf8(header.value).ok())
             };
-            let length: usize = match value("Content-Length").and_then(|text| text.parse().ok()) {
+            // RFC 9110 §8.6: digits, and no sign.
+            let digits =
+                value("Content-Length").filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+            let length: usize = match digits.and_then(|text| text.parse().ok()) {
                 Some(length) if length <= LONGEST => length,
                 _ => return Ok(411),
             };

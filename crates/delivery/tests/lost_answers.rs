@@ -2,11 +2,13 @@
 #![allow(missing_docs)]
 
 mod harness;
+mod veiled;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use harness::{House, light_policy, wide};
+use harness::{Fake, House, light_policy, wide};
+use veiled::Veiled;
 use zamok_cabinet::{Ending, Evidence};
 use zamok_delivery::{Delivery, Failed, Outcome, Parcel, Taken, Transport, Why};
 
@@ -111,4 +113,41 @@ fn so_it_is_with_the_rest_of_a_message_of_which_a_carrier_has_a_part() {
         look(&house, &partial, 12);
         assert_eq!((partial.asked(), house.on_their_way().len()), (12, 1), "{why:?}");
     }
+}
+
+/// Its answer is lost, and the store cannot be reached just then.
+#[derive(Debug)]
+struct Both {
+    store: Arc<Veiled>,
+}
+
+impl Transport for Both {
+    fn name(&self) -> &'static str {
+        "a"
+    }
+
+    fn channel(&self) -> Evidence {
+        Evidence::Sms
+    }
+
+    fn send(&self, _: &Parcel<'_>) -> Result<Taken, Failed> {
+        self.store.fail(1);
+        let taken = vec![Some("p0".into()), None];
+        Err(Failed { why: Why::Unknown, reason: "no answer".into(), taken })
+    }
+}
+
+#[test]
+fn what_may_have_been_taken_is_noted_also_when_the_store_was_away_for_a_moment() {
+    let store = Arc::new(Veiled::default());
+    let house = House::over(store.clone(), wide(light_policy()));
+    house.citizen("ivan", &[PHONE]);
+    house.urgent("ivan", &"long ".repeat(40));
+    let other = Fake::new("b", Evidence::Sms);
+    let delivery = house.delivery(vec![Arc::new(Both { store }), other.clone()]);
+    assert_eq!(delivery.step().unwrap().failed, 0);
+    assert_eq!(house.on_their_way()[0].carrier, "a");
+    house.clock.advance(60);
+    house.delivery(vec![other.clone()]).step().unwrap();
+    assert_eq!(other.took().len(), 0, "nobody else gets it");
 }

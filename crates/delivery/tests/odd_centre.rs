@@ -6,8 +6,9 @@ mod harness;
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use harness::{archive, cabinet_over, citizen, light_policy, notify, run_until, wide};
 use zamok_cabinet::{Cabinet, Category, Ending, Evidence, Priority};
@@ -172,5 +173,61 @@ fn a_line_is_one_of_tls_unless_plain_text_is_allowed_also_without_roots_of_its_o
         assert_eq!(first, [begins], "{more}");
         drop((line, listener));
         drop(delivery);
+    }
+}
+
+#[test]
+fn a_centre_that_asks_without_end_and_reads_nothing_is_left() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (binds, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let (counted, ends) = (binds.clone(), over.clone());
+    std::thread::spawn(move || {
+        for line in listener.incoming().map_while(Result::ok) {
+            let (counted, ends) = (counted.clone(), ends.clone());
+            std::thread::spawn(move || floods(line, &counted, &ends));
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("password"), "secret\n").unwrap();
+    let text = format!(
+        "[channels]\nsms = [\"centre\"]\n[carriers.centre]\nkind = \"smpp\"\nhost = \"127.0.0.1\"\nport = {port}\n\
+         allow_plaintext = true\nsystem_id = \"zamok\"\npassword_file = \"password\"\nsender = \"ZamokBank\"\npatience = 1\n"
+    );
+    let config = Config::from_toml(&text, folder.path()).unwrap();
+    let cabinet = cabinet_over(Arc::new(MemoryStore::new()), wide(light_policy()));
+    let delivery = Delivery::new(cabinet, &config).unwrap();
+    // A test that fails ends: whoever drops the carrier waits for its line.
+    struct Ends(Arc<AtomicBool>);
+    impl Drop for Ends {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let _ends = Ends(over);
+    run_until(&delivery, "it is bound again", || binds.load(Ordering::SeqCst) >= 2);
+}
+
+/// Takes the bind, and then asks whether we live, without ever reading an answer.
+fn floods(mut line: TcpStream, binds: &AtomicUsize, over: &AtomicBool) {
+    let mut header = [0; 16];
+    if line.read_exact(&mut header).is_err() {
+        return;
+    }
+    let length = u32::from_be_bytes(header[..4].try_into().unwrap()) as usize;
+    if line.read_exact(&mut vec![0; length - 16]).is_err() {
+        return;
+    }
+    line.write_all(&pdu(BIND_TRANSCEIVER | ANSWERS, 0, 1, b"centre\0")).unwrap();
+    binds.fetch_add(1, Ordering::SeqCst);
+    line.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    let (asks, mut at) = (pdu(0x15, 0, 7, b"").repeat(1000), 0);
+    while !over.load(Ordering::SeqCst) {
+        match line.write(&asks[at..]) {
+            Ok(count) => at = (at + count) % asks.len(),
+            Err(error)
+                if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
+            Err(_) => return,
+        }
     }
 }

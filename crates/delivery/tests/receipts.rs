@@ -5,9 +5,9 @@ mod harness;
 mod veiled;
 
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use harness::{Fake, House, LIGHT, PASSPHRASE, light_policy, wide};
+use harness::{Fake, House, LIGHT, PASSPHRASE, light_policy, run_until, wide};
 use veiled::Veiled;
 use zamok_cabinet::{
     Cabinet, Ending, Evidence, Handed, Lease, Leased, Load, Matched, Receipt, ReceiptState, WorkerId,
@@ -217,4 +217,61 @@ fn a_receipt_that_could_not_be_noted_is_asked_for_again() {
     assert!(told());
     assert_eq!(house.on_their_way(), []);
     assert!(house.archive().iter().any(|entry| entry.ending == Ending::Delivered));
+}
+
+#[test]
+fn receipts_that_lead_nowhere_keep_no_others_waiting() {
+    let store = Arc::new(Veiled::default());
+    let house = House::over(store.clone(), wide(light_policy()));
+    house.citizen("ivan", &[PHONE]);
+    let templates = Templates::new("Zamok Bank", "bank.example", "en", 8).unwrap();
+    let limits = Limits { failures: 3, pause: Duration::from_secs(2) };
+    let carrier: Arc<dyn Transport> = Fake::with_receipts("a", Evidence::Sms, true);
+    let mut inbox = None;
+    let delivery = Delivery::over(house.cabinet.clone(), templates, limits, |to| {
+        inbox = Some(to.clone());
+        vec![carrier]
+    });
+    let inbox = inbox.unwrap();
+    (0..40).for_each(|_| house.urgent("ivan", "x"));
+    step(&delivery);
+    let tell = |id: String| {
+        let incoming = Incoming {
+            carrier: "a".into(),
+            id,
+            state: ReceiptState::Delivered,
+            number: None,
+            reason: String::new(),
+            acknowledge: Box::new(|_| ()),
+        };
+        inbox.send(incoming).unwrap();
+    };
+    store.slow_down();
+    (0..300).for_each(|number| tell(format!("nobody-{number}")));
+    (0..40).for_each(|number| tell(format!("a-{number}-0")));
+    let began = Instant::now();
+    run_until(&delivery, "all are noted", || house.on_their_way().is_empty());
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[test]
+fn an_answer_that_was_lost_is_lost_once_however_often_it_is_said() {
+    let house = House::new();
+    house.citizen("ivan", &[PHONE]);
+    house.urgent("ivan", "x");
+    for tries in 1..=4 {
+        let lease = leased(&house);
+        assert_eq!(lease.attempt, tries);
+        for _ in 0..2 {
+            house.cabinet.put_off(&lease, "a", &[], "lost").unwrap();
+        }
+        house.clock.advance(10 * house.cabinet.policy().delivery.longest_retry);
+    }
+    assert_eq!(house.on_their_way().len(), 1, "five make an end");
+    let lease = leased(&house);
+    house.cabinet.put_off(&lease, "a", &[], "lost").unwrap();
+    assert_eq!(
+        house.cabinet.archived(lease.message.id).unwrap().map(|ended| ended.ending),
+        Some(Ending::HandedOver)
+    );
 }

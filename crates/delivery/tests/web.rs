@@ -561,7 +561,7 @@ fn a_gateway_that_sends_us_elsewhere_is_not_followed() {
     elsewhere.set_nonblocking(true).unwrap();
     let came = elsewhere.accept().map(|_| ()).map_err(|error| error.kind());
     assert_eq!(came, Err(io::ErrorKind::WouldBlock), "it was followed");
-    assert!(house.archive().iter().any(|entry| entry.reason == "status 302"));
+    assert!(house.on_their_way().iter().any(|standing| standing.reason == "status 302"));
 }
 
 #[test]

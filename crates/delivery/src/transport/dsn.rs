@@ -14,6 +14,9 @@ pub struct Report {
     pub reason: String,
 }
 
+/// What the part with the fields is called: RFC 3464, and RFC 6533 where addresses need not be ASCII.
+const KINDS: [&str; 2] = ["message/delivery-status", "message/global-delivery-status"];
+
 /// Longest report that is read, in bytes.
 const LONGEST: usize = 1 << 20;
 
@@ -21,8 +24,12 @@ const LONGEST: usize = 1 << 20;
 #[must_use]
 pub fn read_report(email: &[u8]) -> Option<Report> {
     let text = String::from_utf8_lossy(&email[..email.len().min(LONGEST)]);
-    let start = lowercase_find(&text, "content-type: message/delivery-status")
-        .or_else(|| lowercase_find(&text, "content-type:message/delivery-status"))?;
+    let lower = text.to_ascii_lowercase();
+    let start = lower.match_indices("content-type:").find_map(|(place, name)| {
+        // RFC 5322 §2.2.3: its value may stand in the next line.
+        let kind = lower[place + name.len()..].trim_start();
+        KINDS.iter().any(|known| kind.starts_with(known)).then_some(place)
+    })?;
     let (mut id, mut action, mut status) = (None, None, None);
     // Fields of the message come first, then those of each recipient; we send to one.
     for line in text[start..].lines() {
@@ -51,17 +58,13 @@ pub fn read_report(email: &[u8]) -> Option<Report> {
     Some(Report { id, state, reason: status.unwrap_or_default() })
 }
 
-fn lowercase_find(text: &str, wanted: &str) -> Option<usize> {
-    text.to_ascii_lowercase().find(wanted)
-}
-
 /// RFC 3461 §4: `+` and two hexadecimal digits stand for a character.
 fn unxtext(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('+') {
         plain.push_str(before);
-        match after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+        match byte_of(after) {
             Some(byte) => {
                 plain.push(byte.into());
                 rest = &after[2..];
@@ -71,6 +74,11 @@ fn unxtext(text: &str) -> String {
     }
     plain.push_str(rest);
     plain
+}
+
+fn byte_of(text: &str) -> Option<u8> {
+    let digits = text.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+    u8::from_str_radix(digits, 16).ok()
 }
 
 #[cfg(test)]
@@ -120,6 +128,29 @@ mod tests {
             let report = report("failed").replace("RAA14128.773615765/CS.UTK.EDU", boundary);
             assert!(read_report(report.as_bytes()).is_some(), "{boundary}");
             assert_eq!(read_report(report.replace("Action: failed\r\n", "").as_bytes()), None, "{boundary}");
+        }
+    }
+
+    #[test]
+    fn what_stands_for_no_character_stands_for_itself() {
+        for (text, plain) in
+            [("a+2Bb", "a+b"), ("a++1b", "a\u{1b}"), ("a+", "a"), ("a+2", "a2"), ("a+zz", "azz")]
+        {
+            assert_eq!(unxtext(text), plain, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_part_with_the_fields_is_found_under_both_its_names_and_folded() {
+        for kind in [
+            " message/global-delivery-status",
+            " Message/Delivery-Status; charset=us-ascii",
+            "\r\n\tmessage/delivery-status",
+            "  message/delivery-status",
+        ] {
+            let report = report("failed")
+                .replace("content-type: message/delivery-status", &format!("Content-Type:{kind}"));
+            assert!(read_report(report.as_bytes()).is_some(), "{kind:?}");
         }
     }
 }

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read as _};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use serde::Deserialize;
@@ -17,9 +16,9 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use zamok_cabinet::{Address, Evidence, ReceiptState};
 use zamok_core::UnixTime;
 use zamok_core::wire::hex;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{CarrierFault, Content, Failed, Parcel, Taken, Transport, Why, left, secret, tls};
+use super::{CarrierFault, Content, Failed, Parcel, Taken, Transport, Why, left, patience, secret, tls};
 
 /// How it is configured.
 #[derive(Clone, Debug, Deserialize)]
@@ -143,7 +142,7 @@ impl HttpGateway {
     }
 
     fn sign(&self, time: UnixTime, body: &[u8]) -> String {
-        let signed = [time.0.to_string().as_bytes(), b".", body].concat();
+        let signed = Zeroizing::new([time.0.to_string().as_bytes(), b".", body].concat());
         format!("t={},v1={}", time.0, hex(hmac::sign(&self.key, &signed).as_ref()))
     }
 
@@ -162,7 +161,18 @@ impl HttpGateway {
             });
             body.insert(name.clone(), Value::String(filled));
         }
-        Zeroizing::new(serde_json::to_vec(&body).unwrap_or_default())
+        // As long as it can become, every sign escaped: what grew would leave the text where it was.
+        let longest =
+            |(name, value): (&String, &Value)| 6 * (name.len() + value.as_str().map_or(0, str::len) + 1);
+        let mut written = Zeroizing::new(Vec::with_capacity(2 + body.iter().map(longest).sum::<usize>()));
+        let complete = serde_json::to_writer(&mut *written, &body).is_ok();
+        debug_assert!(complete, "names and texts are JSON");
+        for value in body.values_mut() {
+            if let Value::String(text) = value {
+                text.zeroize();
+            }
+        }
+        written
     }
 
     /// Reads a receipt that the gateway posts: signed as our messages are, within five minutes.
@@ -175,11 +185,15 @@ impl HttpGateway {
         body: &[u8],
         now: UnixTime,
     ) -> Result<(String, ReceiptState, String), Unsigned> {
-        let (time, mac) = signature
+        let (text, mac) = signature
             .strip_prefix("t=")
             .and_then(|rest| rest.split_once(",v1="))
             .ok_or(Unsigned::Signature)?;
-        let time: u64 = time.parse().map_err(|_| Unsigned::Signature)?;
+        let time: u64 = text.parse().map_err(|_| Unsigned::Signature)?;
+        // As it was signed, and in no other form.
+        if time.to_string() != text {
+            return Err(Unsigned::Signature);
+        }
         let mac = unhex(mac).ok_or(Unsigned::Signature)?;
         let signed = [time.to_string().as_bytes(), b".", body].concat();
         hmac::verify(&self.key, &signed, &mac).map_err(|_| Unsigned::Signature)?;
@@ -218,7 +232,10 @@ fn placeholders(mut text: &str) -> Result<Vec<&str>, ()> {
 
 /// Filled once, from left to right: what a value holds is never read as a place.
 fn fill<'a>(template: &str, value: impl Fn(&str) -> &'a str) -> String {
-    let (mut text, mut rest) = (String::new(), template);
+    let filled =
+        placeholders(template).unwrap_or_default().iter().map(|place| value(place).len()).sum::<usize>();
+    // Room for all of it, so that it never grows out of its place.
+    let (mut text, mut rest) = (String::with_capacity(template.len() + filled), template);
     while let Some((before, after)) = rest.split_once('{') {
         text.push_str(before);
         let (name, after) = after.split_once('}').unwrap_or((after, ""));
@@ -240,7 +257,8 @@ fn text_of(value: &Value) -> Option<String> {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 || !text.is_ascii() {
+    // A number may have a sign.
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     (0..32).map(|place| u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok()).collect()
@@ -249,9 +267,13 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 /// What an error before any answer means: a request that was under way may have arrived.
 pub(super) fn unanswered(error: &ureq::Error) -> Failed {
     match error {
-        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::Tls(_) => {
-            Failed::new(Why::Unavailable, "it cannot be reached")
-        }
+        // An address that is none, and a proxy that makes no connection: nothing of the message has gone out.
+        ureq::Error::HostNotFound
+        | ureq::Error::ConnectionFailed
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::BadUri(_)
+        | ureq::Error::Http(_)
+        | ureq::Error::Tls(_) => Failed::new(Why::Unavailable, "it cannot be reached"),
         ureq::Error::Rustls(_) => Failed::new(Why::Unavailable, "its certificate is not trusted"),
         ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => {
             Failed::new(Why::Unavailable, "it cannot be reached")
@@ -282,10 +304,12 @@ fn never_reached(error: &std::io::Error) -> bool {
 const fn why_not(status: u16) -> Option<Why> {
     match status {
         200..=299 => None,
-        // What stands before the gateway cannot tell whether the gateway took it.
-        502 | 504 => Some(Why::Unknown),
+        // What stands before the gateway cannot tell whether the gateway took it; and one that has it in hand under the same
+        // `Idempotency-Key` has not said yet.
+        409 | 502 | 504 => Some(Why::Unknown),
         408 | 425 | 429 | 503 => Some(Why::Busy),
-        401 | 403 | 404 | 500..=599 => Some(Why::Unavailable),
+        // It is elsewhere, wants other credentials or money: that says nothing of the message.
+        300..=399 | 401..=404 | 500..=599 => Some(Why::Unavailable),
         _ => Some(Why::Refused),
     }
 }
@@ -306,12 +330,14 @@ impl Transport for HttpGateway {
         };
         let body = self.body(number, text, segments.count(), parcel);
         let transaction = parcel.id.to_string();
+        let patience = patience(parcel.deadline);
         let mut request = self
             .agent
             .post(&self.config.url)
             .config()
             .timeout_global(Some(left(parcel.deadline)))
-            .timeout_connect(Some(left(parcel.deadline).min(Duration::from_secs(10))))
+            .timeout_resolve(Some(patience))
+            .timeout_connect(Some(patience))
             .build()
             .header("Content-Type", "application/json")
             .header("Idempotency-Key", &transaction)
@@ -366,6 +392,10 @@ mod tests {
         assert_eq!(unanswered(&unknown).why, Why::Unavailable, "{unknown:?}");
         let cut = ureq::Error::Io(ErrorKind::ConnectionReset.into());
         assert_eq!(unanswered(&cut).why, Why::Unknown);
+        let proxy = ureq::Error::ConnectProxyFailed("proxy server responded 502".into());
+        assert_eq!(unanswered(&proxy).why, Why::Unavailable);
+        assert!([302, 307, 402].iter().all(|status| why_not(*status) == Some(Why::Unavailable)));
+        assert_eq!(why_not(409), Some(Why::Unknown), "it has it in hand");
     }
 
     #[test]

@@ -149,6 +149,12 @@ pub(crate) fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }
 
+/// How long a name is looked up or a line is made: less than what is left of the time for all, since whoever waited for these in vain
+/// has sent nothing.
+fn patience(deadline: Instant) -> Duration {
+    (left(deadline) / 3).min(Duration::from_secs(10))
+}
+
 /// Why a carrier cannot be used as configured.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{carrier}: {reason}")]

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{self, ECDH_P256, PrivateKey, UnparsedPublicKey};
@@ -20,7 +19,7 @@ use zamok_core::{Error as CoreError, UnixTime};
 use zeroize::Zeroizing;
 
 use super::http::{agent, unanswered};
-use super::{CarrierFault, Content, Failed, Parcel, Taken, Transport, Why, left};
+use super::{CarrierFault, Content, Failed, Parcel, Taken, Transport, Why, left, patience};
 
 /// How it is configured.
 #[derive(Clone, Debug, Deserialize)]
@@ -75,7 +74,7 @@ impl WebPush {
     /// [`CarrierFault`] for what is configured wrongly.
     pub fn new(name: &str, config: WebPushConfig, cabinet: Arc<Cabinet>) -> Result<Self, CarrierFault> {
         let bytes = Some(config.key.as_str())
-            .filter(|text| text.len() == 32)
+            .filter(|text| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
             .map(|text| u128::from_str_radix(text, 16));
         let Some(Ok(key)) = bytes else {
             return Err(CarrierFault::new(name, "key: the id of a key has 32 hexadecimal digits"));
@@ -228,12 +227,14 @@ impl Transport for WebPush {
         let authorization = self
             .authorization(&format!("https://{host}"), parcel.now)
             .map_err(|error| Failed::new(Why::Unavailable, format!("its key does not sign: {error}")))?;
+        let patience = patience(parcel.deadline);
         let answer = self
             .agent
             .post(endpoint)
             .config()
             .timeout_global(Some(left(parcel.deadline)))
-            .timeout_connect(Some(left(parcel.deadline).min(Duration::from_secs(10))))
+            .timeout_resolve(Some(patience))
+            .timeout_connect(Some(patience))
             .build()
             .header("Content-Encoding", "aes128gcm")
             .header("Content-Type", "application/octet-stream")
@@ -266,6 +267,8 @@ mod tests {
         assert_eq!(of_subscription(unanswered(&ureq::Error::HostNotFound)).why, Why::Unreachable);
         let lost = ureq::Error::Timeout(ureq::Timeout::RecvResponse);
         assert_eq!(of_subscription(unanswered(&lost)).why, Why::Unknown);
+        let nowhere = ureq::post("https://%.push.example/x").send(&b""[..]).unwrap_err();
+        assert_eq!(of_subscription(unanswered(&nowhere)).why, Why::Unreachable, "{nowhere:?}");
         assert_eq!([201, 410, 429, 500].map(why_not).map(|why| why == Some(Why::Unreachable)), [false; 4]);
     }
 

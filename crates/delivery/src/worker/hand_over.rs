@@ -10,7 +10,7 @@ use crate::content::{Content, channel_to};
 use crate::metrics::Outcome;
 use crate::transport::{Failed, Parcel, Taken, Transport, Why};
 
-/// How often it is tried to note what a carrier took, and the pause between two tries.
+/// How often it is tried to note what a carrier took, or may have taken, and the pause between two tries.
 const NOTING: (u32, Duration) = (4, Duration::from_millis(100));
 
 /// What a worker has in hand.
@@ -107,7 +107,7 @@ impl Delivery {
         self.metrics.count(Outcome::Sent, name);
         self.metrics.paid(errand.channel, errand.load.units.into());
         let handed = Handed { carrier: name.into(), parts: taken.parts, receipts: taken.receipts };
-        self.settled(self.sent(errand.lease, &handed), Done::Sent)
+        self.settled(noted(|| self.cabinet.sent(errand.lease, &handed)), Done::Sent)
     }
 
     /// What a carrier's failure means for the message; `None` when the next carrier is to be asked.
@@ -145,7 +145,8 @@ impl Delivery {
         let more = taken.iter().enumerate().any(|(place, id)| id.is_some() && !known(place));
         if why == Why::Unknown || more {
             self.metrics.count(Outcome::PutOff, name);
-            return Some(self.settled(self.cabinet.put_off(lease, name, &taken, &reason), Done::Waits));
+            let kept = noted(|| self.cabinet.put_off(lease, name, &taken, &reason));
+            return Some(self.settled(kept, Done::Waits));
         }
         // What has a part of it has no more of it than before.
         if taken.iter().any(Option::is_some) {
@@ -172,19 +173,6 @@ impl Delivery {
         }
     }
 
-    /// What a carrier took must be noted: otherwise it is sent a second time when the lease ends.
-    fn sent(&self, lease: &Lease, handed: &Handed) -> Result<(), Error> {
-        let mut last = self.cabinet.sent(lease, handed);
-        for _ in 1..NOTING.0 {
-            if last.is_ok() {
-                break;
-            }
-            std::thread::sleep(NOTING.1);
-            last = self.cabinet.sent(lease, handed);
-        }
-        last
-    }
-
     /// Nobody has taken any of it this time.
     fn put_off(&self, lease: &Lease, carrier: &str, reason: &str) -> Done {
         self.metrics.count(Outcome::PutOff, carrier);
@@ -205,4 +193,17 @@ impl Delivery {
             }
         }
     }
+}
+
+/// What a carrier took, or may have taken, must be noted: otherwise it is sent a second time when the lease ends, perhaps by another.
+fn noted(note: impl Fn() -> Result<(), Error>) -> Result<(), Error> {
+    let mut last = note();
+    for _ in 1..NOTING.0 {
+        if last.is_ok() {
+            break;
+        }
+        std::thread::sleep(NOTING.1);
+        last = note();
+    }
+    last
 }

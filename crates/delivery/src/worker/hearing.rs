@@ -38,6 +38,8 @@ pub(super) struct Waiting {
 
 /// How often early receipts are looked at again.
 const LOOK: Duration = Duration::from_millis(100);
+/// How many of them are looked at each time: where many wait, they wait longer, and nobody else does.
+const LOOKED_AT: usize = 64;
 /// How many early receipts there may be, and how many strangers are remembered.
 const MOST_EARLY: usize = 10_000;
 
@@ -53,8 +55,8 @@ impl Delivery {
                 Err(mpsc::RecvTimeoutError::Disconnected) => return,
             }
             if looked.elapsed() >= LOOK {
-                looked = Instant::now();
                 self.look_again(&mut early);
+                looked = Instant::now();
             }
         }
     }
@@ -91,7 +93,7 @@ impl Delivery {
     fn look_again(&self, early: &mut Early) {
         let policy = &self.cabinet.policy().delivery;
         let kept = Duration::from_secs(policy.lease.saturating_add(policy.longest_retry));
-        for _ in 0..early.waiting.len() {
+        for _ in 0..early.waiting.len().min(LOOKED_AT) {
             let Some(mut waiting) = early.waiting.pop_front() else { break };
             let answer = match self.matched(&waiting.incoming) {
                 Ok(true) => Some(true),
@@ -107,16 +109,20 @@ impl Delivery {
                 }
                 Ok(false) => None,
             };
-            let answered = match answer {
-                Some(answer) => waiting.acknowledge.take().map(|acknowledge| acknowledge(answer)),
-                None if waiting.came.elapsed() >= self.early_answer => {
-                    waiting.acknowledge.take().map(|acknowledge| acknowledge(false))
+            match answer {
+                Some(answer) => {
+                    if let Some(acknowledge) = waiting.acknowledge.take() {
+                        acknowledge(answer);
+                    }
                 }
-                None => None,
-            };
-            let _: Option<()> = answered;
-            if answer.is_none() {
-                early.waiting.push_back(waiting);
+                None => early.waiting.push_back(waiting),
+            }
+        }
+        for waiting in &mut early.waiting {
+            if waiting.came.elapsed() >= self.early_answer
+                && let Some(acknowledge) = waiting.acknowledge.take()
+            {
+                acknowledge(false);
             }
         }
     }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use zamok_core::store::{
     Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
@@ -11,11 +13,15 @@ use zamok_core::store::{
 
 /// Messages on their way.
 const OUTBOX: Table = Table(44);
+/// Which message has a carrier's id.
+const RECEIPTS: Table = Table(64);
 
 #[derive(Debug, Default)]
 pub(crate) struct Veiled {
     store: MemoryStore,
     veiled: Mutex<BTreeSet<Vec<u8>>>,
+    slow: AtomicBool,
+    failing: AtomicUsize,
 }
 
 impl Veiled {
@@ -28,6 +34,16 @@ impl Veiled {
     /// They read as they are.
     pub(crate) fn unveil(&self) {
         self.veiled.lock().unwrap().clear();
+    }
+
+    /// From now on it takes its time to tell which message has a carrier's id.
+    pub(crate) fn slow_down(&self) {
+        self.slow.store(true, Ordering::SeqCst);
+    }
+
+    /// The next commits find that it cannot be reached.
+    pub(crate) fn fail(&self, commits: usize) {
+        self.failing.store(commits, Ordering::SeqCst);
     }
 
     fn seen(&self, table: Table, key: &[u8], mut row: Row) -> Row {
@@ -44,6 +60,9 @@ impl Store for Veiled {
     }
 
     fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
+        if key.table == RECEIPTS && self.slow.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         Ok(self.store.get(key)?.map(|row| self.seen(key.table, &key.key, row)))
     }
 
@@ -62,6 +81,10 @@ impl Store for Veiled {
     }
 
     fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
+        let less = |left: usize| left.checked_sub(1);
+        if self.failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok() {
+            return Err(StoreFault::Unavailable);
+        }
         self.store.commit(change)
     }
 

@@ -158,13 +158,17 @@ impl Link {
         }
     }
 
+    fn patience(&self) -> Duration {
+        Duration::from_secs(self.config.patience.max(1))
+    }
+
     /// Works over one line until it is lost; answers why.
     async fn serve(&self, mut frames: Frames, queue: &mut mpsc::Receiver<Job>) -> &'static str {
         let mut waiting: HashMap<u32, Waiting> = HashMap::new();
         let (noted, mut acknowledged) = mpsc::unbounded_channel::<(u32, bool)>();
         let mut sequence = 1_u32;
         let (mut heard, mut enquired) = (Instant::now(), None::<Instant>);
-        let patience = Duration::from_secs(self.config.patience.max(1));
+        let patience = self.patience();
         let enquire = Duration::from_secs(self.config.enquire_link.max(1));
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -182,7 +186,7 @@ impl Link {
                                 Frame::Read(command) => self.take(&mut frames, *command, &mut waiting, &noted).await,
                                 Frame::Unreadable { id, status, number } => {
                                     tracing::warn!(carrier = self.name, id, "it sent what cannot be read");
-                                    unreadable(&mut frames, (id, status, number), &mut waiting).await
+                                    unreadable(&mut frames, patience, (id, status, number), &mut waiting).await
                                 }
                             };
                             if let Err(reason) = taken {
@@ -201,16 +205,17 @@ impl Link {
                     // SMPP 3.4 §5.1.4: 1 to 0x7fffffff.
                     sequence = if sequence >= 0x7fff_fffe { 2 } else { sequence + 1 };
                     waiting.insert(sequence, Waiting { answer: job.answer, since: Instant::now() });
-                    if frames.send(Command::new(CommandStatus::EsmeRok, sequence, job.pdu)).await.is_err() {
-                        break "it hung up";
+                    let command = Command::new(CommandStatus::EsmeRok, sequence, job.pdu);
+                    if let Err(reason) = say(&mut frames, patience, command).await {
+                        break reason;
                     }
                 }
                 Some((number, noted)) = acknowledged.recv() => {
                     // What was not noted is told again: a temporary error asks for that (SMPP 3.4 §5.1.3).
                     let status = if noted { CommandStatus::EsmeRok } else { CommandStatus::EsmeRxTAppn };
                     let answer = Command::new(status, number, DeliverSmResp::default());
-                    if frames.send(answer).await.is_err() {
-                        break "it hung up";
+                    if let Err(reason) = say(&mut frames, patience, answer).await {
+                        break reason;
                     }
                 }
                 _ = ticks.tick() => {
@@ -226,8 +231,9 @@ impl Link {
                         None if heard.elapsed() > enquire => {
                             sequence = if sequence >= 0x7fff_fffe { 2 } else { sequence + 1 };
                             enquired = Some(Instant::now());
-                            if frames.send(Command::new(CommandStatus::EsmeRok, sequence, Pdu::EnquireLink)).await.is_err() {
-                                break "it hung up";
+                            let command = Command::new(CommandStatus::EsmeRok, sequence, Pdu::EnquireLink);
+                            if let Err(reason) = say(&mut frames, patience, command).await {
+                                break reason;
                             }
                         }
                         _ => {}
@@ -249,7 +255,6 @@ impl Link {
         noted: &mpsc::UnboundedSender<(u32, bool)>,
     ) -> Result<(), &'static str> {
         let (number, status) = (command.sequence_number(), command.status());
-        let hung_up = |_| "it hung up";
         match command.pdu() {
             Some(Pdu::SubmitSmResp(answer)) => {
                 // An answer that comes twice, or to nothing that was asked, is no matter.
@@ -280,16 +285,16 @@ impl Link {
                 }
                 None => {
                     let answer = Command::new(CommandStatus::EsmeRok, number, DeliverSmResp::default());
-                    frames.send(answer).await.map_err(hung_up)?;
+                    say(frames, self.patience(), answer).await?;
                 }
             },
             Some(Pdu::EnquireLink) => {
                 let answer = Command::new(CommandStatus::EsmeRok, number, Pdu::EnquireLinkResp);
-                frames.send(answer).await.map_err(hung_up)?;
+                say(frames, self.patience(), answer).await?;
             }
             Some(Pdu::Unbind) => {
                 let answer = Command::new(CommandStatus::EsmeRok, number, Pdu::UnbindResp);
-                let _ = frames.send(answer).await;
+                let _ = say(frames, self.patience(), answer).await;
                 return Err("it unbound us");
             }
             // An error may come without a body, or as a generic one (SMPP 3.4 §4.3.1, §4.4.2).
@@ -314,15 +319,24 @@ impl Link {
 const SUBMITTED: u32 = 0x8000_0004;
 const ANSWERS: u32 = 0x8000_0000;
 
+/// Says something. A centre that reads nothing has as long for it as for an answer.
+async fn say(frames: &mut Frames, patience: Duration, command: Command) -> Result<(), &'static str> {
+    match timeout(patience, frames.send(command)).await {
+        Ok(said) => said.map_err(|_| "it hung up"),
+        Err(_) => Err("it reads nothing"),
+    }
+}
+
 /// What cannot be read is answered as such where it asks for an answer; of an answer its status tells.
 async fn unreadable(
     frames: &mut Frames,
+    patience: Duration,
     (id, status, number): (u32, u32, u32),
     waiting: &mut HashMap<u32, Waiting>,
 ) -> Result<(), &'static str> {
     if id & ANSWERS == 0 {
         let answer = Command::new(CommandStatus::EsmeRinvcmdlen, number, Pdu::GenericNack);
-        return frames.send(answer).await.map_err(|_| "it hung up");
+        return say(frames, patience, answer).await;
     }
     if id == SUBMITTED
         && let Some(part) = waiting.remove(&number)
