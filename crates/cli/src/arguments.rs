@@ -204,7 +204,7 @@ impl Yes {
         if self.yes {
             return Ok(());
         }
-        let typed = secrets::code(&format!("type `{word}` to go on"), output).map_err(|_| {
+        let typed = secrets::code(&format!("type `{word}` to go on"), "--yes", output).map_err(|_| {
             Failure::usage("nothing was done: this asks for a confirmation").hint("give --yes")
         })?;
         if typed == word {

@@ -87,7 +87,7 @@ impl Reply {
         }
         let code = match &self.code {
             Some(code) => code.trim().to_owned(),
-            None => secrets::code("The code that was sent, or that the factor shows", output)?,
+            None => secrets::code("The code that was sent, or that the factor shows", "--code CODE", output)?,
         };
         Ok(Zeroizing::new(code))
     }

@@ -131,6 +131,8 @@ fn names(path: &Path) -> impl Iterator<Item = PathBuf> {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     path: PathBuf,
+    /// The folder, opened while nothing has been done: one that may not be read cannot be flushed.
+    home: File,
     draft: Draft,
     existing: Existing,
 }
@@ -188,9 +190,10 @@ impl Prepared {
             }
             _ => {}
         }
+        let home = File::open(folder(path)).map_err(|error| unwritable(path, &error))?;
         let draft = Draft::new(folder(path), readable).map_err(|error| unwritable(path, &error))?;
         in_use(path);
-        Ok(Self { path: path.into(), draft, existing })
+        Ok(Self { path: path.into(), home, draft, existing })
     }
 
     /// Writes the file, flushes it, and gives it its name.
@@ -211,11 +214,10 @@ impl Prepared {
         let written = out.flush().and_then(|()| out.get_ref().sync_all());
         drop(out);
         written.map_err(|error| unwritable(&self.path, &error))?;
-        let (folder, existing) = (folder(&self.path).to_path_buf(), self.existing);
-        let path = self.name()?;
+        let existing = self.existing;
+        let (path, home) = self.name()?;
         // A name that is not in the folder after a power cut is no file.
-        let flushed = File::open(folder).and_then(|folder| folder.sync_all());
-        if let Err(error) = flushed {
+        if let Err(error) = home.sync_all() {
             if existing == Existing::Kept {
                 // If it stays nevertheless, it is whole.
                 let _ = fs::remove_file(&path);
@@ -225,8 +227,8 @@ impl Prepared {
         Ok((path, told))
     }
 
-    fn name(self) -> Result<PathBuf, Failure> {
-        let Self { path, draft, existing } = self;
+    fn name(self) -> Result<(PathBuf, File), Failure> {
+        let Self { path, home, draft, existing } = self;
         let named = match (draft, existing) {
             // Somebody may have made it meanwhile.
             (Draft::Nameless(file), Existing::Kept) => link(&file, &path),
@@ -242,7 +244,7 @@ impl Prepared {
             }
         };
         match named {
-            Ok(()) => Ok(path),
+            Ok(()) => Ok((path, home)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(is_there(&path)),
             Err(error) => Err(unwritable(&path, &error)),
         }
@@ -278,6 +280,11 @@ pub(crate) struct Overwrite {
 }
 
 impl Overwrite {
+    /// Whether it may.
+    pub(crate) const fn is_asked(&self) -> bool {
+        self.overwrite
+    }
+
     /// Makes sure that the file can be written.
     pub(crate) fn prepare(&self, path: &Path, readable: Readable) -> Result<Prepared, Failure> {
         if self.overwrite {

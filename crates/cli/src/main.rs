@@ -48,15 +48,17 @@ fn forbid_core_dumps() {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-/// Spans and events for whoever sets `ZAMOK_LOG` (`info`, `zamok_host=debug` …). They hold no secrets.
+/// Spans and events for whoever sets `ZAMOK_LOG` (`info`, `zamok_host=debug` …). They hold no secrets; what others write by the crate
+/// `log` may, such as requests byte by byte, and is not taken.
 fn log_to_stderr() {
     let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("ZAMOK_LOG") else { return };
-    // A second subscriber cannot be there; without one, nothing is logged.
-    let _ = tracing_subscriber::fmt()
+    let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(false)
         // Of a standard error that takes nothing it would tell by a panic.
         .log_internal_errors(false)
-        .try_init();
+        .finish();
+    // A second subscriber cannot be there; without one, nothing is logged.
+    let _ = tracing::subscriber::set_global_default(subscriber);
 }

@@ -122,7 +122,7 @@ pub(crate) fn token_pin(
 /// A recovery code, in a file, from the terminal or from a line of standard input. It serves once.
 pub(crate) fn recovery_code(file: Option<&Path>, output: &Output) -> Result<Zeroizing<String>, Failure> {
     let Some(path) = file else {
-        return code("Recovery code", output).map(Zeroizing::new);
+        return code("Recovery code", "--code-file FILE", output).map(Zeroizing::new);
     };
     let secret = files::read_secret(path, output)?;
     let text =
@@ -224,20 +224,30 @@ pub(crate) fn token(source: &TokenSource, output: &Output) -> Result<Zeroizing<S
     Ok(Zeroizing::new(text.trim().into()))
 }
 
-/// A one-time code, from the terminal or from a line of standard input. It is shown as it is typed: it serves once.
-pub(crate) fn code(prompt: &str, output: &Output) -> Result<String, Failure> {
+/// A one-time code, from the terminal or from a line of standard input; `option` is what else gives it. It is shown as it is typed:
+/// it serves once. Programs are not asked.
+pub(crate) fn code(prompt: &str, option: &str, output: &Output) -> Result<String, Failure> {
     if io::stdin().is_terminal() {
+        if output.is_for_programs() {
+            return Err(no_code(option, output));
+        }
         output.prompt(prompt);
     }
     let mut line = String::new();
     let mut input = io::stdin().lock().take(256);
     let read = input.read_line(&mut line);
     match read {
-        Ok(0) => Err(Failure::no_secret("there is no code")
-            .hint("type it at the prompt, give it on standard input, or with --code CODE")),
+        Ok(0) => Err(no_code(option, output)),
         Ok(_) => Ok(line.trim().into()),
         Err(error) => Err(Failure::file(format!("cannot read standard input: {error}"))),
     }
+}
+
+/// There is no code, and nobody is asked for one.
+pub(crate) fn no_code(option: &str, output: &Output) -> Failure {
+    let prompt = if output.is_for_programs() { "" } else { "type it at the prompt, " };
+    Failure::no_secret("there is no code")
+        .hint(format!("{prompt}give it on standard input, or with {option}"))
 }
 
 struct Source<'a> {

@@ -5,8 +5,11 @@ mod harness;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
-use harness::Desk;
+use harness::{Desk, Run};
 
 const INIT: [&str; 5] = ["init", "--argon2-memory", "1", "--argon2-passes", "1"];
 
@@ -199,4 +202,44 @@ fn an_anchor_is_flushed_before_it_has_its_name_and_its_folder_after() {
     let (written, flushed) = (last(" write("), last("sync("));
     assert!(written.is_some() && flushed > written, "{trace}");
     assert!(after.iter().any(|line| line.contains("sync(") && line.contains("/away>")), "{trace}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_was_done_is_told_to_programs_whatever_the_anchor_says_afterwards() {
+    let desk = Desk::new();
+    desk.zamok(["journal", "anchor", "anchor"]).done();
+    let behind = desk.read("anchor");
+    desk.zamok(["register", "ivan", "--anchor", "anchor"]).done();
+    let other = Desk::new();
+    other.zamok(["journal", "anchor", "theirs"]).done();
+    let theirs = other.read("theirs");
+    desk.write("policy.toml", "profile = \"strict\"\n[delivery]\nlease = 5\n");
+    desk.write("uris", "otpauth://totp/Bank:anna?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Bank\n");
+    for (arguments, field) in [
+        (&["policy", "set", "policy.toml"][..], "changed"),
+        (&["policy", "show"], "policy"),
+        (&["policy", "diff", "policy.toml"], "differences"),
+        (&["import", "uris"], "imported"),
+    ] {
+        desk.write("anchor", &behind);
+        let lock = fs::File::open(desk.path("anchor.lock")).expect("it is there");
+        lock.lock().expect("nobody has it");
+        let mut command = desk.command(arguments.iter().chain(&["--anchor", "anchor", "--json"]));
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().expect("the program runs");
+        // It has asked the anchor, and waits for its turn to tell it more.
+        let waits = format!(" {} ", child.id());
+        let is_waiting = |line: &str| line.contains("->") && line.contains(&waits);
+        while !fs::read_to_string("/proc/locks").expect("locks").lines().any(is_waiting) {
+            assert!(child.try_wait().expect("its state").is_none(), "{arguments:?} does not wait");
+            thread::sleep(Duration::from_millis(10));
+        }
+        desk.write("anchor", &theirs);
+        drop(lock);
+        let told = Run::from(child.wait_with_output().expect("its end"));
+        assert_eq!(told.exit, 6, "{arguments:?}: {told:?}");
+        assert!(!told.json()[field].is_null(), "{arguments:?}: {told:?}");
+        assert!(told.stderr.contains("error: "), "{arguments:?}: {told:?}");
+    }
 }

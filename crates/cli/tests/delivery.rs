@@ -221,3 +221,27 @@ fn a_time_that_no_clock_has_is_refused() {
     let run = ["delivery", "run", "--config", "delivery.toml", "--json", "--seconds", "18446744073709551615"];
     desk.zamok(run).failed(2, 900, "usage");
 }
+
+#[test]
+fn no_log_tells_the_credentials_of_a_gateway() {
+    let gateway = Gateway::new();
+    gateway.answers();
+    let (desk, _) = Desk::enrolled("ivan");
+    desk.zamok(["accounts", "vouch", "ivan", "+79161234567", "--reason", "desk"]).done();
+    desk.write("secret", "0123456789abcdef");
+    let token = "k".repeat(64);
+    desk.write("token", &token);
+    let config = format!(
+        "poll_ms = 20\n[channels]\nsms = [\"web\"]\n[carriers.web]\nkind = \"http\"\nsecret_file = \"secret\"\n\
+         url = \"http://127.0.0.1:{}/send\"\nallow_plaintext = true\nheaders_from_files = {{ Authorization = \"token\" }}\n\
+         body = {{ to = \"{{number}}\", text = \"{{text}}\" }}\n",
+        gateway.port
+    );
+    desk.write("delivery.toml", config);
+    let mut command = desk.command(["delivery", "run", "--config", "delivery.toml", "--seconds", "4"]);
+    let run = harness::run(command.env("ZAMOK_LOG", "trace")).done();
+    gateway.hears(1);
+    assert!(run.stderr.contains("the vault was unlocked"), "there is a log");
+    // A dump has 16 letters in each line.
+    assert!(!run.stderr.contains(&token[..16]), "the credentials are told");
+}

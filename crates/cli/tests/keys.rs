@@ -347,3 +347,19 @@ fn a_key_of_access_tokens_signs_no_text_by_the_way() {
     keys.run(&["sign", &key, "text", "--purpose", "token"]).done();
     keys.run(&["verify", &key, "text"]).done();
 }
+
+#[test]
+fn the_public_key_of_another_vault_is_taken_in_as_it_was_printed_and_keys_leave_under_it() {
+    let keys = Keys::new();
+    for kind in ["x25519", "p-256-agreement"] {
+        let own = keys.new_key(kind, "wrapping", &[]);
+        let (pem, out) = (format!("{kind}.pem"), format!("{kind}.wrapped"));
+        keys.run(&["public", &own, "--out", &pem]).done();
+        let peer = keys.id(&["import", &pem, "--form", "spki", "--purpose", "wrapping"]);
+        keys.run(&["trust", &peer, "--reason", "met in person", "--yes"]).done();
+        let leaves = keys.new_key("ed25519", "request", &["--wrappable"]);
+        keys.run(&["wrap", &leaves, "--by", &peer, "--form", "envelope-to", "--out", &out]).done();
+        let back = keys.id(&["unwrap", &out, "--by", &own, "--form", "envelope-to"]);
+        assert_eq!(keys.shown(&back)["public_key"], keys.shown(&leaves)["public_key"]);
+    }
+}

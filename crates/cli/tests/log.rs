@@ -274,6 +274,10 @@ fn an_auditor_reads_verifies_and_exports_the_whole_log_with_the_auditors_slot_al
     }
     auditor(&["export", "log", "--format", "tlog"]).done();
     desk.zamok(["journal", "verify", "--files", "log", "--key", &key]).done();
+    // What no checkpoint covers yet is in the log as well.
+    desk.zamok(["login", "ivan", "--code", "000000"]);
+    let size = |arguments: &[&str]| auditor(arguments).done().json()["size"].clone();
+    assert_eq!(size(&["export", "out", "--overwrite"]), size(&["verify"]));
     // Nothing else opens for him.
     auditor(&["checkpoint"]).failed(2, 900, "usage");
     let mut as_user = desk.command(["keys", "list", "--json"]);
@@ -305,4 +309,72 @@ fn what_withholds_entries_is_refused_where_entries_are_written() {
     }
     let export = ["journal", "export", "tree", "--format", "tlog", "--from", "3", "--json"];
     desk.zamok(export).failed(2, 900, "usage");
+}
+
+#[test]
+fn files_of_a_log_are_gone_on_with_by_that_log_alone_and_never_backwards() {
+    let (desk, other) = (Desk::new(), Desk::new());
+    let export = |to: &str, more: &[&str]| {
+        let begin = ["journal", "export", to, "--format", "tlog", "--json"];
+        desk.zamok([&begin[..], more].concat())
+    };
+    other.zamok(["journal", "export", "log", "--format", "tlog"]).done();
+    let theirs = other.path("log").display().to_string();
+    let kept = other.read("log/checkpoint");
+    export(&theirs, &[]).failed(5, 901, "file");
+    assert_eq!(other.read("log/checkpoint"), kept);
+    export(&theirs, &["--overwrite"]).done();
+    assert_ne!(other.read("log/checkpoint"), kept);
+    // A store that was put back does not take back what its files say.
+    export("log", &[]).done();
+    let before = desk.read("zamok.db");
+    desk.zamok(["register", "ivan"]).done();
+    export("log", &[]).done();
+    let kept = desk.read("log/checkpoint");
+    desk.write("zamok.db", before);
+    for end in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(desk.path(format!("zamok.db{end}")));
+    }
+    export("log", &[]).failed(6, 451, "log-behind");
+    assert_eq!(desk.read("log/checkpoint"), kept);
+}
+
+#[test]
+fn entries_that_were_withheld_before_are_all_there_when_they_are_asked_for() {
+    let desk = Desk::new();
+    let letter = |number: u8| char::from(b'A' + number);
+    let uris: Vec<_> = (0..26_u8)
+        .flat_map(|one| (0..12_u8).map(move |other| (one, other)))
+        .map(|(one, other)| {
+            let secret = format!("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQO{}{}", letter(one), letter(other));
+            format!("otpauth://totp/Bank:anna?secret={secret}&issuer=Bank")
+        })
+        .collect();
+    desk.write("uris", uris.join("\n"));
+    desk.zamok(["import", "uris"]).done();
+    let export = ["journal", "export", "tree", "--format", "tlog", "--json"];
+    desk.zamok([&export[..], &["--without-entries"]].concat()).done();
+    let told = desk.zamok(export).done().json();
+    assert!(told["size"].as_u64().is_some_and(|size| size > 256), "{told}");
+    let verify = ["journal", "verify", "--files", "tree", "--key", &text(&told, "key"), "--json"];
+    assert_eq!(desk.zamok(verify).done().json()["leaves"], told["size"]);
+    desk.zamok([&export[..], &["--without-entries"]].concat()).failed(2, 900, "usage");
+}
+
+#[test]
+fn what_witnesses_are_said_to_remember_is_what_they_tell() {
+    use zamok::journal::{Anchor as _, TrustPolicy};
+    let (desk, own) = (Desk::new(), Desk::empty());
+    let key = text(&desk.zamok(["journal", "checkpoint", "--json"]).done().json(), "key");
+    let init = ["witness", "init", "--name", "witness.example/w1", "--argon2-memory", "1", "--json"];
+    let witness = text(&own.zamok(init).done().json(), "key");
+    own.write("logs", format!("log {key}\nquorum none\n"));
+    let serving = Serving::start(&own);
+    let policy = format!("log {key}\nwitness w1 {witness} http://{}\nquorum w1\n", serving.address);
+    desk.write("policy", &policy);
+    let anchor = ["journal", "anchor", "--anchor-witnesses", "policy", "--json"];
+    let told = desk.zamok(anchor).done().json();
+    let client = zamok::witness::Client::new(TrustPolicy::parse(&policy).expect("a policy"));
+    let remembered = client.last(&text(&told, "origin")).expect("an answer").expect("a checkpoint");
+    assert_eq!(told["size"].as_u64(), Some(remembered.size));
 }

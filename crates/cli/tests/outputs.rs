@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
-use harness::{Desk, PASSPHRASE, run};
+use harness::{Desk, PASSPHRASE, PASSWORD, Run, run};
 use rustix::fs::{Mode, OFlags};
 
 #[test]
@@ -296,4 +296,84 @@ fn what_is_read_late_is_not_replaced_either() {
     let answer = ["answer", &challenge, "--signature-file", "signature", "--token-file", "signature"];
     desk.zamok(answer.into_iter().chain(["--overwrite", "--json"])).failed(2, 900, "usage");
     assert_eq!(desk.read("signature"), b"12345678");
+}
+
+/// The program under strace, which writes into `trace`.
+#[cfg(target_os = "linux")]
+fn traced(desk: &Desk, options: &[&str], arguments: &[&str]) -> Run {
+    let plain = desk.command(arguments);
+    let mut traced = harness::peer("strace");
+    traced.args(["-f", "-y", "-o", "trace"]).args(options).stdin(Stdio::null());
+    traced.arg(plain.get_program()).args(plain.get_args()).current_dir(desk.folder());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => traced.env(name, value),
+            None => traced.env_remove(name),
+        };
+    }
+    run(&mut traced)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_folder_of_an_output_is_opened_before_anything_is_done() {
+    let (desk, phone) = Desk::enrolled("ivan");
+    desk.log_in("ivan", &phone);
+    fs::create_dir(desk.path("away")).unwrap();
+    let codes = ["recovery", "codes", "--token-file", "token", "--out", "away/codes"];
+    traced(&desk, &["-e", "trace=open,openat,write,pwrite64"], &codes).done();
+    let trace = String::from_utf8(desk.read("trace")).unwrap();
+    let lines: Vec<&str> = trace.lines().collect();
+    let place = |what: &str| lines.iter().position(|line| line.contains(what)).expect(what);
+    let (drafted, opened) = (place("O_TMPFILE"), place("\"away\", O_RDONLY"));
+    let between = &lines[drafted.min(opened)..drafted.max(opened)];
+    assert!(!between.iter().any(|line| line.contains("zamok.db")), "{between:?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn recovery_codes_that_cannot_be_written_are_shown() {
+    let (desk, phone) = Desk::enrolled("ivan");
+    desk.log_in("ivan", &phone);
+    let codes = ["recovery", "codes", "--token-file", "token", "--out", "codes", "--json"];
+    let told = traced(&desk, &["-e", "inject=linkat,renameat2:error=EIO"], &codes);
+    assert_eq!(told.exit, 5, "{told:?}");
+    assert!(told.stderr.contains("error: cannot write codes"), "{told:?}");
+    let object = told.json();
+    assert!(object["file"].is_null() && !desk.path("codes").exists(), "{told:?}");
+    desk.write("code", object["codes"][0].as_str().unwrap());
+    desk.zamok(["recovery", "use", "ivan", "--yes", "--code-file", "code"]).done();
+}
+
+#[test]
+fn a_program_at_a_terminal_is_not_asked_for_a_code_and_no_challenge_is_opened() {
+    let (desk, _) = Desk::enrolled("ivan");
+    let program = r"
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+told = b''
+try:
+    while rest := os.read(terminal, 4096):
+        told += rest
+        if b'shows now' in told:
+            os.kill(child, 9)
+except OSError:
+    pass
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), told.decode())
+";
+    let started = || {
+        let tail = desk.zamok(["journal", "tail", "--limit", "100", "--json"]).done().stdout;
+        tail.matches("login.started").count()
+    };
+    let before = started();
+    let inner = desk.command(["login", "ivan", "--json"]);
+    let mut command = Command::new(harness::python());
+    command.args(["-c", program]).arg(inner.get_program()).args(inner.get_args());
+    command.current_dir(desk.folder()).env("ZAMOK_STORE", &desk.store);
+    command.env("ZAMOK_PASSPHRASE", PASSPHRASE).env("ZAMOK_PASSWORD", PASSWORD);
+    let told = run(&mut command).done().stdout;
+    assert!(told.starts_with("5 ") && told.contains("no-secret"), "{told}");
+    assert_eq!(started(), before);
 }

@@ -342,3 +342,15 @@ fn every_session_of_an_account_ends_with_the_login_that_is_under_way() {
     desk.zamok(["answer", challenge, "--code", &token_code(3), "--json"]).failed(1, 100, "rejected");
     assert_eq!(live(), 0);
 }
+
+#[test]
+fn a_code_that_is_missing_is_asked_for_by_the_option_that_the_command_has() {
+    let desk = Desk::new();
+    for (command, option) in [
+        (&["recovery", "use", "ivan", "--yes"][..], "--code-file FILE"),
+        (&["answer", "00000000000000000000000000000000"], "--code CODE"),
+    ] {
+        let told = desk.zamok(command);
+        assert!(told.exit == 5 && told.stderr.contains(option), "{told:?}");
+    }
+}

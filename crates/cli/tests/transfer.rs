@@ -438,3 +438,20 @@ fn what_would_protect_is_refused_where_the_format_protects_nothing() {
         }
     }
 }
+
+#[test]
+fn every_key_of_a_label_is_listed() {
+    let desk = Desk::new();
+    let letter = |number: u8| char::from(b'A' + number);
+    let file: Vec<_> = (0..26_u8)
+        .flat_map(|one| (0..12_u8).map(move |other| (one, other)))
+        .map(|(one, other)| {
+            uri("anna", &format!("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQO{}{}", letter(one), letter(other)))
+        })
+        .collect();
+    desk.write("uris", file.join("\n"));
+    let taken = desk.zamok(["import", "uris", "--json"]).done().json();
+    assert_eq!(taken["imported"], 312);
+    let label = taken["tokens"][0]["token"].as_str().unwrap();
+    assert_eq!(desk.zamok(["keys", "list", "--label", label]).done().stdout.lines().count(), 312);
+}

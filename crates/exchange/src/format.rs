@@ -70,8 +70,16 @@ impl Format {
     /// Recognises a format by the beginning of a file; none is guessed from a file's name.
     #[must_use]
     pub fn detect(head: &[u8]) -> Option<Self> {
-        let head = String::from_utf8_lossy(&head[..head.len().min(HEAD)]);
-        let text = Zeroizing::new(head.trim_start_matches('\u{feff}').trim_start().to_owned());
+        let head = &head[..head.len().min(HEAD)];
+        // What is no text becomes a sign of three bytes: with room for that it never grows out of its place.
+        let mut decoded = Zeroizing::new(String::with_capacity(3 * head.len()));
+        for chunk in head.utf8_chunks() {
+            decoded.push_str(chunk.valid());
+            if !chunk.invalid().is_empty() {
+                decoded.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        let text = decoded.trim_start_matches('\u{feff}').trim_start();
         let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
         let first = first.unwrap_or_default();
         let begins =

@@ -20,8 +20,8 @@ pub struct TokenRecord {
     pub account: String,
     /// Which codes it makes.
     pub kind: TokenKind,
-    /// The secret.
-    pub secret: Secret,
+    /// The secret. Behind a pointer: lists of tokens grow and are taken apart, and leave no copy behind.
+    pub secret: Box<Secret>,
     /// What its issuer allows.
     pub policy: TokenPolicy,
     /// What a person should know before trusting it.
@@ -37,7 +37,7 @@ impl TokenRecord {
             issuer: None,
             account: account.into(),
             kind,
-            secret,
+            secret: Box::new(secret),
             policy: TokenPolicy::default(),
             warnings: Vec::new(),
         }

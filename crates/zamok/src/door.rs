@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use zamok_cabinet::watch::Watch;
 use zamok_cabinet::{
-    Approach, Begun, Cabinet, Challenge, Enrolment, Error, Evidence, Password, Policy, Replayed, RequestId,
-    Session,
+    AccountId, Approach, Begun, Cabinet, Challenge, Enrolment, Error, Evidence, Password, Policy, Replayed,
+    RequestId, Session,
 };
 use zamok_core::Error as CoreError;
 use zamok_core::UnixTime;
-use zamok_core::event::Subject;
+use zamok_core::event::{EventKind, Subject};
 use zamok_core::store::Store;
 use zamok_core::vault::finding::{self, Reindexing};
 use zamok_core::vault::{DataKeyId, Keyring, Transaction, rotation};
 use zamok_host::backup::Surviving;
 use zamok_host::{Cadence, Cosigners, Credential, Keeper, Options, Vault};
 use zamok_journal::{Entries, Journal, Report, SignedCheckpoint};
-use zamok_protocols::request::Clients;
+use zamok_protocols::request::{ClientKeyId, Clients};
 use zamok_protocols::token::AccessTokens;
 
 use crate::url::StoreUrl;
@@ -240,11 +240,7 @@ impl Zamok {
     /// # Errors
     /// [`CoreError::Rejected`] when no account has this login; the vault's and the store's.
     pub fn erase_account(&self, login: &str, reason: &str) -> Result<Subject, Error> {
-        Clients::new(&self.cabinet).forget(login, reason).map_err(|error| match error {
-            zamok_protocols::Error::Cabinet(error) => error,
-            // Whatever else it may say is said of keys that somebody shows.
-            _ => Error::Core(CoreError::Refused),
-        })?;
+        Clients::new(&self.cabinet).forget(login, reason).map_err(of_clients)?;
         self.cabinet.erase_account(login, reason)
     }
 
@@ -330,15 +326,45 @@ impl Deref for Zamok {
 }
 
 /// What [`Replay::above`](zamok_host::backup::Replay) is for a vault with a cabinet: does again what a surviving journal says
-/// was done to accounts after the backup, erasures first. A vault without a cabinet has nothing of this.
+/// was done to accounts and to keys of clients after the backup, erasures first. A vault without a cabinet has nothing of this.
 ///
 /// # Errors
 /// [`CoreError::Refused`] when a row was altered; the vault's and the store's.
 pub fn replay_accounts(vault: &Arc<Vault>, surviving: &Surviving) -> Result<Replayed, Error> {
-    match Cabinet::open(vault.clone()) {
-        Ok(cabinet) => cabinet.replay(surviving),
-        Err(Error::Core(CoreError::NoVault)) => Ok(Replayed::default()),
-        Err(error) => Err(error),
+    let cabinet = match Cabinet::open(vault.clone()) {
+        Ok(cabinet) => cabinet,
+        Err(Error::Core(CoreError::NoVault)) => return Ok(Replayed::default()),
+        Err(error) => return Err(error),
+    };
+    let mut replayed = cabinet.replay(surviving)?;
+    let (clients, reason) = (Clients::new(&cabinet), "the surviving journal says so");
+    for told in &surviving.told {
+        match told.kind {
+            EventKind::ClientKeyRevoked => {
+                let Ok(id) = <[u8; 32]>::try_from(told.row.key.as_slice()) else { continue };
+                match clients.revoke(ClientKeyId(id), reason) {
+                    Ok(()) => replayed.lost.retain(|lost| lost != told),
+                    // It was registered after the backup.
+                    Err(zamok_protocols::Error::ClientUnknown) => {}
+                    Err(error) => return Err(of_clients(error)),
+                }
+            }
+            // What its owner called them goes as well, also of those that were revoked before.
+            EventKind::AccountErased => {
+                let Ok(id) = <[u8; 16]>::try_from(told.row.key.as_slice()) else { continue };
+                clients.forget_of_erased(AccountId(id), reason).map_err(of_clients)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(replayed)
+}
+
+fn of_clients(error: zamok_protocols::Error) -> Error {
+    match error {
+        zamok_protocols::Error::Cabinet(error) => error,
+        // Whatever else it may say is said of keys that somebody shows.
+        _ => Error::Core(CoreError::Refused),
     }
 }
 

@@ -32,7 +32,7 @@ pub mod journal {
     pub use zamok_journal::{
         Anchor, Broken, Checkpoint, Entries, Erased, Fault, Files, FilesReport, Finding, Head,
         InclusionProof, Journal, Listing, Place, Receipt, Recorded, Report, SignedCheckpoint, Status,
-        Telling, TrustPolicy, Trusted, VerifierKey, audit, audit_rows, verify_files,
+        Telling, TrustPolicy, Trusted, VerifierKey, audit, audit_rows, bundled, verify_files,
     };
 }
 

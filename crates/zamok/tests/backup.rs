@@ -626,6 +626,17 @@ fn a_move_that_was_turned_to_another_store_at_its_last_step_does_not_open_the_fi
 }
 
 #[test]
+fn a_vault_that_has_left_does_not_come_out_of_its_old_store_a_second_time() {
+    let [old, new, other] = [(); 3].map(|()| StoreUrl::Memory.create().unwrap());
+    drop(Vault::create(old.clone(), &passphrase(), options(NOON)).unwrap());
+    assert_eq!(moves(&old, &new, "sqlite:new.db", &mut |_| {}), Ok(()));
+    // The file was renamed or lost, and its name leads to an empty store.
+    let again = moves(&old, &other, "sqlite:new.db", &mut |_| {});
+    assert_eq!(again, Err(CoreError::Backup(BackupFault::Moved)));
+    assert!(is_empty(&*other));
+}
+
+#[test]
 fn a_store_that_a_vault_has_left_opens_for_no_officer_either() {
     let (old, new) = (StoreUrl::Memory.create().unwrap(), StoreUrl::Memory.create().unwrap());
     drop(Vault::create(old.clone(), &passphrase(), options(NOON)).unwrap());
@@ -783,4 +794,15 @@ fn sessions_that_died_at_a_restore_hinder_neither_the_list_nor_the_next_login() 
     let (zamok, clock) = reopened(&house);
     let session = zamok.log_in("ivan", &password(), &code(&house.phone, clock.now())).unwrap();
     assert_eq!(zamok.sessions(&session).unwrap().len(), 1);
+}
+
+#[test]
+fn a_nonce_that_was_used_before_a_backup_stays_used() {
+    let house = House::new();
+    let row = RowKey::new(Table(59), [7; 32]);
+    let used = [&[1][..], &u64::MAX.to_be_bytes()].concat();
+    house.zamok.vault().transact(|tx| tx.put_state(&row, &used)).unwrap();
+    let file = house.backup("vault.backup");
+    let restored = restore(StoreUrl::Memory.create().unwrap(), &file, house.clock.now()).unwrap();
+    assert_eq!(restored.vault.transact(|tx| tx.state(&row)), Ok(Some(used)));
 }

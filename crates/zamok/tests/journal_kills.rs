@@ -280,6 +280,10 @@ fn survive(folder: &Path, job: &str, now: u64, told: &[String], killed: &str) {
             0,
             "{killed}: old details are still there"
         ),
+        "forget" => {
+            let head = zamok.journal(|journal| journal.head()).unwrap().expect("a head");
+            assert_eq!(head.closed, UnixTime(LATER - 30 * DAY), "{killed}: nobody was forgotten");
+        }
         _ => {}
     }
 }
@@ -294,6 +298,12 @@ fn the_journals_work_killed_at_every_named_point_leaves_a_whole_log_that_goes_on
     prepare(base.path());
     let mut kills = 0;
     for (job, now) in JOBS {
+        let begun = tempfile::tempdir().unwrap();
+        copy(base.path(), begun.path());
+        if now == LATER {
+            // The month was lived through: else nobody is forgotten.
+            drop(open(begun.path(), LATER - 2 * DAY));
+        }
         // Passages of the first commits belong to the unlocking, which has tests of its own.
         let mut of_this_job = 0;
         for point in FAILPOINTS {
@@ -301,7 +311,7 @@ fn the_journals_work_killed_at_every_named_point_leaves_a_whole_log_that_goes_on
             let (first, step) = if within { (4, tier(40, 7, 1)) } else { (3, tier(3, 1, 1)) };
             for nth in (first..).step_by(step) {
                 let folder = tempfile::tempdir().unwrap();
-                copy(base.path(), folder.path());
+                copy(begun.path(), folder.path());
                 let mut child = command(TEST, job, folder.path());
                 let output = child.env(FAILPOINT_VARIABLE, format!("{point}:{nth}")).output().unwrap();
                 let told = told(&output);

@@ -14,15 +14,19 @@ use zamok::guessing::SpendPolicy;
 use zamok::journal::Anchor;
 use zamok::keys::questions::{self, Answer, Inputs, Matter};
 use zamok::otp::{Digits, Hotp, Ocra, OcraChallenge, OcraInput, OcraSuite, OtpUri, Window};
+use zamok::protocols::request::{Clients, NewClientKey};
 use zamok::{Clock, CoreError, Error, FileAnchor, Passphrase, Policy, Role, Vault};
 use zamok_core::hash::HashAlgorithm;
 use zamok_core::mechanism::Mechanism;
 use zamok_core::secret::Secret;
-use zamok_core::store::{Range, Table};
+use zamok_core::store::{
+    Capabilities, Change, ChangeId, CounterKey, Cursor, Outcome, Page, Range, Resolution, Row, RowKey, Store,
+    StoreFault, Table,
+};
 use zamok_core::vault::keys::{KeyKind, Purpose, Template, Usage, Usages};
 use zamok_core::vault::one_time::{self, ImportedParameters, MovingFactor, OtpParameters};
 use zamok_core::vault::versions::{self, RotationPolicy};
-use zamok_core::vault::{Flag, Flags, KeyState, keys, spend, wrapping};
+use zamok_core::vault::{Flag, Flags, KeyState, keys, signing, spend, wrapping};
 
 use house::*;
 
@@ -501,4 +505,175 @@ fn a_key_of_which_the_journal_does_not_say_any_more_what_it_computed_is_put_asid
     let (restored, _) = restore_and_replay(new, &file, old, &auditor(), now).unwrap();
     let state = restored.vault.transact(|tx| keys::info(tx, key)).unwrap().state;
     assert_eq!(state, KeyState::Suspended);
+}
+
+#[test]
+fn the_journal_of_a_store_that_the_vault_has_left_does_not_tell_what_was_spent_in_the_next_one() {
+    let house = House::new();
+    let file = house.backup("one.backup");
+    let now = house.clock.now();
+    let House { folder, zamok, token, .. } = house;
+    drop(zamok);
+    let [old, next, new] = ["old.db", "next.db", "new.db"].map(|name| folder.path().join(name));
+    let moved =
+        Vault::relocate(sqlite(&old), sqlite(&next), "next.db", &passphrase(), options(now), &mut |_| {});
+    let moved = moved.unwrap();
+    assert_eq!(takes(&moved.vault, token, 7), Ok(true));
+    drop(moved);
+    let (restored, _) = restore_and_replay(sqlite(&new), &file, sqlite(&old), &auditor(), now).unwrap();
+    assert!(!restored.replayed.as_ref().unwrap().is_vouched);
+    assert_eq!(restored.consequences.suspended, 1);
+    assert_eq!(takes(&restored.vault, token, 7), Err(CoreError::KeyState(KeyState::Suspended)));
+}
+
+#[test]
+fn a_key_of_a_client_that_was_revoked_after_the_backup_counts_no_more() {
+    let house = House::new();
+    let pem = house.zamok.vault().transact(|tx| {
+        let key = signing::generate(tx, KeyKind::P256, Purpose::Request, "a laptop", None)?;
+        signing::spki_pem(tx, key)
+    });
+    let new_key = pem.unwrap();
+    let clients = Clients::new(&house.zamok);
+    let id = clients.add("ivan", &NewClientKey::PublicKeyPem(&new_key), None, "a laptop").unwrap().id;
+    let file = house.backup("one.backup");
+    clients.revoke(id, "stolen").unwrap();
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let (old, new) = (folder.path().join("old.db"), folder.path().join("new.db"));
+    let (restored, accounts) =
+        restore_and_replay(sqlite(&new), &file, sqlite(&old), &auditor(), now).unwrap();
+    drop(restored);
+    assert!(Clients::new(&open(&new, now)).list("ivan").unwrap()[0].revoked);
+    assert!(!accounts.lost.iter().any(|told| told.kind == EventKind::ClientKeyRevoked), "{accounts:?}");
+}
+
+#[test]
+fn what_was_confirmed_before_a_backup_is_not_executed_after_its_restore() {
+    let house = House::new();
+    let template = zamok::Template {
+        name: "payment".into(),
+        version: 1,
+        language: "en".into(),
+        text: "Pay {sum}.".into(),
+    };
+    let content = zamok::Content::new(template, [("sum".into(), zamok::Value::Number(1))]).unwrap();
+    let confirmed = || {
+        house.clock.advance(30);
+        let id = zamok::OperationId(house.zamok.request_id().unwrap().0);
+        house.zamok.propose(&house.session, id, &content).unwrap();
+        let challenge = house.zamok.begin_confirmation(&house.session, id, None).unwrap();
+        let (code, request) = (code(&house.phone, house.clock.now()), house.zamok.request_id().unwrap());
+        house.zamok.confirm(&house.session, &challenge, &code, request).unwrap();
+        id
+    };
+    let [executed, cancelled] = [confirmed(), confirmed()];
+    let file = house.backup("one.backup");
+    house.zamok.execute(executed, |_, _| Ok(Vec::new())).unwrap();
+    house.zamok.cancel_operation(&house.session, cancelled).unwrap();
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let [old, told, untold] = ["old.db", "told.db", "untold.db"].map(|name| folder.path().join(name));
+    drop(restore_and_replay(sqlite(&told), &file, sqlite(&old), &auditor(), now).unwrap());
+    drop(restore(sqlite(&untold), &file, now).unwrap());
+    for place in [&told, &untold] {
+        let zamok = open(place, now);
+        for id in [executed, cancelled] {
+            let again = zamok.execute(id, |_, _| panic!("executed once more"));
+            assert_eq!(again, Err(Error::OperationOver));
+        }
+    }
+}
+
+/// A store in which a keeper integrates just before somebody looks at what waits.
+struct Kept {
+    inner: Arc<dyn Store>,
+    keeper: Arc<Vault>,
+}
+
+impl Store for Kept {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
+        self.inner.get(key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        range: &Range,
+        limit: usize,
+        after: Option<&Cursor>,
+    ) -> Result<Page, StoreFault> {
+        if table == Table(16) {
+            self.keeper.integrate().unwrap();
+        }
+        self.inner.scan(table, range, limit, after)
+    }
+
+    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
+        self.inner.commit(change)
+    }
+
+    fn snapshot(&self) -> Result<Option<Box<dyn Store>>, StoreFault> {
+        self.inner.snapshot()
+    }
+
+    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
+        self.inner.resolve(id)
+    }
+
+    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
+        self.inner.counter(key)
+    }
+}
+
+#[test]
+fn a_keeper_that_still_runs_hides_nothing_of_a_surviving_journal() {
+    let house = House::new();
+    let file = house.backup("one.backup");
+    live_on(&house);
+    let keeper = house.zamok.vault().clone();
+    let old = Arc::new(Kept { inner: keeper.store().clone(), keeper: keeper.clone() });
+    let new = sqlite(&house.path("new.db"));
+    let (restored, accounts) = restore_and_replay(new, &file, old, &auditor(), house.clock.now()).unwrap();
+    assert!(restored.replayed.unwrap().is_whole);
+    assert_eq!(accounts.suspended, 1, "{accounts:?}");
+}
+
+#[test]
+fn of_an_account_that_was_erased_after_the_backup_no_word_is_left_at_its_clients_keys() {
+    const KEYS: Table = Table(57);
+    let house = House::new();
+    let clients = Clients::new(&house.zamok);
+    let add = |label: &str| {
+        let pem = house.zamok.vault().transact(|tx| {
+            let key = signing::generate(tx, KeyKind::P256, Purpose::Request, "", None)?;
+            signing::spki_pem(tx, key)
+        });
+        clients.add("ivan", &NewClientKey::PublicKeyPem(&pem.unwrap()), None, label).unwrap().id
+    };
+    let (laptop, _phone) = (add("Ivan's laptop"), add("Ivan's phone"));
+    clients.revoke(laptop, "stolen").unwrap();
+    let file = house.backup("one.backup");
+    house.zamok.erase_account("ivan", "asked for it").unwrap();
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let (old, new) = (folder.path().join("old.db"), folder.path().join("new.db"));
+    let (restored, accounts) =
+        restore_and_replay(sqlite(&new), &file, sqlite(&old), &auditor(), now).unwrap();
+    assert_eq!(accounts.erased, 1, "{accounts:?}");
+    let bodies = restored.vault.read(|store, keyring| {
+        let rows = store.scan(KEYS, &Range::all(), 10, None)?.rows;
+        let open = |(key, row): (Vec<u8>, Row)| keyring.open(&RowKey::new(KEYS, key), &row);
+        rows.into_iter().map(open).collect::<Result<Vec<_>, CoreError>>()
+    });
+    let bodies = bodies.unwrap();
+    assert_eq!(bodies.len(), 2);
+    assert!(bodies.iter().all(|opened| !opened.body.windows(6).any(|part| part == b"Ivan's")));
 }

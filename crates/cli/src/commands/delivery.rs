@@ -74,13 +74,14 @@ impl Delivery {
             What::Status { id } => status(id.as_deref(), shared, output),
             What::Retry { id } => {
                 let id = transaction(id)?;
-                let found = opening::with_vault(shared, output, |zamok| Ok(zamok.retry(id)?))?;
-                if !found {
-                    return Err(Failure::rejected("no message of this id waits"));
-                }
-                output.line("It is tried now.")?;
-                output.object(&json!({"retried": id.to_string()}))?;
-                Ok(Exit::Done)
+                opening::with_vault(shared, output, |zamok| {
+                    if !zamok.retry(id)? {
+                        return Err(Failure::rejected("no message of this id waits"));
+                    }
+                    output.line("It is tried now.")?;
+                    output.object(&json!({"retried": id.to_string()}))?;
+                    Ok(Exit::Done)
+                })
             }
             What::Preview { kind, language, config, field, service } => {
                 let templates = match config {

@@ -105,7 +105,7 @@ impl Enrol {
     fn ask(&self, zamok: &Zamok, enrolment: &Enrolment, output: &Output) -> Result<Exit, Failure> {
         let mut tries = zamok.policy().challenge.tries;
         loop {
-            let code = secrets::code(self.kind.prompt(), output)?;
+            let code = secrets::code(self.kind.prompt(), "--confirm CODE", output)?;
             tries = tries.saturating_sub(1);
             match self.confirmed(zamok, enrolment, &code, output) {
                 Err(failure) if failure.name == "rejected" && tries > 0 => {

@@ -68,12 +68,13 @@ impl Import {
             let message = format!("{} entries are wrong, and nothing was taken in", tally.errors);
             return Err(Failure::file(message).hint("without --strict the others are taken in"));
         }
-        if !self.dry_run && tally.found > 0 {
-            opening::with_vault(shared, output, |zamok| {
-                self.take_in(zamok, (&input, &keys), now, &mut tally, output)
-            })?;
+        if self.dry_run || tally.found == 0 {
+            return tally.tell(self.dry_run, output);
         }
-        tally.tell(self.dry_run, output)
+        opening::with_vault(shared, output, |zamok| {
+            self.take_in(zamok, (&input, &keys), now, &mut tally, output)?;
+            tally.tell(self.dry_run, output)
+        })
     }
 
     fn take_in(

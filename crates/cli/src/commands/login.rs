@@ -94,6 +94,13 @@ impl Login {
             return Err(Failure::usage("a PIN is never an argument: it serves more than once")
                 .hint("use the prompt, --pin-file or ZAMOK_PIN, and change the PIN that was just shown"));
         }
+        // Before a code is sent that nobody is asked for.
+        let is_asked = self.code.is_none()
+            && !self.begin
+            && !matches!(self.by, Some(By::Pin | By::Push | By::Certificate));
+        if is_asked && output.is_for_programs() && io::stdin().is_terminal() {
+            return Err(secrets::no_code("--code CODE; --begin leaves it to `zamok answer`", output));
+        }
         opening::with_vault(shared, output, |zamok| {
             let approach = Approach {
                 device: self.device_file.as_deref().map(|path| device(path, output)).transpose()?,
@@ -217,7 +224,7 @@ impl Login {
             tracing::debug!("waiting for the code");
             let code = match &self.code {
                 Some(code) => code.trim().into(),
-                None => secrets::code(prompt(challenge.by), output)?,
+                None => secrets::code(prompt(challenge.by), "--code CODE", output)?,
             };
             tries = tries.saturating_sub(1);
             match self.try_it(zamok, challenge, &code) {

@@ -48,24 +48,26 @@ enum What {
 impl Policy {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         match &self.what {
-            What::Show { policy } => show(&named_or_kept(policy.as_deref(), shared, output)?, output),
+            What::Show { policy } => {
+                with_named_or_kept(policy.as_deref(), shared, output, |policy| show(policy, output))
+            }
             What::Diff { old, new } => {
-                diff(&named(old)?, &named_or_kept(new.as_deref(), shared, output)?, output)
+                let old = named(old)?;
+                with_named_or_kept(new.as_deref(), shared, output, |new| diff(&old, new, output))
             }
             What::Set { policy } => {
                 let policy = named(policy)?;
-                let changed = opening::with_vault(shared, output, |zamok| {
+                opening::with_vault(shared, output, |zamok| {
                     let changed = zamok.policy().differences(&policy);
                     zamok.keep_policy(&policy)?;
-                    Ok(changed)
-                })?;
-                for (name, old, new) in &changed {
-                    output.line(format!("{name}: {old} → {new}"))?;
-                }
-                let changed = changed.len();
-                output.line(format!("{changed} numbers changed."))?;
-                output.object(&json!({"changed": changed}))?;
-                Ok(Exit::Done)
+                    for (name, old, new) in &changed {
+                        output.line(format!("{name}: {old} → {new}"))?;
+                    }
+                    let changed = changed.len();
+                    output.line(format!("{changed} numbers changed."))?;
+                    output.object(&json!({"changed": changed}))?;
+                    Ok(Exit::Done)
+                })
             }
         }
     }
@@ -88,10 +90,16 @@ pub(crate) fn named(name: &Path) -> Result<Numbers, Failure> {
     Numbers::from_toml(&text).map_err(|fault| Failure::usage(format!("{}: {fault}", name.display())))
 }
 
-fn named_or_kept(name: Option<&Path>, shared: &Shared, output: &Output) -> Result<Numbers, Failure> {
+/// Tells something of a policy: within the vault where it is the vault's own, so that it is told whatever becomes of the anchor.
+fn with_named_or_kept(
+    name: Option<&Path>,
+    shared: &Shared,
+    output: &Output,
+    tell: impl FnOnce(&Numbers) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
     match name {
-        Some(name) => named(name),
-        None => opening::with_vault(shared, output, |zamok: &Zamok| Ok(zamok.policy().clone())),
+        Some(name) => tell(&named(name)?),
+        None => opening::with_vault(shared, output, |zamok: &Zamok| tell(zamok.policy())),
     }
 }
 

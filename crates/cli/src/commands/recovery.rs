@@ -63,7 +63,11 @@ impl Recovery {
                 let codes = zamok.new_recovery_codes(&session)?;
                 let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
                 let lines = Zeroizing::new(format!("{}\n", codes.join("\n")));
-                let written = file.map(|file| file.write(lines.as_bytes())).transpose()?;
+                // The set before counts no more: what cannot be written is shown.
+                let (written, unwritten) = match file.map(|file| file.write(lines.as_bytes())).transpose() {
+                    Ok(written) => (written, None),
+                    Err(failure) => (None, Some(failure)),
+                };
                 match &written {
                     Some(path) => output.line(format!("The recovery codes are in {}.", path.display()))?,
                     None if !output.is_for_programs() => output.text(&lines)?,
@@ -77,7 +81,9 @@ impl Recovery {
                     "codes": written.is_none().then_some(&codes),
                     "file": written.map(|path| path.display().to_string()),
                 }))?;
-                Ok(Exit::Done)
+                unwritten.map_or(Ok(Exit::Done), |failure| {
+                    Err(failure.hint("the codes were shown instead, this once: keep them").afterwards())
+                })
             }
             What::Use { login, password, code_file, .. } => {
                 let password = secrets::password(password, Asked::Once, output)?;

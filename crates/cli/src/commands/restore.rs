@@ -282,7 +282,7 @@ fn tell_replayed(
         output.line("  It has gaps: what stood there is not known, and counter tokens are suspended.")?;
     }
     if !is_vouched {
-        output.line("  Nobody says that it is there to its end: counter tokens are suspended.")?;
+        output.line("  That it tells everything to its end is not known (nobody vouches for it, or the vault had begun to leave that store): counter tokens are suspended.")?;
     }
     let AccountsReplayed { erased, suspended, factors, devices, powers, messages, .. } = accounts;
     output.line(format!("  Done again: accounts erased {erased}, accounts suspended {suspended}, factors removed {factors}, devices blocked {devices}, powers ended {powers}, keys put aside or ended {keys}."))?;

@@ -48,7 +48,8 @@ impl Sign {
                 .map(|file| file.write(signed.public_key.to_spki_pem().as_bytes()))
                 .transpose()?
                 .map(|path| path.display().to_string());
-            opening::integrate(zamok, output)?;
+            // It is signed, whatever becomes of the anchor.
+            let settled = opening::integrate(zamok, output).map_err(Failure::afterwards);
             let entry = zamok.journal(|journal| journal.entry(signed.entry))?;
             let index = entry.as_ref().and_then(events::index);
             let digest = events::hex(&zamok::hash::sha256(&[&document]));
@@ -70,7 +71,7 @@ impl Sign {
                 "entry": index,
                 "entry_id": events::name(signed.entry),
             }))?;
-            Ok(Exit::Done)
+            settled.map(|()| Exit::Done)
         })
     }
 }

@@ -50,29 +50,31 @@ impl Verify {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         let document = files::read_document(&self.file)?;
         let signature = read_signature(self.signature.as_deref(), &self.file)?;
-        let key = match (&self.signer.public_key, &self.signer.login) {
-            (Some(path), _) => VerifyingKey::from_spki_pem(&files::read_text(path)?).map_err(|_| {
-                let path = path.display();
-                Failure::usage(format!("{path} is not the PEM file of a public key on P-256"))
-            })?,
+        let check = |key: VerifyingKey| {
+            key.verify_der(&document, &signature).map_err(|error| {
+                Failure::from(error).when_rejected(
+                    "the signature is not one by this key over this file",
+                    "the file was changed, or somebody else has signed it",
+                )
+            })?;
+            output.line(format!("The signature over {} is right.", self.file.display()))?;
+            output.object(&json!({"file": self.file.display().to_string(), "valid": true}))?;
+            Ok(Exit::Done)
+        };
+        match (&self.signer.public_key, &self.signer.login) {
+            (Some(path), _) => {
+                check(VerifyingKey::from_spki_pem(&files::read_text(path)?).map_err(|_| {
+                    let path = path.display();
+                    Failure::usage(format!("{path} is not the PEM file of a public key on P-256"))
+                })?)
+            }
             (None, Some(login)) => opening::with_vault(shared, output, |zamok| {
-                zamok.document_key(login).map_err(|error| {
+                check(zamok.document_key(login).map_err(|error| {
                     Failure::from(error)
                         .when_rejected("no account has this login", "look at how it is spelled")
-                })
-            })?,
-            (None, None) => {
-                return Err(Failure::usage("name the signer: --public-key FILE or --login LOGIN"));
-            }
-        };
-        key.verify_der(&document, &signature).map_err(|error| {
-            Failure::from(error).when_rejected(
-                "the signature is not one by this key over this file",
-                "the file was changed, or somebody else has signed it",
-            )
-        })?;
-        output.line(format!("The signature over {} is right.", self.file.display()))?;
-        output.object(&json!({"file": self.file.display().to_string(), "valid": true}))?;
-        Ok(Exit::Done)
+                })?)
+            }),
+            (None, None) => Err(Failure::usage("name the signer: --public-key FILE or --login LOGIN")),
+        }
     }
 }

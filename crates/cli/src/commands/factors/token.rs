@@ -71,7 +71,7 @@ impl Confirm {
         zamok.account_by_login(&self.login).map_err(|error| nobody(error.into()))?;
         let code = match &self.code {
             Some(code) => code.trim().to_owned(),
-            None => secrets::code("A code that the token shows", output)?,
+            None => secrets::code("A code that the token shows", "--code CODE", output)?,
         };
         zamok.confirm_token(&self.login, self.id, &code).map_err(|error| match error.into() {
             failure @ Failure { name: "factor-exists", .. } => {
@@ -94,8 +94,8 @@ impl Resync {
         let [first, second] = match self.codes.as_deref() {
             Some([first, second]) => [first.trim().to_owned(), second.trim().to_owned()],
             _ => [
-                secrets::code("A code that the token shows", output)?,
-                secrets::code("The code that it shows next", output)?,
+                secrets::code("A code that the token shows", "--codes CODE CODE", output)?,
+                secrets::code("The code that it shows next", "--codes CODE CODE", output)?,
             ],
         };
         zamok.resynchronise_token(&self.login, self.id, [&first, &second]).map_err(|error| {

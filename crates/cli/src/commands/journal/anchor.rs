@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
+use zamok::journal::Anchor as _;
+use zamok::witness::Client;
 use zamok::{CoreError, Freshness, Options, Zamok};
 
 use crate::arguments::Shared;
@@ -50,7 +52,7 @@ impl Anchor {
                 None => drop(zamok.vault().checkpoint()?),
             }
             if self.file.is_none() {
-                return tell(&zamok, "the anchor that was named", output);
+                return tell(&zamok, witnesses.as_deref(), "the anchor that was named", output);
             }
         }
         let Some(file) = &self.file else { return Ok(Exit::Usage) };
@@ -61,7 +63,7 @@ impl Anchor {
         }
         let freshness = Freshness::Beginning(opening::begin_anchor(file)?);
         let zamok = open(shared, &held, store, Options { freshness, ..Options::default() })?;
-        tell(&zamok, &file.display().to_string(), output)
+        tell(&zamok, None, &file.display().to_string(), output)
     }
 }
 
@@ -74,14 +76,28 @@ fn open(
     opening::open(store, held, Options { slot: shared.opening.slot, ..options })
 }
 
-fn tell(zamok: &Zamok, anchor: &str, output: &Output) -> Result<Exit, Failure> {
+fn tell(zamok: &Zamok, witnesses: Option<&Client>, anchor: &str, output: &Output) -> Result<Exit, Failure> {
     zamok.vault().require_anchor().map_err(|error| match error {
         CoreError::AnchorMissing => Failure::from(error)
             .hint("nobody of these witnesses has cosigned the log: tell them its key (`zamok journal checkpoint` shows it), then try again"),
         _ => error.into(),
     })?;
-    let signed = zamok.vault().checkpoint()?;
-    let checkpoint = signed.checkpoint();
+    let checkpoint = match witnesses {
+        // They say themselves what they remember, after they were told of this as well.
+        Some(witnesses) => {
+            let untold = |error: CoreError| {
+                Failure::from(error).hint(
+                    "the vault asks for its witnesses from now on: only what they remember could not be told",
+                )
+            };
+            for (name, refusal) in witnesses.gather(zamok.vault()).map_err(untold)?.refusals {
+                output.warning(format!("{name} {refusal}"));
+            }
+            let remembered = witnesses.last(zamok.vault().origin()).map_err(untold)?;
+            remembered.ok_or_else(|| untold(CoreError::AnchorMissing))?
+        }
+        None => zamok.vault().checkpoint()?.checkpoint().clone(),
+    };
     output.line(format!(
         "The vault opens only with its anchor from now on; {anchor} remembers {} entries of {}.",
         checkpoint.size, checkpoint.origin

@@ -1,12 +1,12 @@
 //! `zamok journal export`: the log for other programs, and for whoever checks it without us.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use zamok::journal::{Entries, Journal, Recorded, SignedCheckpoint, Telling};
+use zamok::journal::{Entries, Journal, Recorded, SignedCheckpoint, Telling, bundled};
 use zamok::{CoreError, Vault};
 
 use crate::arguments::Shared;
@@ -20,7 +20,7 @@ use crate::output::{Output, plain_json, visible};
 /// Write the log: one line for each entry, or the files of C2SP tlog-tiles.
 #[derive(Args, Debug)]
 pub(super) struct Export {
-    /// A file; for `tlog` a folder, in which an earlier export is gone on with.
+    /// A file; for `tlog` a folder, in which an earlier export of the same log is gone on with.
     to: PathBuf,
     /// What to write.
     #[arg(long, value_enum, default_value_t = Format::Json)]
@@ -78,13 +78,21 @@ impl Export {
                 }
             };
             let size = signed.checkpoint().size;
+            // What no checkpoint covers yet is part of the log as well; what comes while this runs is for the next export.
+            let head = opening::read(vault, |journal| journal.head())?.map_or(0, |head| head.size);
             let held = match self.format {
                 Format::Tlog => self.files(vault, &signed).map(|()| size)?,
                 Format::Json | Format::Csv => {
                     let page = |journal: &Journal<'_>, page: Pages| journal.range(page);
-                    self.lines(vault, size, page)?
+                    self.lines(vault, head, page)?
                 }
             };
+            if self.format == Format::Tlog && head > size {
+                output.warning(format!(
+                    "{} entries more are under no checkpoint yet, and left out",
+                    head - size
+                ));
+            }
             let (to, origin) = (self.to.display(), &signed.checkpoint().origin);
             output.line(match (self.format, self.without_entries) {
                 (Format::Tlog, true) => {
@@ -161,14 +169,44 @@ impl Export {
     }
 
     fn files(&self, vault: &Vault, signed: &SignedCheckpoint) -> Result<(), Failure> {
-        let before = fs::read_to_string(self.to.join("checkpoint")).ok();
-        let before = before.and_then(|note| SignedCheckpoint::parse(&note).ok());
-        let before = before.filter(|before| before.checkpoint().origin == signed.checkpoint().origin);
-        let from = before.map_or(0, |before| before.checkpoint().size.min(signed.checkpoint().size));
+        let from = self.exported(vault, signed)?;
         let entries = if self.without_entries { Entries::Withheld } else { Entries::Included };
         let put = |path: &str, bytes: &[u8]| write(&self.to.join(path), bytes);
         vault
             .read(|store, keyring| Ok(Journal::new(store, keyring).write_files(signed, entries, from, put)))?
+    }
+
+    /// How many leaves an earlier export has left in the folder. One of another log, or of more than this log has, gives way only
+    /// where that was asked for; the tree alone is not put beside entries.
+    fn exported(&self, vault: &Vault, signed: &SignedCheckpoint) -> Result<u64, Failure> {
+        if self.without_entries && self.to.join("tile/entries").exists() {
+            return Err(Failure::usage(format!("{} holds entries", self.to.display()))
+                .hint("name another folder for the tree alone"));
+        }
+        if self.overwrite.is_asked() {
+            return Ok(0);
+        }
+        let place = self.to.join("checkpoint");
+        let note = match fs::read(&place) {
+            Ok(note) => note,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(Failure::file(format!("cannot read {}: {error}", place.display()))),
+        };
+        let before = str::from_utf8(&note).ok().and_then(|note| SignedCheckpoint::parse(note).ok());
+        let before = before.filter(|before| before.checkpoint().origin == signed.checkpoint().origin);
+        let Some(before) = before else {
+            return Err(Failure::file(format!(
+                "{} is there already, and is not of this log",
+                place.display()
+            ))
+            .hint("name another folder, or give --overwrite"));
+        };
+        let before = before.checkpoint();
+        opening::read(vault, |journal| journal.compare(before))?;
+        let size = before.size.min(signed.checkpoint().size);
+        // Entries that were withheld are written from the first on.
+        let has = |path: &str| self.to.join(path).is_file();
+        Ok(if self.without_entries { size } else { bundled(size, has) })
     }
 }
 

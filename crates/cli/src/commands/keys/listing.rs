@@ -45,14 +45,12 @@ pub(crate) struct Public {
 impl List {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         opening::with_vault(shared, output, |zamok| {
-            if let Some(label) = &self.label {
-                let found = zamok.vault().transact(|tx| finding::by_label(tx, label, PAGE))?;
-                found.iter().try_for_each(|info| tell(info, output))?;
-                return Ok(Exit::Done);
-            }
             let mut after = None;
             loop {
-                let (found, next) = zamok.vault().transact(|tx| finding::list(tx, PAGE, after))?;
+                let (found, next) = zamok.vault().transact(|tx| match &self.label {
+                    Some(label) => finding::by_label_after(tx, label, PAGE, after),
+                    None => finding::list(tx, PAGE, after),
+                })?;
                 found.iter().try_for_each(|info| tell(info, output))?;
                 match next {
                     Some(next) => after = Some(next),

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use zamok::CoreError;
 use zamok::keys::{Flag, Flags, KeyId, KeyKind, Purpose, RsaBits, Template, generate, importing};
-use zamok::signature::VerifyingKey;
 
 use super::{of_template, purpose};
 use crate::arguments::Shared;
@@ -174,13 +172,10 @@ impl Import {
                 Some(pem) => importing::pkcs8_pem(pem)?,
                 None => importing::pkcs8_der(bytes)?,
             },
-            Form::Spki => {
-                let der = match text {
-                    Some(pem) => VerifyingKey::from_spki_pem(pem).map(|key| key.to_spki_der()),
-                    None => Ok(bytes.to_vec()),
-                };
-                (KeyKind::PublicKey, der.map_err(|_| CoreError::KeyMaterial)?.into())
-            }
+            Form::Spki => match text {
+                Some(pem) => (KeyKind::PublicKey, importing::spki_pem(pem)?),
+                None => (KeyKind::PublicKey, bytes.to_vec().into()),
+            },
             Form::Certificate => (KeyKind::Certificate, bytes.to_vec().into()),
             Form::Hmac => (KeyKind::Hmac, bytes.to_vec().into()),
             Form::Aes256 => (KeyKind::Aes256, bytes.to_vec().into()),

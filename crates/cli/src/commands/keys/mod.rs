@@ -138,7 +138,7 @@ fn confirm(id: KeyId, what: &str, is_sure: bool, output: &Output) -> Result<(), 
     if is_sure {
         return Ok(());
     }
-    let typed = secrets::code(&format!("{what} Type the id of the key to confirm"), output)
+    let typed = secrets::code(&format!("{what} Type the id of the key to confirm"), "--yes", output)
         .map_err(|_| Failure::usage("nothing was done: this asks for a confirmation").hint("give --yes"))?;
     if typed == id.to_string() {
         Ok(())

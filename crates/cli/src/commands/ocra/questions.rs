@@ -96,7 +96,7 @@ impl Answer {
             let pin = self.others.pin(&suite, output)?;
             let response = match &self.response {
                 Some(response) => response.trim().to_owned(),
-                None => secrets::code("The response that the device shows", output)?,
+                None => secrets::code("The response that the device shows", "--response TEXT", output)?,
             };
             let inputs = Inputs {
                 password: pin.as_ref().map(|pin| OcraPassword::Plain(pin)),
