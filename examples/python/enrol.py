@@ -28,8 +28,11 @@ def opened(store: str, passphrase: bytearray) -> zamok.Cabinet:
 def enrol(store: str, login: str) -> None:
     """Registers, shows, tests."""
     with opened(store, ask("Passphrase of the vault")) as cabinet:
-        password = ask("New password")
-        cabinet.register(login, password)
+        password = ask("New password, or that of an earlier run")
+        try:
+            cabinet.register(login, password)
+        except zamok.errors.LoginTaken:
+            pass  # An earlier run came this far: its password opens an enrolment, while there is no factor.
         enrolment = cabinet.begin_enrolment(login, password)
         offer = cabinet.offer_generator(enrolment)
         print(qr.terminal(offer.uri, colour=sys.stdout.isatty()))

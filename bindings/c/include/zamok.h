@@ -3036,6 +3036,18 @@ zamok_status zamok_factor_prefer(const struct zamok_cabinet *cabinet,
 #endif
 
 #if defined(ZAMOK_VAULT)
+// Gives a factor of a session's account another label, of at most 128 bytes.
+//
+// Errors: `ZAMOK_E_REJECTED` when the account has no such factor; `ZAMOK_E_TOO_LONG`; `ZAMOK_E_SESSION_ENDED`.
+ZAMOK_MUST_USE
+zamok_status zamok_factor_rename(const struct zamok_cabinet *cabinet,
+                                 const struct zamok_session *session,
+                                 const struct zamok_id *id,
+                                 const char *label,
+                                 size_t label_length);
+#endif
+
+#if defined(ZAMOK_VAULT)
 // Takes a factor of a session's account away, in a session that is fresh. Every other session ends, and the owner is told. A
 // phone or an address can take that back for a while (zamok_undo_begin()) where policy wants the old channel to agree to
 // changes.
@@ -3637,8 +3649,8 @@ zamok_status zamok_operation_confirm(const struct zamok_cabinet *cabinet,
 //
 // It cannot be undone: where there is no room for `ZAMOK_RECEIPT_MAX` bytes, nothing is executed.
 //
-// Errors: `ZAMOK_E_OPERATION_NOT_CONFIRMED`; `ZAMOK_E_OPERATION_UNKNOWN`; `ZAMOK_E_OPERATION_OVER`; `ZAMOK_E_TOO_LONG` for a
-// receipt above `ZAMOK_RECEIPT_MAX` bytes.
+// Errors: `ZAMOK_E_OPERATION_NOT_CONFIRMED`; `ZAMOK_E_OPERATION_UNKNOWN`; `ZAMOK_E_OPERATION_OVER`, also for what was confirmed before a
+// backup that was restored; `ZAMOK_E_TOO_LONG` for a receipt above `ZAMOK_RECEIPT_MAX` bytes.
 ZAMOK_MUST_USE
 zamok_status zamok_operation_execute(const struct zamok_cabinet *cabinet,
                                      const struct zamok_id *id,

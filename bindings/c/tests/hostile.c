@@ -95,6 +95,7 @@ static const struct function functions[] = {
     F(zamok_again_answer, "CSHtlpp"),
     F(zamok_factor_get, "CSvs"),
     F(zamok_factor_prefer, "CSp"),
+    F(zamok_factor_rename, "CSptl"),
     F(zamok_factor_drop, "CSp"),
     F(zamok_change_begin, "CSppp"),
     F(zamok_change_agree, "CSHtlp"),

@@ -341,6 +341,12 @@ static void factors_are_chosen_and_taken_away(void)
     IS(0, factor.last_used);
     IS(0, factor.until);
     IS(ZAMOK_E_ARGUMENT, zamok_factor_get(bank, session, 2, &factor));
+    IS(ZAMOK_OK, zamok_factor_rename(bank, session, &factor.id, TEXT("the office")));
+    memset(text, 'x', 129);
+    IS(ZAMOK_E_TOO_LONG, zamok_factor_rename(bank, session, &factor.id, text, 129));
+    IS(ZAMOK_E_REJECTED, zamok_factor_rename(bank, session, &request, TEXT("nobody's")));
+    IS(ZAMOK_OK, zamok_factor_get(bank, session, 1, &factor));
+    SAME("the office", factor.label);
 
     /* A login asks for the first; its owner takes the other. */
     later(60);

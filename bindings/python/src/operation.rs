@@ -224,7 +224,8 @@ impl Operations {
     ///
     /// What is done outside of the store is done at least once: whoever does it goes by the operation's id to tell repetitions.
     ///
-    /// Raises `OperationNotConfirmed`, `OperationUnknown`, `OperationOver`; `TooLong`.
+    /// Raises `OperationNotConfirmed`, `OperationUnknown`; `OperationOver`, also for what was confirmed before a backup that was restored;
+    /// `TooLong`.
     #[pyo3(signature = (id, receipt, /))]
     fn execute<'py>(
         &self,

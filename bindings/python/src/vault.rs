@@ -429,7 +429,7 @@ impl Vault {
         self.commit(py, |tx| keys::info(tx, id)).map(KeyInfo::from)
     }
 
-    /// The keys with a label, or, without one, up to `limit` keys by their handles after `after`.
+    /// Up to `limit` keys by their handles after `after`: those with a label, or, without one, all of them.
     ///
     /// Raises `Locked`.
     #[pyo3(signature = (label=None, *, limit=100, after=None))]
@@ -441,9 +441,9 @@ impl Vault {
         after: Option<&str>,
     ) -> PyResult<Vec<KeyInfo>> {
         let after = after.map(key_id).transpose()?;
-        let found = self.commit(py, |tx| match label {
-            Some(label) => keys::finding::by_label(tx, label, limit),
-            None => keys::finding::list(tx, limit, after).map(|(found, _)| found),
+        let (found, _) = self.commit(py, |tx| match label {
+            Some(label) => keys::finding::by_label_after(tx, label, limit, after),
+            None => keys::finding::list(tx, limit, after),
         })?;
         Ok(found.into_iter().map(KeyInfo::from).collect())
     }

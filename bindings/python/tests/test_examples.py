@@ -80,3 +80,9 @@ def test_a_qr_code_in_svg_is_a_picture() -> None:
     assert picture.startswith("<?xml") and picture.rstrip().endswith("</svg>")
     with pytest.raises(ValueError, match="fits no QR code"):
         zamok.qr.terminal("x" * 5000)
+
+def test_enrol_py_goes_on_where_an_earlier_run_has_ended(house: House) -> None:
+    lines = [PASSPHRASE, PASSWORD, "nonsense", "nonsense", "nonsense"]
+    for _ in range(2):
+        ended = run("enrol.py", house.url, "anna", lines=lines)
+        assert "otpauth://" in ended.stdout and "begin again" in ended.stderr, ended.stderr

@@ -450,3 +450,14 @@ def test_what_is_opened_locks_itself_when_it_was_told_to(tmp_path: Path, door: s
             return
         time.sleep(0.1)
     pytest.fail("it stayed open")
+
+def test_keys_of_a_label_are_listed_page_by_page(vault: Vault) -> None:
+    made = sorted(vault.create_key("hmac", "receipts") for _ in range(5))
+    vault.create_key("hmac", "others")
+    found: list[str] = []
+    after: str | None = None
+    while page := vault.keys("receipts", limit=2, after=after):
+        assert len(found) < len(made), "a page comes again"
+        found += [info.id for info in page]
+        after = found[-1]
+    assert found == made

@@ -350,7 +350,7 @@ class KeyTooWeak(KeyFault):
 
 
 class KeyNotValid(KeyFault):
-    """Check the clock; rotate the key."""
+    """Check the clock; make another key: a new version ends when the one before would have."""
 
     code = 312
 
@@ -978,7 +978,7 @@ class OperationUnknown(CabinetError):
 
 
 class OperationOver(CabinetError):
-    """Propose it anew."""
+    """Propose it anew, under a new id."""
 
     code = 661
 

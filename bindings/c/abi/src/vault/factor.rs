@@ -261,6 +261,26 @@ pub unsafe extern "C" fn zamok_factor_prefer(
     })
 }
 
+/// Gives a factor of a session's account another label, of at most 128 bytes.
+///
+/// Errors: `ZAMOK_E_REJECTED` when the account has no such factor; `ZAMOK_E_TOO_LONG`; `ZAMOK_E_SESSION_ENDED`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn zamok_factor_rename(
+    cabinet: *const zamok_cabinet,
+    session: *const zamok_session,
+    id: *const zamok_id,
+    label: *const c_char,
+    label_length: usize,
+) -> zamok_status {
+    told(|| {
+        // SAFETY: what the header asks of the caller.
+        let (id, label) = unsafe { (pointer::array(id.cast())?, pointer::text(label, label_length)?) };
+        let (cabinet, session) = within(cabinet, session)?;
+        Ok(cabinet.rename_factor(&session, FactorId(id), label)?)
+    })
+}
+
 /// Takes a factor of a session's account away, in a session that is fresh. Every other session ends, and the owner is told. A
 /// phone or an address can take that back for a while (zamok_undo_begin()) where policy wants the old channel to agree to
 /// changes.

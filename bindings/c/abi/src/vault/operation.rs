@@ -377,8 +377,8 @@ pub unsafe extern "C" fn zamok_operation_confirm(
 ///
 /// It cannot be undone: where there is no room for `ZAMOK_RECEIPT_MAX` bytes, nothing is executed.
 ///
-/// Errors: `ZAMOK_E_OPERATION_NOT_CONFIRMED`; `ZAMOK_E_OPERATION_UNKNOWN`; `ZAMOK_E_OPERATION_OVER`; `ZAMOK_E_TOO_LONG` for a
-/// receipt above `ZAMOK_RECEIPT_MAX` bytes.
+/// Errors: `ZAMOK_E_OPERATION_NOT_CONFIRMED`; `ZAMOK_E_OPERATION_UNKNOWN`; `ZAMOK_E_OPERATION_OVER`, also for what was confirmed before a
+/// backup that was restored; `ZAMOK_E_TOO_LONG` for a receipt above `ZAMOK_RECEIPT_MAX` bytes.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_operation_execute(
