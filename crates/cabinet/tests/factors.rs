@@ -7,9 +7,10 @@ mod harness;
 use std::sync::Barrier;
 use std::thread;
 
-use harness::{House, is_named, password, request, write_behind};
+use harness::{House, Phone, is_named, password, request, write_behind};
 use zamok_cabinet::{
-    Begun, Error, FactorId, FactorKind, FactorState, MessageKind, Password, RecoveryCode, Session,
+    Approach, Begun, Error, Evidence, FactorId, FactorKind, FactorState, MessageKind, Password, RecoveryCode,
+    Session,
 };
 use zamok_core::Error as CoreError;
 use zamok_core::event::EventKind;
@@ -37,6 +38,23 @@ fn assigned(house: &House, login: &str) -> FactorId {
 
 fn answered(house: &House, login: &str, code: &str) -> Result<Session, Error> {
     house.cabinet.answer(&house.challenge(login), code, request())
+}
+
+/// A phone and a token of one account.
+fn with_both(house: &House) -> (Phone, FactorId) {
+    let phone = house.citizen("ivan");
+    let secret = Secret::new(SECRET).unwrap();
+    let id = house.cabinet.assign_token("ivan", &secret, 0, "serial 4711").unwrap();
+    house.cabinet.confirm_token("ivan", id, &code(0)).unwrap();
+    (phone, id)
+}
+
+/// A login by this sort of factor, from a device that nobody knows.
+fn answered_by(house: &House, by: Evidence, code: &str) -> Result<Session, Error> {
+    let approach = Approach { by: Some(by), ..Approach::default() };
+    let begun = house.cabinet.begin_login_from("ivan", &password(), &approach)?;
+    let Begun::Code(challenge) = begun else { panic!("the account has factors") };
+    house.cabinet.answer(&challenge, code, request())
 }
 
 #[test]
@@ -149,10 +167,7 @@ fn wrong_resynchronisations_are_charged_like_wrong_codes() {
 #[test]
 fn counters_that_a_success_on_another_factor_clears() {
     let house = House::new();
-    let phone = house.citizen("ivan");
-    let secret = Secret::new(SECRET).unwrap();
-    let id = house.cabinet.assign_token("ivan", &secret, 0, "serial 4711").unwrap();
-    house.cabinet.confirm_token("ivan", id, &code(0)).unwrap();
+    let (phone, id) = with_both(&house);
     let free = house.cabinet.policy().token.throttle.free;
     for _ in 0..free {
         assert_eq!(house.cabinet.resynchronise_token("ivan", id, ["000000", "000001"]), Err(REJECTED));
@@ -162,6 +177,50 @@ fn counters_that_a_success_on_another_factor_clears() {
     let codes = [code(10), code(11)];
     let right = [codes[0].as_str(), codes[1].as_str()];
     assert_eq!(house.cabinet.resynchronise_token("ivan", id, right), Err(REJECTED), "still delayed");
+    // Nor what strangers have failed at with either of the two at logins.
+    for (guessed, other) in [(Evidence::Token, Evidence::Generator), (Evidence::Generator, Evidence::Token)] {
+        let house = House::new();
+        let (phone, _) = with_both(&house);
+        let is_token = guessed == Evidence::Token;
+        let policy = house.cabinet.policy();
+        let throttle = if is_token { policy.token.throttle } else { policy.generator.throttle };
+        let right = |by: Evidence| match by {
+            Evidence::Token => code(1),
+            _ => phone.code(house.clock_now()),
+        };
+        let wrong = if is_token { code(500) } else { phone.wrong(house.clock_now()) };
+        for _ in 0..throttle.free {
+            assert_eq!(answered_by(&house, guessed, &wrong), Err(REJECTED), "{guessed:?}");
+        }
+        assert!(answered_by(&house, other, &right(other)).is_ok(), "{other:?} has failures of its own");
+        assert_eq!(answered_by(&house, guessed, &right(guessed)), Err(REJECTED), "{guessed:?}: delayed");
+        house.clock.advance(throttle.first_delay);
+        assert!(answered_by(&house, guessed, &right(guessed)).is_ok(), "{guessed:?}: a delay and no more");
+    }
+}
+
+#[test]
+fn a_success_by_one_factor_clears_no_sum_of_what_strangers_failed_at_by_another() {
+    let mut house = House::new();
+    let (phone, _) = with_both(&house);
+    let mut policy = house.cabinet.policy().clone();
+    // Nothing is delayed: the sum alone ends them.
+    (policy.token.throttle.free, policy.budget.strangers) = (u32::MAX, 3);
+    let span = policy.budget.span;
+    house.cabinet = house.cabinet.with_policy(policy);
+    let by_generator =
+        |house: &House| answered_by(house, Evidence::Generator, &phone.code(house.clock_now()));
+    for guess in [code(500), code(501)] {
+        assert_eq!(answered_by(&house, Evidence::Token, &guess), Err(REJECTED));
+    }
+    assert!(by_generator(&house).is_ok(), "one more is borne");
+    assert_eq!(answered_by(&house, Evidence::Token, &code(502)), Err(REJECTED));
+    house.clock.advance(30);
+    assert_eq!(by_generator(&house), Err(REJECTED), "all three count");
+    assert_eq!(answered_by(&house, Evidence::Token, &code(1)), Err(REJECTED));
+    house.clock.advance(span);
+    assert!(by_generator(&house).is_ok(), "another span");
+    assert!(answered_by(&house, Evidence::Token, &code(1)).is_ok(), "and no code was spent");
 }
 
 #[test]
@@ -223,7 +282,7 @@ fn a_recovery_code_opens_an_enrolment_once_and_nothing_else() {
         assert_eq!(recover(&password(), code.as_str()), Err(REJECTED), "and every other code");
         house.clock.advance(1);
     }
-    let phone = harness::Phone::scan(house.cabinet.offer_generator(&enrolment).unwrap().uri.as_str());
+    let phone = Phone::scan(house.cabinet.offer_generator(&enrolment).unwrap().uri.as_str());
     house.cabinet.confirm_generator(&enrolment, &phone.code(house.clock_now())).unwrap();
     assert_eq!(house.events(EventKind::RecoveryUsed).len(), 1);
     assert_eq!(house.cabinet.vault().read(zamok_journal::audit).unwrap().findings, []);
@@ -296,7 +355,7 @@ fn an_enrolment_that_was_opened_before_a_token_counted_enrols_nothing() {
     let house = House::new();
     let id = assigned(&house, "ivan");
     let enrolment = house.enrolment("ivan");
-    let app = harness::Phone::scan(house.cabinet.offer_generator(&enrolment).unwrap().uri.as_str());
+    let app = Phone::scan(house.cabinet.offer_generator(&enrolment).unwrap().uri.as_str());
     house.cabinet.confirm_token("ivan", id, &code(0)).unwrap();
     let test = app.code(house.clock_now());
     assert_eq!(house.cabinet.confirm_generator(&enrolment, &test), Err(REJECTED));

@@ -1,19 +1,26 @@
 //! What is over is removed, in small steps, and nothing else is; logins go on meanwhile.
 
+mod file_house;
 mod harness;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
-use harness::{House, NOON, request};
+use file_house::{FileHouse, next_code, unlock};
+use harness::{House, NOON, Phone, request};
 use zamok_cabinet::{Cabinet, Content, Error, OperationId, SweepPlace, Swept, Template, Value};
 use zamok_core::otp::OcraSuite;
 use zamok_core::secret::Secret;
-use zamok_core::store::{Change, ChangeId, Outcome, Range, RowKey, Table};
+use zamok_core::store::{
+    Capabilities, Change, ChangeId, CounterKey, Cursor, Outcome, Page, Range, Resolution, Row, RowKey, Store,
+    StoreFault, Table, Write,
+};
 use zamok_core::vault::one_time::{self, ImportedParameters};
 use zamok_core::vault::questions::{self, Matter};
 use zamok_core::{Error as CoreError, UnixTime};
+use zamok_store_sqlite::SqliteStore;
 
 const CHALLENGES: Table = Table(35);
 const SESSIONS: Table = Table(37);
@@ -139,6 +146,186 @@ fn logins_go_on_while_thousands_of_rows_are_swept() {
     assert!(removed >= 301, "{removed}");
     assert_eq!(sweep(&house.cabinet).removed + removed, 301);
     assert_eq!((rows(house, CHALLENGES), rows(house, SESSIONS)), (5, 5));
+}
+
+/// What a step asked of its store.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    pages: usize,
+    /// Rows that a page was to have at most, and those that pages had.
+    limit: usize,
+    shown: usize,
+    /// Rows that were asked for by name.
+    read: usize,
+    commits: usize,
+    /// Rows and sums of the largest commit.
+    largest: usize,
+    deleted: usize,
+}
+
+/// A file that counts what is asked of it, and lets others go on when a commit is about to be made.
+struct Counting {
+    store: SqliteStore,
+    asked: Mutex<Asked>,
+    /// The next commit tells the one, and waits for the other.
+    gate: Mutex<Option<(Sender<()>, Receiver<()>)>>,
+}
+
+impl Counting {
+    /// What was asked since this was asked for last.
+    fn asked(&self) -> Asked {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+}
+
+impl Store for Counting {
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+
+    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
+        self.asked.lock().unwrap().read += 1;
+        self.store.get(key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        range: &Range,
+        limit: usize,
+        after: Option<&Cursor>,
+    ) -> Result<Page, StoreFault> {
+        let page = self.store.scan(table, range, limit, after)?;
+        let mut asked = self.asked.lock().unwrap();
+        asked.pages += 1;
+        asked.limit = asked.limit.max(limit);
+        asked.shown += page.rows.len();
+        Ok(page)
+    }
+
+    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
+        let gate = self.gate.lock().unwrap().take();
+        if let Some((here, go_on)) = gate {
+            here.send(()).unwrap();
+            go_on.recv().unwrap();
+        }
+        let rows = change.expectations().len() + change.adds().len();
+        let deleted = change.writes().filter(|(_, write)| **write == Write::Delete).count();
+        let mut asked = self.asked.lock().unwrap();
+        asked.commits += 1;
+        asked.largest = asked.largest.max(rows);
+        asked.deleted += deleted;
+        drop(asked);
+        self.store.commit(change)
+    }
+
+    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
+        self.store.resolve(id)
+    }
+
+    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
+        self.store.counter(key)
+    }
+}
+
+/// One step, and something in its midst: when it has read everything, and is about to commit. Whether it came so far.
+fn step_around(
+    sweeper: &Cabinet,
+    store: &Counting,
+    place: &SweepPlace,
+    meanwhile: impl FnOnce(),
+) -> (Swept, bool) {
+    thread::scope(|scope| {
+        let ((here, arrived), (go, go_on)) = (channel(), channel());
+        *store.gate.lock().unwrap() = Some((here, go_on));
+        let step = scope.spawn(|| {
+            let swept = sweeper.sweep(place);
+            // A step that finds nothing to do commits nothing.
+            *store.gate.lock().unwrap() = None;
+            swept.unwrap()
+        });
+        let commits = arrived.recv().is_ok();
+        if commits {
+            meanwhile();
+            go.send(()).unwrap();
+        }
+        (step.join().unwrap(), commits)
+    })
+}
+
+/// What a whole sweep came to.
+struct Sum {
+    removed: u64,
+    /// By one step.
+    most: u64,
+    logins: usize,
+}
+
+/// A whole sweep, of which each step keeps within its bounds, with a login in the midst of every step that commits.
+fn bounded_sweep(sweeper: &Cabinet, store: &Counting, log_in: impl Fn()) -> Sum {
+    // Of a session: its row, its account, the key of its owner, the list of those that are open.
+    const READ: usize = 4 * Cabinet::SWEEP;
+    // Besides, the entry that tells of its end, and the words of it.
+    const WRITTEN: usize = 6 * Cabinet::SWEEP;
+    let mut sum = Sum { removed: 0, most: 0, logins: 0 };
+    let mut next = Some(SweepPlace::default());
+    while let Some(place) = next {
+        // Once a minute a handle compares the keys of the vault with the store: not within what is counted.
+        sweeper.vault().read(|_, _| Ok(())).unwrap();
+        store.asked();
+        let (swept, commits) = step_around(sweeper, store, &place, &log_in);
+        let asked = store.asked();
+        assert!(asked.pages == 1 && asked.limit <= Cabinet::SWEEP, "{asked:?}");
+        assert!(asked.shown as u64 == swept.seen && asked.shown <= Cabinet::SWEEP, "{asked:?} {swept:?}");
+        assert!(asked.read <= READ && asked.largest <= WRITTEN, "{asked:?}");
+        assert_eq!(asked.commits, usize::from(commits), "one at most: {asked:?}");
+        assert_eq!(asked.deleted as u64, swept.removed, "all in that one: {asked:?}");
+        assert_eq!(swept.unread, 0);
+        sum.removed += swept.removed;
+        sum.most = sum.most.max(swept.removed);
+        sum.logins += usize::from(commits);
+        next = swept.next;
+    }
+    sum
+}
+
+#[test]
+fn a_step_over_a_file_is_a_page_and_a_small_commit_and_holds_up_no_login() {
+    let file = FileHouse::plain();
+    let house = &file.house;
+    let [ivan, olga, boris] = ["ivan", "olga", "boris"].map(|login| house.citizen(login));
+    let log_in = |login: &str, phone: &Phone| {
+        let (_, code) = next_code(&house.clock, house.clock_now(), phone);
+        house.cabinet.answer(&house.challenge(login), &code, request()).unwrap();
+    };
+    // More than a page of sessions, and more than two of challenges, with those by which the three have enrolled.
+    let sessions = Cabinet::SWEEP + 6;
+    for _ in 0..sessions {
+        log_in("ivan", &ivan);
+    }
+    for _ in 0..Cabinet::SWEEP {
+        house.challenge("ivan");
+    }
+    let challenges = sessions + Cabinet::SWEEP + 3;
+    let left = || (rows(house, CHALLENGES), rows(house, SESSIONS));
+    assert_eq!(left(), (challenges, sessions));
+    let (asked, gate) = (Mutex::default(), Mutex::default());
+    let store = Arc::new(Counting { store: SqliteStore::open(&file.path).unwrap(), asked, gate });
+    let sweeper = unlock(store.clone(), &house.clock).unwrap();
+    let longest = house.cabinet.policy().session.longest;
+
+    // Challenges go, and sessions lapse. Whoever logs in meanwhile has rows of his own.
+    house.clock.advance(longest);
+    let first = bounded_sweep(&sweeper, &store, || log_in("olga", &olga));
+    assert_eq!((first.removed, first.most), (challenges as u64, Cabinet::SWEEP as u64));
+    assert!(first.logins >= 5, "three pages of challenges and two of sessions, not {}", first.logins);
+    assert_eq!(left(), (first.logins, sessions + first.logins));
+    // Sessions that had lapsed go, and the challenges of those who logged in meanwhile.
+    house.clock.advance(longest);
+    let second = bounded_sweep(&sweeper, &store, || log_in("boris", &boris));
+    assert_eq!(second.removed, (sessions + first.logins) as u64);
+    assert!(second.logins >= 3, "a page of challenges and two of sessions, not {}", second.logins);
+    assert_eq!(left(), (second.logins, first.logins + second.logins));
 }
 
 #[test]

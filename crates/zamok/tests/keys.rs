@@ -2,9 +2,15 @@
 //! name; copies that can do no more; nobody sets a counter back; a suspend in one process stops the next use in another.
 #![allow(missing_docs)]
 
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use zamok::event::EventKind;
 use zamok::guessing::{SpendPolicy, Throttle};
+use zamok::journal::Journal;
 use zamok::keys::one_time::{self, ImportedParameters};
 use zamok::keys::{
     self, Flag, Flags, KeyId, KeyKind, KeyState, Mechanism, Mechanisms, Narrowing, Purpose, Template,
@@ -13,11 +19,17 @@ use zamok::keys::{
 use zamok::otp::{Digits, Hotp, HotpParameters, OtpUri, Totp, TotpParameters, TotpState, Verdict, Window};
 use zamok::secret::Secret;
 use zamok::signature::Prepared;
-use zamok::store::MemoryStore;
+use zamok::store::{
+    Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
+    RowKey, Store, StoreFault, Table,
+};
 use zamok::{Argon2Cost, Clock, CoreError as Error, ManualClock, Options, Passphrase, Role, UnixTime, Vault};
 use zamok_core::hash::HashAlgorithm;
+use zamok_core::vault::keys::KEYS;
+use zamok_store_sqlite::SqliteStore;
 
 const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 8, passes: 1, lanes: 1 };
+const NOON: UnixTime = UnixTime(1_800_000_000);
 const SECRET: &[u8] = b"12345678901234567890";
 const HOTP: HotpParameters = HotpParameters { algorithm: HashAlgorithm::Sha1, digits: Digits::SIX };
 const TOTP: TotpParameters =
@@ -31,7 +43,7 @@ struct House {
 
 impl House {
     fn new() -> Self {
-        let (store, clock) = (Arc::new(MemoryStore::new()), ManualClock::new(UnixTime(1_800_000_000)));
+        let (store, clock) = (Arc::new(MemoryStore::new()), ManualClock::new(NOON));
         let options = options(&clock);
         let vault = Vault::create(store.clone(), &passphrase(), options).unwrap();
         Self { store, clock, vault }
@@ -343,4 +355,237 @@ fn nobody_sets_a_counter_back_the_officer_included() {
     }
     house.clock.advance(7200);
     assert!(matches!(house.verify(back, phone.code(5).as_str()), Ok(Verdict::Accepted { .. })));
+}
+
+/// What a child process is to open, and the token whose codes it verifies there.
+const PLACE: &str = "ZAMOK_KEYS_PLACE";
+const TOKEN: &str = "ZAMOK_KEYS_TOKEN";
+/// Begins each line that is meant for the parent: the test harness prints lines of its own.
+const MARK: &str = "child: ";
+/// Processes that guess at once, and guesses of each.
+const PROCESSES: u32 = 4;
+const EACH: u32 = 8;
+
+/// A policy by which nothing is delayed, and the guess after all of theirs is one too many in a row.
+fn patient() -> SpendPolicy {
+    let policy = policy();
+    let throttle = Throttle {
+        free: u32::MAX,
+        disable_after: PROCESSES * EACH + 1,
+        recent_limit: u32::MAX,
+        ..policy.throttle
+    };
+    SpendPolicy { throttle, ..policy }
+}
+
+/// A vault in a file that other processes open as well, with a token.
+struct FileHouse {
+    vault: Vault,
+    token: KeyId,
+    folder: tempfile::TempDir,
+}
+
+impl FileHouse {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::create(folder.path().join("vault.db")).unwrap());
+        let vault = Vault::create(store, &passphrase(), options(&ManualClock::new(NOON))).unwrap();
+        let parameters = ImportedParameters::Hotp { parameters: HOTP, counter: 0 };
+        let secret = Secret::new(SECRET).unwrap();
+        let token = vault.transact(|tx| one_time::import(tx, parameters, &secret, "a token", None)).unwrap();
+        Self { vault, token, folder }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("vault.db")
+    }
+
+    fn state(&self) -> KeyState {
+        self.vault.transact(|tx| keys::info(tx, self.token)).unwrap().state
+    }
+}
+
+/// A file in which looks at the rows of keys are counted.
+struct Watched {
+    store: SqliteStore,
+    looks: AtomicU64,
+}
+
+impl Store for Watched {
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+
+    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
+        if [KEYS, spend::STATES].contains(&key.table) {
+            self.looks.fetch_add(1, Ordering::SeqCst);
+        }
+        self.store.get(key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        range: &Range,
+        limit: usize,
+        after: Option<&Cursor>,
+    ) -> Result<Page, StoreFault> {
+        self.store.scan(table, range, limit, after)
+    }
+
+    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
+        self.store.commit(change)
+    }
+
+    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
+        self.store.resolve(id)
+    }
+
+    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
+        self.store.counter(key)
+    }
+}
+
+/// In a process that a test has started: verifies the codes that it is told, one a line, and tells after how many looks at the rows
+/// of the key what came of each. In any other process nothing, and `false`.
+fn verified_for_its_parent() -> bool {
+    let (Some(path), Ok(token)) = (std::env::var_os(PLACE), std::env::var(TOKEN)) else { return false };
+    let token = KeyId(token.parse::<u128>().unwrap().to_be_bytes());
+    let store = Arc::new(Watched { store: SqliteStore::open(path).unwrap(), looks: AtomicU64::new(0) });
+    let vault = Vault::unlock(store.clone(), &passphrase(), options(&ManualClock::new(NOON))).unwrap();
+    tell("open");
+    for line in std::io::stdin().lines() {
+        let code = line.unwrap();
+        let before = store.looks.load(Ordering::SeqCst);
+        let verdict = loop {
+            match vault.transact(|tx| spend::verify(tx, token, &code, &patient())) {
+                // Other processes were faster all the time, and nothing was done: it asks again.
+                Err(Error::Busy) => {}
+                verdict => break verdict,
+            }
+        };
+        let looks = store.looks.load(Ordering::SeqCst) - before;
+        let answer = match verdict {
+            Ok(Verdict::Accepted { .. }) => "accepted".to_owned(),
+            Ok(Verdict::Rejected) => "rejected".to_owned(),
+            Err(error) => format!("{error:?}"),
+        };
+        tell(&format!("{looks} {answer}"));
+    }
+    true
+}
+
+/// Tells the parent, at once.
+fn tell(line: &str) {
+    let mut output = std::io::stdout().lock();
+    // The harness may have left a line open.
+    write!(output, "\n{MARK}{line}\n").and_then(|()| output.flush()).unwrap();
+}
+
+/// A child as its parent sees it; killed and reaped with this handle.
+struct Other {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Other {
+    /// The test of this name in a new process, once it has the vault open.
+    fn start(test: &str, path: &Path, token: KeyId) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
+        command.env(PLACE, path).env(TOKEN, u128::from_be_bytes(token.0).to_string());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let input = child.stdin.take().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut other = Self { child, input, output };
+        assert_eq!(other.hear(), "open");
+        other
+    }
+
+    fn say(&mut self, code: &str) {
+        writeln!(self.input, "{code}").unwrap();
+    }
+
+    /// What the child tells next.
+    fn hear(&mut self) -> String {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "the child has ended");
+            if let Some(told) = line.trim_end().strip_prefix(MARK) {
+                return told.to_owned();
+            }
+        }
+    }
+
+    /// After how many looks at the rows of the key what came of a code.
+    fn answer(&mut self) -> (u64, String) {
+        let told = self.hear();
+        let (looks, answer) = told.split_once(' ').unwrap();
+        (looks.parse().unwrap(), answer.to_owned())
+    }
+
+    fn verify(&mut self, code: &str) -> (u64, String) {
+        self.say(code);
+        self.answer()
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_suspend_in_one_process_stops_the_next_verification_in_another_with_a_warm_cache() {
+    const NAME: &str = "a_suspend_in_one_process_stops_the_next_verification_in_another_with_a_warm_cache";
+    if verified_for_its_parent() {
+        return;
+    }
+    let house = FileHouse::new();
+    let phone = Hotp::new(&Secret::new(SECRET).unwrap(), HOTP);
+    let mut other = Other::start(NAME, &house.path(), house.token);
+    let (looks, answer) = other.verify(phone.code(0).as_str());
+    assert!(looks > 0 && answer == "accepted", "{looks} {answer}");
+    assert_eq!(other.verify(phone.code(1).as_str()), (0, "accepted".to_owned()), "its cache is warm");
+    house.vault.transact(|tx| keys::change_state(tx, house.token, KeyState::Suspended, "lost")).unwrap();
+    let (looks, answer) = other.verify(phone.code(2).as_str());
+    assert_eq!(answer, format!("{:?}", Error::KeyState(KeyState::Suspended)));
+    assert!(looks > 0, "what it had in its cache was not believed");
+    // Nothing else has stopped it, and the code was not spent.
+    house.vault.transact(|tx| spend::resume(tx, house.token, "found")).unwrap();
+    assert_eq!(other.verify(phone.code(2).as_str()).1, "accepted");
+}
+
+#[test]
+fn parallel_wrong_guesses_of_several_processes_are_charged_one_by_one() {
+    const NAME: &str = "parallel_wrong_guesses_of_several_processes_are_charged_one_by_one";
+    // No code of the token that is looked at: RFC 4226 appendix D has the first ones.
+    const WRONG: &str = "000000";
+    if verified_for_its_parent() {
+        return;
+    }
+    let house = FileHouse::new();
+    let start = |_| Other::start(NAME, &house.path(), house.token);
+    let mut others: Vec<Other> = (0..PROCESSES).map(start).collect();
+    for other in &mut others {
+        (0..EACH).for_each(|_| other.say(WRONG));
+    }
+    for other in &mut others {
+        for _ in 0..EACH {
+            assert_eq!(other.answer().1, "rejected");
+        }
+    }
+    house.vault.integrate().unwrap();
+    let read = house.vault.read(|store, keyring| Journal::new(store, keyring).range(0..u64::MAX));
+    let told = read.unwrap();
+    let rejected = told.iter().filter(|entry| entry.leaf.kind == EventKind::CodeRejected).count();
+    assert_eq!(u32::try_from(rejected), Ok(PROCESSES * EACH), "each is in the journal");
+    // So many failures in a row, and no other number: the next one, and it alone, is one too many.
+    assert_eq!(house.state(), KeyState::Active);
+    let next = house.vault.transact(|tx| spend::verify(tx, house.token, WRONG, &patient()));
+    assert_eq!((next, house.state()), (Ok(Verdict::Rejected), KeyState::Suspended));
 }

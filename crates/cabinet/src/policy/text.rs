@@ -1,6 +1,8 @@
 //! Policies as TOML: a named profile and what a service changes in it. Unknown names, and numbers that do not fit together,
 //! are refused, all at once.
 
+use std::sync::LazyLock;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::{Table, Value};
@@ -50,11 +52,26 @@ impl Profile {
         }
     }
 
+    /// All its numbers. Its text is read once: it says more than the numbers.
     fn table(self) -> Table {
-        let own: Table = self.text().parse().expect("the profiles are TOML");
-        let mut all = if self == Self::Strict { own.clone() } else { Self::Strict.table() };
-        let mut unknown = Vec::new();
-        lay_over(&mut all, own, "", &mut unknown);
+        static STRICT: LazyLock<Table> = LazyLock::new(|| Profile::Strict.own());
+        static SEEDS: LazyLock<Table> = LazyLock::new(|| Profile::Seeds.over_strict());
+        static NIST_AAL2: LazyLock<Table> = LazyLock::new(|| Profile::NistAal2.over_strict());
+        let table = match self {
+            Self::Strict => &STRICT,
+            Self::Seeds => &SEEDS,
+            Self::NistAal2 => &NIST_AAL2,
+        };
+        Table::clone(table)
+    }
+
+    fn own(self) -> Table {
+        self.text().parse().expect("the profiles are TOML")
+    }
+
+    fn over_strict(self) -> Table {
+        let (mut all, mut unknown) = (Self::Strict.table(), Vec::new());
+        lay_over(&mut all, self.own(), "", &mut unknown);
         all
     }
 

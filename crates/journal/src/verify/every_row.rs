@@ -1,6 +1,6 @@
 //! Every row of the vault and of what stands above it, by itself: whether it proves that it belongs where it lies.
 //!
-//! The journal's tables are judged by the rest of the audit, and the vault's own rows by opening it.
+//! The log's tables and those of former logs are judged by the rest of the audit, and the vault's own rows by opening it.
 
 use zamok_core::Error;
 use zamok_core::store::{Row, RowKey, Table};
@@ -10,8 +10,8 @@ use zamok_core::vault::{is_plain, keys::KEYS, spend};
 use super::Audit;
 use crate::fault::{Place, or_fault};
 
-/// Tables that a vault can have rows in (`docs/formats/tables.md`), without its own and the journal's.
-const TABLES: [core::ops::RangeInclusive<u16>; 2] = [2..=15, 32..=95];
+/// Tables that a vault can have rows in (`docs/formats/tables.md`), without its own, the log's and those of former logs.
+const TABLES: [core::ops::RangeInclusive<u16>; 3] = [2..=15, 25..=27, 32..=95];
 
 impl Audit<'_> {
     pub(super) fn every_row(&mut self) -> Result<(), Error> {
