@@ -71,7 +71,7 @@ pub enum Profile {
     Strict,
     /// The figures of the requirements themselves.
     Seeds,
-    /// NIST SP 800-63B-4 at assurance level 2, and OWASP ASVS 5, to the letter.
+    /// NIST SP 800-63B-4 at assurance level 2, and OWASP ASVS 5, to the letter but for what `docs/policy.md` names.
     NistAal2,
 }
 
@@ -388,7 +388,7 @@ impl Policy {
         Self::of(Profile::Seeds)
     }
 
-    /// NIST SP 800-63B-4 at authenticator assurance level 2, and OWASP ASVS 5, to the letter.
+    /// NIST SP 800-63B-4 at authenticator assurance level 2, and OWASP ASVS 5, to the letter but for what `docs/policy.md` names.
     #[must_use]
     pub fn nist_aal2() -> Self {
         Self::of(Profile::NistAal2)
