@@ -4,8 +4,8 @@
 mod harness;
 mod veiled;
 
-use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use harness::{Fake, House, LIGHT, PASSPHRASE, light_policy, run_until, wide};
 use veiled::Veiled;
@@ -221,6 +221,8 @@ fn a_receipt_that_could_not_be_noted_is_asked_for_again() {
 
 #[test]
 fn receipts_that_lead_nowhere_keep_no_others_waiting() {
+    const STRANGERS: usize = 300;
+    const OWN: usize = 40;
     let store = Arc::new(Veiled::default());
     let house = House::over(store.clone(), wide(light_policy()));
     house.citizen("ivan", &[PHONE]);
@@ -233,25 +235,36 @@ fn receipts_that_lead_nowhere_keep_no_others_waiting() {
         vec![carrier]
     });
     let inbox = inbox.unwrap();
-    (0..40).for_each(|_| house.urgent("ivan", "x"));
+    (0..OWN).for_each(|_| house.urgent("ivan", "x"));
     step(&delivery);
-    let tell = |id: String| {
+    // How often receipts had been looked for when each was acknowledged.
+    let looked = Arc::<Mutex<Vec<usize>>>::default();
+    let tell = |id: String, is_own: bool| {
+        let (store, looked) = (store.clone(), looked.clone());
+        let acknowledge = move |_| {
+            if is_own {
+                looked.lock().unwrap().push(store.looked());
+            }
+        };
         let incoming = Incoming {
             carrier: "a".into(),
             id,
             state: ReceiptState::Delivered,
             number: None,
             reason: String::new(),
-            acknowledge: Box::new(|_| ()),
+            acknowledge: Box::new(acknowledge),
         };
         inbox.send(incoming).unwrap();
     };
     store.slow_down();
-    (0..300).for_each(|number| tell(format!("nobody-{number}")));
-    (0..40).for_each(|number| tell(format!("a-{number}-0")));
-    let began = Instant::now();
+    (0..STRANGERS).for_each(|number| tell(format!("nobody-{number}"), false));
+    (0..OWN).for_each(|number| tell(format!("a-{number}-0"), true));
     run_until(&delivery, "all are noted", || house.on_their_way().is_empty());
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    let looked = looked.lock().unwrap();
+    assert_eq!(looked.len(), OWN);
+    // Not all who wait are looked at again between any two: that would be each of them, 39 times.
+    let between = looked[OWN - 1] - looked[0];
+    assert!(between < (OWN - 1) * STRANGERS * 3 / 4, "{between}");
 }
 
 #[test]
