@@ -100,6 +100,7 @@ pub(crate) fn pam(place: &Place, house: &House) -> Result<Outcome, Failure> {
     pam_begins_no_threads(place, house)?;
     pam_tells_faults_of_the_service_from_what_was_typed(place, house)?;
     pam_takes_a_passphrase_of_its_own_alone(place, house)?;
+    pam_reads_the_passphrase_as_the_program_does(place, house)?;
     pam_knows_from_where_and_leaves_no_session(place, house)?;
     Ok(Outcome::Holds)
 }
@@ -184,6 +185,23 @@ fn pam_takes_a_passphrase_of_its_own_alone(place: &Place, house: &House) -> Resu
     }
     // The code was not looked at.
     if service.attempt(&code)? { Ok(()) } else { Err("the owner of the passphrase was not let in".into()) }
+}
+
+/// Of a file the end of one line is left out, and no more: a vault that `zamok` made with the rest opens.
+fn pam_reads_the_passphrase_as_the_program_does(place: &Place, house: &House) -> Result<(), Failure> {
+    let line = format!("{PASSPHRASE}\n");
+    let returns = format!("{PASSPHRASE}\r\r");
+    let long = PASSPHRASE.repeat(150);
+    for (folder, passphrase) in [("pam-line", &line), ("pam-returns", &returns), ("pam-long", &long)] {
+        let service = PamService::new(house, folder)?;
+        service.configure("")?;
+        let phone = Enrolled::new(place, &service.store, &service.work, passphrase, PASSWORD)?;
+        let said = service.typed(b"ivan", PASSWORD.as_bytes(), &phone.code(30)?, "")?;
+        if !said.succeeded {
+            return Err(format!("{folder}: the passphrase of the vault was not read: {}", said.output));
+        }
+    }
+    Ok(())
 }
 
 /// Limits of the account are held against an address, a name says nothing, and PAM's own session is the only one that stays.

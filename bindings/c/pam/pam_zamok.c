@@ -72,7 +72,8 @@ static int read_settings(pam_handle_t *pam, int argc, const char **argv, struct 
     return PAM_SUCCESS;
 }
 
-/* Reads the passphrase, without the line end. 0 when it cannot be trusted or had. */
+/* Reads the passphrase, without the end of its line, as the program `zamok` does: what is taken off too much or too little makes another
+ * passphrase, and every login would be charged to the slot as a guess. 0 when it cannot be trusted or had. */
 static size_t read_passphrase(pam_handle_t *pam, const char *path, char *passphrase, size_t capacity)
 {
     struct stat about;
@@ -89,8 +90,11 @@ static size_t read_passphrase(pam_handle_t *pam, const char *path, char *passphr
         /* Not read to its end, or longer than it may be: a cut passphrase would be another one. */
         if (got < 0 || length == capacity)
             length = 0;
-        while (length > 0 && (passphrase[length - 1] == '\n' || passphrase[length - 1] == '\r'))
+        if (length > 0 && passphrase[length - 1] == '\n') {
             length--;
+            if (length > 0 && passphrase[length - 1] == '\r')
+                length--;
+        }
         if (length == 0)
             pam_syslog(pam, LOG_ERR, "%s: empty, too long, or not to be read", path);
     }
@@ -149,7 +153,7 @@ int pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **arg
 {
     struct settings settings = { NULL, NULL, NULL };
     const char *user = NULL, *password = NULL;
-    char passphrase[1024];
+    char passphrase[4096 + 1]; /* the longest file that `zamok` reads, and one byte to tell a longer one */
     char *code = NULL;
     (void)flags;
 

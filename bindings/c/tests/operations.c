@@ -30,8 +30,10 @@ static void what_can_be_shown(void)
     HOLDS(strstr(text, "do not name the same gaps") != NULL);
     IS(ZAMOK_E_ARGUMENT, zamok_content_set_amount(content, TEXT("debt"), 1, 2, TEXT("RU")));
     IS(ZAMOK_E_ARGUMENT, zamok_content_set_amount(content, TEXT("debt"), 1, 256 + 2, TEXT("RUB")));
-    IS(ZAMOK_OK, zamok_content_set_amount(content, TEXT("debt"), 1, 10, TEXT("RUB")));
-    IS(ZAMOK_E_OPERATION_UNUSABLE, zamok_content_text(content, text, sizeof text, &length));
+    IS(ZAMOK_E_ARGUMENT, zamok_content_set_amount(content, TEXT("debt"), 1, 10, TEXT("RUB")));
+    IS(ZAMOK_E_ARGUMENT, zamok_content_set_amount(content, TEXT("debt"), 1, 2, TEXT("rub")));
+    IS(ZAMOK_OK, zamok_content_set_amount(content, TEXT("debt"), 1, 9, TEXT("RUB")));
+    IS(ZAMOK_OK, zamok_content_text(content, text, sizeof text, &length));
     /* What filled a gap before gives way. */
     IS(ZAMOK_OK, zamok_content_set_amount(content, TEXT("debt"), INT64_MIN, 2, TEXT("RUB")));
     IS(ZAMOK_OK, zamok_content_text(content, text, sizeof text, &length));
@@ -52,6 +54,20 @@ static void what_can_be_shown(void)
     zamok_content_free(content);
     zamok_content_free(content);
     IS(ZAMOK_E_HANDLE, zamok_content_text(content, text, sizeof text, &length));
+    /* What is shown has room for ZAMOK_CONTENT_MAX, however often a gap stands in the text. */
+    char often[3 * 17 + 1] = "", value[512 + 1] = "";
+    for (int i = 0; i < 17; i++)
+        strcat(often, "{a}");
+    memset(value, 'x', sizeof value - 1);
+    IS(ZAMOK_OK, zamok_content_new(TEXT("often"), 1, TEXT("en"), often, 3 * 16, &content));
+    IS(ZAMOK_OK, zamok_content_set_text(content, TEXT("a"), TEXT(value)));
+    IS(ZAMOK_OK, zamok_content_text(content, text, sizeof text, &length));
+    IS(ZAMOK_CONTENT_MAX, length);
+    zamok_content_free(content);
+    IS(ZAMOK_OK, zamok_content_new(TEXT("often"), 1, TEXT("en"), TEXT(often), &content));
+    IS(ZAMOK_OK, zamok_content_set_text(content, TEXT("a"), TEXT(value)));
+    IS(ZAMOK_E_OPERATION_UNUSABLE, zamok_content_text(content, text, sizeof text, &length));
+    zamok_content_free(content);
 }
 
 /* Has an operation confirmed with the code of the phone. */

@@ -338,8 +338,8 @@ impl Cabinet {
     /// Raises `SessionEnded`, also for what is no id; `OutsideLimits` where the account is not used now, or not from there;
     /// `ValueError` for an address that is none.
     #[pyo3(signature = (id, /, *, address=None))]
-    fn session(&self, py: Python<'_>, id: &str, address: Option<&str>) -> PyResult<Session> {
-        let (id, address) = (session_id(id)?, address_of(address)?);
+    fn session(&self, py: Python<'_>, id: &Bound<'_, PyString>, address: Option<&str>) -> PyResult<Session> {
+        let (id, address) = (session_id(typed(id))?, address_of(address)?);
         Ok(Session(py.detach(|| self.0.session_from(id, address)).map_err(Fault::from)?))
     }
 

@@ -74,7 +74,10 @@ pub(crate) fn name(id: EntryId) -> String {
 /// Reads the name of an entry.
 pub(crate) fn entry_id(name: &str) -> PyResult<EntryId> {
     let read = name.split_once('-').and_then(|(writer, sequence)| {
-        Some(EntryId { writer: crate::keys::bytes_of(writer)?, sequence: sequence.parse().ok()? })
+        // A number has no sign.
+        let is_number = sequence.bytes().all(|byte| byte.is_ascii_digit());
+        let sequence = sequence.parse::<u64>().ok().filter(|_| is_number)?;
+        Some(EntryId { writer: crate::keys::bytes_of(writer)?, sequence })
     });
     read.ok_or_else(|| PyValueError::new_err("this is not the name of an entry"))
 }

@@ -60,8 +60,8 @@ impl Challenge {
     /// Raises `ValueError` for what is no id, or no name of a factor.
     #[new]
     #[pyo3(signature = (id, /, expires=0, by=None))]
-    fn new(id: &str, expires: u64, by: Option<&str>) -> PyResult<Self> {
-        let id = bytes_of(id)
+    fn new(id: &Bound<'_, PyString>, expires: u64, by: Option<&str>) -> PyResult<Self> {
+        let id = bytes_of(typed(id))
             .ok_or_else(|| PyValueError::new_err("the id of a challenge has 32 hexadecimal digits"))?;
         let by = by.map(|name| {
             Evidence::named(name).ok_or_else(|| PyValueError::new_err("this is no factor's name"))
@@ -132,8 +132,8 @@ impl Enrolment {
     /// Raises `ValueError` for what is no id.
     #[new]
     #[pyo3(signature = (id, /, expires=0))]
-    fn new(id: &str, expires: u64) -> PyResult<Self> {
-        let id = bytes_of(id)
+    fn new(id: &Bound<'_, PyString>, expires: u64) -> PyResult<Self> {
+        let id = bytes_of(typed(id))
             .ok_or_else(|| PyValueError::new_err("the id of an enrolment has 32 hexadecimal digits"))?;
         Ok(Self(zamok::Enrolment { id, expires: UnixTime(expires) }))
     }

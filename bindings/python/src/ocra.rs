@@ -222,7 +222,8 @@ impl Ocra {
         at: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyString>> {
         let given = Given::new(question, client_question, by, counter, password, password_digest, None, at)?;
-        Ok(PyString::new(py, self.0.signature(&given.input()).map_err(Fault::from)?.as_str()))
+        let signature = py.detach(|| self.0.signature(&given.input()));
+        Ok(PyString::new(py, signature.map_err(Fault::from)?.as_str()))
     }
 
     /// Verifies a typed response: the counters from `counter` to `look_ahead` beyond it, and the time steps from `past` before to

@@ -109,8 +109,9 @@ impl Credential {
     /// Raises an error of the family `TokenError` for a URI that is none, or that names no key or no module.
     #[staticmethod]
     #[pyo3(signature = (uri, pin=None, /))]
-    fn token(uri: &str, pin: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        let (uri, pin) = (Pkcs11Uri::parse(uri), pin.map(passphrase).transpose()?);
+    fn token(uri: &Bound<'_, PyString>, pin: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        // A `pin-value` is refused, and must not be carried along by the error of another character.
+        let (uri, pin) = (Pkcs11Uri::parse(utf8(uri)?), pin.map(passphrase).transpose()?);
         let key = uri.and_then(|uri| Pkcs11Key::new(uri, pin)).map_err(Fault::from)?;
         Ok(Self::of(Opener::Token(key)))
     }

@@ -189,7 +189,7 @@ pub(crate) fn typed<'a>(code: &'a Bound<'_, PyString>) -> &'a str {
 
 /// The `otpauth://` URI of a key for its owner's app: it holds the secret, which Python cannot wipe.
 ///
-/// Raises `UriT0` for a T0 other than 1970, `UriLabel`, `UriTooLong`.
+/// Raises `UriLabel`, `UriTooLong`.
 #[pyfunction]
 #[pyo3(signature = (secret, account, *, issuer=None, algorithm="SHA1", digits=6, period=30))]
 pub(crate) fn totp_uri<'py>(

@@ -384,7 +384,7 @@ impl Vault {
         py: Python<'_>,
         key: &str,
         data: &Bound<'_, PyAny>,
-        version: u32,
+        version: &Bound<'_, PyAny>,
         tag: &Bound<'_, PyAny>,
         mechanism: &str,
     ) -> PyResult<()> {

@@ -125,8 +125,9 @@ def test_passwords_devices_and_recovery(house: House) -> None:
         house.cabinet.begin_login("ivan", PASSWORD)
     enrolment = house.cabinet.recover("ivan", bytearray(b"a bridge over the river"), codes[0])
     assert isinstance(enrolment, Enrolment)
-    with pytest.raises(errors.SessionEnded):
-        house.cabinet.session("no session")
+    for none in ("no session", "", second.id + "\ud800", "\ud800" * 32):
+        with pytest.raises(errors.SessionEnded):
+            house.cabinet.session(none)
     with pytest.raises(TypeError):
         pickle.dumps(second)
 
@@ -147,6 +148,9 @@ def test_the_journal_tells_and_proves(house: House) -> None:
     with pytest.raises(errors.Uncovered):
         house.cabinet.prove(session, opened.id)
     assert house.cabinet.checkpoint().startswith(house.cabinet.log_key().split("+")[0])
+    for none in (opened.id.replace("-", "-+"), opened.id + "-", "+" + opened.id[1:], opened.id.split("-")[0] + "-", ""):
+        with pytest.raises(ValueError, match="not the name of an entry"):
+            house.cabinet.prove(session, none)
     proof = house.cabinet.prove(session, opened.id)
     proved = journal.verify_proof(proof, house.cabinet.log_key())
     assert (proved.kind, proved.time, proved.id, proved.subject) == (

@@ -211,3 +211,4 @@ def test_what_is_written_to_during_a_batch_changes_nothing_in_it() -> None:
 def test_a_long_password_that_is_hashed_lets_other_threads_run() -> None:
     key, typed = Ocra(SECRET, "OCRA-1:HOTP-SHA1-6:QN08-PSHA1"), b"1" * 50_000_000
     assert lets_others_run(lambda: key.response("12345678", password=typed)), "other threads stood still"
+    assert lets_others_run(lambda: key.signature("12345678", password=typed)), "other threads stood still"

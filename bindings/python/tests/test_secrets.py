@@ -146,6 +146,9 @@ def test_no_error_carries_a_text_that_may_be_a_secret() -> None:
         lambda: Credential.shares([text]),
         lambda: Credential.shares(text),
         lambda: Credential.pin(text, bytes(32)),
+        lambda: Credential.token(f"pkcs11:object=a?pin-value={text}"),
+        lambda: zamok.Challenge(text),
+        lambda: zamok.Enrolment(text),
         lambda: zamok.qr.svg(text),
     ):
         with pytest.raises(ValueError) as caught:

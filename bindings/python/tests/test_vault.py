@@ -127,6 +127,11 @@ def test_a_rotated_key_still_checks_what_it_made(vault: Vault) -> None:
     for wrong in (tag[:-1], tag[:-1] + bytes([tag[-1] ^ 1])):
         with pytest.raises(Rejected):
             vault.check_mac(key, b"data", version, wrong)
+    for none in (3, 2**32 - 1, 2**32, 2**80, -1):
+        with pytest.raises(Rejected):
+            vault.check_mac(key, b"data", none, tag)
+    with pytest.raises(TypeError):
+        vault.check_mac(key, b"data", "1", tag)  # type: ignore[arg-type]
     assert [info.id for info in vault.keys("receipts")] == [key]
     assert key in {info.id for info in vault.keys()}
     vault.change_key_state(key, "deactivated", "done")
@@ -226,6 +231,25 @@ def test_an_anchored_vault_opens_with_its_anchor_and_not_when_it_was_put_back(tm
         Vault.open(url, PASSPHRASE, anchor=anchor)
     with pytest.raises(errors.AnchorMissing):
         Vault.open(url, PASSPHRASE, anchor=tmp_path / "none")
+
+
+def test_an_anchor_stays_where_it_was_when_the_working_folder_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for door in ("create", "open"):
+        monkeypatch.chdir(tmp_path)
+        if door == "create":
+            vault = Vault.create("sqlite:v.db", PASSPHRASE, cost=CHEAP, anchor="anchor")
+        else:
+            vault = Vault.open("sqlite:v.db", PASSPHRASE, anchor="anchor")
+        # As a service does that becomes a daemon.
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        vault.create_key("hmac", door)
+        assert vault.checkpoint() == (tmp_path / "anchor").read_text()
+        del vault
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_an_anchor_is_begun_in_a_new_or_an_empty_file(tmp_path: Path) -> None:

@@ -30,15 +30,7 @@ impl Cabinet {
     /// [`Error::IssuerUnusable`]; [`Error::PolicyUnsound`]; [`CoreError::VaultExists`] when the vault has a cabinet; the
     /// vault's and the store's.
     pub fn create(vault: Arc<Vault>, issuer: &str, policy: Policy) -> Result<Self, Error> {
-        // What apps show before the colon of a label cannot hold one, nor anything that a terminal would obey.
-        let usable = !issuer.is_empty()
-            && issuer.len() <= Self::LONGEST_ISSUER
-            && issuer.trim() == issuer
-            && !issuer.contains(|character: char| character == ':' || character.is_control());
-        if !usable {
-            return Err(Error::IssuerUnusable);
-        }
-        policy.judge().map_err(|_| Error::PolicyUnsound)?;
+        Self::judge(issuer, &policy)?;
         let service = vault.transact(|tx| {
             if Service::load(tx)?.is_some() {
                 return Err(Error::Core(CoreError::VaultExists));
@@ -52,6 +44,22 @@ impl Cabinet {
             Ok(service)
         })?;
         Ok(service.over(vault))
+    }
+
+    /// Whether a service may have this name and go by these numbers: for whoever asks before there is a vault for it.
+    ///
+    /// # Errors
+    /// [`Error::IssuerUnusable`]; [`Error::PolicyUnsound`].
+    pub fn judge(issuer: &str, policy: &Policy) -> Result<(), Error> {
+        // What apps show before the colon of a label cannot hold one, nor anything that a terminal would obey.
+        let usable = !issuer.is_empty()
+            && issuer.len() <= Self::LONGEST_ISSUER
+            && issuer.trim() == issuer
+            && !issuer.contains(|character: char| character == ':' || character.is_control());
+        if !usable {
+            return Err(Error::IssuerUnusable);
+        }
+        policy.judge().map_err(|_| Error::PolicyUnsound)
     }
 
     /// Longest name of a service, in bytes.

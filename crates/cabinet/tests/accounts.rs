@@ -9,7 +9,7 @@ use zamok_cabinet::{
     AccountStep, Approach, Authority, Begun, Error, Hours, Limits, Network, PowerKind, PowerState, Right,
     Rights, Role, Roles, Session, Terms,
 };
-use zamok_core::event::EventKind;
+use zamok_core::event::{Detail, EventKind};
 use zamok_core::store::{Change, ChangeId, Outcome, Range, RowKey, Table};
 use zamok_core::vault::{KeyState, Purpose, keys, signing};
 use zamok_core::{Error as CoreError, UnixTime};
@@ -216,6 +216,30 @@ fn roles_have_what_they_need_and_nothing_more() {
     let told = house.events(EventKind::ActedForAnother);
     assert_eq!(told.len(), 4, "the owner reads who looked");
     assert_eq!(told[0].get("by"), Some("employee"));
+}
+
+#[test]
+fn roles_and_limits_that_are_changed_apart_bring_nothing_back() {
+    let house = House::new();
+    house.cabinet.register("ivan", &password()).unwrap();
+    let office =
+        Limits { hours: Some(Hours { from: 8 * 60, until: 18 * 60, days: 31 }), networks: Vec::new() };
+    house.cabinet.set_roles("ivan", Role::Operator.into(), &Limits::default()).unwrap();
+    // One officer has looked, and sets limits, when another has taken the role away; and the other way round.
+    house.cabinet.change_roles("ivan", Role::Citizen.into()).unwrap();
+    house.cabinet.change_limits("ivan", &office).unwrap();
+    let account = house.cabinet.account_by_login("ivan").unwrap();
+    assert_eq!((account.roles, &account.limits), (Roles::of(&[Role::Citizen]), &office));
+    house.cabinet.change_roles("ivan", Role::Employee.into()).unwrap();
+    let account = house.cabinet.account_by_login("ivan").unwrap();
+    assert_eq!((account.roles, &account.limits), (Roles::of(&[Role::Employee]), &office));
+    // The journal tells what both are then.
+    let told = house.events(EventKind::RightsChanged);
+    let rights = |detail: &Detail| ["roles", "limits"].map(|name| detail.get(name).map(str::to_owned));
+    let expected = ["employee".to_owned(), office.to_string()].map(Some);
+    assert!(told.iter().any(|detail| rights(detail) == expected), "{told:?}");
+    assert_eq!(house.cabinet.change_limits("anna", &office), Err(REJECTED));
+    assert_eq!(house.cabinet.change_roles("anna", Role::Citizen.into()), Err(REJECTED));
 }
 
 #[test]

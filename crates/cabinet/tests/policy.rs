@@ -8,6 +8,8 @@ use std::fs;
 use harness::{House, light_policy};
 use zamok_cabinet::{Cabinet, Error, Policy, PolicyFault, Profile, odds};
 use zamok_core::event::EventKind;
+use zamok_core::otp::{Hotp, HotpParameters, HotpState};
+use zamok_core::secret::Secret;
 
 /// A page of the repository, by its path.
 fn read(path: &str) -> String {
@@ -216,6 +218,20 @@ fn what_is_wrong_is_told_at_once_and_in_words() {
         assert!(problems.iter().any(|problem| problem.starts_with(begin)), "{begin}: {problems:?}");
     }
     assert!(fault(text).to_string().contains("session.idle: 60 to 43200 s, not 100000"), "{}", fault(text));
+}
+
+/// A search that the engine refuses would find no token, and be told only when one has run ahead.
+#[test]
+fn policy_allows_no_search_for_a_token_that_the_engine_refuses() {
+    let with = |counters: u32| Policy::from_toml(&format!("[token]\nofficer_resynchronise = {counters}\n"));
+    let hotp = Hotp::new(&Secret::new(b"12345678901234567890").unwrap(), HotpParameters::default());
+    let search = |counters| hotp.resynchronise("000000", "000001", counters, &HotpState::default());
+    let most = Hotp::MAX_RESYNCHRONISATION;
+    for counters in [most - 1, most, most + 1] {
+        assert_eq!(with(counters).is_ok(), search(counters).is_ok(), "{counters}");
+    }
+    let PolicyFault::Unsound(problems) = with(most + 1).unwrap_err() else { panic!() };
+    assert_eq!(problems, [format!("token.officer_resynchronise: at most {most} counters")]);
 }
 
 /// Each number set to nothing, or beyond reason: what is still sound must be meant to be.

@@ -1,6 +1,7 @@
 //! What `zamok import` and `zamok convert` share: opening a file of another program, and telling how far it was read.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::unix::fs::FileExt;
@@ -54,6 +55,22 @@ fn formats() -> String {
 
 /// Errors, and tokens, that are told one by one; the counts are whole.
 pub(crate) const LISTED: usize = 10_000;
+
+/// What is to be known of the tokens behind those that are told one by one: of how many of them each thing is.
+#[derive(Default)]
+pub(crate) struct More(BTreeMap<String, usize>);
+
+impl More {
+    pub(crate) fn count(&mut self, text: impl Into<String>) {
+        *self.0.entry(text.into()).or_default() += 1;
+    }
+
+    pub(crate) fn tell(&self, output: &Output) {
+        for (text, tokens) in &self.0 {
+            output.remark(format!("warning: {tokens} more tokens: {text}"));
+        }
+    }
+}
 
 /// Most bytes of what is no regular file: it comes once, and is held in memory.
 const LONGEST_HELD: usize = 64 << 20;

@@ -469,6 +469,10 @@ fn a_guess_costs_what_was_asked_for_and_else_what_it_costs_by_default() {
     with("ZAMOK_NEW_PASSPHRASE", &["slots", "add", "--role", "user"]);
     with("ZAMOK_NEW_PASSPHRASE", &["slots", "change", "1"]);
     assert_eq!([slot("zamok.db", 1), slot("zamok.db", 2)], [usual; 2]);
+    // A machine that is too small for that says so here as well.
+    with("ZAMOK_NEW_PASSPHRASE", &[&["slots", "add", "--role", "user"][..], &cheap].concat());
+    with("ZAMOK_NEW_PASSPHRASE", &[&["slots", "change", "1"][..], &cheap].concat());
+    assert_eq!([slot("zamok.db", 1), slot("zamok.db", 3)], [[5120, 1, usual[2]]; 2]);
 }
 
 #[test]

@@ -204,6 +204,7 @@ fn hostile_arguments_are_refused_in_words_that_command_no_terminal() {
             assert!(!told.is_empty() && told.chars().all(is_plain), "{arguments:?}: {told:?}");
         }
     }
+    assert!(!desk.path("other.db").exists(), "of what is refused nothing is made");
     // Names of files are shown, and made visible.
     let absent = desk.zamok(["sign", "absent\u{1b}[31m\nerror: all is lost", "--token-file=token"]);
     assert_eq!(absent.exit, 5);

@@ -3,7 +3,10 @@
 
 mod harness;
 
-use harness::{Desk, PASSPHRASE, Phone, Run, heard, peer, run};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use harness::{Desk, PASSPHRASE, PASSWORD, Phone, Run, heard, peer, python, run};
 
 struct Keys(Desk);
 
@@ -362,4 +365,125 @@ fn the_public_key_of_another_vault_is_taken_in_as_it_was_printed_and_keys_leave_
         let back = keys.id(&["unwrap", &out, "--by", &own, "--form", "envelope-to"]);
         assert_eq!(keys.shown(&back)["public_key"], keys.shown(&leaves)["public_key"]);
     }
+}
+
+#[test]
+fn what_is_kept_is_read_back_byte_for_byte_and_a_secret_is_not() {
+    let keys = Keys::new();
+    let bytes = b"\x00\x1b[31m\xff\r\na line\n".to_vec();
+    keys.0.write("kept", &bytes);
+    let key = keys.id(&["import", "kept", "--form", "data", "--purpose", "data", "--label", "a licence"]);
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let read = |key: &str| keys.run(&["read", key]);
+    assert_eq!(read(&key).done().json(), serde_json::json!({"id": key, "content": digits, "file": null}));
+    // As it stands, for another program; in a file for its owner's eyes, and in the place of no other.
+    let piped = keys.0.command(["keys", "read", &key]).output().unwrap();
+    assert_eq!((piped.status.code(), &piped.stdout), (Some(0), &bytes));
+    let told = keys.run(&["read", &key, "--out", "back"]).done().json();
+    assert_eq!(told, serde_json::json!({"id": key, "content": null, "file": "back"}));
+    assert_eq!(keys.0.read("back"), bytes);
+    assert_eq!(fs::metadata(keys.0.path("back")).unwrap().permissions().mode() & 0o777, 0o600);
+    keys.run(&["read", &key, "--out", "back"]).failed(5, 901, "file");
+    read(&keys.new_key("hmac", "data", &[])).failed(2, 302, "key-kind");
+    read(&keys.new_key("p-256", "document", &[])).failed(2, 302, "key-kind");
+    // Whoever reads shows the secret once more where the key asks for it, and is journalled.
+    keys.run(&["narrow", &key, "--with", "audited,always-authenticate", "--yes"]).done();
+    read(&key).done();
+    let tail = keys.0.zamok(["journal", "tail"]).done().stdout;
+    assert!(tail.contains("key.authorised") && tail.contains("key.used"), "{tail}");
+    keys.run(&["suspend", &key, "--reason", "in doubt"]).done();
+    read(&key).failed(1, 305, "key-state");
+}
+
+#[test]
+fn what_is_kept_is_not_shown_at_a_terminal_which_would_obey_it() {
+    let keys = Keys::new();
+    keys.0.write("kept", "\u{1b}]0;title\u{7}");
+    let key = keys.id(&["import", "kept", "--form", "data", "--purpose", "data"]);
+    let program = r"
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+told = b''
+try:
+    while rest := os.read(terminal, 4096):
+        told += rest
+except OSError:
+    pass
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), told.decode())
+";
+    let inner = keys.0.command(["keys", "read", &key]);
+    let mut command = peer(python());
+    command.args(["-c", program]).arg(inner.get_program()).args(inner.get_args());
+    command.current_dir(keys.0.folder()).env("ZAMOK_STORE", &keys.0.store);
+    command.env("ZAMOK_PASSPHRASE", PASSPHRASE).env("ZAMOK_PASSWORD", PASSWORD);
+    let told = run(&mut command).done().stdout;
+    assert!(told.starts_with("2 ") && told.contains("--out") && !told.contains('\u{1b}'), "{told:?}");
+}
+
+#[test]
+fn a_key_serves_from_its_first_day_to_its_last() {
+    // In the year 2603.
+    const LATER: &str = "20000000000";
+    let keys = Keys::new();
+    keys.0.write("text", "a text");
+    let sign = |dates: &[&str]| {
+        let key = keys.new_key("p-256", "document", dates);
+        (keys.run(&["sign", &key, "text", "--overwrite"]), key)
+    };
+    sign(&["--valid-from", LATER]).0.failed(1, 312, "key-not-valid");
+    sign(&["--valid-to", "1"]).0.failed(1, 312, "key-not-valid");
+    let (signed, key) = sign(&["--valid-from", "1", "--valid-to", LATER]);
+    signed.done();
+    let shown = keys.shown(&key);
+    let dates = ["valid_from", "valid_to"].map(|name| shown[name].as_u64());
+    assert_eq!(dates, [Some(1), Some(20_000_000_000)]);
+    // The end that was given is only brought forward.
+    keys.run(&["narrow", &key, "--valid-to", "20000000001", "--yes"]).failed(2, 308, "key-widened");
+    for end in ["0", "1"] {
+        let never = ["new", "--kind", "hmac", "--purpose", "data", "--valid-from", "1", "--valid-to", end];
+        keys.run(&never).failed(2, 900, "usage");
+    }
+    // What is taken in has its dates as well; what is kept is read after its last day.
+    let kept = |dates: &[&str]| {
+        let import = ["import", "text", "--form", "data", "--purpose", "data"];
+        let key = keys.id(&[&import[..], dates].concat());
+        keys.run(&["read", &key])
+    };
+    kept(&["--valid-to", "1"]).done();
+    kept(&["--valid-from", LATER]).failed(1, 312, "key-not-valid");
+    let uri = "otpauth://hotp/Bank:anna?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&counter=0&issuer=Bank";
+    keys.0.write("uri", uri);
+    let app = keys.id(&["import", "uri", "--form", "otpauth", "--valid-to", "1"]);
+    keys.run(&["code", &app]).failed(1, 312, "key-not-valid");
+}
+
+#[test]
+fn an_account_signs_on_with_the_next_version_of_a_document_key_that_others_know() {
+    let keys = Keys::new();
+    let phone = keys.0.enrol("ivan");
+    keys.0.log_in("ivan", &phone);
+    keys.0.write("note", "a text");
+    let sign = |signature: &str| {
+        keys.0.zamok(["sign", "note", "--token-file", "token", "--signature", signature, "--json"])
+    };
+    let verify = |signature: &str| {
+        keys.0.zamok(["verify", "note", "--login", "ivan", "--signature", signature, "--json"])
+    };
+    sign("before").done();
+    verify("before").done();
+    // As docs/operations.md, "A compromise", says.
+    let listed = keys.run(&["list", "--label", "documents"]).done().stdout;
+    let ids =
+        listed.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].clone());
+    let ids: Vec<serde_json::Value> = ids.collect();
+    assert!(!ids.is_empty());
+    for id in &ids {
+        let id = id.as_str().unwrap();
+        keys.run(&["rotate", id, "--reason", "the store was copied", "--accept", "0"]).done();
+    }
+    verify("before").failed(1, 100, "rejected");
+    sign("after").done();
+    verify("after").done();
 }

@@ -149,6 +149,55 @@ fn what_a_conversion_loses_is_told_token_by_token() {
 }
 
 #[test]
+fn of_a_long_file_too_it_is_told_what_is_lost_and_what_is_to_be_known() {
+    let desk = Desk::empty();
+    // One token more than are told one by one; of the last alone something is lost.
+    let token = |number: u32| {
+        let active = number < 10_001;
+        format!(
+            r#"{{"serial": "T{number}", "type": "hotp", "otpkey": "{number:040x}", "count": 7, "active": {active}}}"#
+        )
+    };
+    desk.write("tokens", format!("[{}]", (1..=10_001).map(token).collect::<Vec<_>>().join(",")));
+    let convert = ["convert", "tokens", "out", "--overwrite", "--to", "uri"];
+    let run = desk.zamok(convert).done();
+    let lost = "warning: T10001: not in the output: that it was disabled";
+    assert!(run.stderr.lines().any(|line| line == lost), "{}", run.stderr);
+    let object = desk.zamok([&convert[..], &["--json"]].concat()).done().json();
+    assert_eq!((&object["written"], &object["lossy"]), (&json!(10_001), &json!(1)));
+    // All of them have a PIN: of the last it is told by number.
+    let users: String =
+        (1..=10_001).map(|number| format!("HOTP user{number} 1234 {number:040x}\n")).collect();
+    desk.write("users", users + "HOTP mallory - 00\n");
+    let pin = "a PIN goes with the code: its checking is not taken over";
+    let converted = desk.zamok(["convert", "users", "out", "--overwrite", "--to", "uri"]);
+    for run in [converted, desk.zamok(["import", "users", "--strict"])] {
+        assert_eq!(run.exit, 5);
+        assert!(run.stderr.contains(&format!("warning: user10000: {pin}\n")));
+        assert!(run.stderr.contains(&format!("warning: 1 more tokens: {pin}\n")), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn privacyidea_s_dates_are_those_of_the_key_and_a_revoked_token_is_suspended() {
+    let desk = Desk::new();
+    let token = |number: u32, more: &str| {
+        format!(r#"{{"serial": "T{number}", "type": "hotp", "otpkey": "{number:040x}", "count": 7, {more}}}"#)
+    };
+    let tokens = [
+        token(1, r#""revoked": true"#),
+        token(2, r#""info_list": {"validity_period_end": "2100-01-01T00:00+0000"}"#),
+        token(3, r#""info_list": {"validity_period_end": "2020-01-01T00:00+0000"}"#),
+    ];
+    desk.write("tokens", format!("[{}]", tokens.join(", ")));
+    let run = desk.zamok(["import", "tokens", "--json"]);
+    let object = run.json();
+    assert_eq!((run.exit, &object["left_out"], &object["errors"][0]["code"]), (5, &json!(1), &json!(724)));
+    assert_eq!(shown(&desk, &object["tokens"][0])["state"], "suspended");
+    assert_eq!(shown(&desk, &object["tokens"][1])["valid_to"], 4_102_444_801_u64);
+}
+
+#[test]
 fn a_pipe_is_taken_in_as_a_file_is() {
     let desk = Desk::new();
     let users: String = (1..=3000).map(|number| format!("HOTP user{number} - {number:040x}\n")).collect();

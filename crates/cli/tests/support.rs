@@ -274,6 +274,25 @@ fn limits_attributes_and_contacts_of_an_account_are_kept_at_the_desk() {
 }
 
 #[test]
+fn what_delays_strangers_is_told_whatever_a_known_device_got_right_or_wrong_since() {
+    let ivan = Ivan::new();
+    let desk = &ivan.desk;
+    ivan.login(PASSWORD, &[]).done();
+    desk.zamok(["devices", "trust", "--token-file", "token", "--device-file", "known"]).done();
+    for _ in 0..5 {
+        ivan.login("a password of somebody else", &[]).failed(1, 100, "rejected");
+    }
+    ivan.login(PASSWORD, &[]).failed(1, 100, "rejected");
+    ivan.login(PASSWORD, &["--device-file", "known"]).done();
+    login(desk, PASSWORD, &["--device-file", "known", "--code", "000000"]).failed(1, 100, "rejected");
+    let why = desk.zamok(["why", "ivan", "--json"]).done().json();
+    let until = &why["password"]["delayed_until"];
+    assert!(why["password"]["failures_in_a_row"] == 5 && until.is_u64(), "{why}");
+    let token = json!({"state": "enrolled", "failures_in_a_row": 0, "delayed_until": null});
+    assert_eq!(why["generator"], token, "{why}");
+}
+
+#[test]
 fn a_power_is_offered_accepted_seen_from_both_sides_and_ended() {
     let (desk, phone) = Desk::enrolled("ivan");
     desk.log_in("ivan", &phone);

@@ -102,7 +102,10 @@ fn a_dry_run_tells_what_would_be_taken_in_and_needs_no_vault() {
     shows_no_secret(&run.stdout);
     let object = desk.zamok(["import", "tokens", "--dry-run", "--json"]).done().json();
     let token = |label: &str| {
-        let warnings = ["the file holds the secret in plain text: remove it afterwards"];
+        let warnings = [
+            "the file holds the secret in plain text: remove it afterwards",
+            "which codes are spent is not known",
+        ];
         json!({"token": label, "kind": "TOTP", "state": "active", "warnings": warnings})
     };
     let tokens = json!([token("Bank anna"), token("Bank bob")]);

@@ -10,6 +10,14 @@ use zamok::StoreUrl;
 use zamok::store::{Change, ChangeId, Outcome, Range, RowKey, Table};
 
 #[test]
+fn a_database_is_not_checked_as_a_file_and_the_answer_says_what_looks_at_it() {
+    let desk = Desk::empty();
+    let told = desk.zamok(["store", "check", "--store", "postgres://vault@localhost/vault", "--json"]);
+    told.failed(2, 900, "usage");
+    assert!(told.stdout.contains("audit rows"), "{told:?}");
+}
+
+#[test]
 fn a_damaged_file_is_told_from_a_sound_one_without_a_passphrase() {
     let desk = Desk::enrolled("ivan").0;
     let check = || {

@@ -308,6 +308,25 @@ fn responses_spend_the_counter_and_the_step_that_they_were_made_with() {
 }
 
 #[test]
+fn the_last_counter_of_all_answers_one_question_and_no_other() {
+    let scene = Scene::new("the last counter");
+    let text = "OCRA-1:HOTP-SHA1-6:C-QN08";
+    let (key, device) = (import_ocra(&scene, text, u64::MAX), Ocra::new(&secret(), suite(text)));
+    let exchange = || {
+        let question = scene.transact(|tx| questions::ask(tx, key, Matter::Presence, 60)).unwrap();
+        let input =
+            OcraInput { counter: Some(u64::MAX), ..OcraInput::new(OcraChallenge::OneWay(&question.text)) };
+        let response = device.response(&input).unwrap();
+        scene.transact(|tx| {
+            questions::answer(tx, question.id, response.as_str(), Inputs::default(), &generous())
+        })
+    };
+    assert_eq!(exchange(), Ok(Answer::Accepted(None)));
+    assert_eq!((scene.state(key).next, scene.state(key).burned), (u64::MAX, 1), "spent, without a next one");
+    assert_eq!(exchange(), Err(Error::CounterExhausted));
+}
+
+#[test]
 fn a_key_that_moves_takes_along_what_was_spent_of_it() {
     let scene = Scene::new("moved");
     let wrapper = Template::new(KeyKind::Aes256, Purpose::Wrapping);
@@ -438,6 +457,50 @@ fn behind_a_fence_of_the_handle_no_step_counts_that_a_window_held_before() {
     assert!(attempt(4, Some(opened)));
     assert!(!attempt(4, Some(opened)), "spent");
     assert!(attempt(5, None));
+}
+
+#[test]
+fn a_fence_from_before_the_t0_of_a_key_spends_none_of_its_codes() {
+    let scene = Scene::new("fence before T0");
+    let opened = scene.now();
+    let parameters = TotpParameters { t0: opened.plus(45), ..TOTP };
+    let key = import(&scene, ImportedParameters::Totp { parameters, state: TotpState::default() });
+    let code = Totp::new(&secret(), parameters).unwrap().code_of_step(0).to_string();
+    let attempt = |now: UnixTime| {
+        let (chain, mut chance) = (scene.chain(), scene.chance());
+        let env = Env { now, rng: &mut chance };
+        let mut tx = Transaction::begin(&scene.store, &scene.keyring, chain, env).with_fence(opened);
+        spend::verify(&mut tx, key, &code, &generous())
+    };
+    assert_eq!(attempt(opened), Ok(Verdict::Rejected), "no step has begun");
+    assert_eq!(scene.transact(|tx| spend::fence(tx, &RowKey::new(STATES, key.0))), Ok(()));
+    assert_eq!(scene.state(key).last_step, None, "nor after a restore");
+    assert_eq!(attempt(parameters.t0), Ok(Verdict::Accepted { step: 0, drift: 0 }));
+}
+
+#[test]
+fn a_replay_keeps_what_was_burned_and_spends_the_last_counter_of_all() {
+    let scene = Scene::new("replayed and burned");
+    let accept = |key: KeyId, counter| {
+        let since = Since { accepted: Some(counter), ..Since::default() };
+        scene.transact(|tx| spend::replay(tx, key, &since)).unwrap();
+        (scene.state(key).next, scene.state(key).burned)
+    };
+    // Both counters show the same digits (`otp_collisions.rs` finds them): with the first, the second is burned.
+    let [first, second] = [2386, 2394];
+    let (key, code) = (import_hotp(&scene, first), phone().code(first).to_string());
+    assert!(scene.verify(key, &code, &generous()).unwrap().accepted().is_ok());
+    assert_eq!(scene.state(key).burned, 1_u128 << (second - first - 1));
+    assert_eq!(accept(key, first + 2), (first + 3, 1_u128 << (second - first - 3)));
+    assert_eq!(scene.verify(key, &code, &generous()), Ok(Verdict::Rejected), "it was accepted once");
+    assert_eq!(accept(key, first), (first + 3, 1_u128 << (second - first - 3)), "nothing goes back");
+    assert_eq!(accept(key, second + 200), (second + 201, 0));
+
+    let last = import_hotp(&scene, u64::MAX - 1);
+    assert_eq!(accept(last, u64::MAX), (u64::MAX, 1));
+    let code = phone().code(u64::MAX).to_string();
+    assert_eq!(scene.verify(last, &code, &generous()), Ok(Verdict::Rejected));
+    assert_eq!(accept(last, u64::MAX), (u64::MAX, 1));
 }
 
 #[test]

@@ -108,6 +108,10 @@ impl Outgoing {
     /// The vault's and the store's; [`CoreError::Refused`] or [`CoreError::Format`] in the place of `None` when a message was
     /// altered: it stays for the audit, is looked at again after ten minutes, and keeps no other from being handed out.
     pub fn take(&self, cabinet: &Cabinet) -> Result<Option<Letter>, Error> {
+        // First of all: in a forked child, the round may be held by a thread that it does not have.
+        if cabinet.vault().is_locked() {
+            return Err(CoreError::Locked.into());
+        }
         while let Some(due) = self.next(cabinet)? {
             match self.lease(cabinet, &due) {
                 Ok(None) => {}

@@ -6,7 +6,8 @@ mod harness;
 mod veiled;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use harness::{Fake, House, begin, citizen, light_policy, tally, texter, wide, works_once};
 use veiled::Veiled;
@@ -231,4 +232,25 @@ fn a_message_that_was_altered_keeps_no_other_back() {
     assert_eq!(refused, Err(Error::Core(CoreError::Refused)), "told once the others were handed out");
     house.urgent("ivan", "the third");
     assert!(outgoing.take(&house.cabinet).unwrap().unwrap().text().contains("the third"));
+}
+
+#[test]
+fn a_locked_vault_is_told_of_although_somebody_holds_the_round() {
+    let store = Arc::new(Veiled::default());
+    let house = House::over(store.clone(), wide(light_policy()));
+    let (outgoing, asked) = (outgoing(), store.asked());
+    std::thread::scope(|scope| {
+        let held = store.hold();
+        scope.spawn(|| outgoing.take(&house.cabinet).map(|_| ()));
+        while store.asked() == asked {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // In a forked child the keys are gone as well, and whoever holds the round never lets it go.
+        house.cabinet.vault().lock();
+        let (tell, told) = mpsc::channel();
+        let (outgoing, cabinet) = (&outgoing, &house.cabinet);
+        scope.spawn(move || tell.send(outgoing.take(cabinet).map(|_| ())));
+        assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(Err(Error::Core(CoreError::Locked))));
+        drop(held);
+    });
 }

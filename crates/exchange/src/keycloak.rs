@@ -31,6 +31,8 @@ impl Drop for SecretText {
 struct Node {
     realm: Option<String>,
     users: Option<Vec<Node>>,
+    /// What is kept of users whom a directory knows: their id, credentials, and no name.
+    federated_users: Option<Vec<Node>>,
     username: Option<String>,
     enabled: Option<bool>,
     credentials: Option<Vec<Node>>,
@@ -40,8 +42,9 @@ struct Node {
     user_label: Option<String>,
     secret_data: Option<SecretText>,
     credential_data: Option<String>,
-    /// Up to Keycloak 7 these stood in the credential itself.
+    /// Up to Keycloak 7 these stood in the credential itself. It exported the secret under the second name.
     value: Option<SecretText>,
+    hashed_salted_value: Option<SecretText>,
     #[serde(flatten)]
     parameters: Parameters,
 }
@@ -52,11 +55,13 @@ impl Node {
         let Self { realm, users, username, credentials, secret_data, credential_data, value, .. } = self;
         realm.is_some()
             || users.is_some()
+            || self.federated_users.is_some()
             || username.is_some()
             || credentials.is_some()
             || secret_data.is_some()
             || credential_data.is_some()
             || value.is_some()
+            || self.hashed_salted_value.is_some()
     }
 }
 
@@ -79,7 +84,7 @@ impl<'de> Visitor<'de> for Count {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
         self.0 += 1;
         while let Some(name) = map.next_key::<String>()? {
-            if matches!(name.as_str(), "users" | "credentials") {
+            if matches!(name.as_str(), "users" | "federatedUsers" | "credentials") {
                 self.0 += map.next_value::<Option<Self>>()?.map_or(0, |below| below.0);
             } else {
                 let _: IgnoredAny = map.next_value()?;
@@ -172,6 +177,10 @@ impl Found {
         for below in node.users.iter().chain(&node.credentials).flatten() {
             self.node(below, &context);
         }
+        for below in node.federated_users.iter().flatten() {
+            // The id has the name in it: `f:`, the directory, the name.
+            self.node(below, &Context { user: below.id.as_deref().unwrap_or_default(), ..context });
+        }
         if matches!(node.kind.as_deref(), Some("otp" | "totp" | "hotp")) {
             let at = Position::Entry(self.records.len() as u64 + 1);
             let record = credential(node, &context, self.weak);
@@ -192,7 +201,8 @@ fn credential(node: &Node, context: &Context<'_>, weak: WeakSecrets) -> Result<T
         .map(|data| serde_json::from_str::<SecretData>(&data.0))
         .transpose()
         .map_err(inner)?;
-    let secret = inside.as_ref().map(|data| &data.value).or(node.value.as_ref());
+    let older = node.value.as_ref().or(node.hashed_salted_value.as_ref());
+    let secret = inside.as_ref().map(|data| &data.value).or(older);
     let secret = &secret.ok_or(Fault::Missing("the secret"))?.0;
     let secret = match parameters.secret_encoding.as_deref() {
         None | Some("") => weak.take(secret.as_bytes())?,

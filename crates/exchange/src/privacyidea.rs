@@ -5,6 +5,7 @@ use std::io::Read;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use zamok_core::UnixTime;
 use zamok_core::hash::HashAlgorithm;
 use zamok_core::otp::{Digits, OcraSuite};
 
@@ -12,7 +13,7 @@ use crate::error::{ExchangeError, Fault, Position, Scope};
 use crate::keycloak::{SecretText, json_error};
 use crate::record::{By, TokenKind, TokenRecord, Warning, WeakSecrets};
 use crate::source::{self, Lines};
-use crate::text::{self, Bytes};
+use crate::text::{self, Bytes, Zone};
 
 /// Reads CSV, either `owner, serial, key, type, digits[, period]` as privacyIDEA exports it, or
 /// `serial, key[, type[, digits[, period or counter]]]` or `serial, key, ocra[, suite]` as it imports it, which `# version: 2` precedes with
@@ -142,8 +143,21 @@ struct Token {
     owner: Option<String>,
     username: Option<String>,
     active: Option<bool>,
+    revoked: Option<bool>,
+    locked: Option<bool>,
+    rollout_state: Option<String>,
+    #[serde(rename = "_hashed_pin")]
+    hashed_pin: Option<SecretText>,
     #[serde(alias = "info", alias = "tokeninfo")]
     info_list: Option<Info>,
+}
+
+impl Token {
+    /// Whether privacyIDEA refuses its codes. A token whose rollout is not at its end may not have its whole secret yet.
+    fn is_disabled(&self) -> bool {
+        let is_enrolled = matches!(self.rollout_state.as_deref(), None | Some("" | "enrolled"));
+        self.active == Some(false) || self.revoked == Some(true) || self.locked == Some(true) || !is_enrolled
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -175,6 +189,31 @@ struct Info {
     time_shift: Option<serde_json::Value>,
     hashlib: Option<String>,
     ocrasuite: Option<String>,
+    validity_period_start: Option<String>,
+    validity_period_end: Option<String>,
+    count_auth_max: Option<serde_json::Value>,
+    count_auth_success_max: Option<serde_json::Value>,
+}
+
+impl Info {
+    /// Whether it limits how often the token is used; 0 does not.
+    fn is_limited(&self) -> bool {
+        let limits = [&self.count_auth_max, &self.count_auth_success_max];
+        limits.into_iter().flatten().any(|limit| !matches!(plain(limit).as_str(), "" | "0"))
+    }
+}
+
+/// When a token's validity begins or ends: `2027-05-22T22:00+0200`, without seconds, and without a colon in the zone.
+fn validity(text: Option<&str>) -> Result<Option<(UnixTime, Zone)>, Fault> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let whole = match (text.get(..16), text.get(16..19), text.get(19..)) {
+        (Some(minute), Some(hours), Some(rest)) if hours.starts_with(['+', '-']) && rest.len() == 2 => {
+            format!("{minute}:00{hours}:{rest}")
+        }
+        (Some(minute), None, None) if minute.len() == text.len() => format!("{minute}:00"),
+        _ => text.to_owned(),
+    };
+    text::date(&whole, "the time of validity").map(Some)
 }
 
 /// Reads the JSON inside of an export: a list of tokens. The export itself is encrypted; `pi-tokenjanitor` shows its key.
@@ -236,13 +275,26 @@ fn record(token: &Token, weak: WeakSecrets) -> Result<TokenRecord, Fault> {
     let user = token.user.as_ref().and_then(User::name);
     let owner = token.owner.as_deref().or(token.username.as_deref()).filter(|owner| *owner != "n/a");
     let owner = user.or(owner.map(str::to_owned)).unwrap_or_default();
+    let start = validity(info.and_then(|info| info.validity_period_start.as_deref()))?;
+    let end = validity(info.and_then(|info| info.validity_period_end.as_deref()))?;
     let mut record = TokenRecord::new(serial, owner, kind, weak.take(&key)?);
+    record.policy.start = start.map(|(time, _)| time);
+    record.policy.expiry = end.map(|(time, _)| time);
     record.warn(Warning::PlainSecret);
+    if [start, end].into_iter().flatten().any(|(_, zone)| zone == Zone::TakenAsUtc) {
+        record.warn(Warning::LocalDate);
+    }
     if is_spent_unknown {
         record.warn(Warning::SpentUnknown);
     }
-    if token.active == Some(false) {
+    if token.is_disabled() {
         record.warn(Warning::Disabled);
+    }
+    if token.hashed_pin.as_ref().is_some_and(|pin| !pin.0.is_empty()) {
+        record.warn(Warning::Pin);
+    }
+    if info.is_some_and(Info::is_limited) {
+        record.warn(Warning::Transactions);
     }
     WeakSecrets::mark(&mut record);
     Ok(record)

@@ -302,7 +302,7 @@ pub enum Warning {
     SpentUnknown,
     /// A date without a time zone was read as UTC.
     LocalDate,
-    /// The counter was encrypted in a form that can be read in two ways; the decimal one was taken.
+    /// A number is encoded in a form that can be read in two ways; the decimal one was taken.
     AmbiguousNumber,
     /// The file does not say the period; 30 seconds were taken.
     PeriodAssumed,
@@ -332,7 +332,7 @@ impl Warning {
             Self::T0 => "time is not counted from 1970",
             Self::SpentUnknown => "which codes are spent is not known",
             Self::LocalDate => "a date without a time zone was read as UTC",
-            Self::AmbiguousNumber => "an encrypted number can be read in two ways: the decimal one was taken",
+            Self::AmbiguousNumber => "a number in it can be read in two ways: the decimal one was taken",
             Self::PeriodAssumed => "the period is not given: 30 seconds were taken",
             Self::HashAssumed => "the hash is not given: it was assumed",
             Self::RecoveryCodes => "recovery codes were not taken over",

@@ -62,6 +62,9 @@ fn read(line: &str, weak: WeakSecrets) -> Result<TokenRecord, Fault> {
     let mut record = TokenRecord::new("", uri.account(), kind, uri.secret().clone());
     record.issuer = uri.issuer().map(str::to_owned);
     record.warn(Warning::PlainSecret);
+    if matches!(by, By::Time { .. }) {
+        record.warn(Warning::SpentUnknown);
+    }
     if uri.conflicting_issuer().is_some() {
         record.warn(Warning::ConflictingIssuer);
     }

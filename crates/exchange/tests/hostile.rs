@@ -178,6 +178,7 @@ fn files_of_more_entries_than_are_taken_into_memory_are_refused() {
         (Format::Keycloak, format!("{{\"users\":[{}]}}", many("{}", 99_999, ",")), false),
         (Format::Keycloak, format!("{{\"users\":[{}]}}", many("{}", 100_000, ",")), true),
         (Format::Keycloak, format!("[{}]", many("{\"cr\\u0065dentials\":[{},{}]}", 33_334, ",")), true),
+        (Format::Keycloak, format!("{{\"federatedUsers\":[{}]}}", many("{}", 100_000, ",")), true),
         (Format::PrivacyIdea, format!("[{}]", many("{}", 100_001, ",")), true),
         (Format::PrivacyIdea, format!("[{}]", many("[]", 100_001, ",")), true),
         (Format::Migration, migration(100_000), false),

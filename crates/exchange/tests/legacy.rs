@@ -1,5 +1,6 @@
 //! Files that other programs leave behind: liboath, google-authenticator's PAM module, privacyIDEA, Keycloak, URIs.
 
+use zamok_core::UnixTime;
 use zamok_core::hash::HashAlgorithm;
 use zamok_core::otp::{Digits, Hotp, HotpParameters, OcraSuite, TotpParameters};
 use zamok_core::secret::Secret;
@@ -284,6 +285,69 @@ fn keycloak_exports_are_read_from_the_realm_down_to_one_credential() {
     assert_eq!((error.fault(), error.position()), (Fault::Cut, Position::Line(3)));
     let error = read_keycloak("{\n\"users\": 7}", WeakSecrets::Refuse).unwrap_err();
     assert_eq!(error.position(), Position::Line(2));
+}
+
+#[test]
+fn keycloak_s_users_of_a_directory_and_its_old_credentials_are_read() {
+    let new = format!(
+        r#"{{"id": "c1", "type": "otp", "secretData": "{{\"value\":\"{BASE32}\"}}",
+            "credentialData": "{{\"subType\":\"totp\",\"secretEncoding\":\"BASE32\"}}"}}"#
+    );
+    // As Keycloak 4 to 7 export it.
+    let old = r#"{"type": "hotp", "hashedSaltedValue": "alphanumericSecret02", "hashIterations": 0, "counter": 7,
+        "algorithm": "HmacSHA1", "digits": 8, "period": 30, "config": {}}"#;
+    let password = r#"{"type": "password", "hashedSaltedValue": "aGFzaA==", "salt": "c2FsdA==", "hashIterations": 27500}"#;
+    let file = format!(
+        r#"{{"realm": "acme", "federatedUsers": [{{"id": "f:ldap:anna", "credentials": [{new}]}},
+            {{"id": "f:ldap:bob", "credentials": [{password}, {old}]}}]}}"#
+    );
+    let opened = open(file.as_bytes(), None, &Options::default()).unwrap();
+    let records: Vec<_> = opened.map(Result::unwrap).collect();
+    let found: Vec<_> =
+        records.iter().map(|record| (record.account.as_str(), record.secret.expose(), record.kind)).collect();
+    let expected = [
+        ("f:ldap:anna", SECRET, totp(HashAlgorithm::Sha1, 6, 30)),
+        ("f:ldap:bob", &b"alphanumericSecret02"[..], hotp(8, 7)),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_privacyidea_knows_of_a_token_beside_its_codes_is_kept_or_told() {
+    let read = |more: &str| {
+        let file = format!(r#"[{{"serial": "T", "type": "hotp", "otpkey": "{HEX}", "count": 7, {more}}}]"#);
+        read_privacyidea_json(&file, WeakSecrets::Refuse).unwrap().remove(0)
+    };
+    let usual = r#""active": true, "revoked": false, "locked": false, "rollout_state": "enrolled", "_hashed_pin": "",
+        "maxfail": 10, "failcount": 0, "window": 10, "info_list": {"count_auth_max": "0", "validity_period_end": ""}"#;
+    assert_eq!(read(usual).unwrap().warnings, [Warning::PlainSecret]);
+    for (more, warning) in [
+        (r#""revoked": true"#, Warning::Disabled),
+        (r#""locked": true"#, Warning::Disabled),
+        (r#""rollout_state": "clientwait""#, Warning::Disabled),
+        (r#""_hashed_pin": "$argon2id$v=19$m=8192""#, Warning::Pin),
+        (r#""info_list": {"count_auth_success_max": "3"}"#, Warning::Transactions),
+        (r#""info_list": {"validity_period_end": "2100-01-01T00:00"}"#, Warning::LocalDate),
+    ] {
+        assert_eq!(read(more).unwrap().warnings, [Warning::PlainSecret, warning], "{more}");
+    }
+    let dates = r#""info_list": {"validity_period_start": "2020-01-01T01:00+0100", "validity_period_end": "2099-12-31T19:00-0500"}"#;
+    let policy = read(dates).unwrap().policy;
+    let expected = (Some(UnixTime(1_577_836_800)), Some(UnixTime(4_102_444_800)));
+    assert_eq!((policy.start, policy.expiry), expected);
+    // What says until when, and is not understood, is no token without an end.
+    for wrong in ["31/12/16 10:00", "2100-01-01T00:00+00x0", "tomorrow"] {
+        let more = format!(r#""info_list": {{"validity_period_end": "{wrong}"}}"#);
+        assert_eq!(read(&more).unwrap_err().fault(), Fault::Number("the time of validity"), "{wrong}");
+    }
+}
+
+#[test]
+fn where_a_file_does_not_say_which_codes_are_spent_a_warning_does() {
+    let file = format!("otpauth://totp/x?secret={BASE32}\notpauth://hotp/x?secret={BASE32}&counter=7\n");
+    let records: Vec<_> = open(file.as_bytes(), None, &Options::default()).unwrap().collect();
+    let warns = |record: &Read| record.as_ref().unwrap().warnings.contains(&Warning::SpentUnknown);
+    assert_eq!(records.iter().map(warns).collect::<Vec<_>>(), [true, false]);
 }
 
 #[test]

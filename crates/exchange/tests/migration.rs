@@ -68,7 +68,7 @@ fn a_widely_used_sample_is_read_and_its_weak_secret_is_told() {
     assert_eq!(record.secret.expose(), b"Hello!\xde\xad\xbe\xef");
     assert_eq!((record.issuer.as_deref(), record.account.as_str()), (Some("Example"), "alice@google.com"));
     assert_eq!(record.kind, TokenKind::totp(TotpParameters::default()));
-    assert_eq!(record.warnings, [Warning::PlainSecret, Warning::WeakSecret]);
+    assert_eq!(record.warnings, [Warning::PlainSecret, Warning::SpentUnknown, Warning::WeakSecret]);
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! PSKC as issuers write it besides the RFC's figures: other names, other notations, other drafts; what is not read is told.
 
+use aes::Aes128;
 use base64ct::{Base64, Encoding};
+use cbc::Encryptor;
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockModeEncrypt as _, KeyIvInit as _};
+use zamok_core::mac::hmac_sha256;
 use zamok_core::otp::Digits;
 use zamok_exchange::{
     ExchangeError, Fault, PskcKey, PskcOptions, PskcReader, Scope, TokenKind, TokenRecord, Warning,
@@ -61,15 +66,63 @@ fn a_plain_counter_is_decimal_or_bytes_in_base64() {
     let counter = |value: &str| {
         one(&package("hotp", "", &format!("{SECRET}<Counter><PlainValue>{value}</PlainValue></Counter>")))
     };
-    // The second is that of python-pskc's tests/misc/integers.pskcxml; digits alone are decimal, however many.
-    for (value, expected) in
-        [("4711", 4711), ("AAYxSg==", 405_834), ("AAAAAAAGMUo=", 405_834), ("12345678", 12_345_678)]
-    {
-        let TokenKind::Hotp { counter, .. } = counter(value).unwrap().kind else { panic!() };
-        assert_eq!(counter, expected, "{value}");
+    // The second and third are those of python-pskc's tests/misc/integers.pskcxml; digits alone are decimal, however many.
+    for (value, expected, is_ambiguous) in [
+        ("4711", 4711, false),
+        ("AAYxSg==", 405_834, false),
+        ("NzA5Nzkx", 709_791, true),
+        ("AAAAAAAGMUo=", 405_834, false),
+        ("12345678", 12_345_678, false),
+        ("MTIzNA==", 1234, true),
+    ] {
+        let record = counter(value).unwrap();
+        let TokenKind::Hotp { counter, .. } = record.kind else { panic!() };
+        let warned = record.warnings.contains(&Warning::AmbiguousNumber);
+        assert_eq!((counter, warned), (expected, is_ambiguous), "{value}");
     }
     for value in ["", "-1", "AAY=", "AAYx Sg=?", "AAAAAAAAAAAGMUo="] {
         assert_eq!(counter(value).unwrap_err(), Fault::Number("Counter"), "{value}");
+    }
+}
+
+#[test]
+fn an_encrypted_counter_of_digits_is_decimal_however_many_they_are() {
+    let shared = [7_u8; 16];
+    let encrypted = |plain: &[u8]| {
+        let iv = [9_u8; 16];
+        let mut out = vec![0; plain.len() + 16];
+        out[..plain.len()].copy_from_slice(plain);
+        let cipher = Encryptor::<Aes128>::new(&shared.into(), &iv.into());
+        let sealed = cipher.encrypt_padded::<Pkcs7>(&mut out, plain.len()).unwrap();
+        let text = [&iv[..], sealed].concat();
+        format!(
+            "<EncryptedValue>\
+             <xenc:EncryptionMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#aes128-cbc\"/>\
+             <xenc:CipherData><xenc:CipherValue>{}</xenc:CipherValue></xenc:CipherData></EncryptedValue>\
+             <ValueMAC>{}</ValueMAC>",
+            Base64::encode_string(&text),
+            Base64::encode_string(&hmac_sha256(&shared, &[text.as_slice()]))
+        )
+    };
+    for (plain, expected, is_ambiguous) in [
+        (&b"47"[..], 47, true),
+        (b"1234", 1234, true),
+        (b"12345678", 12_345_678, true),
+        (b"123456789", 123_456_789, false),
+        (b"\0\0\x12\x34", 0x1234, false),
+        (b"\0\0\0\0\0\0\x12\x34", 0x1234, false),
+    ] {
+        let (secret, counter) = (encrypted(b"12345678901234567890"), encrypted(plain));
+        let data = format!("<Secret>{secret}</Secret><Counter>{counter}</Counter>");
+        let text = container(&format!(
+            "<MACMethod Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#hmac-sha256\"/>\
+             <KeyPackage>{}</KeyPackage>",
+            key("hotp", "", &data)
+        ));
+        let record = read(&text, PskcKey::PreShared(Zeroizing::new(shared.to_vec()))).remove(0).unwrap();
+        let TokenKind::Hotp { counter, .. } = record.kind else { panic!() };
+        let warned = record.warnings.contains(&Warning::AmbiguousNumber);
+        assert_eq!((counter, warned), (expected, is_ambiguous), "{plain:?}");
     }
 }
 

@@ -361,3 +361,17 @@ fn what_an_issuer_allows_comes_back_whichever_part_of_it_there_is() {
         assert_eq!(found.policy, meant.policy);
     }
 }
+
+#[test]
+fn a_pin_policy_that_would_not_come_back_as_it_was_is_not_written() {
+    let kind = TokenKind::Hotp { parameters: HotpParameters::default(), counter: 0 };
+    let plain = TokenRecord::new("a", "", kind, Secret::new(&[9; 20]).unwrap());
+    let mut chance = Chance(5);
+    let mut writer = PskcWriter::new(Vec::new(), &Protection::Plain, &mut chance).unwrap();
+    for text in ["one\ntwo".to_owned(), "x".repeat(1025)] {
+        let pin = PinPolicy { key_id: Some(text), ..PinPolicy::default() };
+        let policy = TokenPolicy { pin: Some(pin), ..TokenPolicy::default() };
+        let error = writer.write(&TokenRecord { policy, ..plain.clone() }).unwrap_err();
+        assert!(matches!(error.fault(), Fault::Unrepresentable(_)), "{error}");
+    }
+}

@@ -26,14 +26,15 @@ impl FileAnchor {
         let path = path.into();
         File::create_new(&path)?.sync_all()?;
         sync_folder(&path)?;
-        Ok(Self { path })
+        Ok(Self::at(path))
     }
 
     /// The anchor in this file. Whether it is there is asked each time: a file that is gone is an error, and never
-    /// taken for one that remembers nothing.
+    /// taken for one that remembers nothing. A relative path counts from the working folder of now, whichever it is then.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        let path = path.into();
+        Self { path: std::path::absolute(&path).unwrap_or(path) }
     }
 
     fn read(&self) -> Result<Option<SignedCheckpoint>, Error> {

@@ -1,6 +1,6 @@
 //! Which kernels are said to run here.
 
-use zamok_lanes::{Variant, describe, variants};
+use zamok_lanes::{Variant, describe, prefetch, variants};
 
 /// The standard library asks the operating system as well; both must find the same.
 #[cfg(target_arch = "x86_64")]
@@ -41,4 +41,13 @@ fn what_is_chosen_can_run() {
         assert!(variants().any(|variant| variant == choice.many), "{choice}");
         assert!(choice.lanes.is_power_of_two() && choice.few_max < choice.lanes, "{choice}");
     }
+}
+
+#[test]
+fn a_value_of_any_size_can_be_asked_for_and_one_without_a_byte_too() {
+    prefetch(&());
+    prefetch(&[0_u64; 0]);
+    prefetch(&0_u8);
+    prefetch(&[0_u8; 65]);
+    prefetch(&[0_u8; 128]);
 }

@@ -22,6 +22,7 @@ use zamok_cabinet::Cabinet;
 use zamok_core::Error as CoreError;
 
 use crate::error::Error;
+use crate::jose::Thumbprint;
 use crate::proof::{Asked, Proofs};
 use crate::request::{Client, SignedRequests, message_of};
 use crate::token::{Access, AccessTokens, CertificateHash, Shown};
@@ -166,6 +167,18 @@ impl Refused {
     }
 }
 
+/// What of the two is wrong, where a token comes with a proof.
+enum Wrong {
+    Proof(Error),
+    Token(zamok_cabinet::Error),
+}
+
+impl From<Error> for Wrong {
+    fn from(error: Error) -> Self {
+        Self::Proof(error)
+    }
+}
+
 fn refusal<R: Default>(refused: Refused) -> Response<R> {
     let mut response = Response::new(R::default());
     (*response.status_mut(), *response.headers_mut()) = (refused.status, refused.headers);
@@ -202,25 +215,35 @@ impl AuthLayer {
         };
         let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).unwrap_or_default();
         let certificate = parts.extensions.get::<CertificateHash>().copied();
-        let mut shown = Shown { certificate, key: None, address: address(parts) };
-        let dpop = scheme.eq_ignore_ascii_case("dpop");
-        if dpop {
-            shown.key = Some(self.proof(parts, token)?);
-        } else if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(realm("Bearer", "").with(WWW_AUTHENTICATE, DPOP));
-        }
-        AccessTokens::new(&self.cabinet, audience).check(token, &shown).map_err(|error| {
+        let shown = Shown { certificate, key: None, address: address(parts) };
+        let tokens = AccessTokens::new(&self.cabinet, audience);
+        let denied = |scheme: &str, error: zamok_cabinet::Error| {
             let refused = Refused::of(error.into());
-            let scheme = if dpop { "DPoP" } else { "Bearer" };
             if refused.status == StatusCode::UNAUTHORIZED {
                 realm(scheme, r#" error="invalid_token""#)
             } else {
                 refused
             }
-        })
+        };
+        if scheme.eq_ignore_ascii_case("dpop") {
+            // The token before the proof is used up: anybody can make proofs, and each that is remembered takes a place.
+            let check = |key| tokens.check(token, &Shown { key: Some(key), ..shown }).map_err(Wrong::Token);
+            return self.proven(parts, token, check, |error| denied("DPoP", error));
+        }
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(realm("Bearer", "").with(WWW_AUTHENTICATE, DPOP));
+        }
+        tokens.check(token, &shown).map_err(|error| denied("Bearer", error))
     }
 
-    fn proof(&self, parts: &Parts, token: &str) -> Result<crate::Thumbprint, Refused> {
+    /// What `check` says of the token, with a proof that was made for it.
+    fn proven(
+        &self,
+        parts: &Parts,
+        token: &str,
+        check: impl FnOnce(Thumbprint) -> Result<Access, Wrong>,
+        denied: impl FnOnce(zamok_cabinet::Error) -> Refused,
+    ) -> Result<Access, Refused> {
         let invalid = |error: &str| {
             Refused::status(StatusCode::UNAUTHORIZED)
                 .with(WWW_AUTHENTICATE, &format!("{DPOP}, error=\"{error}\""))
@@ -234,14 +257,15 @@ impl AuthLayer {
         let uri = format!("{}{path}", self.origin);
         let proofs = Proofs::new(&self.cabinet);
         let asked = Asked { method: parts.method.as_str(), uri: &uri, access_token: Some(token) };
-        proofs.check(proof, &asked).map_err(|error| match error {
-            Error::NonceNeeded => match proofs.nonce() {
+        proofs.check_behind(proof, &asked, check).map_err(|wrong| match wrong {
+            Wrong::Token(error) => denied(error),
+            Wrong::Proof(Error::NonceNeeded) => match proofs.nonce() {
                 Ok(nonce) => {
                     invalid("use_dpop_nonce").with(http::HeaderName::from_static("dpop-nonce"), &nonce)
                 }
                 Err(error) => Refused::of(error),
             },
-            error => {
+            Wrong::Proof(error) => {
                 let refused = Refused::of(error);
                 if refused.status == StatusCode::UNAUTHORIZED {
                     invalid("invalid_dpop_proof")

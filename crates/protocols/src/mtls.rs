@@ -67,8 +67,8 @@ impl MutualTls {
         Self { revoked: lists.into_iter().collect(), ..self }
     }
 
-    /// The configuration of a server: TLS 1.3 alone, no client without a certificate, and no early data, which could be
-    /// repeated.
+    /// The configuration of a server: TLS 1.3 alone, no client without a certificate, which each connection shows anew, and no
+    /// early data, which could be repeated.
     ///
     /// # Errors
     /// [`Fault::Authorities`] for lists of revocations that cannot be read; [`Fault::Own`].
@@ -79,12 +79,15 @@ impl MutualTls {
                 .with_crls(self.revoked)
                 .build()
                 .map_err(|error| Fault::Authorities(error.to_string()))?;
-        let config = ServerConfig::builder_with_provider(provider)
+        let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS13])
             .map_err(Fault::Own)?
             .with_client_cert_verifier(clients)
             .with_single_cert(self.chain, self.key)
             .map_err(Fault::Own)?;
+        // Whoever resumes a session shows no certificate, and nobody looks whether the one from before is still good: it could
+        // have expired long ago. So there is nothing to resume.
+        config.send_tls13_tickets = 0;
         debug_assert_eq!(config.max_early_data_size, 0);
         Ok(config)
     }

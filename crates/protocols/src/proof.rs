@@ -3,7 +3,7 @@
 use serde_json::Value;
 use zamok_cabinet::Cabinet;
 use zamok_core::hash::sha256;
-use zamok_core::signature::Prepared;
+use zamok_core::signature::{Prepared, VerifyingKey};
 use zamok_core::vault::{Transaction, issued, signing};
 use zamok_core::{Error as CoreError, UnixTime};
 
@@ -84,52 +84,131 @@ impl<'a> Proofs<'a> {
     /// [`Error::NonceNeeded`] when it holds no nonce of ours, or an old one, and policy wants one: answer with
     /// [`Proofs::nonce`]; [`Error::Full`]; the vault's and the store's.
     pub fn check(&self, proof: &str, asked: &Asked<'_>) -> Result<Thumbprint, Error> {
-        let compact = Compact::parse(proof, Self::LONGEST)?;
+        let presented = Presented::read(proof, asked)?;
+        self.cabinet.vault().transact(|tx| {
+            let id = self.verify(tx, &presented, asked)?;
+            self.use_up(tx, presented.thumbprint, &id)?;
+            Ok(presented.thumbprint)
+        })
+    }
+
+    /// The same, and uses the proof up only behind `first`, which is given the thumbprint: a service that looks at the access token
+    /// there remembers nothing for whoever has none, since anybody can make a key. What `first` did is done also where the proof
+    /// then turns out to be used.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use zamok_cabinet::{Cabinet, Policy};
+    /// # use zamok_core::store::MemoryStore;
+    /// # use zamok_core::vault::slot::Argon2Cost;
+    /// # use zamok_host::{Options, Passphrase, Vault};
+    /// use zamok_protocols::Error;
+    /// use zamok_protocols::proof::{Asked, Proofs};
+    /// use zamok_protocols::token::{AccessTokens, Shown};
+    /// # let cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
+    /// # let options = Options { cost, ..Options::default() };
+    /// # let vault = Vault::create(Arc::new(MemoryStore::new()), &Passphrase::from("a long passphrase"), options)?;
+    /// # let mut policy = Policy::strict();
+    /// # policy.password.cost = cost;
+    /// # let bank = Cabinet::create(Arc::new(vault), "Bank", policy)?;
+    /// # let (token, proof) = ("junk", "junk");
+    ///
+    /// let asked = Asked { method: "GET", uri: "https://bank.example/", access_token: Some(token) };
+    /// let tokens = AccessTokens::new(&bank, "https://bank.example");
+    /// let access = Proofs::new(&bank)
+    ///     .check_behind(proof, &asked, |key| Ok::<_, Error>(tokens.check(token, &Shown::key(key))?));
+    /// assert!(access.is_err());
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Proofs::check`], and what `first` answers.
+    pub fn check_behind<T, E: From<Error>>(
+        &self,
+        proof: &str,
+        asked: &Asked<'_>,
+        first: impl FnOnce(Thumbprint) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let presented = Presented::read(proof, asked)?;
+        // Before `first`: whoever has a token alone, and not its key, uses no session with it.
+        let id = self.cabinet.vault().transact(|tx| self.verify(tx, &presented, asked))?;
+        let found = first(presented.thumbprint)?;
+        self.cabinet.vault().transact(|tx| self.use_up(tx, presented.thumbprint, &id))?;
+        Ok(found)
+    }
+
+    /// The name (`jti`) of a proof that is right; whether it was used before is not looked at.
+    fn verify(
+        &self,
+        tx: &mut Transaction<'_>,
+        presented: &Presented<'_>,
+        asked: &Asked<'_>,
+    ) -> Result<String, Error> {
+        let Presented { compact, key, algorithm, signature, uri, .. } = presented;
+        let message = Prepared::Message(compact.signed.as_bytes());
+        signing::verify_with(tx, key, algorithm.mechanism(), message, signature)?;
+        let claims = compact.payload()?;
+        let text = |name: &str| claims.get(name).and_then(Value::as_str).ok_or(Error::REJECTED);
+        let id = text("jti")?;
+        let named = text("htm")? == asked.method
+            && target_uri(text("htu")?).is_ok_and(|named| named == *uri)
+            && Self::ID.contains(&id.len());
+        let time = match claims.get("iat") {
+            Some(Value::Number(time)) => time.as_u64().or_else(|| whole(time.as_f64()?)),
+            _ => None,
+        };
+        let policy = &self.cabinet.policy().request;
+        let fresh = time.is_some_and(|time| tx.now().0.abs_diff(time) <= policy.tolerance);
+        if !named || !fresh {
+            return Err(Error::REJECTED);
+        }
+        if let Some(token) = asked.access_token
+            && text("ath")? != encode(&sha256(&[token.as_bytes()]))
+        {
+            return Err(Error::REJECTED);
+        }
+        let nonce = match claims.get("nonce") {
+            None => None,
+            Some(_) => Some(text("nonce")?),
+        };
+        match nonce {
+            None if policy.server_nonce_needed => return Err(Error::NonceNeeded),
+            None => {}
+            Some(nonce) if !self.is_ours(tx, nonce)? => return Err(Error::NonceNeeded),
+            Some(_) => {}
+        }
+        Ok(id.into())
+    }
+
+    fn use_up(&self, tx: &mut Transaction<'_>, key: Thumbprint, id: &str) -> Result<(), Error> {
+        let policy = &self.cabinet.policy().request;
+        spend(tx, &Nonce { kind: Nonce::PROOF, key: &key.0, nonce: id }, policy)
+    }
+}
+
+/// A proof taken apart: nothing of it is verified.
+struct Presented<'a> {
+    compact: Compact<'a>,
+    key: VerifyingKey,
+    algorithm: JwsAlgorithm,
+    thumbprint: Thumbprint,
+    signature: Vec<u8>,
+    /// The target of the request that it came with, in its normal form.
+    uri: String,
+}
+
+impl<'a> Presented<'a> {
+    fn read(proof: &'a str, asked: &Asked<'_>) -> Result<Self, Error> {
+        let compact = Compact::parse(proof, Proofs::LONGEST)?;
         let (key, algorithm) = Self::key(&compact)?;
         let thumbprint = Jwk::thumbprint(&key)?;
         let signature = compact.signature(&key)?;
-        let uri = target_uri(asked.uri)?;
-        self.cabinet.vault().transact(|tx| {
-            let message = Prepared::Message(compact.signed.as_bytes());
-            signing::verify_with(tx, &key, algorithm.mechanism(), message, &signature)?;
-            let claims = compact.payload()?;
-            let text = |name: &str| claims.get(name).and_then(Value::as_str).ok_or(Error::REJECTED);
-            let id = text("jti")?;
-            let named = text("htm")? == asked.method
-                && target_uri(text("htu")?).is_ok_and(|named| named == uri)
-                && Self::ID.contains(&id.len());
-            let time = match claims.get("iat") {
-                Some(Value::Number(time)) => time.as_u64().or_else(|| whole(time.as_f64()?)),
-                _ => None,
-            };
-            let policy = &self.cabinet.policy().request;
-            let fresh = time.is_some_and(|time| tx.now().0.abs_diff(time) <= policy.tolerance);
-            if !named || !fresh {
-                return Err(Error::REJECTED);
-            }
-            if let Some(token) = asked.access_token
-                && text("ath")? != encode(&sha256(&[token.as_bytes()]))
-            {
-                return Err(Error::REJECTED);
-            }
-            let nonce = match claims.get("nonce") {
-                None => None,
-                Some(_) => Some(text("nonce")?),
-            };
-            match nonce {
-                None if policy.server_nonce_needed => return Err(Error::NonceNeeded),
-                None => {}
-                Some(nonce) if !self.is_ours(tx, nonce)? => return Err(Error::NonceNeeded),
-                Some(_) => {}
-            }
-            spend(tx, &Nonce { kind: Nonce::PROOF, key: &thumbprint.0, nonce: id }, policy)?;
-            Ok(thumbprint)
-        })
+        Ok(Self { compact, key, algorithm, thumbprint, signature, uri: target_uri(asked.uri)? })
     }
 
     /// The key that a proof brings along, and how it signs: an asymmetric algorithm that fits the key, a public key, and nothing
     /// else in the header (RFC 9449 §4.2; `crit` and the like change what a signature means).
-    fn key(compact: &Compact<'_>) -> Result<(zamok_core::signature::VerifyingKey, JwsAlgorithm), Error> {
+    fn key(compact: &Compact<'_>) -> Result<(VerifyingKey, JwsAlgorithm), Error> {
         let (Some(name), Some(Value::Object(key)), Some("dpop+jwt"), 3) =
             (compact.text("alg"), compact.header.get("jwk"), compact.text("typ"), compact.header.len())
         else {

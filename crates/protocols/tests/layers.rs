@@ -18,6 +18,7 @@ use zamok_cabinet::Cabinet;
 use zamok_core::UnixTime;
 use zamok_core::hash::sha256;
 use zamok_core::signature::Prepared;
+use zamok_core::store::{Range, Table};
 use zamok_core::vault::{KeyId, KeyKind, Purpose, signing};
 use zamok_protocols::Jwk;
 use zamok_protocols::layers::AuthLayer;
@@ -55,7 +56,10 @@ struct Scene {
 }
 
 fn scene() -> Scene {
-    let house = House::new();
+    scene_in(House::new())
+}
+
+fn scene_in(house: House) -> Scene {
     let person = house.person("ivan");
     let account = house.cabinet.account(&person.session).unwrap().id.to_string();
     let key = house.key(KeyKind::P256, Purpose::Request);
@@ -266,4 +270,39 @@ async fn a_proof_that_was_made_for_another_token_lets_nobody_through() {
     let challenge = answer.headers()["www-authenticate"].to_str().unwrap();
     assert!(challenge.contains("error=\"invalid_dpop_proof\""), "{challenge}");
     assert_eq!(ask(&layer, with("proof number two", &one)).await.status(), StatusCode::OK);
+}
+
+/// RFC 9449 §11.1: anybody can make a key and proofs by it. What is remembered of them has bounds, which nobody without a token
+/// may reach for the others.
+#[tokio::test]
+async fn proofs_beside_tokens_that_are_none_use_up_nothing() {
+    let house = House::new();
+    let mut policy = house::policy();
+    (policy.request.per_key, policy.request.everyone) = (1, 1);
+    let scene = scene_in(house.another(policy));
+    let layer = AuthLayer::access_tokens(Arc::clone(&scene.cabinet), BANK, BANK);
+    let tokens = AccessTokens::new(&scene.cabinet, BANK);
+    let public = Jwk::read(scene.jwk.as_object().unwrap()).unwrap();
+    let binding = Binding::Key(Jwk::thumbprint(&public.key).unwrap());
+    let bound = tokens.issue_for(&scene.person.session, &Grant { binding, power: None }).unwrap();
+    let bearer = tokens.issue(&scene.person.session).unwrap();
+    let with = |id: &str, token: &str| {
+        request("")
+            .header("authorization", format!("DPoP {token}"))
+            .header("dpop", proof(&scene, id, token))
+            .body(Full::<Bytes>::default())
+            .unwrap()
+    };
+    let none = ["junk", "a.b.c", bearer.as_str()];
+    for (id, token) in ["proof number one", "proof number two", "proof number three"].into_iter().zip(none) {
+        let answer = ask(&layer, with(id, token)).await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{token}");
+        let challenge = answer.headers()["www-authenticate"].to_str().unwrap();
+        assert_eq!(challenge, "DPoP error=\"invalid_token\"", "{token}");
+    }
+    let nonces = house.store.scan(Table(59), &Range::all(), 10, None).unwrap();
+    assert!(nonces.rows.is_empty(), "nothing is remembered for them");
+    assert_eq!(ask(&layer, with("proof number four", &bound)).await.status(), StatusCode::OK);
+    let full = ask(&layer, with("proof number five", &bound)).await;
+    assert_eq!(full.status(), StatusCode::SERVICE_UNAVAILABLE, "the one place is taken");
 }

@@ -1,4 +1,5 @@
-//! Mutual TLS with lists of revocations: handshakes in memory, with certificates and a list that `openssl` made.
+//! Mutual TLS, with lists of revocations and without sessions to resume: handshakes in memory, with certificates and a list that
+//! `openssl` made.
 #![allow(missing_docs)]
 
 use std::path::Path;
@@ -7,7 +8,9 @@ use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
-use rustls::{CertificateError, ClientConnection, Error, ServerConfig, ServerConnection};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, Error, HandshakeKind, ServerConfig, ServerConnection,
+};
 use zamok_protocols::mtls::MutualTls;
 
 fn openssl(folder: &Path, arguments: &str) {
@@ -45,8 +48,12 @@ fn side(folder: &Path, authorities: &[&str], own: &str) -> MutualTls {
 
 /// What the server says of a client with this certificate.
 fn shake(folder: &Path, server: &Arc<ServerConfig>, own: &str) -> Result<(), Error> {
-    let client = Arc::new(side(folder, &["ca"], own).client().unwrap());
-    let mut client = ClientConnection::new(client, ServerName::try_from("localhost").unwrap())?;
+    connect(server, &Arc::new(side(folder, &["ca"], own).client().unwrap())).map(drop)
+}
+
+/// How the server came to know the client.
+fn connect(server: &Arc<ServerConfig>, client: &Arc<ClientConfig>) -> Result<Option<HandshakeKind>, Error> {
+    let mut client = ClientConnection::new(client.clone(), ServerName::try_from("localhost").unwrap())?;
     let mut server = ServerConnection::new(server.clone())?;
     while server.is_handshaking() {
         let mut line = Vec::new();
@@ -68,7 +75,7 @@ fn shake(folder: &Path, server: &Arc<ServerConfig>, own: &str) -> Result<(), Err
             client.process_new_packets()?;
         }
     }
-    Ok(())
+    Ok(server.handshake_kind())
 }
 
 #[test]
@@ -87,4 +94,17 @@ fn once_a_list_of_revocations_is_named_every_certificate_stands_in_none_of_its_a
     assert_eq!(shake(folder, &strict, "other"), Ok(()));
     assert_eq!(shake(folder, &strict, "client"), refused(CertificateError::Revoked));
     assert_eq!(shake(folder, &strict, "foreign"), refused(CertificateError::UnknownRevocationStatus));
+}
+
+/// Whoever resumes a session shows no certificate (RFC 8446 §2.2): one that has expired since would go on being good.
+#[test]
+fn each_connection_shows_its_certificate_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    certificates(folder);
+    let server = Arc::new(side(folder, &["ca"], "server").server().unwrap());
+    let client = Arc::new(side(folder, &["ca"], "client").client().unwrap());
+    for turn in 1..=3 {
+        assert_eq!(connect(&server, &client), Ok(Some(HandshakeKind::Full)), "connection {turn}");
+    }
 }

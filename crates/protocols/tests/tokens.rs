@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use zamok_cabinet::{Account, Error, Limits, PowerKind, Right, Rights, Role, Terms};
 use zamok_core::event::EventKind;
 use zamok_core::mechanism::{Mechanism, Mechanisms};
-use zamok_core::signature::RsaBits;
+use zamok_core::signature::{Prepared, RsaBits};
 use zamok_core::vault::versions::{self, RotationPolicy};
-use zamok_core::vault::{KeyKind, KeyState, Purpose, keys};
+use zamok_core::vault::{KeyKind, KeyState, Purpose, keys, signing};
 use zamok_core::{Error as CoreError, UnixTime};
 use zamok_protocols::request::{Clients, NewClientKey};
 use zamok_protocols::token::{
@@ -107,6 +107,84 @@ fn keys_of_other_purposes_and_kinds_sign_no_tokens() {
         house.cabinet.vault().transact(|tx| keys::change_state(tx, suspended, KeyState::Suspended, "a test"));
     put_aside.unwrap_or_else(|error: CoreError| panic!("{error}"));
     assert!(use_token_key(&house.cabinet, suspended).is_err());
+    // What it signs nobody could check, or it signs no more.
+    let refused = Err(zamok_protocols::Error::TokenKey("it may not both sign and verify now"));
+    for usage in [keys::Usage::Sign, keys::Usage::Verify] {
+        let mut template = keys::Template::new(KeyKind::P256, Purpose::Token);
+        template.usages = keys::Usages::of(&[usage]);
+        let half = house.cabinet.vault().transact(|tx| keys::generate(tx, &template));
+        let half = half.unwrap_or_else(|error: CoreError| panic!("{error}"));
+        assert_eq!(use_token_key(&house.cabinet, half), refused, "{usage:?}");
+    }
+    let mut template = keys::Template::new(KeyKind::P256, Purpose::Token);
+    template.valid_to = Some(UnixTime(house.now() + 10));
+    let over = house.cabinet.vault().transact(|tx| keys::generate(tx, &template));
+    let over = over.unwrap_or_else(|error: CoreError| panic!("{error}"));
+    house.clock.advance(10);
+    assert_eq!(use_token_key(&house.cabinet, over), refused);
+}
+
+/// RFC 9864 §2.2: `Ed25519` is the newer name of what `EdDSA` is on that curve. The signature is over the header as it stands.
+#[test]
+fn a_token_that_says_ed25519_is_read_as_one_that_says_eddsa() {
+    let house = House::new();
+    let person = house.person("ivan");
+    let key = house.key(KeyKind::Ed25519, Purpose::Token);
+    assert_eq!(use_token_key(&house.cabinet, key), Ok(JwsAlgorithm::EdDsa));
+    let tokens = AccessTokens::new(&house.cabinet, BANK);
+    let issued = tokens.issue(&person.session).unwrap();
+    let mut set: Value = serde_json::from_str(&tokens.jwks().unwrap()).unwrap();
+    for member in set["keys"].as_array_mut().unwrap() {
+        if member["alg"] == "EdDSA" {
+            member["alg"] = json!("Ed25519");
+        }
+    }
+    let verifier = Verifier::from_jwks("Zamok Bank", BANK, &set.to_string()).unwrap();
+    let named = |algorithm: &str| {
+        let mut header = header(&issued);
+        header["alg"] = json!(algorithm);
+        let header = Base64UrlUnpadded::encode_string(header.to_string().as_bytes());
+        let signed = format!("{header}.{}", issued.split('.').nth(1).unwrap());
+        let message = Prepared::Message(signed.as_bytes());
+        let signature = house
+            .cabinet
+            .vault()
+            .transact(|tx| signing::sign_with(tx, key, None, Purpose::Token, message, ""))
+            .unwrap_or_else(|error: CoreError| panic!("{error}"));
+        format!("{signed}.{}", Base64UrlUnpadded::encode_string(&signature.to_fixed()))
+    };
+    for (algorithm, good) in
+        [("EdDSA", true), ("Ed25519", true), ("ed25519", false), ("Ed448", false), ("ES256", false)]
+    {
+        let token = named(algorithm);
+        assert_eq!(tokens.verify(&token).is_ok(), good, "{algorithm}");
+        assert_eq!(
+            verifier.check(&token, &Shown::NOTHING, UnixTime(house.now())).is_ok(),
+            good,
+            "{algorithm}"
+        );
+    }
+}
+
+#[test]
+fn no_token_is_given_that_is_too_long_to_be_read() {
+    let house = House::new();
+    let (principal, agent) = (house.person("anna"), house.person("ivan"));
+    let terms = Terms {
+        kind: PowerKind::Attorney,
+        rights: Rights::of(&[Right::View]),
+        // Each character is six in JSON.
+        scope: (0..32_u8).map(|_| "\u{1}".repeat(64)).collect(),
+        until: UnixTime(house.now() + 1000),
+    };
+    let given = house.cabinet.give_power(&principal.session, "ivan", &terms).unwrap();
+    let power = house.cabinet.accept_power(&agent.session, given.id).unwrap();
+    let tokens = AccessTokens::new(&house.cabinet, BANK);
+    let grant = Grant { binding: Binding::Bearer, power: Some(power.id) };
+    let refused = tokens.issue_for(&agent.session, &grant).unwrap_err();
+    let Error::Core(CoreError::TooLong { what, given, limit }) = refused else { panic!("{refused}") };
+    assert!(what == "an access token" && given > limit && limit == 8192, "{refused}");
+    assert!(tokens.verify(&tokens.issue(&agent.session).unwrap()).is_ok());
 }
 
 #[test]

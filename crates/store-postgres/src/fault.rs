@@ -74,6 +74,11 @@ fn of_code(code: &str) -> StoreFault {
     }
 }
 
+/// Whether the server is there, and all the connections that it gives are taken.
+pub(crate) fn is_crowded(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|reported| reported.code().code() == "53300")
+}
+
 /// The fault behind an error of connecting; `None` where trying again may help.
 pub(crate) fn of_connecting(error: &Error) -> Option<StoreFault> {
     if let Some(reported) = error.as_db_error() {

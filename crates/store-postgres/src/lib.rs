@@ -89,6 +89,7 @@ impl PostgresStore {
     /// - [`StoreFault::Denied`]: wrong role or password, or missing rights.
     /// - [`StoreFault::Untrusted`]: the server did not prove who it is.
     /// - [`StoreFault::Unavailable`]: no server was to be had in time.
+    /// - [`StoreFault::Contended`]: others had all the connections that the server gives.
     pub fn open(url: PostgresUrl) -> Result<Self, StoreFault> {
         Self::start(url, Purpose::Open)
     }

@@ -95,11 +95,13 @@ impl Pool {
             return Err(StoreFault::Unavailable);
         }
         let hosts = self.url.one_by_one()?;
+        // What crowds can bring about is told from a server that is not there.
+        let mut late = StoreFault::Unavailable;
         loop {
             let now = Instant::now();
             let pause = self.slots().not_before.map_or(Duration::ZERO, |then| then - now);
             if now + pause >= deadline {
-                return Err(StoreFault::Unavailable);
+                return Err(late);
             }
             thread::sleep(pause);
             match self.first_of(&hosts, deadline) {
@@ -108,10 +110,13 @@ impl Pool {
                     (slots.failures, slots.not_before) = (0, None);
                     return Ok(link);
                 }
-                Err(Unconnected::Late) => return Err(StoreFault::Unavailable),
+                Err(Unconnected::Late) => return Err(late),
                 Err(Unconnected::Refused(error)) => {
                     if let Some(fault) = fault::of_connecting(&error) {
                         return Err(fault);
+                    }
+                    if fault::is_crowded(&error) {
+                        late = StoreFault::Contended;
                     }
                 }
             }

@@ -295,6 +295,17 @@ fn the_pool_and_the_wait_for_it_are_bounded() {
     assert!((1..=3).contains(&open), "{open} connections");
 }
 
+/// Whoever knocks often enough takes all the connections that there are: no service may take that for a store that is down.
+#[test]
+fn a_server_all_of_whose_connections_are_taken_is_contended() {
+    let schema = fresh_schema();
+    let url = with(&cluster().url("postgres"), &format!("schema={schema}&timeout=1"));
+    drop(create(&url));
+    let late = url.replace("zamok@", &format!("{schema}_late@"));
+    cluster().tell("postgres", &format!("CREATE ROLE {schema}_late LOGIN CONNECTION LIMIT 0"));
+    assert_eq!(open(&late).err(), Some(StoreFault::Contended));
+}
+
 /// An address that leads to whichever server is meant at the moment, as one that moves in a failover does.
 struct Address {
     folder: tempfile::TempDir,

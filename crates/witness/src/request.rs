@@ -66,9 +66,11 @@ pub(crate) fn head(bytes: &[u8], longest: usize) -> Result<Option<(Request, usiz
         Err(_) => return Err(Unread::Status(400)),
     };
     let mut length = None;
+    let mut hosts = 0;
     let mut goes_on = parsed.version == Some(1);
     for field in parsed.headers.iter() {
-        let value = str::from_utf8(field.value).map_err(|_| Unread::Status(400))?.trim();
+        // RFC 9110 §5.6.3: spaces and tabs, and none of the blanks that Unicode has beside them.
+        let value = str::from_utf8(field.value).map_err(|_| Unread::Status(400))?.trim_matches([' ', '\t']);
         match field.name.to_ascii_lowercase().as_str() {
             "content-length" => {
                 let is_decimal = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
@@ -80,6 +82,7 @@ pub(crate) fn head(bytes: &[u8], longest: usize) -> Result<Option<(Request, usiz
             }
             "transfer-encoding" => return Err(Unread::Status(501)),
             "expect" => return Err(Unread::Status(417)),
+            "host" => hosts += 1,
             "connection" => goes_on &= !value.to_ascii_lowercase().contains("close"),
             _ => {}
         }
@@ -91,6 +94,10 @@ pub(crate) fn head(bytes: &[u8], longest: usize) -> Result<Option<(Request, usiz
     };
     if length > longest {
         return Err(Unread::Status(413));
+    }
+    // RFC 9112 §3.2: one, and in HTTP/1.1 no fewer. Of two, somebody on the way may have believed the other.
+    if hosts > 1 || (hosts == 0 && parsed.version == Some(1)) {
+        return Err(Unread::Status(400));
     }
     let path = parsed.path.unwrap_or_default().to_owned();
     Ok(Some((Request { method, path, body: Vec::new(), goes_on }, head, length)))

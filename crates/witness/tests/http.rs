@@ -202,8 +202,9 @@ fn hostile_bytes_get_a_status_or_nothing_and_the_witness_goes_on() {
         assert_eq!(send(address, bytes).0, status, "{}", String::from_utf8_lossy(bytes).escape_debug());
     }
     // Two requests in one piece are two requests.
-    let twice = "GET /one HTTP/1.1\r\n\r\nGET /two HTTP/1.1\r\nConnection: close\r\n\r\n";
-    assert_eq!(send(address, twice.as_bytes()).1.matches("HTTP/1.1 404").count(), 2);
+    let one = "GET /one HTTP/1.1\r\nHost: w\r\n\r\n";
+    let two = "GET /two HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n";
+    assert_eq!(send(address, [one, two].concat().as_bytes()).1.matches("HTTP/1.1 404").count(), 2);
     // More connections than are served at once, none of which says anything.
     let idle: Vec<_> = (0..80).map(|_| TcpStream::connect(address).unwrap()).collect();
     let mut refused = idle.last().unwrap();
@@ -219,6 +220,28 @@ fn hostile_bytes_get_a_status_or_nothing_and_the_witness_goes_on() {
         std::thread::sleep(Duration::from_millis(50));
     }
     panic!("the witness did not go on");
+}
+
+/// RFC 9112 §3.2 and §6.3, RFC 9110 §5.6.3: what two servers on one way could read as different requests is none.
+#[test]
+fn a_request_that_can_be_read_in_two_ways_is_refused() {
+    let log = vault();
+    let scene = scene(&log, 1, 1);
+    let address = scene.witnesses[0].0.address();
+    for (head, status) in [
+        ("GET /x HTTP/1.1\r\nHost: w\r\n", 404),
+        ("GET /x HTTP/1.0\r\n", 404),
+        ("GET /x HTTP/1.1\r\n", 400),
+        ("GET /x HTTP/1.1\r\nHost: w\r\nhost: w\r\n", 400),
+        ("GET /x HTTP/1.0\r\nHost: w\r\nHost: v\r\n", 400),
+        ("GET /x HTTP/1.1\r\nHost: w\r\nContent-Length:\t0 \r\n", 404),
+        ("GET /x HTTP/1.1\r\nHost: w\r\nContent-Length: 0\u{a0}\r\n", 400),
+        ("GET /x HTTP/1.1\r\nHost: w\r\nContent-Length: \u{3000}0\r\n", 400),
+        ("GET /x HTTP/1.1\r\nHost: w\r\nContent-Length: 0, 0\r\n", 400),
+    ] {
+        let request = format!("{head}Connection: close\r\n\r\n");
+        assert_eq!(send(address, request.as_bytes()).0, status, "{}", head.escape_debug());
+    }
 }
 
 #[test]

@@ -80,6 +80,8 @@ impl Zamok {
         secret: impl Into<Credential<'a>>,
         settings: Settings,
     ) -> Result<Self, Error> {
+        // Before there is a store, as before there is a vault.
+        Cabinet::judge(&settings.issuer, &settings.policy)?;
         Self::create_in(StoreUrl::parse(url)?.create()?, secret, settings)
     }
 
@@ -93,6 +95,8 @@ impl Zamok {
         settings: Settings,
     ) -> Result<Self, Error> {
         let Settings { issuer, policy, options } = settings;
+        // A vault without a cabinet is finished with its own passphrase alone: none is made for what is refused.
+        Cabinet::judge(&issuer, &policy)?;
         let secret = secret.into();
         let vault = match Vault::create(store.clone(), secret, options.clone()) {
             // Either there is all of it, or an earlier attempt ended before the cabinet was made.

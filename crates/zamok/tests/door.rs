@@ -45,6 +45,25 @@ fn a_creation_that_ended_after_the_vault_is_finished_with_the_same_passphrase_al
 }
 
 #[test]
+fn a_name_or_numbers_that_are_refused_leave_no_vault_and_no_store() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let passphrase = Passphrase::from("six random words or more");
+    let misnamed = Settings::new("a:b").with_options(cheap());
+    let made = Zamok::create_in(store.clone(), &passphrase, misnamed.clone());
+    assert!(matches!(made, Err(Error::IssuerUnusable)));
+    let mut policy = zamok::Policy::strict();
+    policy.password.shortest = 7;
+    let made = Zamok::create_in(store.clone(), &passphrase, settings().with_policy(policy));
+    assert!(matches!(made, Err(Error::PolicyUnsound)));
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("bank.db");
+    let made = Zamok::create(format!("sqlite:{}", place.display()), &passphrase, misnamed);
+    assert!(matches!(made, Err(Error::IssuerUnusable)) && !place.exists());
+    // Whoever tries again may take another passphrase.
+    Zamok::create_in(store, &Passphrase::from("six other words or more"), settings()).unwrap();
+}
+
+#[test]
 fn changed_numbers_are_kept_and_others_hold_while_it_is_open() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let passphrase = Passphrase::from("six random words or more");

@@ -996,7 +996,7 @@ class ApprovalPending(CabinetError):
 
 
 class OldChannelNeeded(CabinetError):
-    """Have the old channel agree: `Cabinet::agree`."""
+    """Have the old channel agree: `Factors.agree`."""
 
     code = 664
 

@@ -1,5 +1,6 @@
 //! Keys that are shared: tags and sealed data.
 
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use zamok::CoreError;
@@ -29,10 +30,15 @@ pub(super) fn checked(
     py: Python<'_>,
     key: &str,
     data: &Bound<'_, PyAny>,
-    (version, tag): (u32, &Bound<'_, PyAny>),
+    (version, tag): (&Bound<'_, PyAny>, &Bound<'_, PyAny>),
     mechanism: &str,
 ) -> PyResult<()> {
     let (id, mechanism, data) = (key_id(key)?, mechanism_of(mechanism)?, Bytes::of(data)?);
+    let version = match version.extract::<u32>() {
+        // It comes with the tag, from wherever that comes: a number that no version has is a version that there is not.
+        Err(error) if error.is_instance_of::<PyOverflowError>(py) => u32::MAX,
+        read => read?,
+    };
     let tagged = Tagged { version, tag: Bytes::of(tag)?.as_slice().to_vec() };
     vault.commit(py, |tx| macs::check(tx, id, mechanism, data.as_slice(), &tagged))
 }

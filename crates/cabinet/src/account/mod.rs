@@ -188,7 +188,7 @@ impl Cabinet {
             AccountStep::Resume => EventKind::AccountResumed,
             _ => return Err(Error::AccountState),
         };
-        self.change_account(login, step, kind, Detail::new().with("reason", reason), |_| Ok(()))
+        self.change_account(login, step, kind, |_| Ok(Detail::new().with("reason", reason)))
     }
 
     /// Changes what an account is to the service, and when and from where it may act (R18). Its sessions end. For officers.
@@ -197,10 +197,30 @@ impl Cabinet {
     /// [`CoreError::Rejected`] when no account has this login; [`Error::AccountState`] when it is not open; the vault's and the
     /// store's.
     pub fn set_roles(&self, login: &str, roles: Roles, limits: &Limits) -> Result<(), Error> {
-        let detail = Detail::new().with("roles", roles.to_string()).with("limits", limits.to_string());
-        self.change_account(login, AccountStep::Change, EventKind::RightsChanged, detail, |account| {
-            (account.roles, account.limits) = (roles, limits.clone());
-            Ok(())
+        self.change_rights(login, |account| (account.roles, account.limits) = (roles, limits.clone()))
+    }
+
+    /// Changes what an account is to the service alone: its limits stay as they are, whoever changes them meanwhile.
+    ///
+    /// # Errors
+    /// As [`Cabinet::set_roles`].
+    pub fn change_roles(&self, login: &str, roles: Roles) -> Result<(), Error> {
+        self.change_rights(login, |account| account.roles = roles)
+    }
+
+    /// Changes when and from where an account may act alone: its roles stay as they are, whoever changes them meanwhile.
+    ///
+    /// # Errors
+    /// As [`Cabinet::set_roles`].
+    pub fn change_limits(&self, login: &str, limits: &Limits) -> Result<(), Error> {
+        self.change_rights(login, |account| account.limits = limits.clone())
+    }
+
+    fn change_rights(&self, login: &str, change: impl Fn(&mut Account)) -> Result<(), Error> {
+        self.change_account(login, AccountStep::Change, EventKind::RightsChanged, |account| {
+            change(account);
+            let (roles, limits) = (account.roles.to_string(), account.limits.to_string());
+            Ok(Detail::new().with("roles", roles).with("limits", limits))
         })
     }
 
@@ -210,14 +230,15 @@ impl Cabinet {
     /// [`Error::TooMany`] beyond 64 attributes; otherwise as [`Cabinet::set_roles`].
     pub fn set_attribute(&self, login: &str, name: &str, value: Option<&str>) -> Result<(), Error> {
         const MOST: usize = 64;
-        let detail = Detail::new().with("attribute", name);
-        self.change_account(login, AccountStep::Change, EventKind::AttributeChanged, detail, |account| {
+        self.change_account(login, AccountStep::Change, EventKind::AttributeChanged, |account| {
             match value {
                 Some(value) => account.attributes.insert(name.into(), value.into()),
                 None => account.attributes.remove(name),
             };
-            let fits = account.attributes.len() <= MOST;
-            if fits { Ok(()) } else { Err(Error::TooMany { what: "attributes", limit: MOST }) }
+            if account.attributes.len() > MOST {
+                return Err(Error::TooMany { what: "attributes", limit: MOST });
+            }
+            Ok(Detail::new().with("attribute", name))
         })
     }
 
@@ -226,14 +247,13 @@ impl Cabinet {
         login: &str,
         step: AccountStep,
         kind: EventKind,
-        detail: Detail,
-        change: impl Fn(&mut Account) -> Result<(), Error>,
+        change: impl Fn(&mut Account) -> Result<Detail, Error>,
     ) -> Result<(), Error> {
         let login = Login::parse(login)?;
         self.vault.transact(|tx| {
             let mut record = find(tx, &login)?.ok_or(CoreError::Rejected)?;
             record.take(step)?;
-            change(&mut record.account)?;
+            let detail = change(&mut record.account)?;
             record.account.epoch += 1;
             record.put(tx)?;
             tx.event(kind, Some(record.account.subject), &record.account.id.row(), &detail)?;

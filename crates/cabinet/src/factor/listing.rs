@@ -1,6 +1,7 @@
 //! The factors of an account: listed with label, age and last use, renamed, taken away.
 
 use zamok_core::event::{Detail, EventKind};
+use zamok_core::vault::spend::Failures;
 use zamok_core::vault::{KeyState, Transaction, keys};
 use zamok_core::wire::hex;
 use zamok_core::{Error as CoreError, UnixTime};
@@ -121,6 +122,22 @@ impl Cabinet {
         self.vault.transact(|tx| {
             let record = account::load(tx, account.id)?;
             list(tx, &record)
+        })
+    }
+
+    /// The failures that strangers share at the password of the account with this login, and at each of its factors, in its order.
+    /// Known devices have failures of their own at what they have been right at, and clear none of these. For officers.
+    ///
+    /// # Errors
+    /// [`CoreError::Rejected`] when no account has this login; the vault's and the store's.
+    pub fn failures_of(&self, login: &str) -> Result<(Failures, Vec<(FactorId, Failures)>), Error> {
+        let account = self.account_by_login(login)?;
+        self.vault.transact(|tx| {
+            let account = account::load(tx, account.id)?.account;
+            let mut of = |target| Budget::of(tx, target, Caller::Stranger).map(|budget| budget.failures);
+            let password = of(account.id.0)?;
+            let factors = account.factors.iter().map(|id| of(id.0).map(|failures| (*id, failures)));
+            Ok((password, factors.collect::<Result<_, Error>>()?))
         })
     }
 

@@ -60,7 +60,7 @@ impl Content {
     const FORMAT: u8 = 1;
     /// Most fields of a template.
     pub const MOST_FIELDS: usize = 32;
-    /// Longest encoding, in bytes.
+    /// Longest encoding, and longest text, in bytes.
     pub const LONGEST: usize = 8192;
 
     /// Fills a template.
@@ -128,8 +128,9 @@ impl Content {
         if !shown || !gaps.iter().all(|gap| self.fields.contains_key(*gap)) {
             return Err("the template and the fields do not name the same gaps");
         }
+        // A gap may stand there often: what is shown is longer than the bytes that it comes from.
         match self.encode() {
-            Ok(bytes) if bytes.as_slice().len() <= Self::LONGEST => Ok(()),
+            Ok(bytes) if bytes.as_slice().len().max(self.text().len()) <= Self::LONGEST => Ok(()),
             _ => Err("it is too long"),
         }
     }
@@ -315,6 +316,8 @@ mod tests {
     fn nothing_is_confirmed_unseen() {
         let one = Value::Number(1);
         let text = |text: &str| Value::Text(text.into());
+        let often = "{a}".repeat(17);
+        assert!(filled(&often[3..], &[("a", text(&"x".repeat(512)))]).is_ok(), "as long as it may be");
         for (template, fields) in [
             ("Pay.", &[("hidden", one.clone())][..]),
             ("Pay {a}.", &[]),
@@ -330,6 +333,7 @@ mod tests {
             ("Pay {a}.", &[("a", text("\u{202e}evil"))]),
             ("Pay {a}.", &[("a", text("no\u{a0}break"))]),
             ("Pay {a}.", &[("a", text(&"x".repeat(513)))]),
+            (often.as_str(), &[("a", text(&"x".repeat(512)))]),
             ("Pay {a}.", &[("a", Value::Amount { minor: 1, places: 2, currency: *b"rub" })]),
             ("Pay {a}.", &[("a", Value::Amount { minor: 1, places: 10, currency: *b"RUB" })]),
             ("Pay {a}.", &[("a", one.clone()), ("a", one.clone())]),

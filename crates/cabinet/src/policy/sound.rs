@@ -1,6 +1,6 @@
 //! Whether numbers fit together: all of them are judged, and all that is wrong is told at once.
 
-use zamok_core::otp::{Digits, Window};
+use zamok_core::otp::{Digits, Hotp, Window};
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_core::vault::spend::Throttle;
 
@@ -76,8 +76,8 @@ impl Policy {
             "token: look_ahead ≤ resynchronise ≤ officer_resynchronise",
         );
         wrong.unless(
-            token.officer_resynchronise <= 10_000,
-            "token.officer_resynchronise: at most 10,000 counters",
+            token.officer_resynchronise <= Hotp::MAX_RESYNCHRONISATION,
+            &format!("token.officer_resynchronise: at most {} counters", Hotp::MAX_RESYNCHRONISATION),
         );
         let kinds = [
             ("generator", generator.digits, steps(generator.past, generator.future), generator.throttle),

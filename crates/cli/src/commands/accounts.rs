@@ -197,9 +197,8 @@ impl Accounts {
                     output.object(&json!({"login": login, "reset": true}))?;
                 }
                 What::Limit { login, limits } => {
-                    let account = zamok.account_by_login(login).map_err(|error| nobody(error.into()))?;
                     let limits = limits.read();
-                    zamok.set_roles(login, account.roles, &limits)?;
+                    zamok.change_limits(login, &limits).map_err(|error| nobody(error.into()))?;
                     output.line(format!("The limits of {login} are: {limits}. Its sessions have ended."))?;
                     output.object(&json!({"login": login, "limits": limits.to_string()}))?;
                 }
@@ -214,7 +213,7 @@ impl Accounts {
                 What::Roles { login, roles } => {
                     let account = zamok.account_by_login(login).map_err(|error| nobody(error.into()))?;
                     let roles = Roles::of(&roles.iter().copied().map(Role::from).collect::<Vec<_>>());
-                    zamok.set_roles(login, roles, &account.limits)?;
+                    zamok.change_roles(login, roles)?;
                     output.line(format!("{} is: {roles}. Its sessions have ended.", account.login))?;
                     output.object(&json!({"login": account.login, "roles": roles.to_string()}))?;
                 }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Overwrite, Readable};
 use crate::output::Output;
-use crate::transfer::{Input, LISTED, Source, Told};
+use crate::transfer::{Input, LISTED, More, Source, Told};
 
 /// Convert a file of tokens into another format. It works without a vault: keys in a vault do not leave it.
 ///
@@ -102,31 +102,46 @@ impl Convert {
         let path = prepared.write(&written)?;
         let count = records.len();
         output.line(format!("{count} tokens are in {}, {left_out} entries left out.", path.display()))?;
-        let tokens = self.losses(&records, output);
+        let (tokens, lossy) = self.losses(&records, output);
         let file = path.display().to_string();
         output.object(&json!({
-            "written": count, "left_out": left_out, "file": file, "tokens": tokens, "errors": errors,
+            "written": count, "left_out": left_out, "lossy": lossy, "file": file, "tokens": tokens,
+            "errors": errors,
         }))?;
         Ok(if left_out > 0 { Exit::Files } else { Exit::Done })
     }
 
-    /// Tells what is written of each token without something that was known of it, and what else is to be known.
-    fn losses(&self, records: &[TokenRecord], output: &Output) -> Vec<Value> {
-        let tell = |record: &TokenRecord| {
+    /// Tells what is written of each token without something that was known of it, and what else is to be known; behind so many
+    /// tokens as are listed, of how many it is. Answers the list for programs, and of how many tokens something is lost.
+    fn losses(&self, records: &[TokenRecord], output: &Output) -> (Vec<Value>, usize) {
+        let (mut listed, mut more) = (Vec::new(), More::default());
+        let (mut told, mut lossy) = (0_usize, 0_usize);
+        for record in records {
             let label = record.label();
-            let warnings: Vec<_> = record.warnings.iter().map(|warning| warning.text()).collect();
             let lost: Vec<_> = record.lost_in(self.to.format()).into_iter().map(Loss::text).collect();
             // Whoever converts a file in the clear knows that.
             let others = record.warnings.iter().filter(|warning| **warning != Warning::PlainSecret);
-            for warning in others {
-                output.remark(format!("warning: {label}: {}", warning.text()));
+            let others: Vec<_> = others.map(|warning| warning.text()).collect();
+            lossy += usize::from(!lost.is_empty());
+            // Tokens of which there is nothing to tell take no other's place.
+            told += usize::from(!lost.is_empty() || !others.is_empty());
+            if told > LISTED {
+                others.iter().for_each(|text| more.count(*text));
+                lost.iter().for_each(|text| more.count(format!("not in the output: {text}")));
+            } else {
+                others.iter().for_each(|text| output.remark(format!("warning: {label}: {text}")));
+                if !lost.is_empty() {
+                    output.remark(format!("warning: {label}: not in the output: {}", lost.join("; ")));
+                }
             }
-            if !lost.is_empty() {
-                output.remark(format!("warning: {label}: not in the output: {}", lost.join("; ")));
+            if listed.len() < LISTED {
+                let warnings: Vec<_> = record.warnings.iter().map(|warning| warning.text()).collect();
+                let kind = record.kind.name();
+                listed.push(json!({"token": label, "kind": kind, "warnings": warnings, "lost": lost}));
             }
-            json!({"token": label, "kind": record.kind.name(), "warnings": warnings, "lost": lost})
-        };
-        records.iter().take(LISTED).map(tell).collect()
+        }
+        more.tell(output);
+        (listed, lossy)
     }
 
     fn migration(&self, records: &[TokenRecord]) -> Result<Zeroizing<Vec<u8>>, Failure> {

@@ -11,7 +11,7 @@ use crate::arguments::Shared;
 use crate::failure::{Exit, Failure};
 use crate::opening;
 use crate::output::Output;
-use crate::transfer::{Input, LISTED, Progress, Source, Told};
+use crate::transfer::{Input, LISTED, More, Progress, Source, Told};
 
 /// Take the tokens of a file into the vault: otpauth URIs, Google Authenticator's export, PSKC, liboath, and others.
 ///
@@ -64,6 +64,7 @@ impl Import {
                 Err(error) => tally.error(&error, output),
             }
         }
+        tally.more.tell(output);
         if self.strict && tally.errors > 0 {
             let message = format!("{} entries are wrong, and nothing was taken in", tally.errors);
             return Err(Failure::file(message).hint("without --strict the others are taken in"));
@@ -168,6 +169,7 @@ struct Tally {
     already_there: usize,
     errors: usize,
     warned: usize,
+    more: More,
     /// Whether a warning was told that is about the file.
     is_plain: bool,
     listed: Vec<Value>,
@@ -209,10 +211,15 @@ impl Tally {
             output.remark(format!("warning: {}", Warning::PlainSecret.text()));
         }
         let others = record.warnings.iter().filter(|warning| **warning != Warning::PlainSecret);
-        let others = others.map(|warning| warning.text()).collect::<Vec<_>>().join("; ");
-        if !others.is_empty() && self.warned < LISTED {
-            self.warned += 1;
-            output.remark(format!("warning: {}: {others}", record.label()));
+        let others: Vec<_> = others.map(|warning| warning.text()).collect();
+        if others.is_empty() {
+            return;
+        }
+        self.warned += 1;
+        if self.warned > LISTED {
+            others.iter().for_each(|text| self.more.count(*text));
+        } else {
+            output.remark(format!("warning: {}: {}", record.label(), others.join("; ")));
         }
     }
 

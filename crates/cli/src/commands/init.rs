@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 use zamok::policy::Profile;
-use zamok::{Argon2Cost, Freshness, Options, Settings};
+use zamok::{Argon2Cost, Cabinet, Freshness, Options, Settings};
 
 use crate::arguments::Shared;
 use crate::commands::policy;
@@ -37,6 +37,7 @@ impl Init {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
         let place = opening::place(shared)?;
         let policy = policy::named(&self.policy)?;
+        Cabinet::judge(&self.issuer, &policy)?;
         let mut options = Options::default();
         let default = options.cost;
         options.cost = Argon2Cost {

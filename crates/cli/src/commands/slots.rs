@@ -6,9 +6,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use zamok::backup::shares_in;
 use zamok::shares::Share;
-use zamok::{Credential, NewSlot, Options, Pkcs11Key, Pkcs11Uri, Role, Vault};
+use zamok::{Argon2Cost, Credential, NewSlot, Options, Pkcs11Key, Pkcs11Uri, Role, Vault};
 
-use crate::arguments::Shared;
+use crate::arguments::{CostChoice, Shared};
 use crate::credentials::{self, Held, TokenPin};
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Prepared, Readable};
@@ -93,6 +93,8 @@ struct NewSecret {
     /// Have the token make the key first: 32 bytes that never leave it.
     #[arg(long, requires = "new_pkcs11")]
     make_key: bool,
+    #[command(flatten)]
+    cost: CostChoice,
 }
 
 /// Whom a slot lets in.
@@ -169,7 +171,8 @@ impl Slots {
             What::List => list(shared, output),
             What::Add { role, label, secret } => opening::as_role(Role::Officer, shared, output, |vault| {
                 let made = secret.make(vault, shared, output)?;
-                let added = vault.add_slot(&new(Role::from(*role), label, made.held.credential()));
+                let cost = secret.cost.cost();
+                let added = vault.add_slot(&new(Role::from(*role), label, made.held.credential(), cost));
                 let number = added.inspect_err(|error| made.unless_kept(error))?;
                 told(output, number, "was added", &made.shares)
             }),
@@ -181,7 +184,9 @@ impl Slots {
                 opening::as_role(role, shared, output, |vault| {
                     let made = secret.make(vault, shared, output)?;
                     let label = label.as_deref().unwrap_or(&slot.label);
-                    let changed = vault.change_slot(*number, &new(slot.role, label, made.held.credential()));
+                    let credential = made.held.credential();
+                    let changed =
+                        vault.change_slot(*number, &new(slot.role, label, credential, secret.cost.cost()));
                     changed.inspect_err(|error| made.unless_kept(error))?;
                     told(output, *number, "has another secret now", &made.shares)
                 })
@@ -211,8 +216,8 @@ impl Made {
     }
 }
 
-fn new<'a>(role: Role, label: &'a str, secret: Credential<'a>) -> NewSlot<'a> {
-    NewSlot { role, label, secret, cost: Options::default().cost }
+fn new<'a>(role: Role, label: &'a str, secret: Credential<'a>, cost: Argon2Cost) -> NewSlot<'a> {
+    NewSlot { role, label, secret, cost }
 }
 
 fn told(output: &Output, number: u8, what: &str, shares: &[PathBuf]) -> Result<Exit, Failure> {

@@ -211,7 +211,10 @@ fn lasting(store: &StoreUrl) -> StoreUrl {
 
 fn check(shared: &Shared, output: &Output) -> Result<Exit, Failure> {
     let place = opening::place(shared)?;
-    let StoreUrl::Sqlite(path) = &place else { return Err(StoreFault::Url.into()) };
+    let StoreUrl::Sqlite(path) = &place else {
+        return Err(Failure::usage("only the file of a SQLite store is checked here")
+            .hint("a database is its server's to check; `zamok audit rows` looks at every row of it"));
+    };
     let findings = match SqliteStore::open(path) {
         Ok(store) => store.check(),
         Err(fault) => Err(fault),

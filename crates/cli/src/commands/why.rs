@@ -2,9 +2,9 @@
 
 use clap::Args;
 use serde_json::json;
-use zamok::account::{FactorInfo, FactorKind, FactorState};
+use zamok::account::{FactorId, FactorInfo, FactorKind, FactorState};
 use zamok::event::EventKind;
-use zamok::guessing::{Failures, Throttle};
+use zamok::guessing::Failures;
 use zamok::journal::Recorded;
 use zamok::{UnixTime, Zamok};
 
@@ -25,7 +25,7 @@ pub(crate) struct Why {
     limit: u16,
 }
 
-/// Entries that are read at most: what is older cannot delay anything any more.
+/// Entries that are read at most.
 const MOST: usize = 100_000;
 
 impl Why {
@@ -36,8 +36,7 @@ impl Why {
                 Failure::from(error).when_rejected("no account has this login", "look at how it is spelled")
             })?;
             let entries = read(zamok, &self.login)?;
-            let phase = Phase::of(&zamok.factors_of(&self.login)?);
-            let standing = Standing::of(&entries, phase, zamok);
+            let standing = Standing::of(&self.login, zamok)?;
             let now = zamok.vault().now();
             output.line(format!("{}, registered {}", account.login, moment::text(account.registered)))?;
             output.line(format!("password:  {}", told(&standing.password, now)))?;
@@ -93,10 +92,11 @@ const fn is_refusal(kind: EventKind) -> bool {
     )
 }
 
-/// How an account stands, counted again from the journal by the rules of its policy.
+/// How strangers stand at an account. A known device has failures of its own, and clears none of these.
 #[derive(Debug)]
 struct Standing {
     password: Failures,
+    /// Of several generators and tokens, at the one that is delayed longest.
     code: Failures,
     phase: Phase,
 }
@@ -111,41 +111,30 @@ enum Phase {
 }
 
 impl Phase {
-    fn of(factors: &[FactorInfo]) -> Self {
-        let shows_codes =
-            |factor: &&FactorInfo| matches!(factor.kind, FactorKind::Generator | FactorKind::Token);
-        let phase = |factor: &FactorInfo| match factor.state {
+    fn of(factor: &FactorInfo) -> Self {
+        if !matches!(factor.kind, FactorKind::Generator | FactorKind::Token) {
+            return Self::Absent;
+        }
+        match factor.state {
             FactorState::Active => Self::Enrolled,
             FactorState::Disabled => Self::Disabled,
             FactorState::Offered => Self::Offered,
             // It answers for nothing but its own return.
             FactorState::SetAside | FactorState::Absent => Self::Absent,
-        };
-        factors.iter().filter(shows_codes).map(phase).max().unwrap_or(Self::Absent)
+        }
     }
 }
 
 impl Standing {
-    fn of(entries: &[Recorded], phase: Phase, zamok: &Zamok) -> Self {
-        let policy = zamok.policy();
-        let mut standing = Self { password: Failures::default(), code: Failures::default(), phase };
-        let fail = |failures: &mut Failures, time: UnixTime, throttle: &Throttle| {
-            let _whether_it_was_one_too_many = failures.fail(time, throttle);
-        };
-        for entry in entries.iter().rev() {
-            let time = entry.leaf.time;
-            match entry.leaf.kind {
-                EventKind::PasswordRejected => fail(&mut standing.password, time, &policy.password.throttle),
-                EventKind::LoginStarted => standing.password.succeed(),
-                EventKind::CodeRejected => fail(&mut standing.code, time, &policy.generator.throttle),
-                EventKind::CodeAccepted => standing.code.succeed(),
-                EventKind::FailuresForgiven | EventKind::FactorOffered => {
-                    standing.code = Failures::default();
-                }
-                _ => {}
-            }
-        }
-        standing
+    fn of(login: &str, zamok: &Zamok) -> Result<Self, Failure> {
+        let factors = zamok.factors_of(login)?;
+        let (password, guessed) = zamok.failures_of(login)?;
+        let shows_codes =
+            |id: FactorId| factors.iter().any(|factor| factor.id == id && Phase::of(factor) != Phase::Absent);
+        let codes = guessed.into_iter().filter(|(id, _)| shows_codes(*id)).map(|(_, failures)| failures);
+        let code = codes.max_by_key(|failures| (failures.not_before.0, failures.in_a_row));
+        let phase = factors.iter().map(Phase::of).max().unwrap_or(Phase::Absent);
+        Ok(Self { password, code: code.unwrap_or_default(), phase })
     }
 
     fn generator(&self, now: UnixTime) -> String {
@@ -178,7 +167,7 @@ fn told(failures: &Failures, now: UnixTime) -> String {
         1 => "1 failure since the last success".into(),
         count => format!("{count} failures since the last success"),
     };
-    if failures.delayed(now) {
+    if is_delayed(failures, now) {
         format!("{in_a_row}; delayed until {}", moment::text(failures.not_before))
     } else {
         in_a_row
@@ -188,6 +177,11 @@ fn told(failures: &Failures, now: UnixTime) -> String {
 fn object(failures: &Failures, now: UnixTime) -> serde_json::Value {
     json!({
         "failures_in_a_row": failures.in_a_row,
-        "delayed_until": failures.delayed(now).then_some(failures.not_before.0),
+        "delayed_until": is_delayed(failures, now).then_some(failures.not_before.0),
     })
+}
+
+/// Whether attempts are refused for a while; what failures have ended waits for no time.
+fn is_delayed(failures: &Failures, now: UnixTime) -> bool {
+    failures.delayed(now) && !failures.exhausted()
 }

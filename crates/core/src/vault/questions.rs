@@ -151,8 +151,8 @@ pub fn due(body: &[u8]) -> Result<UnixTime, Error> {
 ///
 /// # Errors
 /// [`Error::Rejected`] for a question that is not there (any more), or was asked before a fence; [`Error::KeyState`] and other misuse as [`ask`];
-/// an [`OcraFault`] where the inputs do not fit the suite; [`Error::Refused`] when a row is missing or was altered; a
-/// store's fault.
+/// an [`OcraFault`] where the inputs do not fit the suite; [`Error::CounterExhausted`] where no counter is left;
+/// [`Error::Refused`] when a row is missing or was altered; a store's fault.
 pub fn answer(
     tx: &mut Transaction<'_>,
     id: QuestionId,
@@ -221,7 +221,7 @@ pub fn answer(
     };
     state.failures.succeed();
     if let Some(counter) = matched.counter {
-        state.spend_counter(counter.checked_add(1).ok_or(Error::CounterExhausted)?);
+        state.spend_counter(counter);
     }
     if let Some(step) = matched.time_step {
         state.spend_step(step);

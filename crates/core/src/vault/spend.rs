@@ -153,9 +153,17 @@ impl OtpState {
         self.spent.hotp.next_counter()
     }
 
-    /// Spends every counter before this one.
-    pub(super) fn spend_counter(&mut self, next: u64) {
-        self.spent.hotp = HotpState::starting_at(next);
+    /// Spends this counter and all before it. What is spent already, or burned beyond it, stays so.
+    pub(super) fn spend_counter(&mut self, counter: u64) {
+        let HotpState { next, burned } = self.spent.hotp;
+        let Some(ahead) = counter.checked_sub(next) else { return };
+        // Bit i stands for the counter next + i.
+        let burned = burned.checked_shr(u32::try_from(ahead).unwrap_or(u32::MAX)).unwrap_or(0) >> 1;
+        self.spent.hotp = match counter.checked_add(1) {
+            Some(next) => HotpState { next, burned },
+            // After the last counter of all there is no next one: it stays, spent.
+            None => HotpState { next: counter, burned: 1 },
+        };
     }
 
     /// The last time step that was accepted, of OCRA with time.
@@ -432,12 +440,10 @@ fn compute(
         KeyKind::Totp { algorithm, digits, period, t0 } => {
             let totp = Totp::new(&secret, TotpParameters { algorithm, digits, period, t0: UnixTime(t0) })?;
             // What was spent before the vault was opened nobody knows: the step of that time counts as spent, and so
-            // do those that a window, drift included, held already.
+            // do those that a window, drift included, held already. Before T0 there was no code to spend.
             let ahead = u64::from(policy.window.future()).saturating_add(policy.drift_limit.into());
-            let fenced = match fence {
-                None => None,
-                Some(opened) => Some(totp.step_at(opened)?.saturating_add(ahead)),
-            };
+            let fenced =
+                fence.and_then(|opened| totp.step_at(opened).ok()).map(|step| step.saturating_add(ahead));
             let known = TotpState { last_step: state.spent.totp.last_step.max(fenced), ..state.spent.totp };
             let Checked { verdict, reason, state: next } =
                 totp.check(text, now, policy.window, &known, policy.drift_limit);

@@ -2,8 +2,8 @@
 #![allow(dead_code, missing_docs)]
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use zamok_core::store::{
@@ -15,6 +15,8 @@ use zamok_core::store::{
 const OUTBOX: Table = Table(44);
 /// Which message has a carrier's id.
 const RECEIPTS: Table = Table(64);
+/// What is due.
+const DUE: Table = Table(54);
 
 #[derive(Debug, Default)]
 pub(crate) struct Veiled {
@@ -23,6 +25,8 @@ pub(crate) struct Veiled {
     slow: AtomicBool,
     failing: AtomicUsize,
     looked: AtomicUsize,
+    still: Mutex<()>,
+    asked: AtomicUsize,
 }
 
 impl Veiled {
@@ -50,6 +54,16 @@ impl Veiled {
     /// The next commits find that it cannot be reached.
     pub(crate) fn fail(&self, commits: usize) {
         self.failing.store(commits, Ordering::SeqCst);
+    }
+
+    /// It tells nobody what is due for as long as this is kept.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
+        self.still.lock().unwrap()
+    }
+
+    /// How often it was asked what is due.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
     }
 
     fn seen(&self, table: Table, key: &[u8], mut row: Row) -> Row {
@@ -82,6 +96,10 @@ impl Store for Veiled {
         limit: usize,
         after: Option<&Cursor>,
     ) -> Result<Page, StoreFault> {
+        if table == DUE {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            drop(self.still.lock());
+        }
         let mut page = self.store.scan(table, range, limit, after)?;
         for (key, row) in &mut page.rows {
             *row = self.seen(table, key, row.clone());

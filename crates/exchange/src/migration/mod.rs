@@ -255,6 +255,9 @@ fn token(bytes: &[u8], weak: WeakSecrets) -> Result<TokenRecord, Fault> {
     let mut record = TokenRecord::new("", account, TokenKind::moving(by, algorithm, digits)?, secret);
     record.issuer = issuer.or(label).map(str::to_owned);
     record.warn(Warning::PlainSecret);
+    if matches!(by, By::Time { .. }) {
+        record.warn(Warning::SpentUnknown);
+    }
     if issuer.zip(label).is_some_and(|(issuer, label)| issuer != label) {
         record.warn(Warning::ConflictingIssuer);
     }

@@ -198,32 +198,39 @@ fn integer(
 ) -> Result<Option<u64>, Fault> {
     value(key, name, opener)?
         .map(|value| match value.is_plain {
-            true => plain_integer(value.text()?, name),
+            true => plain_integer(value.text()?, name, warnings),
             false => encrypted_integer(&value.bytes, name, warnings),
         })
         .transpose()
 }
 
-/// A plain integer: decimal, or 4 or 8 bytes in network order in base64, as some writers have it.
-fn plain_integer(value: &str, name: &'static str) -> Result<u64, Fault> {
-    let bytes = |fault| match text::base64(value, name) {
-        Ok(bytes) if matches!(bytes.len(), 4 | 8) => Ok(from_bytes(&bytes)),
-        _ => Err(fault),
+/// A plain integer: decimal, or in base64 decimal digits or 4 or 8 bytes in network order, as some writers have it.
+fn plain_integer(value: &str, name: &'static str, warnings: &mut Vec<Warning>) -> Result<u64, Fault> {
+    let fault = match text::number(value, name) {
+        Err(fault) if !value.trim().bytes().all(|byte| byte.is_ascii_digit()) => fault,
+        number => return number,
     };
-    let is_decimal = value.trim().bytes().all(|byte| byte.is_ascii_digit());
-    text::number(value, name).or_else(|fault| if is_decimal { Err(fault) } else { bytes(fault) })
+    match text::base64(value, name) {
+        Ok(bytes) if matches!(bytes.len(), 4 | 8) || is_decimal(&bytes) => {
+            encrypted_integer(&bytes, name, warnings)
+        }
+        _ => Err(fault),
+    }
+}
+
+fn is_decimal(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit)
 }
 
 fn from_bytes(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-/// An encrypted integer: 4 or 8 bytes in network order; shorter ones are decimal digits where they are that, else
-/// big-endian bytes, as the known writers have it.
+/// An encrypted integer: decimal digits where all its bytes are that, else big-endian, as the known writers have it. No token is
+/// likely to have come to a counter of four or eight bytes that all look like digits.
 fn encrypted_integer(bytes: &[u8], name: &'static str, warnings: &mut Vec<Warning>) -> Result<u64, Fault> {
-    let is_decimal = !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
-    if is_decimal && !matches!(bytes.len(), 4 | 8) {
-        if !warnings.contains(&Warning::AmbiguousNumber) && bytes.len() < 8 {
+    if is_decimal(bytes) {
+        if !warnings.contains(&Warning::AmbiguousNumber) && bytes.len() <= 8 {
             warnings.push(Warning::AmbiguousNumber);
         }
         return text::number(std::str::from_utf8(bytes).unwrap_or_default(), name);

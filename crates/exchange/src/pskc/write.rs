@@ -69,7 +69,7 @@ pub struct PskcWriter<'a, W: Write> {
     out: W,
     keys: Option<Keys>,
     rng: &'a mut dyn CryptoRng,
-    /// One token at a time; room for the longest, so that no secret is left behind by growing.
+    /// One token at a time; room for the longest, with every character escaped, so that no secret is left behind by growing.
     buffer: Zeroizing<String>,
     written: u64,
 }
@@ -84,7 +84,7 @@ impl<'a, W: Write> PskcWriter<'a, W> {
             out,
             keys: None,
             rng,
-            buffer: Zeroizing::new(String::with_capacity(16 * 1024)),
+            buffer: Zeroizing::new(String::with_capacity(64 * 1024)),
             written: 0,
         };
         writer.begin(protection).map_err(|fault| ExchangeError::file(fault, Position::Whole))?;
@@ -164,7 +164,9 @@ impl<'a, W: Write> PskcWriter<'a, W> {
 
     fn record(&mut self, record: &TokenRecord) -> Result<(), Fault> {
         let texts = [Some(&record.id), Some(&record.account), record.issuer.as_ref()];
-        if texts.into_iter().flatten().any(|text| text.chars().any(is_no_xml) || text.len() > 1024) {
+        let of_pin = record.policy.pin.iter().flat_map(|pin| [&pin.key_id, &pin.mode, &pin.encoding]);
+        let mut texts = texts.into_iter().chain(of_pin.map(Option::as_ref)).flatten();
+        if texts.any(|text| text.chars().any(is_no_xml) || text.len() > 1024) {
             return Err(Fault::Unrepresentable("control characters, or names of more than 1024 bytes"));
         }
         let profile = record.kind.name().to_ascii_lowercase();

@@ -90,7 +90,8 @@ fn load<W: Into<u64> + Copy>(row: &[W], start: usize) -> __m128i {
 #[inline(always)]
 pub(crate) fn prefetch<T>(value: &T) {
     let first = (&raw const *value).cast::<i8>();
-    let all = [0, size_of::<T>() - 1, size_of::<T>() / 2];
+    // What has no byte has no last one either.
+    let all = [0, size_of::<T>().saturating_sub(1), size_of::<T>() / 2];
     // What is no longer than a line lies in two at most.
     for offset in if size_of::<T>() <= 64 { &all[..2] } else { &all[..] } {
         // SAFETY: every x86-64 has the instruction, which does not fault, and the address is within `value`.

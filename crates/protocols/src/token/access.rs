@@ -13,7 +13,7 @@ use super::claims::{self, Claims, GrantedPower, LONGEST, TYPE};
 use super::family::{Family, FamilyId};
 use super::keys;
 use super::sender::{Binding, Shown};
-use crate::jose::{Compact, encode, encode_object};
+use crate::jose::{Compact, JwsAlgorithm, encode, encode_object};
 use crate::request::Client;
 
 /// Issues and checks the access tokens of a cabinet, for one audience.
@@ -66,7 +66,8 @@ impl<'a> AccessTokens<'a> {
     ///
     /// # Errors
     /// [`Error::SessionEnded`]; [`Error::NotAllowed`] for a power that does not count; [`CoreError::KeyState`] when the token
-    /// key was put aside; the vault's and the store's.
+    /// key was put aside; [`CoreError::TooLong`] for a token that nobody would read, since its audience or the matters of its
+    /// power are; the vault's and the store's.
     pub fn issue_for(&self, session: &Session, grant: &Grant) -> Result<String, Error> {
         self.cabinet.vault().transact(|tx| {
             let session = self.cabinet.session_in_from(tx, session.id, session.address)?;
@@ -97,7 +98,7 @@ impl<'a> AccessTokens<'a> {
             epoch: session.epoch,
             authenticated: session.authenticated,
             assurance: session.assurance().name().into(),
-            methods: claims::methods(session),
+            methods: claims::methods(&session.evidence),
             actors: Vec::new(),
             power: None,
             binding: grant.binding,
@@ -140,7 +141,13 @@ impl<'a> AccessTokens<'a> {
         let signed = format!("{}.{}", encode_object(&header), encode_object(&claims.to_json()));
         let message = Prepared::Message(signed.as_bytes());
         let signature = signing::sign_with(tx, id, Some(algorithm.mechanism()), Purpose::Token, message, "")?;
-        Ok(format!("{signed}.{}", encode(&signature.to_fixed())))
+        let token = format!("{signed}.{}", encode(&signature.to_fixed()));
+        let (given, limit) = (token.len(), LONGEST);
+        // A longer one nobody would read.
+        if given > limit {
+            return Err(CoreError::TooLong { what: "an access token", given, limit }.into());
+        }
+        Ok(token)
     }
 
     /// A token with which a service goes on to another one for whoever came with `access` (RFC 8693 §4.1): the same subject,
@@ -224,7 +231,7 @@ impl<'a> AccessTokens<'a> {
         let (algorithm, name) = claims::header(compact)?;
         let ready = keys::checking(tx, self.cabinet)?;
         let ready = ready.iter().find(|ready| ready.name == name).ok_or(CoreError::Rejected)?;
-        if ready.algorithm.name() != algorithm {
+        if JwsAlgorithm::named(algorithm) != Some(ready.algorithm) {
             return Err(CoreError::Rejected.into());
         }
         let signature = compact.signature(&ready.key)?;

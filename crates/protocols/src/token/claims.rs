@@ -1,7 +1,7 @@
 //! What an access token says (RFC 9068 §2.2), with who acts for whom (RFC 8693 §4.1, RFC 9396).
 
 use serde_json::{Map, Value, json};
-use zamok_cabinet::{Evidence, Power, PowerId, Right, Session};
+use zamok_cabinet::{Assurance, Evidence, Power, PowerId, Right};
 use zamok_core::{Error as CoreError, UnixTime};
 
 use super::sender::Binding;
@@ -105,26 +105,33 @@ impl GrantedPower {
     }
 }
 
-/// What RFC 8176 calls the evidence.
-pub(super) fn methods(session: &Session) -> Vec<String> {
-    let mut methods: Vec<String> = session.evidence.iter().map(|shown| method(*shown).to_owned()).collect();
-    if methods.len() > 1 {
+/// What RFC 8176 calls the evidence, each name once.
+pub(super) fn methods(shown: &[Evidence]) -> Vec<String> {
+    let mut methods: Vec<String> = Vec::new();
+    for name in shown.iter().filter_map(|shown| method(*shown)) {
+        if !methods.iter().any(|known| known == name) {
+            methods.push(name.into());
+        }
+    }
+    // Several factors are several kinds (R10): two codes, however they came, are two of one kind.
+    if Assurance::of(shown) > Assurance::Low {
         methods.push("mfa".into());
     }
-    methods.dedup();
     methods
 }
 
-const fn method(shown: Evidence) -> &'static str {
-    match shown {
+const fn method(shown: Evidence) -> Option<&'static str> {
+    Some(match shown {
         Evidence::Password => "pwd",
         Evidence::Pin => "pin",
         Evidence::Sms => "sms",
         Evidence::Push => "swk",
         Evidence::Certificate => "hwk",
+        // Its token is no code, and nothing that RFC 8176 has a name for.
+        Evidence::Device => return None,
         // Codes of generators, tokens, e-mails and paper.
         _ => "otp",
-    }
+    })
 }
 
 impl Claims {
@@ -276,4 +283,29 @@ pub(super) fn id(text: &str) -> Result<[u8; 16], CoreError> {
         *byte = u8::from_str_radix(pair, 16).map_err(|_| CoreError::Rejected)?;
     }
     Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Evidence::{Certificate, Device, Email, Generator, Password, Pin, Push, Recovery, Sms, Token};
+
+    #[test]
+    fn a_method_is_named_once_and_only_several_kinds_are_several_factors() {
+        for (shown, names) in [
+            (&[Password, Generator][..], &["pwd", "otp", "mfa"][..]),
+            (&[Password, Generator, Sms, Email], &["pwd", "otp", "sms", "mfa"]),
+            (&[Password, Push, Certificate], &["pwd", "swk", "hwk", "mfa"]),
+            // A phone alone, and what is held beside it: nothing that anybody knows.
+            (&[Sms], &["sms"]),
+            (&[Sms, Generator], &["sms", "otp"]),
+            (&[Email, Token, Recovery], &["otp"]),
+            // A PIN on its device: no code was shown.
+            (&[Device, Pin], &["pin", "mfa"]),
+            (&[Password, Pin], &["pwd", "pin"]),
+            (&[], &[]),
+        ] {
+            assert_eq!(methods(shown), names, "{shown:?}");
+        }
+    }
 }

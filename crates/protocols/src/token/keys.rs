@@ -152,6 +152,11 @@ pub fn use_token_key(cabinet: &Cabinet, id: KeyId) -> Result<JwsAlgorithm, Error
         if info.state != KeyState::Active {
             return Err(Error::TokenKey("it is not active"));
         }
+        // What it signs must be found right with it, by us and by whoever holds its set.
+        let serves = |usage| info.usages.contains(usage) && info.dates.allow(usage, tx.now());
+        if !serves(keys::Usage::Sign) || !serves(keys::Usage::Verify) {
+            return Err(Error::TokenKey("it may not both sign and verify now"));
+        }
         let algorithm = JwsAlgorithm::of(&info);
         let algorithm =
             algorithm.ok_or(Error::TokenKey("tokens have no algorithm for a key of this kind"))?;

@@ -10,7 +10,7 @@ use super::claims::{self, Claims, LONGEST};
 use super::keys::Ready;
 use super::sender::Shown;
 use crate::error::Error;
-use crate::jose::{Compact, Jwk, object};
+use crate::jose::{Compact, Jwk, JwsAlgorithm, object};
 
 /// Checks access tokens with keys that are ready. It knows neither sessions nor epochs: what was revoked is good here until it
 /// expires, which is why access tokens live for minutes.
@@ -89,7 +89,7 @@ impl Verifier {
         let compact = Compact::parse(token, LONGEST)?;
         let (algorithm, name) = claims::header(&compact)?;
         let ready = self.keys.iter().find(|ready| ready.name == name).ok_or(CoreError::Rejected)?;
-        if ready.algorithm.name() != algorithm {
+        if JwsAlgorithm::named(algorithm) != Some(ready.algorithm) {
             return Err(CoreError::Rejected);
         }
         let signature = compact.signature(&ready.key)?;

@@ -130,8 +130,11 @@ pub unsafe extern "C" fn zamok_content_set_amount(
             (pointer::text(field, field_length)?, pointer::bytes(currency.cast(), currency_length)?)
         };
         let draft = handles::take::<Draft>(content)?;
-        let currency = currency.try_into().map_err(|_| Fault(ZAMOK_E_ARGUMENT))?;
+        let currency: [u8; 3] = currency.try_into().map_err(|_| Fault(ZAMOK_E_ARGUMENT))?;
         let places = u8::try_from(places).map_err(|_| Fault(ZAMOK_E_ARGUMENT))?;
+        if places > 9 || !currency.iter().all(u8::is_ascii_uppercase) {
+            return Err(Fault(ZAMOK_E_ARGUMENT).into());
+        }
         draft.set(field, Value::Amount { minor, places, currency })
     })
 }

@@ -8,7 +8,7 @@ use zamok::keys::{KeyId, KeyKind, Purpose, Template, Usage, Usages, spend};
 use zamok::otp::{OtpUri, TotpState};
 
 use super::key_id;
-use super::making::told;
+use super::making::{Dates, told};
 use crate::arguments::Shared;
 use crate::failure::{Exit, Failure};
 use crate::opening;
@@ -43,6 +43,7 @@ pub(super) fn take_in(
     text: Option<&str>,
     label: &str,
     accept_guessable: bool,
+    dates: Dates,
     shared: &Shared,
     output: &Output,
 ) -> Result<Exit, Failure> {
@@ -66,6 +67,7 @@ pub(super) fn take_in(
         let label = if label.is_empty() { uri.account() } else { label };
         let mut template = Template::new(kind, Purpose::OneTimeCode).named(label, None);
         template.usages = Usages::of(&[Usage::GenerateCode]);
+        (template.valid_from, template.valid_to) = dates;
         let id =
             zamok.vault().transact(|tx| one_time::import_from(tx, parameters, uri.secret(), &template))?;
         told(id, "taken in", output)

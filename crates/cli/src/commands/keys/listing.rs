@@ -1,14 +1,15 @@
-//! `zamok keys list`, `show` and `public`.
+//! `zamok keys list`, `show`, `public` and `read`.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
 use zamok::UnixTime;
-use zamok::keys::{KeyId, KeyInfo, finding, signing, versions};
+use zamok::keys::{KeyId, KeyInfo, finding, importing, signing, versions};
 
 use super::key_id;
 use crate::arguments::Shared;
+use crate::events;
 use crate::failure::{Exit, Failure};
 use crate::files::{Prepared, Readable};
 use crate::moment;
@@ -38,6 +39,16 @@ pub(crate) struct Public {
     #[arg(value_parser = key_id)]
     key: KeyId,
     /// Write it to a file instead.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Read {
+    /// The key's id.
+    #[arg(value_parser = key_id)]
+    key: KeyId,
+    /// Write it to a file, readable by you alone, instead of standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -89,6 +100,37 @@ impl Public {
                 None => {}
             }
             output.object(&json!({"pem": pem, "file": written.map(|path| path.display().to_string())}))?;
+            Ok(Exit::Done)
+        })
+    }
+}
+
+impl Read {
+    pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        // It may be anything, and a terminal would obey it.
+        if self.out.is_none() && output.is_terminal() {
+            return Err(Failure::usage("what is kept is not shown at a terminal")
+                .hint("name a file with --out, or lead the output into a pipe"));
+        }
+        opening::with_vault(shared, output, |zamok| {
+            // Before the journal says that it was read: can it be written?
+            let prepare = |path| Prepared::unless_there(path, Readable::ByOwner);
+            let file = self.out.as_deref().map(prepare).transpose()?;
+            let content =
+                opening::with_key(zamok, self.key, shared, output, |tx| importing::read(tx, self.key));
+            let content = content.map_err(|failure| match failure.name {
+                "key-kind" => failure.hint("data, certificates and public keys are read; secrets stay"),
+                _ => failure,
+            })?;
+            let written = file.map(|file| file.write(&content)).transpose()?;
+            let path = written.map(|path| path.display().to_string());
+            match &path {
+                Some(path) => output.line(format!("What is kept is in {path}."))?,
+                None if !output.is_for_programs() => output.bytes(&content)?,
+                None => {}
+            }
+            let shown = (path.is_none() && output.is_for_programs()).then(|| events::hex(&content));
+            output.object(&json!({"id": self.key.to_string(), "content": shown, "file": path}))?;
             Ok(Exit::Done)
         })
     }

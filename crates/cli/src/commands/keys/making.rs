@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use zamok::UnixTime;
 use zamok::keys::{Flag, Flags, KeyId, KeyKind, Purpose, RsaBits, Template, generate, importing};
 
 use super::{of_template, purpose};
@@ -110,6 +111,32 @@ pub(crate) struct New {
     /// It cannot be destroyed.
     #[arg(long)]
     indestructible: bool,
+    #[command(flatten)]
+    validity: Validity,
+}
+
+/// When a key serves.
+#[derive(Args, Debug)]
+struct Validity {
+    /// In seconds since 1970: before this time it does nothing.
+    #[arg(long, value_name = "TIME")]
+    valid_from: Option<u64>,
+    /// In seconds since 1970: from this time on it protects nothing new.
+    #[arg(long, value_name = "TIME")]
+    valid_to: Option<u64>,
+}
+
+/// From when and until when, where that is said.
+pub(super) type Dates = (Option<UnixTime>, Option<UnixTime>);
+
+impl Validity {
+    fn dates(&self) -> Result<Dates, Failure> {
+        if self.valid_from.zip(self.valid_to).is_some_and(|(from, to)| to <= from) {
+            return Err(Failure::usage("the key would never protect anything")
+                .hint("give a --valid-to that comes after --valid-from"));
+        }
+        Ok((self.valid_from.map(UnixTime), self.valid_to.map(UnixTime)))
+    }
 }
 
 #[derive(Args, Debug)]
@@ -128,12 +155,16 @@ pub(crate) struct Import {
     /// With otpauth: take a secret of less than 128 bits, as many services still show; how strong it is, is theirs to choose.
     #[arg(long)]
     accept_guessable: bool,
+    #[command(flatten)]
+    validity: Validity,
 }
 
 impl New {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        let dates = self.validity.dates()?;
         opening::with_vault(shared, output, |zamok| {
             let mut template = Template::new(self.kind.kind(), self.purpose).named(&self.label, None);
+            (template.valid_from, template.valid_to) = dates;
             let wished = [
                 (self.wrappable, Flag::Wrappable),
                 (self.audited, Flag::Audited),
@@ -154,6 +185,7 @@ impl New {
 
 impl Import {
     pub(crate) fn run(&self, shared: &Shared, output: &Output) -> Result<Exit, Failure> {
+        let dates = self.validity.dates()?;
         // Bytes that are no text may end like a line.
         let content = match self.form {
             Form::Pkcs8
@@ -182,13 +214,15 @@ impl Import {
             Form::Generic => (KeyKind::Generic, bytes.to_vec().into()),
             Form::Data => (KeyKind::Data, bytes.to_vec().into()),
             Form::Otpauth => {
-                return super::codes::take_in(text, &self.label, self.accept_guessable, shared, output);
+                let is_accepted = self.accept_guessable;
+                return super::codes::take_in(text, &self.label, is_accepted, dates, shared, output);
             }
         };
         let purpose =
             self.purpose.ok_or_else(|| Failure::usage("--purpose is missing: what does the key serve?"))?;
         opening::with_vault(shared, output, |zamok| {
-            let template = Template::new(kind, purpose).named(&self.label, None);
+            let mut template = Template::new(kind, purpose).named(&self.label, None);
+            (template.valid_from, template.valid_to) = dates;
             let id = zamok
                 .vault()
                 .transact(|tx| importing::raw(tx, &template, material.clone()))

@@ -32,6 +32,8 @@ enum What {
     Show(listing::Show),
     /// Print the public key of a key pair, in PEM.
     Public(listing::Public),
+    /// Read back data, a certificate or a public key (DER) that was taken in: never a secret.
+    Read(listing::Read),
     /// Make a key.
     New(making::New),
     /// Take in a private key (PKCS#8), a public key (SPKI), a certificate, a secret or data from a file.
@@ -76,6 +78,7 @@ impl Keys {
             What::List(list) => list.run(shared, output),
             What::Show(show) => show.run(shared, output),
             What::Public(public) => public.run(shared, output),
+            What::Read(read) => read.run(shared, output),
             What::New(new) => new.run(shared, output),
             What::Import(import) => import.run(shared, output),
             What::Rotate(rotate) => rotate.run(shared, output),

@@ -38,7 +38,7 @@ pub struct OcraSuite {
 }
 
 impl OcraSuite {
-    /// Longest suite, in bytes; the longest that RFC 6287 can write has 48.
+    /// Longest suite, in bytes; the longest that RFC 6287 can write has 46.
     pub const MAX: usize = 64;
 
     /// Reads a suite. Case matters, as in the RFC; the inputs stand in the RFC's order, since so they are hashed. The RFC's

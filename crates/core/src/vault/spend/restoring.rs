@@ -4,7 +4,6 @@ use super::OtpState;
 use crate::env::UnixTime;
 use crate::error::Error;
 use crate::event::{Detail, EventKind};
-use crate::otp::HotpState;
 use crate::store::RowKey;
 use crate::vault::attributes::{Flag, KeyInfo, Purpose};
 use crate::vault::keys::{KeyId, KeyRecord};
@@ -83,6 +82,10 @@ pub fn fence(tx: &mut Transaction<'_>, row: &RowKey) -> Result<(), Error> {
         },
         _ => return Ok(()),
     };
+    // Before T0 there was no code to spend.
+    if tx.now() < UnixTime(t0) {
+        return Ok(());
+    }
     let mut state = OtpState::load(tx, id, info.version)?;
     // A clock that the phone is ahead of, and the step of the window that lies in the future.
     let ahead = u64::try_from(state.spent.totp.drift).unwrap_or(0).saturating_add(1);
@@ -118,8 +121,8 @@ pub fn replay(tx: &mut Transaction<'_>, id: KeyId, since: &Since) -> Result<(), 
             || matches!(info.kind, KeyKind::Ocra { suite } if !suite.has_counter());
         if with_time {
             state.spent.totp.last_step = state.spent.totp.last_step.max(Some(step));
-        } else if step >= state.spent.hotp.next {
-            state.spent.hotp = HotpState::starting_at(step.saturating_add(1));
+        } else {
+            state.spend_counter(step);
         }
     }
     if let Some(counter) = since.generated {
