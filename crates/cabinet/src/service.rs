@@ -143,7 +143,7 @@ impl Service {
         }
         let service = Self {
             issuer: reader.text()?.into(),
-            policy: Policy::from_toml(reader.text()?).map_err(|_| Error::PolicyUnsound)?,
+            policy: Policy::kept(reader.text()?).map_err(|_| Error::PolicyUnsound)?,
             token_key: KeyId(reader.array()?),
             challenge_key: KeyId(reader.array()?),
         };

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use harness::{House, LIGHT, light_policy, password, request};
 use whole_life::{DeviceKey, field, unhex};
 use zamok_cabinet::{
-    Approach, Begun, Cabinet, DeviceAnswer, Error, Evidence, MessageKind, Password, PowerKind, Right, Rights,
-    SweepPlace, Terms,
+    Approach, Begun, Cabinet, DeviceAnswer, Error, Evidence, MessageKind, Password, Pin, PowerKind, Right,
+    Rights, SweepPlace, Terms,
 };
 use zamok_core::Error as CoreError;
 use zamok_core::store::{
@@ -28,11 +28,14 @@ struct Between {
     left: AtomicU64,
     /// How the sum begins that is filled next, and how far.
     sum: Mutex<(&'static str, u64)>,
+    /// How the sums begin that cannot be read.
+    silent: Mutex<Option<&'static str>>,
 }
 
 impl Default for Between {
     fn default() -> Self {
-        Self { inner: MemoryStore::new(), left: AtomicU64::new(u64::MAX), sum: Mutex::new(("", 0)) }
+        let (left, sum) = (AtomicU64::new(u64::MAX), Mutex::new(("", 0)));
+        Self { inner: MemoryStore::new(), left, sum, silent: Mutex::default() }
     }
 }
 
@@ -76,6 +79,9 @@ impl Store for Between {
     }
 
     fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
+        if self.silent.lock().unwrap().is_some_and(|begins| key.0.starts_with(begins.as_bytes())) {
+            return Err(StoreFault::Unavailable);
+        }
         let found = self.inner.counter(key)?;
         let mut sum = self.sum.lock().unwrap();
         let (begins, most) = *sum;
@@ -97,6 +103,24 @@ fn a_wrong_password_looks_like_any_other_though_others_have_filled_the_sum_meanw
     store.fill("wrong-strangers/", house.cabinet.policy().budget.strangers);
     let wrong = house.cabinet.begin_login("ivan", &Password::new("wrong horse battery"));
     assert_eq!(wrong, Err(REJECTED));
+}
+
+#[test]
+fn a_store_that_cannot_be_read_rejects_no_device_with_a_pin() {
+    let store = Arc::new(Between::default());
+    let house = House::over(store.clone());
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    let token = house.cabinet.trust_device(&session, "phone").unwrap();
+    let session = house.cabinet.session(session.id).unwrap();
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    house.cabinet.offer_pin(&session, &enrolment, &Pin::new("190357")).unwrap();
+    house.cabinet.confirm_factor(&enrolment, "190357").unwrap();
+    let begin = || house.cabinet.begin_login_by_device(&token, &Approach::default()).map(drop);
+    *store.silent.lock().unwrap() = Some("challenges/");
+    assert_eq!(begin(), Err(Error::Core(StoreFault::Unavailable.into())), "it says nothing of the device");
+    *store.silent.lock().unwrap() = None;
+    assert_eq!(begin(), Ok(()));
 }
 
 #[test]

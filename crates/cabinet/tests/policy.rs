@@ -7,9 +7,12 @@ use std::fs;
 
 use harness::{House, light_policy};
 use zamok_cabinet::{Cabinet, Error, Policy, PolicyFault, Profile, odds};
+use zamok_core::Error as CoreError;
 use zamok_core::event::EventKind;
 use zamok_core::otp::{Hotp, HotpParameters, HotpState};
 use zamok_core::secret::Secret;
+use zamok_core::store::{RowKey, Table};
+use zamok_core::wire::{Reader, Writer};
 
 /// A page of the repository, by its path.
 fn read(path: &str) -> String {
@@ -184,6 +187,10 @@ fn every_profile_is_sound_and_survives_its_own_text() {
         "[generator.throttle]\nrecent_limit = \"never\"\n",
         "[pin.throttle]\ndisable_after = \"never\"\nrecent_limit = \"never\"\n",
         "[access]\nactors = 16\n",
+        // Nothing would come of it: they are delayed and never disabled.
+        "[password.throttle]\ndisable_after = 100\n",
+        "[password.throttle]\nrecent_limit = 100\n",
+        "[recovery.throttle]\ndisable_after = 100\n",
     ] {
         assert!(Policy::from_toml(unsound).is_err(), "{unsound}");
     }
@@ -278,4 +285,28 @@ fn a_reopened_cabinet_goes_by_the_policy_that_was_kept() {
     assert_eq!(told[0].get("changed"), Some("password.shortest: 12 to 20; session.most: 20 to 3"));
     policy.session.most = 0;
     assert_eq!(house.cabinet.keep_policy(&policy), Err(Error::PolicyUnsound));
+}
+
+#[test]
+fn a_policy_that_is_judged_more_strictly_since_it_was_kept_shuts_no_vault() {
+    let house = House::new();
+    let vault = house.cabinet.vault().clone();
+    let row = RowKey::new(Table(38), *b"service");
+    // As a program kept it that took a number here.
+    let kept = vault.transact(|tx| {
+        let body = tx.state(&row)?.ok_or(CoreError::Refused)?;
+        let mut reader = Reader::new(&body);
+        let (format, issuer, policy) = (reader.u8()?, reader.text()?, reader.text()?);
+        let keys: [u8; 32] = reader.array()?;
+        reader.end()?;
+        let policy = policy.replacen("disable_after = \"never\"", "disable_after = 100", 1);
+        let mut writer = Writer::new();
+        writer.u8(format).text(issuer)?.text(&policy)?.raw(&keys);
+        tx.put_state(&row, writer.as_slice())
+    });
+    kept.unwrap_or_else(|error: CoreError| panic!("{error}"));
+    let opened = Cabinet::open(vault).unwrap();
+    assert_eq!(opened.policy().password.throttle.disable_after, 100);
+    assert_eq!(opened.keep_policy(opened.policy()), Err(Error::PolicyUnsound), "nor is it kept again");
+    opened.keep_policy(&light_policy()).unwrap();
 }

@@ -129,10 +129,13 @@ pub(crate) enum Use {
 
 /// The cell of a rule for a key, in one of its rows.
 pub(crate) fn cell(rules: &Rules, rule: &Rule, key: Key, row: usize, used: Use) -> Cell {
-    let number = key.spread(rule.seed, row, rules.cells.into());
+    // Who pauses for another time counts in other windows: those of one cell would be moved to and fro between two services,
+    // until there is no more room in it.
+    let seed = if matches!(used, Use::Pause) { rule.seed ^ rule.pause } else { rule.seed };
+    let number = key.spread(seed, row, rules.cells.into());
     let mut cell = [0; 18];
     cell[..5].copy_from_slice(b"risk/");
-    cell[5..13].copy_from_slice(&rule.seed.to_be_bytes());
+    cell[5..13].copy_from_slice(&seed.to_be_bytes());
     cell[13] = [0x00, 0x10][row % ROWS] | used as u8;
     cell[14..].copy_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes());
     cell

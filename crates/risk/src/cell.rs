@@ -7,11 +7,14 @@
 //! - marks: the window (27) and 18 slots of 2 bits, each marked once; the second bit bears three who mark it at once.
 //!
 //! Windows are numbered modulo 2²¹, so that a cell which a clock that was ahead has moved on can be moved on to the present, too:
-//! further, to where the number comes again. A cell is believed of the present window, the one before it and the next; whatever
-//! else it says is of no time that this clock knows, and reads as nothing.
+//! further, to where the number comes again. A cell is believed of the present window, the one before it and the next (of windows
+//! shorter than a minute, the next two: so far do clocks of machines that share a store differ); whatever else it says is of no
+//! time that this clock knows, and reads as nothing.
 //!
 //! Every addition has the greatest value of its window as ceiling: whoever moves a cell on that somebody else has moved on
 //! meanwhile is refused by the store, and reads again.
+
+use zamok_core::UnixTime;
 
 /// Bits below the window.
 const BELOW: u32 = 36;
@@ -42,6 +45,12 @@ const fn ahead(at: u64, now: u64) -> u64 {
     at.wrapping_sub(now) & (LAP - 1)
 }
 
+/// Windows beyond the present one that a cell is believed of: the next, or as many as clocks differ by. Two machines that do not
+/// believe each other move a cell on by turns, until there is no more room in it.
+const fn near(span: u64) -> u64 {
+    if span == 0 || span >= UnixTime::SKEW { 1 } else { UnixTime::SKEW.div_ceil(span) }
+}
+
 /// The next window of a cell that has the number of `now`; `None` where there is no room for it. Time itself has room for two
 /// centuries; half of it is for clocks that were ahead, so that they do not use it up.
 const fn moved(at: u64, now: u64) -> Option<u64> {
@@ -53,11 +62,11 @@ const fn moved(at: u64, now: u64) -> Option<u64> {
 
 /// What a cell says of the present: its window, the count before, the count. `None` for a cell that says nothing of it, and of
 /// which no more can be said.
-const fn counts(value: u64, now: u64) -> Option<(u64, u64, u64)> {
+const fn counts(value: u64, now: u64, near: u64) -> Option<(u64, u64, u64)> {
     let (at, before, count) = (value >> BELOW, value >> COUNT & MOST, value & MOST);
     match (ahead(at, now), moved(at, now)) {
         // One that is set back a little stays in the window that was reached.
-        (0 | 1, _) => Some((at, before, count)),
+        (ahead, _) if ahead <= near => Some((at, before, count)),
         (_, None) => None,
         (behind, Some(next)) => Some((next, if behind == LAP - 1 { count } else { 0 }, 0)),
     }
@@ -67,14 +76,14 @@ const fn counts(value: u64, now: u64) -> Option<(u64, u64, u64)> {
 /// the span still reaches, as if it were spread evenly.
 pub(crate) const fn counted(value: u64, time: u64, span: u64) -> u64 {
     let now = window(time, span);
-    let Some((at, before, count)) = counts(value, now) else { return 0 };
-    let left = if ahead(at, now) == 1 { span } else { span - time % span };
+    let Some((at, before, count)) = counts(value, now, near(span)) else { return 0 };
+    let left = if ahead(at, now) > 0 { span } else { span - time % span };
     count + before * left / span
 }
 
 /// Counts once more; `None` when the cell is full, which is beyond every limit, or cannot be moved on.
 pub(crate) const fn count(value: u64, time: u64, span: u64) -> Option<Step> {
-    let Some((at, before, count)) = counts(value, window(time, span)) else { return None };
+    let Some((at, before, count)) = counts(value, window(time, span), near(span)) else { return None };
     if count >= FULL {
         return None;
     }
@@ -218,6 +227,23 @@ mod tests {
             let now = begin + leap + year * 86_400 * 365;
             value = add(value, count(value, now, span));
             assert_eq!(counted(value, now, span), 1, "{year}");
+        }
+    }
+
+    #[test]
+    fn machines_whose_clocks_differ_by_a_minute_count_together_and_wear_no_cell_out() {
+        for span in [30, 45, 59, 60, 600] {
+            let (begin, mut value, mut let_through) = (1_800_000_000_u64, 0, 0_u64);
+            for second in 0..6_000 {
+                for time in [begin + second, begin + second + UnixTime::SKEW] {
+                    if counted(value, time, span) == 0 {
+                        value = add(value, count(value, time, span));
+                        let_through += 1;
+                    }
+                }
+            }
+            assert!(value >> BELOW < LAP, "{span}: it went round");
+            assert!(let_through <= 6_000 / span + 2, "{span}: {let_through} were let through");
         }
     }
 

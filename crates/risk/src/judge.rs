@@ -138,7 +138,8 @@ impl Rules {
                 }
             }
             Kind::Travel { .. } => match (case.place, memory.of(board, case)?.last) {
-                (Some(here), Some((there, then))) => {
+                // A clock that had jumped ahead does not tell how long the way took.
+                (Some(here), Some((there, then))) if !then.is_ahead_of(facts.time) => {
                     Seen::Way(there.kilometres_to(here), facts.time.since(then))
                 }
                 _ => Seen::Nothing,

@@ -14,7 +14,8 @@ pub struct Place {
 
 /// Who knows where an address is.
 pub trait Locate: Send + Sync + fmt::Debug {
-    /// The place of an address; `None` when nothing is known of it, or not well enough to judge somebody by it.
+    /// The place of an address; `None` when nothing is known of it, or not well enough to judge somebody by it. An IPv4 address
+    /// is asked about as one, however it came.
     fn locate(&self, address: IpAddr) -> Option<Place>;
 }
 

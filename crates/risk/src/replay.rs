@@ -382,6 +382,37 @@ mod tests {
     }
 
     #[test]
+    fn two_services_that_pause_for_different_times_wear_no_cell_of_each_other_out() {
+        let rules = |pause: u64| {
+            let rule = "name = \"slow\"\nkind = \"frequency\"\nper = \"network\"\nwindow = 3600\nlimit = 1\nanswer = \"delay\"";
+            Rules::from_toml(&format!("[[rule]]\n{rule}\npause = {pause}")).unwrap()
+        };
+        let (short, long) = (rules(30), rules(60));
+        let mut board = InMemory::default();
+        let mut refused = |rules: &Rules, time: u64| {
+            let line = format!(
+                r#"{{"time":{time},"event":"login","outcome":"wrong","account":"a","address":"10.0.0.1"}}"#
+            );
+            let event = LogEvent::parse(&line).unwrap();
+            let facts = event.facts();
+            let case = Case::new(&facts, None, rules, &[0; 32]);
+            let Ok(findings) = rules.judge(&mut board, &case);
+            let refused = Decision::from(findings).answer().refuses();
+            if !refused {
+                let Ok(()) = rules.note(&mut board, &case, Outcome::Wrong);
+            }
+            refused
+        };
+        for second in 0..200 {
+            refused(if second % 2 == 0 { &short } else { &long }, 1_800_000_000 + second);
+        }
+        for (rules, begin) in [(&long, 1_800_001_000_u64), (&short, 1_800_002_000)] {
+            let count = (0..60_u64).filter(|second| refused(rules, begin + second)).count();
+            assert!(count >= 57, "{count} of 60 were refused");
+        }
+    }
+
+    #[test]
     fn what_is_counted_takes_no_more_room_than_its_table() {
         let rules = "cells = 256\n[[rule]]\nname = \"spray\"\nkind = \"spraying\"\nper = \"network\"\nwindow = 600\nlimit = 40\nanswer = \"allow\"\n\
             [[rule]]\nname = \"guess\"\nkind = \"frequency\"\nper = \"account\"\nwindow = 60\nlimit = 1\nanswer = \"delay\"\npause = 30";

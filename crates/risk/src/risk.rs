@@ -78,7 +78,8 @@ impl Risk {
     }
 
     fn case<'a>(&self, tx: &Transaction<'_>, facts: &'a Facts<'a>) -> Result<Case<'a>, Error> {
-        let place = facts.address.and_then(|address| self.locate.locate(address));
+        // An IPv4 address that came through an IPv6 socket is still one.
+        let place = facts.address.and_then(|address| self.locate.locate(address.to_canonical()));
         Ok(Case::new(facts, place, &self.rules, &self.secret(tx)?))
     }
 }

@@ -337,6 +337,17 @@ fn an_account_has_habits_that_lie_sealed_and_go_with_it() {
 }
 
 #[test]
+fn an_address_that_came_through_an_ipv6_socket_is_looked_for_where_it_is() {
+    let clock = ManualClock::new(UnixTime(NOON));
+    let watch = Arc::new(Risk::new(Rules::from_toml(HABITS).unwrap(), Arc::new(Atlas)));
+    let cabinet = made(Arc::new(MemoryStore::new()), &clock).with_watch(watch);
+    let person = Person::new(&cabinet, &clock, "ivan");
+    let (home, far) = (from("::ffff:192.0.2.1"), from("::ffff:198.51.100.1"));
+    person.log_in(&cabinet, &clock, "ivan", &home).unwrap();
+    assert_eq!(person.log_in(&cabinet, &clock, "ivan", &far), Err(REJECTED), "it is as far as ever");
+}
+
+#[test]
 fn what_ships_watches_operations_and_requests() {
     let clock = ManualClock::new(UnixTime(NOON));
     let watch = Arc::new(Risk::new(Rules::default(), Arc::new(Nowhere)));

@@ -193,6 +193,29 @@ fn office_hours_end_on_the_minute_and_a_night_belongs_to_the_day_on_which_it_beg
 }
 
 #[test]
+fn a_place_that_a_clock_noted_which_was_ahead_keeps_nobody_out() {
+    const NOON: u64 = 1_800_000_000;
+    const YEAR: u64 = 365 * 86_400;
+    let rules =
+        "[[rule]]\nname = \"travel\"\nkind = \"travel\"\ndistance = 500\nspeed = 1000\nanswer = \"block\"";
+    let mut replay = Replay::new(Rules::from_toml(rules).unwrap());
+    let mut refused = |time: u64, event: &str, place: &str| {
+        let line = format!(
+            r#"{{"time":{time},"event":"{event}","outcome":"right","account":"ivan","place":[{place}]}}"#
+        );
+        replay.feed(&LogEvent::parse(&line).unwrap()).answer().refuses()
+    };
+    let (moscow, vladivostok) = ("55.76,37.62", "43.12,131.89");
+    assert!(!refused(NOON + YEAR, "code", moscow));
+    // The clock is right again, and so is the way that a week was enough for.
+    assert!(!refused(NOON + 7 * 86_400, "login", vladivostok));
+    assert!(!refused(NOON + 7 * 86_400, "code", vladivostok));
+    assert!(refused(NOON + 7 * 86_400 + 60, "login", moscow), "nobody is there a minute later");
+    // Machines differ by as much as this, and nobody is in two places at once.
+    assert!(refused(NOON + 7 * 86_400 - 60, "login", moscow));
+}
+
+#[test]
 fn a_text_that_is_one_of_several_is_noticed_and_no_other() {
     let rules = "[[rule]]\nname = \"payee\"\nkind = \"parameter\"\nfield = \"payee\"\nequals = [\"casino\", \"exchange\"]\nanswer = \"block\"";
     let mut replay = Replay::new(Rules::from_toml(rules).unwrap());

@@ -65,7 +65,8 @@ impl Cabinet {
         let means = factor::means(tx, &record.account, caller)?.usable;
         let shown = vec![Evidence::Device];
         let pin = means.into_iter().find(|means| means.suits(Purpose::Login, &shown));
-        let Some(means) = pin.filter(|_| !opened.is_full(tx).unwrap_or(true)) else { return Ok(REJECTED) };
+        let is_full = opened.is_full(tx)?;
+        let Some(means) = pin.filter(|_| !is_full) else { return Ok(REJECTED) };
         opened.count(tx);
         found.tell(tx, facts.occasion, subject, &account.row())?;
         self.tell_watch(tx, &facts, Outcome::Right)?;

@@ -41,6 +41,17 @@ impl Policy {
             self.pin.throttle.disable_after <= 100,
             "pin.throttle.disable_after: a PIN is short, so at most 100 wrong ones in a row may be borne",
         );
+        // Whoever knows a login must not be able to lock it: nothing would come of a number here.
+        for (name, throttle) in [("password", &password.throttle), ("recovery", &self.recovery.throttle)] {
+            for (limit, found) in
+                [("disable_after", throttle.disable_after), ("recent_limit", throttle.recent_limit)]
+            {
+                wrong.unless(
+                    found == u32::MAX,
+                    &format!("{name}.throttle.{limit}: \"never\", for it is delayed and never disabled"),
+                );
+            }
+        }
         wrong.outside("recovery.codes", self.recovery.codes.into(), 1, 50);
         wrong.unless(self.recovery.bits == 80, "recovery.bits: codes have 80 random bits");
         wrong.cost("recovery.cost", self.recovery.cost);

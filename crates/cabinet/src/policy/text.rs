@@ -120,6 +120,13 @@ impl Policy {
     /// # Errors
     /// [`PolicyFault`] for what is no policy, with everything that is wrong.
     pub fn from_toml(text: &str) -> Result<Self, PolicyFault> {
+        let policy = Self::kept(text)?;
+        policy.judge()?;
+        Ok(policy)
+    }
+
+    /// Reads a policy that was judged when it was kept: a program that judges more strictly since must not keep its vault shut.
+    pub(crate) fn kept(text: &str) -> Result<Self, PolicyFault> {
         let over: Table =
             text.parse().map_err(|error: toml::de::Error| PolicyFault::Syntax(error.to_string()))?;
         let profile = match over.get("profile") {
@@ -135,10 +142,7 @@ impl Policy {
         if !unknown.is_empty() {
             return Err(PolicyFault::Unknown(unknown));
         }
-        let policy =
-            Self::deserialize(all).map_err(|error| PolicyFault::Syntax(error.message().to_owned()))?;
-        policy.judge()?;
-        Ok(policy)
+        Self::deserialize(all).map_err(|error| PolicyFault::Syntax(error.message().to_owned()))
     }
 
     /// The policy as [`Policy::from_toml`] reads it: every number, none left to the profile.

@@ -121,7 +121,8 @@ impl Faults {
         let found = known.iter().find(|(other, _)| *other == value);
         if found.is_none() {
             let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
-            self.add(format_args!("{name} is {value:?}: {} are there", names.join(", ")));
+            let are = if names.len() == 1 { "is" } else { "are" };
+            self.add(format_args!("{name} is {value:?}: {} {are} there", names.join(", ")));
         }
         found.map_or(first, |(_, choice)| *choice)
     }
@@ -221,6 +222,7 @@ impl RuleText {
             faults.add("step-up can be answered on login, operation and request alone");
         }
         let kind = self.kind(faults);
+        kind.finds_something(&on, faults);
         self.rule(answer, pause, on, kind)
     }
 
@@ -280,7 +282,8 @@ impl RuleText {
                 limit: faults.number("limit", self.limit, 1, 200_000),
             },
             "spraying" => Kind::Spraying {
-                per: self.per(faults, &[("network", Per::Network), ("device", Per::Device)]),
+                // A device is known to one account, and a stranger at every other: it never tries several.
+                per: self.per(faults, &[("network", Per::Network)]),
                 outcome: self.outcome(faults, Some(Outcome::Wrong)),
                 window: faults.number("window", self.window, 120, WEEK.cast_signed()),
                 limit: faults.number("limit", self.limit, 2, 40),
@@ -342,8 +345,12 @@ impl RuleText {
         if self.days.as_ref().is_some_and(Vec::is_empty) {
             faults.add("days is empty: it would never be office time");
         }
-        if self.from.is_some() && self.from == self.until {
+        let times = (self.from.as_deref(), self.until.as_deref());
+        if self.from.is_some() && self.from == self.until || times == (Some("24:00"), Some("00:00")) {
             faults.add("from and until are one time: it would never be office time");
+        }
+        if times == (Some("00:00"), Some("24:00")) && days == 0x7f {
+            faults.add("from, until and days are the whole week: it would always be office time");
         }
         let offset = self.utc_offset.unwrap_or(0);
         if !(-14 * 60..=14 * 60).contains(&offset) {
@@ -355,6 +362,31 @@ impl RuleText {
             until: faults.clock("until", self.until.as_deref()),
             days,
             offset,
+        }
+    }
+}
+
+impl Kind {
+    /// Tells what is never found on these occasions: such a rule would look as if it guarded something.
+    fn finds_something(&self, on: &[Occasion], faults: &mut Faults) {
+        use Occasion::{Operation, Recovery, Request};
+        let all = |those: &[Occasion]| !on.is_empty() && on.iter().all(|occasion| those.contains(occasion));
+        match self {
+            Self::Parameter { .. } => {
+                for occasion in on.iter().filter(|occasion| !matches!(occasion, Operation | Request)) {
+                    faults.add(format_args!("on names {}, which has no parameters", occasion.name()));
+                }
+            }
+            Self::Frequency { outcome: Some(Outcome::Wrong), .. }
+            | Self::Spraying { outcome: Some(Outcome::Wrong), .. }
+                if all(&[Operation, Request]) =>
+            {
+                faults.add("outcome is wrong, which an operation or a request never is");
+            }
+            Self::Frequency { per: Per::Device, .. } if all(&[Recovery]) => {
+                faults.add("per is device, and a recovery comes from none");
+            }
+            _ => {}
         }
     }
 }
@@ -497,11 +529,65 @@ mod tests {
             read(&format!("[[rule]]\nname = \"x\"\nkind = \"hours\"\nanswer = \"block\"\n{times}{more}\n"))
         };
         assert!(hours("").is_ok());
-        for nothing in ["roles = []", "days = []", "from = \"00:00\"\nuntil = \"00:00\""] {
+        let week = "days = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]";
+        let always = format!("from = \"00:00\"\nuntil = \"24:00\"\n{week}");
+        for nothing in [
+            "roles = []",
+            "days = []",
+            "from = \"00:00\"\nuntil = \"00:00\"",
+            "from = \"24:00\"\nuntil = \"00:00\"",
+            &always,
+        ] {
             assert!(
                 matches!(hours(nothing), Err(RulesFault::Unsound(faults)) if faults.len() == 1),
                 "{nothing}"
             );
+        }
+        assert!(hours("from = \"00:00\"\nuntil = \"24:00\"").is_ok(), "on weekdays");
+        assert!(hours(week).is_ok(), "from eight to six");
+    }
+
+    #[test]
+    fn a_rule_that_could_never_find_anything_is_refused() {
+        let told = |kind: &str, more: &str| {
+            let counts = if kind == "parameter" { "" } else { "window = 600\nlimit = 10\n" };
+            let text =
+                format!("[[rule]]\nname = \"x\"\nanswer = \"block\"\nkind = \"{kind}\"\n{counts}{more}");
+            read(&text).map_err(|fault| fault.to_string()).err()
+        };
+        let amount = "field = \"amount\"\nabove = 5\n";
+        for (kind, more, fault) in [
+            ("spraying", "per = \"device\"".to_owned(), "per is \"device\": network is there"),
+            (
+                "spraying",
+                "per = \"network\"\non = [\"request\"]".to_owned(),
+                "outcome is wrong, which an operation or a request never is",
+            ),
+            (
+                "frequency",
+                "per = \"account\"\noutcome = \"wrong\"\non = [\"operation\", \"request\"]".to_owned(),
+                "outcome is wrong, which an operation or a request never is",
+            ),
+            (
+                "frequency",
+                "per = \"device\"\non = [\"recovery\"]".to_owned(),
+                "per is device, and a recovery comes from none",
+            ),
+            (
+                "parameter",
+                format!("{amount}on = [\"login\", \"operation\"]"),
+                "on names login, which has no parameters",
+            ),
+        ] {
+            assert_eq!(told(kind, &more), Some(format!("rule \"x\": {fault}")), "{more}");
+        }
+        for (kind, more) in [
+            ("spraying", "per = \"network\"\noutcome = \"any\"\non = [\"request\"]".to_owned()),
+            ("frequency", "per = \"account\"\noutcome = \"wrong\"\non = [\"login\", \"request\"]".to_owned()),
+            ("frequency", "per = \"device\"".to_owned()),
+            ("parameter", format!("{amount}on = [\"request\"]")),
+        ] {
+            assert_eq!(told(kind, &more), None, "{more}");
         }
     }
 }
