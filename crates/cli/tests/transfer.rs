@@ -16,7 +16,7 @@ use zamok::{
     Argon2Cost, CoreError, Family, ManualClock, Options, Passphrase, Role, Settings, StoreUrl, UnixTime,
     Vault, Zamok,
 };
-use zamok_exchange::Import;
+use zamok_exchange::{Import, Warning};
 
 /// The secret of RFC 4226 as bytes and as the formats write it.
 const SECRET: &str = "12345678901234567890";
@@ -335,11 +335,11 @@ fn a_conversion_that_fails_writes_no_file() {
     desk.write("uris", uris());
     desk.zamok(["convert", "uris", "out", "--to", "pskc", "--json"]).failed(2, 900, "usage");
     desk.write("eight", uri("anna", BASE32).replace("period=30", "period=60"));
-    desk.zamok(["convert", "eight", "out", "--to", "migration", "--json"]).failed(
-        5,
-        723,
-        "exchange-unrepresentable",
-    );
+    let run = desk.zamok(["convert", "eight", "out", "--to", "migration", "--json"]);
+    let object = run.json();
+    let told = (run.exit, &object["written"], &object["left_out"], &object["file"]);
+    assert_eq!(told, (5, &json!(0), &json!(1), &json!(null)), "{object}");
+    assert_eq!(object["errors"][0]["code"], 723, "{object}");
     desk.write("cut", "otpauth-migration://offline?data=Cj");
     let run = desk.zamok(["convert", "cut", "out", "--to", "uri", "--json"]);
     assert_eq!(run.exit, 5, "{run:?}");
@@ -350,6 +350,66 @@ fn a_conversion_that_fails_writes_no_file() {
         fs::read_dir(desk.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["cut", "eight", "short", "uris"], "no output, and nothing half-written");
+}
+
+#[test]
+fn what_the_other_format_cannot_say_is_left_out_and_the_others_are_written() {
+    let desk = Desk::empty();
+    let last = format!("HOTP carl - {:040x}\n", 7);
+    desk.write("colon", format!("HOTP anna - {HEX}\nHOTP bob - 00\nHOTP eve:home - {HEX}\n{last}"));
+    // XML has room for a colon, and PSKC none for so long a name; the last is the one that is left out.
+    desk.write(
+        "long",
+        format!("HOTP anna - {HEX}\nHOTP bob - 00\n{last}HOTP {} - {HEX}\n", "x".repeat(1025)),
+    );
+    for (file, to, entry, more) in [
+        ("colon", "uri", "entry 3: ", &[][..]),
+        ("colon", "migration", "entry 3: ", &[][..]),
+        ("long", "pskc", "entry 4: ", &["--plain"][..]),
+    ] {
+        let convert = [&["convert", file, to, "--to", to][..], more].concat();
+        let run = desk.zamok(convert.iter().chain(&["--json"]));
+        let object = run.json();
+        let told = (run.exit, &object["written"], &object["left_out"], &object["file"]);
+        assert_eq!(told, (5, &json!(2), &json!(2), &json!(to)), "{object}");
+        let message = |place: usize| object["errors"][place]["message"].as_str().unwrap();
+        assert!(message(0).starts_with("line 2: ") && message(1).starts_with(entry), "{object}");
+        let run = desk.zamok(convert.iter().chain(&["--overwrite"]));
+        assert_eq!(run.exit, 5, "{run:?}");
+        assert!(run.stderr.contains(&format!("left out: {entry}")), "{run:?}");
+        let back = desk.zamok(["import", to, "--dry-run", "--json"]).done().json();
+        let labels: Vec<_> = back["tokens"].as_array().unwrap().iter().map(|token| &token["token"]).collect();
+        assert_eq!(labels, ["anna", "carl"], "{to}");
+    }
+}
+
+#[test]
+fn a_token_that_the_policy_s_limit_of_drift_locks_is_told_when_it_is_taken_in() {
+    let desk = Desk::new();
+    let third = "KRUGS4TEKNSWG4TFORHWMMZQKRUGS4TE";
+    let drifted = |secret: &str, skew: i32| format!("{secret}\n\" TOTP_AUTH\n\" TIME_SKEW {skew}\n");
+    let text = Warning::Drift.text();
+    desk.write("near", drifted(BASE32, -2));
+    desk.write("far", drifted(OTHER_BASE32, -3));
+    desk.write("fast", drifted(third, 3));
+    let run = desk.zamok(["import", "near", "--account", "near"]).done();
+    assert!(!run.stderr.contains(text), "{run:?}");
+    let run = desk.zamok(["import", "far", "--account", "far"]).done();
+    assert!(run.stderr.contains(&format!("warning: far: {text}\n")), "{run:?}");
+    // Of a key that is there the vault may have learned better.
+    let run = desk.zamok(["import", "far", "--account", "far"]).done();
+    assert!(!run.stderr.contains(text), "{run:?}");
+    let fast = ["import", "fast", "--account", "fast", "--json"];
+    let warns = |desk: &Desk| {
+        let object = desk.zamok(fast).done().json();
+        object["tokens"][0]["warnings"].as_array().unwrap().contains(&json!(text))
+    };
+    assert!(warns(&desk));
+    let wide = Desk::new();
+    wide.write("fast", drifted(third, 3));
+    wide.write("wide.toml", "profile = \"strict\"\n[generator]\ndrift = 3\n");
+    wide.zamok(["policy", "set", "wide.toml"]).done();
+    assert!(!warns(&wide));
 }
 
 #[test]

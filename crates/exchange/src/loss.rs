@@ -1,7 +1,10 @@
 //! What is lost of a token on its way into a format that cannot say it. The codes stay the same: what would change them is refused.
 
+use crate::error::Fault;
 use crate::format::Format;
 use crate::record::{TokenKind, TokenRecord};
+use crate::uri::write_uri;
+use crate::{migration, pskc};
 
 /// Something that a format does not tell, and that whoever reads it will not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,23 @@ impl Loss {
 }
 
 impl TokenRecord {
+    /// Whether a file of this format can say the token: its codes, and its names as they are.
+    ///
+    /// # Errors
+    /// What the writer of the format refuses of one token ([`write_uri`],
+    /// [`write_migration`](crate::write_migration), [`PskcWriter`](crate::PskcWriter)); [`Fault::Unsupported`] for a
+    /// format that is not written.
+    pub fn fits(&self, format: Format) -> Result<(), Fault> {
+        match format {
+            Format::Uri => write_uri(self).map(drop),
+            Format::Migration => migration::fits(self),
+            Format::Pskc => pskc::fits(self),
+            Format::Liboath | Format::GooglePam | Format::PrivacyIdea | Format::Keycloak => {
+                Err(Fault::Unsupported("writing this format"))
+            }
+        }
+    }
+
     /// What a file of this format does not say of the token.
     #[must_use]
     pub fn lost_in(&self, format: Format) -> Vec<Loss> {

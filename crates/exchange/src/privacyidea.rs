@@ -263,14 +263,10 @@ fn record(token: &Token, weak: WeakSecrets) -> Result<TokenRecord, Fault> {
     };
     let is_spent_unknown = counter.is_none() || by.is_none();
     if let TokenKind::Totp { parameters, drift, last_step } = &mut kind {
-        // privacyIDEA keeps the last step that it accepted, 0 before the first, and the shift in seconds.
+        // privacyIDEA keeps the last step that it accepted, 0 before the first.
         *last_step = counter.filter(|step| *step > 0);
         let shift = info.and_then(|info| info.time_shift.as_ref()).map(plain);
-        // Written as a fraction by some versions; the fraction of a second is dropped.
-        let seconds = shift.as_deref().map(|shift| shift.split('.').next().unwrap_or_default().to_owned());
-        let seconds = seconds.map_or(Ok(0), |seconds| text::signed(&seconds, "the time shift"))?;
-        *drift = i32::try_from(i64::from(seconds) / i64::try_from(parameters.period).unwrap_or(i64::MAX))
-            .unwrap_or(0);
+        *drift = shift.map_or(Ok(0), |shift| steps(&shift, parameters.period))?;
     }
     let user = token.user.as_ref().and_then(User::name);
     let owner = token.owner.as_deref().or(token.username.as_deref()).filter(|owner| *owner != "n/a");
@@ -298,6 +294,23 @@ fn record(token: &Token, weak: WeakSecrets) -> Result<TokenRecord, Fault> {
     }
     WeakSecrets::mark(&mut record);
     Ok(record)
+}
+
+/// A shift in seconds as steps. A check of a code keeps the beginning of the code's step less the moment: a whole number
+/// of seconds, up to a period less than the drift. A resynchronisation keeps the time to the middle of the step, with a
+/// fraction.
+fn steps(shift: &str, period: u64) -> Result<i32, Fault> {
+    let wrong = Fault::Number("the time shift");
+    let (whole, fraction) = shift.trim().split_once('.').unwrap_or((shift, ""));
+    let seconds = i64::from(text::signed(whole, "the time shift")?);
+    let period = i64::try_from(period).map_err(|_| wrong)?;
+    let steps = if fraction.bytes().all(|digit| digit == b'0') {
+        -(-seconds).div_euclid(period)
+    } else {
+        let seconds = if whole.starts_with('-') { seconds - 1 } else { seconds };
+        (seconds + period / 2).div_euclid(period)
+    };
+    i32::try_from(steps).map_err(|_| wrong)
 }
 
 fn plain(value: &serde_json::Value) -> String {

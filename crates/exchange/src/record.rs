@@ -58,6 +58,17 @@ impl TokenRecord {
         self.warnings.contains(&Warning::Disabled)
     }
 
+    /// Warns where the token's clock was seen further off than `limit` steps, the most that the policy lets it be
+    /// under which its codes will be checked. A check takes a drift beyond the limit for the limit, and looks for the
+    /// codes in another place.
+    pub fn warn_of_drift(&mut self, limit: u32) {
+        if let TokenKind::Totp { drift, .. } = self.kind
+            && drift.unsigned_abs() > limit
+        {
+            self.warn(Warning::Drift);
+        }
+    }
+
     /// Adds a warning, once.
     pub(crate) fn warn(&mut self, warning: Warning) {
         if !self.warnings.contains(&warning) {
@@ -315,6 +326,13 @@ pub enum Warning {
     Disabled,
     /// The key of the file's MACs was encrypted in a way that shows no alteration (PSKC in CBC mode).
     LooseMacKey,
+    /// Its clock was seen further off than the policy lets it be ([`TokenRecord::warn_of_drift`]).
+    Drift,
+    /// The device that holds it has a first or a last day (RFC 6030 §4.3.1), which is no policy of the key.
+    DeviceDates,
+    /// Its issuer names values that were agreed upon outside of the file (`KeyProfileId`, RFC 6030 §4.4), which nobody
+    /// here knows.
+    KeyProfile,
 }
 
 impl Warning {
@@ -339,6 +357,15 @@ impl Warning {
             Self::Disabled => "the token was disabled where it comes from",
             Self::LooseMacKey => {
                 "the file shows no alteration by somebody who knows a secret in it: trust the way it came, or not at all"
+            }
+            Self::Drift => {
+                "its clock was seen further off than the policy lets it be: its codes may be refused until generator.drift is raised"
+            }
+            Self::DeviceDates => {
+                "the device has a first or a last day: the key does not have it, unless its policy says it too"
+            }
+            Self::KeyProfile => {
+                "the issuer names a profile that was agreed upon outside of the file: it is not looked at"
             }
         }
     }

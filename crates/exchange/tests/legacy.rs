@@ -122,6 +122,29 @@ fn a_pam_file_of_google_authenticator_is_read_with_its_state() {
 }
 
 #[test]
+fn a_clock_that_is_further_off_than_the_limit_is_warned_of() {
+    for (skew, limit, is_warned) in [
+        (3, 2, true),
+        (-3, 2, true),
+        (2, 2, false),
+        (-2, 2, false),
+        (1, 0, true),
+        (0, 0, false),
+        (i32::MIN, 20, true),
+    ] {
+        let file = format!("{BASE32}\n\" TOTP_AUTH\n\" TIME_SKEW {skew}\n");
+        let mut record = read_google_pam(&file, "anna", WeakSecrets::Refuse).unwrap().record;
+        assert!(!record.warnings.contains(&Warning::Drift), "the room knows no limit of its own");
+        record.warn_of_drift(limit);
+        assert_eq!(record.warnings.contains(&Warning::Drift), is_warned, "{skew} {limit}");
+    }
+    let file = format!("{BASE32}\n\" HOTP_COUNTER 17\n");
+    let mut counted = read_google_pam(&file, "bob", WeakSecrets::Refuse).unwrap().record;
+    counted.warn_of_drift(0);
+    assert!(!counted.warnings.contains(&Warning::Drift));
+}
+
+#[test]
 fn the_csv_of_privacyidea_is_read_in_its_three_forms() {
     let long = "31".repeat(32);
     let file = format!(
@@ -230,6 +253,37 @@ fn the_json_of_privacyidea_keeps_hash_state_and_owner() {
     }
     let error = read_privacyidea_json("gAAAAABnx", WeakSecrets::Refuse).unwrap_err();
     assert!(error.to_string().contains("still encrypted"));
+}
+
+#[test]
+fn the_shift_of_privacyidea_is_the_drift_that_it_saw() {
+    let drift = |shift: &str| {
+        let info = format!(r#""info_list": {{"timeStep": "30", "timeShift": {shift}}}"#);
+        let file = format!(r#"[{{"serial": "T", "type": "totp", "otpkey": "{HEX}", "count": 7, {info}}}]"#);
+        let record = read_privacyidea_json(&file, WeakSecrets::Refuse).unwrap().remove(0);
+        record.map(|record| {
+            let TokenKind::Totp { drift, .. } = record.kind else { panic!() };
+            drift
+        })
+    };
+    // totptoken.py, check_otp: the accepted step times the period, less the moment. Every moment within a step has another shift.
+    for seen in -3..=3_i64 {
+        for within in 0..30_i64 {
+            let now = 1_700_000_010 + within;
+            let accepted = now / 30 + seen;
+            let shift = accepted * 30 - now;
+            for shift in [format!("\"{shift}.0\""), format!("\"{shift}\""), format!("{shift}.0")] {
+                assert_eq!(drift(&shift).map(i64::from), Ok(seen), "{shift}");
+            }
+        }
+    }
+    // The same, resync: to the middle of the step, by a clock that has fractions of a second.
+    for (shift, expected) in
+        [("44.75", 1), ("15.5", 1), ("14.5", 0), ("-0.5", 0), ("-14.5", 0), ("-15.5", -1), ("-44.25", -1)]
+    {
+        assert_eq!(drift(&format!("\"{shift}\"")), Ok(expected), "{shift}");
+    }
+    assert_eq!(drift("\"soon\"").unwrap_err().fault(), Fault::Number("the time shift"));
 }
 
 #[test]

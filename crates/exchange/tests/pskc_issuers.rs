@@ -146,6 +146,36 @@ fn what_a_totp_key_does_not_say_is_warned_of() {
 }
 
 #[test]
+fn dates_of_a_device_and_a_profile_of_a_key_are_no_policy_and_are_warned_of() {
+    let with = |device: &str, more: &str| {
+        let made = key("hotp", "", &format!("{SECRET}<Counter><PlainValue>7</PlainValue></Counter>"));
+        let made = made.replace("<Data>", &format!("{more}<Data>"));
+        let device = format!("<DeviceInfo><SerialNo>1</SerialNo>{device}</DeviceInfo>");
+        one(&container(&format!("<KeyPackage>{device}{made}</KeyPackage>")))
+    };
+    let start = "<StartDate>2006-05-01T00:00:00Z</StartDate>";
+    let expiry = "<ExpiryDate>2006-05-31T00:00:00Z</ExpiryDate>";
+    for (device, more, expected) in [
+        ("", "", &[][..]),
+        (start, "", &[Warning::DeviceDates][..]),
+        (expiry, "", &[Warning::DeviceDates][..]),
+        ("", "<KeyProfileId>keyProfile1</KeyProfileId>", &[Warning::KeyProfile][..]),
+        (
+            expiry,
+            "<KeyProfileId>keyProfile1</KeyProfileId>",
+            &[Warning::DeviceDates, Warning::KeyProfile][..],
+        ),
+        ("<ExpiryDate/>", "<KeyProfileId/>", &[][..]),
+    ] {
+        let record = with(device, more).unwrap();
+        assert!(record.policy.is_empty(), "{device}{more}");
+        assert_eq!(record.warnings, [expected, &[Warning::PlainSecret]].concat(), "{device}{more}");
+    }
+    let twice = with(&format!("{expiry}{expiry}"), "").map(drop);
+    assert_eq!(twice, Err(Fault::Duplicate("ExpiryDate")));
+}
+
+#[test]
 fn keys_that_are_not_where_they_belong_are_told_and_the_others_read() {
     let whole = format!("<KeyPackage>{}</KeyPackage>", key("hotp", "", SECRET));
     let outside = Fault::Unsupported("a key outside of a KeyPackage");

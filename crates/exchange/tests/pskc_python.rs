@@ -13,8 +13,8 @@ use zamok_core::mac::hmac_sha256;
 use zamok_core::otp::{Digits, HotpParameters, TotpParameters};
 use zamok_core::secret::Secret;
 use zamok_exchange::{
-    Fault, KeyUsage, MacHash, PinPolicy, Protection, PskcKey, PskcOptions, PskcReader, PskcWriter, TokenKind,
-    TokenPolicy, TokenRecord,
+    Fault, Format, KeyUsage, MacHash, PinPolicy, Protection, PskcKey, PskcOptions, PskcReader, PskcWriter,
+    TokenKind, TokenPolicy, TokenRecord,
 };
 use zeroize::Zeroizing;
 
@@ -374,4 +374,28 @@ fn a_pin_policy_that_would_not_come_back_as_it_was_is_not_written() {
         let error = writer.write(&TokenRecord { policy, ..plain.clone() }).unwrap_err();
         assert!(matches!(error.fault(), Fault::Unrepresentable(_)), "{error}");
     }
+}
+
+#[test]
+fn of_a_token_that_cannot_be_written_nothing_stands_in_the_container() {
+    let totp = |t0| TokenKind::totp(TotpParameters { t0: UnixTime(t0), ..TotpParameters::default() });
+    let token = |kind, expiry| TokenRecord {
+        policy: TokenPolicy { expiry, ..TokenPolicy::default() },
+        ..TokenRecord::new("a", "", kind, Secret::new(&[9; 20]).unwrap())
+    };
+    let good = token(totp(30), None);
+    for wrong in [token(totp(7), None), token(totp(0), Some(UnixTime(u64::MAX)))] {
+        assert!(matches!(wrong.fits(Format::Pskc), Err(Fault::Unrepresentable(_))));
+        let mut chance = Chance(5);
+        let mut writer = PskcWriter::new(Vec::new(), &Protection::Plain, &mut chance).unwrap();
+        writer.write(&good).unwrap();
+        let error = writer.write(&wrong).unwrap_err();
+        assert!(matches!(error.fault(), Fault::Unrepresentable(_)), "{error}");
+        let text = String::from_utf8(writer.finish().unwrap()).unwrap();
+        assert_eq!(text, write(std::slice::from_ref(&good), &Protection::Plain, &mut Chance(5)));
+    }
+    assert_eq!(good.fits(Format::Pskc), Ok(()));
+    assert!(matches!(good.fits(Format::Uri), Err(Fault::Token(_))));
+    assert!(matches!(good.fits(Format::Migration), Err(Fault::Unrepresentable(_))));
+    assert!(matches!(good.fits(Format::Liboath), Err(Fault::Unsupported(_))));
 }

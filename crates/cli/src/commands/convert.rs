@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use zamok_exchange::{
-    Format, Loss, MacHash, Protection, PskcWriter, Scope, TokenRecord, Warning, write_migration, write_uri,
+    ExchangeError, Format, Loss, MacHash, Protection, PskcWriter, Scope, TokenRecord, Warning,
+    write_migration, write_uri,
 };
 use zeroize::Zeroizing;
 
@@ -16,7 +17,8 @@ use crate::transfer::{Input, LISTED, More, Source, Told};
 
 /// Convert a file of tokens into another format. It works without a vault: keys in a vault do not leave it.
 ///
-/// What the other format cannot say of a token is told: where its codes would change the conversion fails, and else that is lost.
+/// A token whose codes or names the other format cannot say is left out and told, as one that is wrong; what else is
+/// lost of a token is told with it.
 #[derive(Args, Debug)]
 pub(crate) struct Convert {
     /// The file to read.
@@ -81,8 +83,12 @@ impl Convert {
         let keys = self.source.keys(output)?;
         let opened = self.source.open(&Input::of(&self.file)?, &keys)?;
         let (mut records, mut left_out, mut errors) = (Vec::new(), 0_usize, Vec::new());
-        for record in opened.records {
-            match record {
+        for (number, record) in (1..).zip(opened.records) {
+            let fitting = record.and_then(|record| match record.fits(self.to.format()) {
+                Ok(()) => Ok(record),
+                Err(fault) => Err(ExchangeError::of_record(fault, number)),
+            });
+            match fitting {
                 Ok(record) => records.push(record),
                 Err(error) if error.scope() == Scope::File => return Err(Told(error, &self.file).into()),
                 Err(error) => {
@@ -93,6 +99,16 @@ impl Convert {
                     }
                 }
             }
+        }
+        if records.is_empty() && left_out > 0 {
+            // An empty file would pass for what was asked for.
+            output.line(format!(
+                "No file was written: {left_out} entries are left out, and there are no others."
+            ))?;
+            output.object(&json!({
+                "written": 0, "left_out": left_out, "lossy": 0, "file": null, "tokens": [], "errors": errors,
+            }))?;
+            return Ok(Exit::Files);
         }
         let written = match self.to {
             Target::Uri => uris(&records, &self.output)?,
@@ -208,8 +224,7 @@ fn uris(records: &[TokenRecord], path: &std::path::Path) -> Result<Zeroizing<Vec
     let mut written = Vec::with_capacity(records.len());
     for (number, record) in (1..).zip(records) {
         let uri = write_uri(record);
-        written
-            .push(uri.map_err(|fault| Told(zamok_exchange::ExchangeError::of_record(fault, number), path))?);
+        written.push(uri.map_err(|fault| Told(ExchangeError::of_record(fault, number), path))?);
     }
     Ok(lines(written.iter().map(|uri| uri.as_str())))
 }

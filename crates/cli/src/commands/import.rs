@@ -64,7 +64,7 @@ impl Import {
                 Err(error) => tally.error(&error, output),
             }
         }
-        tally.more.tell(output);
+        std::mem::take(&mut tally.more).tell(output);
         if self.strict && tally.errors > 0 {
             let message = format!("{} entries are wrong, and nothing was taken in", tally.errors);
             return Err(Failure::file(message).hint("without --strict the others are taken in"));
@@ -73,7 +73,10 @@ impl Import {
             return tally.tell(self.dry_run, output);
         }
         opening::with_vault(shared, output, |zamok| {
-            self.take_in(zamok, (&input, &keys), now, &mut tally, output)?;
+            let taken = self.take_in(zamok, (&input, &keys), now, &mut tally, output);
+            // Also where it ended early: the next time these tokens are there already.
+            tally.warn_of_drift(output);
+            taken?;
             tally.tell(self.dry_run, output)
         })
     }
@@ -87,6 +90,7 @@ impl Import {
         output: &Output,
     ) -> Result<(), Failure> {
         let opened = self.source.open(input, keys)?;
+        let drift_limit = zamok.policy().one_time().drift_limit;
         let mut progress = Progress::new(&opened, output);
         let mut records =
             (1..).zip(opened.records).map(|(number, record)| self.examined(number, record, now));
@@ -116,7 +120,11 @@ impl Import {
                 });
                 taken.collect::<Result<Vec<_>, CoreError>>()
             })?;
-            for (record, taken) in batch.iter().zip(keys) {
+            for (record, taken) in batch.iter_mut().zip(keys) {
+                // The clock of a key that is there was perhaps set right since.
+                if matches!(taken, Taken::New(_)) {
+                    record.warn_of_drift(drift_limit);
+                }
                 tally.take(record, taken, output)?;
             }
             progress.advance(tally.imported + tally.already_there);
@@ -170,6 +178,8 @@ struct Tally {
     errors: usize,
     warned: usize,
     more: More,
+    /// Labels of the tokens that the policy's limit of drift locks.
+    drifted: Vec<String>,
     /// Whether a warning was told that is about the file.
     is_plain: bool,
     listed: Vec<Value>,
@@ -188,6 +198,13 @@ impl Tally {
         *if is_new { &mut self.imported } else { &mut self.already_there } += 1;
         let (id, label) = (taken.key(), record.label());
         let state = is_new.then(|| state(record));
+        if record.warnings.contains(&Warning::Drift) {
+            if self.drifted.len() < LISTED {
+                self.drifted.push(label.clone());
+            } else {
+                self.more.count(Warning::Drift.text());
+            }
+        }
         if !output.is_terminal() {
             let note = match (is_new, record.is_disabled()) {
                 (false, _) => " (already there)",
@@ -221,6 +238,15 @@ impl Tally {
         } else {
             output.remark(format!("warning: {}: {}", record.label(), others.join("; ")));
         }
+    }
+
+    /// Tells people of the tokens whose clock is further off than the policy allows, which is known once the vault is
+    /// open.
+    fn warn_of_drift(&self, output: &Output) {
+        for label in &self.drifted {
+            output.remark(format!("warning: {label}: {}", Warning::Drift.text()));
+        }
+        self.more.tell(output);
     }
 
     /// Whether the second reading found what the first one did.

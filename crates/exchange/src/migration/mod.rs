@@ -340,6 +340,11 @@ pub fn write_migration(records: &[TokenRecord], batch: u32) -> Result<Vec<Zeroiz
     Ok(uris)
 }
 
+/// Whether the format can say a token.
+pub(crate) fn fits(record: &TokenRecord) -> Result<(), Fault> {
+    put_token(record).map(drop)
+}
+
 fn put_token(record: &TokenRecord) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let algorithm = match record.kind.algorithm() {
         HashAlgorithm::Sha1 => 1,

@@ -46,6 +46,14 @@ pub(super) fn record(
     let account = account.or_else(|| friendly.map(|name| name.text().to_owned())).unwrap_or_default();
 
     let mut warnings = Vec::new();
+    // RFC 6030 §4.3.1: such dates tell one device from another, as those that are printed on a card. What limits the
+    // key is its own policy (§5).
+    if of_device("StartDate")?.is_some() || of_device("ExpiryDate")?.is_some() {
+        warnings.push(Warning::DeviceDates);
+    }
+    if key.text_of("KeyProfileId")?.is_some() {
+        warnings.push(Warning::KeyProfile);
+    }
     let policy = match key.pskc("Policy")? {
         Some(policy) => read_policy(policy, &mut warnings)?,
         None => TokenPolicy::default(),

@@ -14,6 +14,7 @@ use std::io::Read;
 pub use self::crypto::MacHash;
 use self::header::Opener;
 pub use self::header::PskcKey;
+pub(crate) use self::write::fits;
 pub use self::write::{Protection, PskcWriter};
 use self::xml::{Piece, Pieces};
 use crate::error::{ExchangeError, Fault, Position, Scope};

@@ -141,7 +141,8 @@ impl<'a, W: Write> PskcWriter<'a, W> {
     ///
     /// # Errors
     /// [`Fault::Unrepresentable`] of [`Scope::Entry`](crate::Scope::Entry) for a T0 that is no multiple of the
-    /// period, and for text that XML cannot hold; nothing of the token was written then. [`Fault::Io`].
+    /// period, a date beyond the year 9999, and text that XML cannot hold; nothing of the token was written then.
+    /// [`Fault::Io`].
     pub fn write(&mut self, record: &TokenRecord) -> Result<(), ExchangeError> {
         let at = Position::Entry(self.written + 1);
         self.buffer.clear();
@@ -163,12 +164,8 @@ impl<'a, W: Write> PskcWriter<'a, W> {
     }
 
     fn record(&mut self, record: &TokenRecord) -> Result<(), Fault> {
-        let texts = [Some(&record.id), Some(&record.account), record.issuer.as_ref()];
-        let of_pin = record.policy.pin.iter().flat_map(|pin| [&pin.key_id, &pin.mode, &pin.encoding]);
-        let mut texts = texts.into_iter().chain(of_pin.map(Option::as_ref)).flatten();
-        if texts.any(|text| text.chars().any(is_no_xml) || text.len() > 1024) {
-            return Err(Fault::Unrepresentable("control characters, or names of more than 1024 bytes"));
-        }
+        // Judged as a whole before anything is put: what was begun would stand in the container.
+        fits(record)?;
         let profile = record.kind.name().to_ascii_lowercase();
         self.put(format_args!("<pskc:KeyPackage><pskc:DeviceInfo><pskc:SerialNo>"));
         self.escaped(&record.id);
@@ -188,9 +185,9 @@ impl<'a, W: Write> PskcWriter<'a, W> {
         }
         self.put(format_args!("<pskc:Data>"));
         self.secret(record.secret.expose());
-        self.factor(&record.kind)?;
+        self.factor(&record.kind);
         self.put(format_args!("</pskc:Data>"));
-        self.policy(&record.policy)?;
+        self.policy(&record.policy);
         self.put(format_args!("</pskc:Key></pskc:KeyPackage>\n"));
         Ok(())
     }
@@ -248,14 +245,11 @@ impl<'a, W: Write> PskcWriter<'a, W> {
         ciphertext
     }
 
-    fn factor(&mut self, kind: &TokenKind) -> Result<(), Fault> {
+    fn factor(&mut self, kind: &TokenKind) {
         match *kind {
             TokenKind::Hotp { counter, .. } => self.plain("Counter", counter),
             TokenKind::Totp { parameters, drift, .. } => {
                 if parameters.t0 != UnixTime(0) {
-                    if !parameters.t0.0.is_multiple_of(parameters.period) {
-                        return Err(Fault::Unrepresentable("a T0 that is no multiple of the period"));
-                    }
                     self.plain("Time", parameters.t0.0 / parameters.period);
                 }
                 self.plain("TimeInterval", parameters.period);
@@ -266,22 +260,20 @@ impl<'a, W: Write> PskcWriter<'a, W> {
             TokenKind::Ocra { counter: Some(counter), .. } => self.plain("Counter", counter),
             TokenKind::Ocra { counter: None, .. } => {}
         }
-        Ok(())
     }
 
     fn plain(&mut self, name: &str, number: impl std::fmt::Display) {
         self.put(format_args!("<pskc:{name}><pskc:PlainValue>{number}</pskc:PlainValue></pskc:{name}>"));
     }
 
-    fn policy(&mut self, policy: &TokenPolicy) -> Result<(), Fault> {
+    fn policy(&mut self, policy: &TokenPolicy) {
         if policy.is_empty() {
-            return Ok(());
+            return;
         }
         self.put(format_args!("<pskc:Policy>"));
         for (name, date) in [("StartDate", policy.start), ("ExpiryDate", policy.expiry)] {
-            if let Some(date) = date {
-                let date =
-                    text::write_date(date).ok_or(Fault::Unrepresentable("a date beyond the year 9999"))?;
+            // One that cannot be written was refused before.
+            if let Some(date) = date.and_then(text::write_date) {
                 self.put(format_args!("<pskc:{name}>{date}</pskc:{name}>"));
             }
         }
@@ -312,7 +304,6 @@ impl<'a, W: Write> PskcWriter<'a, W> {
             self.put(format_args!("<pskc:NumberOfTransactions>{number}</pskc:NumberOfTransactions>"));
         }
         self.put(format_args!("</pskc:Policy>"));
-        Ok(())
     }
 
     fn put(&mut self, text: std::fmt::Arguments<'_>) {
@@ -343,6 +334,26 @@ impl<W: Write> std::fmt::Debug for PskcWriter<'_, W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PskcWriter").field("written", &self.written).finish_non_exhaustive()
     }
+}
+
+/// Whether a container can say a token.
+pub(crate) fn fits(record: &TokenRecord) -> Result<(), Fault> {
+    let texts = [Some(&record.id), Some(&record.account), record.issuer.as_ref()];
+    let of_pin = record.policy.pin.iter().flat_map(|pin| [&pin.key_id, &pin.mode, &pin.encoding]);
+    let mut texts = texts.into_iter().chain(of_pin.map(Option::as_ref)).flatten();
+    if texts.any(|text| text.chars().any(is_no_xml) || text.len() > 1024) {
+        return Err(Fault::Unrepresentable("control characters, or names of more than 1024 bytes"));
+    }
+    if let TokenKind::Totp { parameters, .. } = record.kind
+        && !parameters.t0.0.is_multiple_of(parameters.period)
+    {
+        return Err(Fault::Unrepresentable("a T0 that is no multiple of the period"));
+    }
+    let dates = [record.policy.start, record.policy.expiry];
+    if dates.into_iter().flatten().any(|date| text::write_date(date).is_none()) {
+        return Err(Fault::Unrepresentable("a date beyond the year 9999"));
+    }
+    Ok(())
 }
 
 /// What would not come back as it was: XML 1.0 §2.2 has no control characters, and §2.11 changes the ends of lines.
