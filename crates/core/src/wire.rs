@@ -269,9 +269,47 @@ pub fn hex(bytes: &[u8]) -> String {
     text
 }
 
+/// Reads pairs of hexadecimal digits, of either case: exactly `N` bytes, and nothing beside them. `None` for an odd number of
+/// digits, for more or fewer bytes, and for anything that is no digit, such as the signs and blanks that numbers may have.
+///
+/// A secret is read by [`unhex_into`], into a place that is wiped.
+///
+/// ```
+/// use zamok_core::wire::unhex;
+///
+/// assert_eq!(unhex(b"00ff7F"), Some([0x00, 0xff, 0x7f]));
+/// assert_eq!(unhex::<3>(b"00ff7"), None, "half a byte is none");
+/// assert_eq!(unhex::<2>(b"00ff7F"), None, "exactly as many as are asked for");
+/// assert_eq!(unhex::<1>(b"+f"), None, "a sign is no digit");
+/// ```
+#[must_use]
+pub fn unhex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    unhex_into(digits, &mut bytes)?;
+    Some(bytes)
+}
+
+/// The same, in a place of the caller's, which takes exactly as many bytes as it has. After a `None` it holds what was read up to
+/// the fault.
+#[must_use]
+pub fn unhex_into(digits: &[u8], bytes: &mut [u8]) -> Option<()> {
+    let (pairs, []) = digits.as_chunks::<2>() else { return None };
+    if pairs.len() != bytes.len() {
+        return None;
+    }
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(())
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::hex;
+    use super::{hex, unhex, unhex_into};
 
     #[test]
     fn every_byte_has_its_two_digits() {
@@ -280,5 +318,36 @@ mod tests {
         }
         assert_eq!(hex(&[]), "");
         assert_eq!(hex(&[0, 0x0f, 0xf0, 0xff]), "000ff0ff");
+    }
+
+    #[test]
+    fn what_hex_writes_is_read_in_either_case() {
+        for byte in 0..=u8::MAX {
+            let digits = hex(&[byte]);
+            assert_eq!(unhex(digits.as_bytes()), Some([byte]));
+            assert_eq!(unhex(digits.to_ascii_uppercase().as_bytes()), Some([byte]));
+        }
+        assert_eq!(unhex(b""), Some([]));
+        assert_eq!(unhex(b"000fF0fF"), Some([0, 0x0f, 0xf0, 0xff]));
+    }
+
+    #[test]
+    fn two_digits_are_a_byte_and_nothing_else_is() {
+        for pair in 0..=u16::MAX {
+            let pair = pair.to_be_bytes();
+            let are_digits = pair.iter().all(u8::is_ascii_hexdigit);
+            assert_eq!(unhex::<1>(&pair).is_some(), are_digits, "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn only_whole_bytes_are_read_and_exactly_as_many_as_there_is_room_for() {
+        for digits in [&b"00f"[..], b"00f0f0", b"00", b"", b" 0f0", b"00f\n", b"0x00", b"+0f0", b"00-0"] {
+            assert_eq!(unhex::<2>(digits), None, "{digits:?}");
+            assert_eq!(unhex_into(digits, &mut [0; 2]), None, "{digits:?}");
+        }
+        let mut bytes = [0; 2];
+        assert_eq!(unhex_into(b"00f0", &mut bytes), Some(()));
+        assert_eq!(bytes, [0, 0xf0]);
     }
 }

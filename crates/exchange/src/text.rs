@@ -4,6 +4,7 @@ use base64ct::{Base64, Encoding as _};
 use zamok_core::UnixTime;
 use zamok_core::hash::HashAlgorithm;
 use zamok_core::otp::base32;
+use zamok_core::wire::unhex_into;
 use zeroize::Zeroizing;
 
 use crate::error::Fault;
@@ -45,19 +46,11 @@ pub(crate) fn to_base64(bytes: &[u8]) -> Zeroizing<String> {
 
 /// Hexadecimal, in either case.
 pub(crate) fn hexadecimal(text: &str, what: &'static str) -> Result<Bytes, Fault> {
-    let wrong = Fault::Encoding { what, encoding: "hexadecimal" };
     if text.len() > LONGEST {
         return Err(Fault::TooLong { what, limit: LONGEST as u64 });
     }
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return Err(wrong);
-    }
-    let mut out = Zeroizing::new(Vec::with_capacity(pairs.len()));
-    for [high, low] in pairs {
-        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        out.push(digit(*high).ok_or(wrong)? << 4 | digit(*low).ok_or(wrong)?);
-    }
+    let mut out = Zeroizing::new(vec![0; text.len() / 2]);
+    unhex_into(text.as_bytes(), &mut out).ok_or(Fault::Encoding { what, encoding: "hexadecimal" })?;
     Ok(out)
 }
 

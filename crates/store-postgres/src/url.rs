@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 use zamok_core::store::StoreFault;
+use zamok_core::wire::unhex;
 
 /// The place of a store in a PostgreSQL database, and how to get there.
 ///
@@ -289,11 +290,7 @@ fn decoded(text: &str) -> Result<String, StoreFault> {
             continue;
         }
         let (digits, tail) = tail.split_at_checked(2).ok_or(StoreFault::Url)?;
-        let digits = std::str::from_utf8(digits).map_err(|_| StoreFault::Url)?;
-        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return Err(StoreFault::Url);
-        }
-        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| StoreFault::Url)?);
+        bytes.extend(unhex::<1>(digits).ok_or(StoreFault::Url)?);
         rest = tail;
     }
     if bytes.contains(&0) {

@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use zamok_core::Error;
+use zamok_core::wire::unhex;
 use zamok_journal::witness::{AddCheckpoint, LONGEST_REQUEST, Verdict};
 
 use crate::UNKNOWN;
@@ -204,20 +205,12 @@ impl Shared {
 /// The log whose latest checkpoint is asked for.
 fn log_of(path: &str) -> Option<[u8; 32]> {
     let monitored = || path.strip_prefix('/')?.strip_suffix("/checkpoint");
-    path.strip_prefix("/latest/").or_else(monitored).and_then(unhex)
+    path.strip_prefix("/latest/").or_else(monitored).and_then(hash_of)
 }
 
 /// 64 lower-case digits.
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    let is_hex = text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    if !is_hex || text.len() != 64 {
-        return None;
-    }
-    for (byte, place) in bytes.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(&text[place..place + 2], 16).ok()?;
-    }
-    Some(bytes)
+fn hash_of(text: &str) -> Option<[u8; 32]> {
+    unhex(text.as_bytes()).filter(|_| !text.contains(|digit: char| digit.is_ascii_uppercase()))
 }
 
 fn answer(stream: &mut TcpStream, answer: &Answer, goes_on: bool) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! What a device keeps, and shows to be recognised.
 
+use zamok_core::wire::unhex_into;
 use zeroize::Zeroizing;
 
 use super::DeviceId;
@@ -39,14 +40,8 @@ impl DeviceToken {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.trim().strip_prefix(Self::PREFIX)?;
-        let mut bytes = Zeroizing::new([0; 48]);
-        if digits.len() != 96 || !digits.is_ascii() {
-            return None;
-        }
-        for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks(2)) {
-            let pair = core::str::from_utf8(pair).ok().filter(|pair| !pair.contains('+'))?;
-            *byte = u8::from_str_radix(pair, 16).ok()?;
-        }
+        let mut bytes = Zeroizing::new([0_u8; 48]);
+        unhex_into(digits.as_bytes(), bytes.as_mut_slice())?;
         let (id, proof) = bytes.split_first_chunk::<16>()?;
         Some(Self { id: DeviceId(*id), proof: Zeroizing::new(proof.try_into().ok()?) })
     }

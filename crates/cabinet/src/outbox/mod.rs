@@ -24,7 +24,7 @@ mod subscription;
 use zamok_core::event::EventKind;
 use zamok_core::store::{Cursor, Range, RowKey};
 use zamok_core::vault::Transaction;
-use zamok_core::wire::{Reader, Writer, hex};
+use zamok_core::wire::{Reader, Writer, hex, unhex};
 use zamok_core::{Error as CoreError, UnixTime};
 use zeroize::Zeroizing;
 
@@ -123,11 +123,7 @@ impl MessageId {
     /// Reads what `Display` writes: 32 hexadecimal digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes = text.as_bytes();
-        if bytes.len() != 32 || !bytes.iter().all(u8::is_ascii_hexdigit) {
-            return None;
-        }
-        Some(Self(u128::from_str_radix(text, 16).ok()?.to_be_bytes()))
+        unhex(text.as_bytes()).map(Self)
     }
 }
 

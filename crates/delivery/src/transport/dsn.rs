@@ -2,6 +2,7 @@
 //! (RFC 3461 §4.4).
 
 use zamok_cabinet::ReceiptState;
+use zamok_core::wire::unhex;
 
 /// What a report says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,8 +78,8 @@ fn unxtext(text: &str) -> String {
 }
 
 fn byte_of(text: &str) -> Option<u8> {
-    let digits = text.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
-    u8::from_str_radix(digits, 16).ok()
+    let [byte] = text.as_bytes().get(..2).and_then(unhex::<1>)?;
+    Some(byte)
 }
 
 #[cfg(test)]

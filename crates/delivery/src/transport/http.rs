@@ -15,7 +15,7 @@ use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use zamok_cabinet::{Address, Evidence, ReceiptState};
 use zamok_core::UnixTime;
-use zamok_core::wire::hex;
+use zamok_core::wire::{hex, unhex};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{CarrierFault, Content, Failed, Parcel, Taken, Transport, Why, left, patience, secret, tls};
@@ -194,7 +194,7 @@ impl HttpGateway {
         if time.to_string() != text {
             return Err(Unsigned::Signature);
         }
-        let mac = unhex(mac).ok_or(Unsigned::Signature)?;
+        let mac = unhex::<32>(mac.as_bytes()).ok_or(Unsigned::Signature)?;
         let signed = [time.to_string().as_bytes(), b".", body].concat();
         hmac::verify(&self.key, &signed, &mac).map_err(|_| Unsigned::Signature)?;
         if now.0.abs_diff(time) > SKEW {
@@ -254,14 +254,6 @@ fn text_of(value: &Value) -> Option<String> {
         _ => None,
     }
     .filter(|text| !text.is_empty() && text.len() <= 128)
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    // A number may have a sign.
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    (0..32).map(|place| u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok()).collect()
 }
 
 /// What an error before any answer means: a request that was under way may have arrived.

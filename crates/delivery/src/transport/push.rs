@@ -15,6 +15,7 @@ use ureq::Agent;
 use zamok_cabinet::{Address, Cabinet, Evidence, Subscription};
 use zamok_core::signature::VerifyingKey;
 use zamok_core::vault::{KeyId, Purpose, signing};
+use zamok_core::wire::unhex;
 use zamok_core::{Error as CoreError, UnixTime};
 use zeroize::Zeroizing;
 
@@ -73,17 +74,13 @@ impl WebPush {
     /// # Errors
     /// [`CarrierFault`] for what is configured wrongly.
     pub fn new(name: &str, config: WebPushConfig, cabinet: Arc<Cabinet>) -> Result<Self, CarrierFault> {
-        let bytes = Some(config.key.as_str())
-            .filter(|text| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
-            .map(|text| u128::from_str_radix(text, 16));
-        let Some(Ok(key)) = bytes else {
+        let Some(key) = unhex(config.key.as_bytes()).map(KeyId) else {
             return Err(CarrierFault::new(name, "key: the id of a key has 32 hexadecimal digits"));
         };
         if !config.contact.starts_with("mailto:") && !config.contact.starts_with("https://") {
             return Err(CarrierFault::new(name, "contact: it begins with mailto: or https:"));
         }
         let agent = agent(name, config.roots_file.as_ref())?;
-        let key = KeyId(key.to_be_bytes());
         Ok(Self { name: name.into(), config, key, cabinet, agent, tokens: Mutex::default() })
     }
 

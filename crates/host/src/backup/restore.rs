@@ -16,7 +16,8 @@ use zamok_core::vault::{DataKeyId, Role, VaultId};
 use super::BackupKey;
 use super::import::{Consequences, Filled, Import, Trust, former};
 use super::read::{Checked, Opener};
-use super::surviving::{Replay, Replayed, Surviving};
+use super::replay::{Replay, Replayed};
+use super::surviving::Surviving;
 use crate::credential::Credential;
 use crate::vault::{Options, Vault};
 

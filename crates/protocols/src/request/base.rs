@@ -2,6 +2,7 @@
 //! signature covers.
 
 use sfv::{BareItem, Dictionary, FieldType as _, InnerList, Item, ListEntry, Parser};
+use zamok_core::wire::unhex;
 
 use super::message::Message;
 use crate::error::Error;
@@ -215,12 +216,9 @@ fn form_decode(text: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
-        let hex = bytes.get(at + 1..at + 3).filter(|_| *byte == b'%').and_then(|pair| {
-            let digits = pair.iter().all(u8::is_ascii_hexdigit).then_some(pair)?;
-            u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()
-        });
+        let hex = bytes.get(at + 1..at + 3).filter(|_| *byte == b'%').and_then(unhex::<1>);
         match (hex, byte) {
-            (Some(value), _) => {
+            (Some([value]), _) => {
                 decoded.push(value);
                 at += 2;
             }

@@ -7,7 +7,7 @@ use zamok_core::event::{Detail, EventKind};
 use zamok_core::hash::sha256;
 use zamok_core::wire::{Reader, Writer};
 
-use super::clients::Client;
+use super::client_key::Client;
 use crate::error::Error;
 
 /// What a batch consists of.

@@ -10,7 +10,7 @@ use zamok_core::signature::{Prepared, Signature};
 use zamok_core::vault::{Transaction, macs, signing};
 
 use super::base::{Covered, signature_base};
-use super::clients::{Client, ClientKey, ClientKeyId};
+use super::client_key::{Client, ClientKey, ClientKeyId};
 use super::digest::check_content_digest;
 use super::message::Message;
 use super::nonces::{Nonce, spend};

@@ -3,8 +3,8 @@
 use zamok_cabinet::AccountId;
 use zamok_core::vault::fuzzing::{Form, record_again, state_again};
 
-use super::clients::{self, ClientKey, ClientKeyId};
-use super::nonces;
+use super::client_key::{self, ClientKey, ClientKeyId};
+use super::{clients, nonces};
 use crate::fuzzing::WRITTEN;
 
 /// Every form of requests.
@@ -13,7 +13,7 @@ pub(crate) const FORMS: &[Form] = &[
     Form::exact("list of an account's keys", listed),
     Form::loose("nonce", |body| nonces::due(body).ok().map(|_| body.to_vec())),
     Form::loose("certificate", |der| {
-        let key = clients::public_key_of(der)?;
+        let key = client_key::public_key_of(der)?;
         assert!(key.len() < der.len(), "a part of it");
         Some(der.to_vec())
     }),

@@ -1,6 +1,8 @@
 //! A message as signatures see it: method and target or status, and fields. Whatever carries it (HTTP, a queue, a file) puts
 //! it into this form first.
 
+use zamok_core::wire::unhex;
+
 use crate::error::Error;
 
 /// A request, or a response.
@@ -90,12 +92,11 @@ fn normal(path: &str) -> String {
     let mut parts = path.split('%');
     let mut normal = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let digits = part.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+        match part.as_bytes().get(..2).and_then(unhex::<1>) {
+            Some([byte]) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
                 normal.push(char::from(byte));
             }
-            Some(byte) => normal.push_str(&format!("%{byte:02X}")),
+            Some([byte]) => normal.push_str(&format!("%{byte:02X}")),
             // No encoding of anything.
             None => {
                 normal.push('%');

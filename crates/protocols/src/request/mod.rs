@@ -46,6 +46,7 @@ mod algorithm;
 mod base;
 mod batch;
 mod check;
+mod client_key;
 mod clients;
 mod digest;
 #[cfg(fuzzing)]
@@ -60,7 +61,8 @@ pub use self::algorithm::SignatureAlgorithm;
 pub use self::base::{Covered, signature_base};
 pub use self::batch::{Manifest, Receiving};
 pub use self::check::SignedRequests;
-pub use self::clients::{Client, ClientKey, ClientKeyId, ClientKeyKind, Clients, NewClientKey};
+pub use self::client_key::{Client, ClientKey, ClientKeyId, ClientKeyKind, NewClientKey};
+pub use self::clients::Clients;
 pub use self::digest::{check_content_digest, content_digest};
 #[cfg(feature = "http")]
 pub use self::http::{message_of, sign_http};

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use zamok_cabinet::{Assurance, Evidence, Power, PowerId, Right};
+use zamok_core::wire::unhex;
 use zamok_core::{Error as CoreError, UnixTime};
 
 use super::sender::Binding;
@@ -273,16 +274,8 @@ fn texts(value: Option<&Value>) -> Result<Vec<String>, CoreError> {
 
 /// Reads an id as tokens write it: 32 digits of lower-case hexadecimal.
 pub(super) fn id(text: &str) -> Result<[u8; 16], CoreError> {
-    let digits = text.as_bytes();
-    if digits.len() != 32 || !digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
-        return Err(CoreError::Rejected);
-    }
-    let mut id = [0; 16];
-    for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
-        let pair = core::str::from_utf8(pair).map_err(|_| CoreError::Rejected)?;
-        *byte = u8::from_str_radix(pair, 16).map_err(|_| CoreError::Rejected)?;
-    }
-    Ok(id)
+    let id = unhex(text.as_bytes()).ok_or(CoreError::Rejected)?;
+    if text.contains(|digit: char| digit.is_ascii_uppercase()) { Err(CoreError::Rejected) } else { Ok(id) }
 }
 
 #[cfg(test)]
