@@ -6,8 +6,10 @@
 //!
 //! A budget is not tied to a network address: an address is free, and another one is no other guesser.
 
+mod cap;
+
 use zamok_core::event::{Detail, EventKind, Subject};
-use zamok_core::store::{CounterKey, RowKey, StoreFault, Table};
+use zamok_core::store::{CounterKey, RowKey, Table};
 use zamok_core::vault::spend::{Failures, Throttle};
 use zamok_core::vault::{Known, Transaction};
 use zamok_core::wire::{Reader, Writer};
@@ -19,6 +21,8 @@ use crate::device::DeviceId;
 use crate::error::Error;
 use crate::policy::BudgetPolicy;
 use crate::watch::{Decision, Occasion};
+
+pub(crate) use self::cap::{Cap, Sum};
 
 /// Failures that strangers share: authenticated rows, under the id of an account, for its password, or of a factor.
 /// Guesses at names that nobody has go to one of 65,536 buckets, which each way in has for itself.
@@ -246,43 +250,6 @@ fn read(tx: &mut Transaction<'_>, row: &RowKey) -> Result<Option<Failures>, Erro
     Ok(Some(failures))
 }
 
-/// A sum within a span of time: wrong answers, opened challenges, sent messages. The store adds, so that a hot one does not
-/// livelock; it carries no authentication and decides only whether to go on or to wait, never whether a code is right.
-pub(crate) struct Cap {
-    counter: CounterKey,
-    most: u64,
-}
-
-impl Cap {
-    /// At most so many of this within the present span of so many seconds.
-    pub(crate) fn new(now: UnixTime, what: &str, id: &[u8], span: u64, most: u32) -> Self {
-        let window = now.0 / span.max(1);
-        let key = [what.as_bytes(), b"/", id, b"/", &span.to_be_bytes(), &window.to_be_bytes()].concat();
-        Self { counter: CounterKey(key), most: most.into() }
-    }
-
-    /// Whether it is full.
-    pub(crate) fn is_full(&self, tx: &Transaction<'_>) -> Result<bool, Error> {
-        Ok(tx.store().counter(&self.counter).map_err(CoreError::from)? >= self.most)
-    }
-
-    /// Whether so many more fit in.
-    pub(crate) fn takes(&self, tx: &Transaction<'_>, more: u64) -> Result<bool, Error> {
-        let found = tx.store().counter(&self.counter).map_err(CoreError::from)?;
-        Ok(found.saturating_add(more) <= self.most)
-    }
-
-    /// Counts so many more; the commit fails as capped when others have filled it meanwhile.
-    pub(crate) fn count_many(self, tx: &mut Transaction<'_>, more: u64) {
-        tx.add(self.counter, more, self.most);
-    }
-
-    /// Counts one more; the commit fails as capped when others have filled it meanwhile: see [`Cabinet::counted`].
-    pub(crate) fn count(self, tx: &mut Transaction<'_>) {
-        tx.add(self.counter, 1, self.most);
-    }
-}
-
 /// When something was last sent to an address of an account: a sum that the store brings up to that second. Of two at once, one is late. It
 /// decides, like a cap, only whether to go on or to wait.
 pub(crate) struct Pause {
@@ -314,54 +281,41 @@ impl Pause {
     }
 }
 
-/// The sums that a wrong answer counts for: that of its caller, and, for strangers, that of everybody.
-fn wrong_answers(
-    now: UnixTime,
-    policy: &BudgetPolicy,
-    account: Option<AccountId>,
-    caller: Caller,
-) -> Vec<Cap> {
-    let mut caps = Vec::new();
-    match (caller, account) {
-        (Caller::Device(id), _) => {
-            caps.push(Cap::new(now, "wrong-device", &id.0, policy.span, policy.device))
-        }
-        (Caller::Stranger, Some(id)) => {
-            caps.push(Cap::new(now, "wrong-strangers", &id.0, policy.span, policy.strangers));
-        }
-        (Caller::Stranger, None) => {}
-    }
-    if caller == Caller::Stranger {
-        caps.push(Cap::new(now, "wrong-everyone", b"", policy.span, policy.everyone));
-    }
-    caps
-}
+/// The sums that a wrong answer counts for, as one transaction found them: that of its caller, and, for
+/// strangers, that of everybody.
+pub(crate) struct WrongAnswers(Vec<Sum>);
 
-/// Whether too many answers were wrong in the present span for one more to be looked at.
-pub(crate) fn is_spent(
-    tx: &Transaction<'_>,
-    policy: &BudgetPolicy,
-    account: Option<AccountId>,
-    caller: Caller,
-) -> Result<bool, Error> {
-    let caps = wrong_answers(tx.now(), policy, account, caller);
-    let counters: Vec<CounterKey> = caps.iter().map(|cap| cap.counter.clone()).collect();
-    let sums = tx.store().counters(&counters).map_err(CoreError::from)?;
-    if sums.len() != caps.len() {
-        return Err(CoreError::from(StoreFault::Corrupt).into());
+impl WrongAnswers {
+    pub(crate) fn of(
+        tx: &Transaction<'_>,
+        policy: &BudgetPolicy,
+        account: Option<AccountId>,
+        caller: Caller,
+    ) -> Result<Self, Error> {
+        let mut caps = Vec::new();
+        match (caller, account) {
+            (Caller::Device(id), _) => {
+                caps.push(Cap::new("wrong-device", &id.0, policy.span, policy.device));
+            }
+            (Caller::Stranger, Some(id)) => {
+                caps.push(Cap::new("wrong-strangers", &id.0, policy.span, policy.strangers));
+            }
+            (Caller::Stranger, None) => {}
+        }
+        if caller == Caller::Stranger {
+            caps.push(Cap::new("wrong-everyone", b"", policy.span, policy.everyone));
+        }
+        Cap::read_all(tx, caps).map(Self)
     }
-    Ok(caps.iter().zip(sums).any(|(cap, sum)| sum >= cap.most))
-}
 
-/// Counts a wrong answer.
-pub(crate) fn count_wrong(
-    tx: &mut Transaction<'_>,
-    policy: &BudgetPolicy,
-    account: Option<AccountId>,
-    caller: Caller,
-) {
-    for cap in wrong_answers(tx.now(), policy, account, caller) {
-        cap.count(tx);
+    /// Whether too many answers were wrong in the present span for one more to be looked at.
+    pub(crate) fn are_too_many(&self) -> bool {
+        self.0.iter().any(Sum::is_full)
+    }
+
+    /// Counts a wrong answer.
+    pub(crate) fn count(self, tx: &mut Transaction<'_>) {
+        self.0.into_iter().for_each(|sum| sum.count(tx));
     }
 }
 

@@ -13,12 +13,12 @@ use zamok_cabinet::{
     Approach, Begun, Cabinet, DeviceAnswer, Error, Evidence, MessageKind, Password, Pin, PowerKind, Right,
     Rights, SweepPlace, Terms,
 };
-use zamok_core::Error as CoreError;
 use zamok_core::store::{
     Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
     RowKey, Store, StoreFault, Table,
 };
 use zamok_core::vault::slot::Argon2Cost;
+use zamok_core::{Error as CoreError, UnixTime};
 
 const REJECTED: Error = Error::Core(CoreError::Rejected);
 
@@ -26,22 +26,28 @@ const REJECTED: Error = Error::Core(CoreError::Rejected);
 struct Between {
     inner: MemoryStore,
     left: AtomicU64,
-    /// How the sum begins that is filled next, and how far.
-    sum: Mutex<(&'static str, u64)>,
+    /// How the name of the sum begins that is filled next, how far, and when.
+    sum: Mutex<(&'static str, u64, UnixTime)>,
     /// How the sums begin that cannot be read.
     silent: Mutex<Option<&'static str>>,
 }
 
 impl Default for Between {
     fn default() -> Self {
-        let (left, sum) = (AtomicU64::new(u64::MAX), Mutex::new(("", 0)));
+        let (left, sum) = (AtomicU64::new(u64::MAX), Mutex::new(("", 0, UnixTime(0))));
         Self { inner: MemoryStore::new(), left, sum, silent: Mutex::default() }
     }
 }
 
 impl Between {
-    fn fill(&self, begins: &'static str, most: u32) {
-        *self.sum.lock().unwrap() = (begins, most.into());
+    fn fill(&self, house: &House, begins: &'static str, most: u32) {
+        *self.sum.lock().unwrap() = (begins, most.into(), house.clock_now());
+    }
+
+    /// What a counter holds that is full (`docs/formats/tables.md`): its name ends with the span.
+    fn full(key: &CounterKey, most: u64, now: UnixTime) -> u64 {
+        let span = u64::from_be_bytes(*key.0.last_chunk().unwrap());
+        ((now.0 / span % (1 << 16)) << 33) | most
     }
 }
 
@@ -84,11 +90,11 @@ impl Store for Between {
         }
         let found = self.inner.counter(key)?;
         let mut sum = self.sum.lock().unwrap();
-        let (begins, most) = *sum;
-        if most > found && key.0.starts_with(begins.as_bytes()) {
+        let (begins, most, now) = *sum;
+        if most > 0 && key.0.starts_with(begins.as_bytes()) {
             sum.1 = 0;
             let mut others = Change::new(ChangeId(request().0));
-            others.add(key.clone(), most - found, u64::MAX).unwrap();
+            others.add(key.clone(), Self::full(key, most, now) - found, u64::MAX).unwrap();
             assert_eq!(self.inner.commit(&others), Ok(Outcome::Committed));
         }
         Ok(found)
@@ -100,7 +106,7 @@ fn a_wrong_password_looks_like_any_other_though_others_have_filled_the_sum_meanw
     let store = Arc::new(Between::default());
     let house = House::over(store.clone());
     house.citizen("ivan");
-    store.fill("wrong-strangers/", house.cabinet.policy().budget.strangers);
+    store.fill(&house, "wrong-strangers/", house.cabinet.policy().budget.strangers);
     let wrong = house.cabinet.begin_login("ivan", &Password::new("wrong horse battery"));
     assert_eq!(wrong, Err(REJECTED));
 }
@@ -163,9 +169,9 @@ fn what_others_have_used_up_meanwhile_is_told_as_what_it_is() {
     let challenge = house.challenge("ivan");
     house.clock.advance(60);
     let sms = house.cabinet.methods(&challenge).unwrap()[0].factor;
-    store.fill("challenges/", house.cabinet.policy().challenge.per_hour);
+    store.fill(&house, "challenges/", house.cabinet.policy().challenge.per_hour);
     assert_eq!(house.cabinet.switch_method(&challenge, sms), Err(REJECTED));
-    store.fill("sent/", house.cabinet.policy().issued.per_hour);
+    store.fill(&house, "sent/", house.cabinet.policy().issued.per_hour);
     assert_eq!(house.cabinet.send_again(&challenge), Err(Error::TooManyMessages));
 
     let phone = house.citizen("olga");
@@ -176,13 +182,29 @@ fn what_others_have_used_up_meanwhile_is_told_as_what_it_is() {
         scope: vec!["tax".into()],
         until: house.clock_now().plus(86_400),
     };
-    store.fill("offers/", u32::try_from(Cabinet::OFFERS).unwrap());
+    store.fill(&house, "offers/", u32::try_from(Cabinet::OFFERS).unwrap());
     let refused = Error::TooMany { what: "offers in an hour", limit: Cabinet::OFFERS };
     assert_eq!(house.cabinet.give_power(&olga, "ivan", &terms), Err(refused));
-    store.fill("profiles/", u32::try_from(Cabinet::PROFILES).unwrap());
+    store.fill(&house, "profiles/", u32::try_from(Cabinet::PROFILES).unwrap());
     let opened = house.cabinet.open_profile(&olga, "masha", &Password::new("two otters in the morning"));
     let refused = Error::TooMany { what: "profiles", limit: Cabinet::PROFILES };
     assert_eq!(opened.map(drop), Err(refused));
+}
+
+#[test]
+fn who_finds_that_others_have_moved_a_sum_on_meanwhile_counts_after_them() {
+    let store = Arc::new(Between::default());
+    let house = House::over(store.clone());
+    house.citizen("ivan");
+    let mut policy = light_policy();
+    policy.challenge.per_hour = 2;
+    let cabinet = house.another().with_policy(policy);
+    let begin = || cabinet.begin_login("ivan", &password()).map(drop);
+    for _ in 0..3 {
+        house.clock.advance(3600);
+        store.fill(&house, "challenges/", 1);
+        assert_eq!((begin(), begin()), (Ok(()), Err(REJECTED)));
+    }
 }
 
 #[test]
@@ -206,7 +228,7 @@ fn a_request_ends_though_others_have_filled_the_sum_of_wrong_answers_meanwhile()
         let begun = cabinet.begin_login_from("ivan", &password(), &approach).unwrap();
         let Begun::Code(challenge) = begun else { panic!("the account has a factor") };
         let (request, number) = (asked(), cabinet.number_to_show(&challenge).unwrap());
-        store.fill("wrong-strangers/", cabinet.policy().budget.strangers);
+        store.fill(&house, "wrong-strangers/", cabinet.policy().budget.strangers);
         if declines {
             let declined = key.sign(&DeviceAnswer::Decline.message(&request, ""));
             assert_eq!(cabinet.decline(&request, &declined), Ok(()));

@@ -1,11 +1,12 @@
 //! What a login reads, to the row: nobody adds one unseen. And what others change between its two looks at an account counts,
-//! whatever the first of them has seen.
+//! whatever the first of them has seen. What is counted leaves one counter, however long it is counted.
 #![allow(missing_docs)]
 
 mod harness;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use harness::{House, LIGHT, light_policy, password, request};
 use zamok_cabinet::{AccountStep, Begun, Cabinet, Error, Password};
@@ -28,6 +29,8 @@ struct Counting {
     pages: AtomicU64,
     counters: AtomicU64,
     commits: AtomicU64,
+    /// The counters that were added to.
+    added: Mutex<BTreeSet<CounterKey>>,
 }
 
 /// How often what was asked for.
@@ -77,6 +80,7 @@ impl Store for Counting {
 
     fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
         self.commits.fetch_add(1, Ordering::SeqCst);
+        self.added.lock().unwrap().extend(change.adds().map(|(key, _)| key.clone()));
         self.inner.commit(change)
     }
 
@@ -144,6 +148,30 @@ fn as_much_is_asked_for_where_nobody_has_the_login_as_where_somebody_has() {
     for login in ["nobody", "two words", "", "ivan"] {
         assert_eq!(guess(login), somebody, "{login:?}");
     }
+}
+
+#[test]
+fn a_thousand_hours_leave_as_many_counters_as_one() {
+    let store = Arc::new(Counting::default());
+    let house = House::over(store.clone());
+    house.citizen("ivan");
+    let wrong = Password::new("wrong horse battery");
+    let counters = || store.added.lock().unwrap().iter().cloned().collect::<Vec<_>>();
+    let (mut first, mut sums) = (Vec::new(), Vec::new());
+    for hour in 0..1000 {
+        assert_eq!(house.cabinet.begin_login("nobody", &wrong), Err(REJECTED));
+        house.challenge("ivan");
+        if hour == 0 {
+            // Wrong answers to one name, and to all; challenges of one account.
+            (first, sums) = (counters(), vec![0; 3]);
+        }
+        let now = store.inner.counters(&first).unwrap();
+        assert!(now.iter().zip(&sums).all(|(now, before)| now > before), "{hour}: all are counted");
+        sums = now;
+        // No delay is longer than an hour.
+        house.clock.advance(2 * 3600);
+    }
+    assert_eq!((first.len(), counters()), (3, first));
 }
 
 /// A house whose store lets another process act once, when the next record of an account is read: what was read is old then.

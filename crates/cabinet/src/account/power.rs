@@ -288,8 +288,8 @@ impl Cabinet {
             let principal = self.fresh_owner(tx, session)?;
             self.check_terms(terms, tx.now())?;
             let most = u32::try_from(Self::OFFERS).unwrap_or(u32::MAX);
-            let offers = Cap::new(tx.now(), "offers", &principal.id.0, HOUR, most);
-            if offers.is_full(tx)? {
+            let offers = Cap::new("offers", &principal.id.0, HOUR, most).read(tx)?;
+            if offers.is_full() {
                 return Err(Error::TooMany { what: "offers in an hour", limit: Self::OFFERS });
             }
             offers.count(tx);
@@ -460,14 +460,14 @@ impl Cabinet {
             let head = self.fresh_owner(tx, session)?;
             // Those that it has, and those that it has opened of late and let go.
             let most = u32::try_from(Self::PROFILES).unwrap_or(u32::MAX);
-            let opened = Cap::new(tx.now(), "profiles", &head.id.0, DAY, most);
+            let opened = Cap::new("profiles", &head.id.0, DAY, most).read(tx)?;
             let mut profiles = 0;
             for id in &head.powers {
                 let power = Power::load(tx, *id)?;
                 let given = power.agent == head.id && power.terms.kind == PowerKind::Family;
                 profiles += usize::from(given && power.stands(tx.now()));
             }
-            if profiles >= Self::PROFILES || opened.is_full(tx)? {
+            if profiles >= Self::PROFILES || opened.is_full() {
                 return Err(Error::TooMany { what: "profiles", limit: Self::PROFILES });
             }
             opened.count(tx);

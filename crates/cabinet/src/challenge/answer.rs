@@ -14,7 +14,7 @@ use crate::evidence::{Assurance, Evidence};
 use crate::factor::{self, Attempt, Checked, PinRecipe, Typed};
 use crate::outbox::{Message, MessageKind};
 use crate::session::{self, Opening, Seen, Session};
-use crate::throttle::{self, Budget, Caller};
+use crate::throttle::{Budget, Caller, WrongAnswers};
 use crate::watch::{self, Facts, Occasion, Outcome};
 
 /// What one look at an answer comes to.
@@ -241,7 +241,8 @@ impl Cabinet {
         {
             return self.dead(tx);
         }
-        if throttle::is_spent(tx, &self.policy.budget, Some(account.id), caller)? {
+        let wrong = WrongAnswers::of(tx, &self.policy.budget, Some(account.id), caller)?;
+        if wrong.are_too_many() {
             let budget = Budget::of(tx, account.id.0, caller)?;
             budget.refuse(tx, Some(account.subject), &self.policy.password.throttle, None)?;
             return self.dead(tx);
@@ -273,7 +274,7 @@ impl Cabinet {
             Checked::Waiting => return Ok(Ruling::Waiting),
             Checked::Hash(recipe) => return Ok(Ruling::Hash(recipe)),
             Checked::Wrong { disabled } => {
-                throttle::count_wrong(tx, &self.policy.budget, Some(account.id), caller);
+                wrong.count(tx);
                 found.tell(tx, facts.occasion, Some(account.subject), &challenge.row())?;
                 self.tell_watch(tx, &facts, Outcome::Wrong)?;
                 if disabled {

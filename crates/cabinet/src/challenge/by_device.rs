@@ -61,12 +61,11 @@ impl Cabinet {
             budget.refuse(tx, subject, throttle, Some((facts.occasion, &found)))?;
             return Ok(REJECTED);
         }
-        let opened = Cap::new(tx.now(), "challenges", &id.0, HOUR, self.policy.challenge.per_hour);
+        let opened = Cap::new("challenges", &id.0, HOUR, self.policy.challenge.per_hour).read(tx)?;
         let means = factor::means(tx, &record.account, caller)?.usable;
         let shown = vec![Evidence::Device];
         let pin = means.into_iter().find(|means| means.suits(Purpose::Login, &shown));
-        let is_full = opened.is_full(tx)?;
-        let Some(means) = pin.filter(|_| !is_full) else { return Ok(REJECTED) };
+        let Some(means) = pin.filter(|_| !opened.is_full()) else { return Ok(REJECTED) };
         opened.count(tx);
         found.tell(tx, facts.occasion, subject, &account.row())?;
         self.tell_watch(tx, &facts, Outcome::Right)?;

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
+use zamok_core::Error as CoreError;
 use zamok_core::event::{Detail, EventKind};
 use zamok_core::vault::{Known, Transaction};
 use zamok_core::wire::hex;
-use zamok_core::{Error as CoreError, UnixTime};
 
 use super::{Begun, Challenge, ChallengeRecord, Demand, Means, NewChallenge, Purpose, Wanted};
 use crate::Cabinet;
@@ -16,7 +16,7 @@ use crate::evidence::Evidence;
 use crate::factor::{self, FactorId};
 use crate::name::Login;
 use crate::password::{Password, PasswordHash, Recipe};
-use crate::throttle::{self, Bucket, Budget, Caller, Cap, Way};
+use crate::throttle::{Bucket, Budget, Caller, Cap, Way, WrongAnswers};
 use crate::watch::{self, Facts, Occasion, Outcome};
 
 /// From where and how somebody wants to log in. Everything here is the client's word, and none of it opens anything.
@@ -212,10 +212,14 @@ impl Cabinet {
             _ => Some(bucket.id()),
         };
         let throttle = &self.policy.password.throttle;
-        if budget.is_delayed(tx.now()) || throttle::is_spent(tx, &self.policy.budget, id, caller)? {
+        let wrong = match budget.is_delayed(tx.now()) {
+            true => None,
+            false => Some(WrongAnswers::of(tx, &self.policy.budget, id, caller)?),
+        };
+        let Some(wrong) = wrong.filter(|wrong| !wrong.are_too_many()) else {
             budget.refuse(tx, subject, throttle, None)?;
             return Ok(REJECTED);
-        }
+        };
         // The watch is asked before anybody knows whether the password is right, so that what it refuses looks alike.
         let facts = Facts {
             occasion: Occasion::Login,
@@ -246,7 +250,7 @@ impl Cabinet {
         let Some(record) = admitted else {
             let _never_disabled = budget.failures.fail(now, throttle);
             budget.put(tx)?;
-            throttle::count_wrong(tx, &self.policy.budget, id, caller);
+            wrong.count(tx);
             let reason = match known {
                 false => "unknown login",
                 true if outside => "outside of the account's limits",
@@ -260,10 +264,11 @@ impl Cabinet {
         };
         // Whoever knows the password fills neither the journal nor a phone with challenges.
         let opened = match former {
-            None => self.opened(tx.now(), record.account.id, caller),
-            Some(_) => self.opened_formerly(tx.now(), record.account.id, caller),
+            None => self.opened(record.account.id, caller),
+            Some(_) => self.opened_formerly(record.account.id, caller),
         };
-        if opened.is_full(tx)? {
+        let opened = opened.read(tx)?;
+        if opened.is_full() {
             budget.refuse(tx, subject, throttle, None)?;
             return Ok(REJECTED);
         }
@@ -404,14 +409,14 @@ impl Cabinet {
     }
 
     /// How many challenges of an account were opened within the hour, from one known device or by all strangers.
-    pub(super) fn opened(&self, now: UnixTime, account: AccountId, caller: Caller) -> Cap {
-        Cap::new(now, "challenges", &whose(account, caller), HOUR, self.policy.challenge.per_hour)
+    pub(super) fn opened(&self, account: AccountId, caller: Caller) -> Cap {
+        Cap::new("challenges", &whose(account, caller), HOUR, self.policy.challenge.per_hour)
     }
 
     /// The same of former passwords, counted apart: whoever knows one keeps nobody waiting at a login.
-    fn opened_formerly(&self, now: UnixTime, account: AccountId, caller: Caller) -> Cap {
+    fn opened_formerly(&self, account: AccountId, caller: Caller) -> Cap {
         let most = self.policy.challenge.per_hour.div_ceil(2);
-        Cap::new(now, "challenges-former", &whose(account, caller), HOUR, most)
+        Cap::new("challenges-former", &whose(account, caller), HOUR, most)
     }
 
     /// How long a challenge lives that is answered so.

@@ -59,8 +59,8 @@ impl Cabinet {
                 serving.into_iter().find(|means| means.factor == factor.0).ok_or(Error::MethodUnavailable)?;
             // What a session alone has begun is not counted, and must not use up what passwords open.
             if before.purpose == Purpose::Login {
-                let opened = self.opened(tx.now(), account.id, before.caller);
-                if opened.is_full(tx)? {
+                let opened = self.opened(account.id, before.caller).read(tx)?;
+                if opened.is_full() {
                     return Err(CoreError::Rejected.into());
                 }
                 opened.count(tx);

@@ -11,7 +11,7 @@ use crate::account::{self, AccountRecord, AccountState, ContactKind, Role};
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::factor;
-use crate::throttle::{self, Bucket, Budget, Caller, Way};
+use crate::throttle::{Bucket, Budget, Caller, Way, WrongAnswers};
 use crate::watch::{self, Answer, Facts, Occasion, Outcome};
 
 impl Cabinet {
@@ -102,7 +102,7 @@ impl Cabinet {
         let picked =
             found.usable.iter().find(|means| own(means) && means.evidence.strength() >= weakest).copied();
         let open = account.state == AccountState::Open && account.limits.allow(tx.now(), approach.address);
-        let spent = throttle::is_spent(tx, &self.policy.budget, Some(account.id), caller)?;
+        let spent = WrongAnswers::of(tx, &self.policy.budget, Some(account.id), caller)?.are_too_many();
         let Some(means) = picked.filter(|_| open && !stronger && !spent) else { return Ok(None) };
         let mut challenge = ChallengeRecord::begin(
             tx,

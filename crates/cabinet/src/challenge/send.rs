@@ -15,7 +15,7 @@ use crate::evidence::Evidence;
 use crate::factor;
 use crate::outbox::{Message, MessageKind, Recipient};
 use crate::session;
-use crate::throttle::{Caller, Cap, Pause};
+use crate::throttle::{Caller, Cap, Pause, Sum};
 
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
@@ -128,23 +128,22 @@ impl Cabinet {
         }
         let target = factor::target(tx, account, &means)?;
         let mut caps = match means.evidence {
-            Evidence::Push => vec![behind.cap(now, "asked", &target, HOUR, self.policy.push.per_hour)],
+            Evidence::Push => vec![behind.cap("asked", &target, HOUR, self.policy.push.per_hour)],
             _ => vec![
-                behind.cap(now, "sent", &target, HOUR, policy.per_hour),
-                behind.cap(now, "sent", &target, DAY, policy.per_day),
+                behind.cap("sent", &target, HOUR, policy.per_hour),
+                behind.cap("sent", &target, DAY, policy.per_day),
             ],
         };
         if challenge.purpose == Purpose::Enrolment {
             // Nobody has shown yet that the phone is his: one account does not make strangers' phones ring without end.
-            caps.push(Cap::new(now, "enrolling", &account.id.0, HOUR, policy.per_hour));
-            caps.push(Cap::new(now, "enrolling", &account.id.0, DAY, policy.per_day));
+            caps.push(Cap::new("enrolling", &account.id.0, HOUR, policy.per_hour));
+            caps.push(Cap::new("enrolling", &account.id.0, DAY, policy.per_day));
         }
-        for cap in &caps {
-            if cap.is_full(tx)? {
-                return Err(Error::TooManyMessages);
-            }
+        let sums = Cap::read_all(tx, caps)?;
+        if sums.iter().any(Sum::is_full) {
+            return Err(Error::TooManyMessages);
         }
-        caps.into_iter().for_each(|cap| cap.count(tx));
+        sums.into_iter().for_each(|sum| sum.count(tx));
         // Nothing was written until here: a refusal before may be committed with what it refuses.
         factor::note_sending(tx, account, &means, behind == Behind::Owner)?;
         // What is offered has no record yet that the next offer finds, and a contact that is no factor has none at all.
@@ -197,12 +196,12 @@ enum Behind {
 
 impl Behind {
     /// At most so many within a span; of what the owner does not stand behind half as many, and counted apart.
-    fn cap(self, now: UnixTime, what: &str, target: &[u8], span: u64, most: u32) -> Cap {
+    fn cap(self, what: &str, target: &[u8], span: u64, most: u32) -> Cap {
         match self {
-            Self::Owner => Cap::new(now, what, target, span, most),
-            Self::Session => Cap::new(now, &format!("{what}-session"), target, span, most.div_ceil(2)),
-            Self::Former => Cap::new(now, &format!("{what}-former"), target, span, most.div_ceil(2)),
-            Self::Nobody => Cap::new(now, &format!("{what}-nobody"), target, span, most.div_ceil(2)),
+            Self::Owner => Cap::new(what, target, span, most),
+            Self::Session => Cap::new(&format!("{what}-session"), target, span, most.div_ceil(2)),
+            Self::Former => Cap::new(&format!("{what}-former"), target, span, most.div_ceil(2)),
+            Self::Nobody => Cap::new(&format!("{what}-nobody"), target, span, most.div_ceil(2)),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::device::{self, DeviceId};
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::outbox::{Message, MessageKind};
-use crate::throttle::{self, Caller};
+use crate::throttle::{Caller, WrongAnswers};
 
 /// What a device says with a signature. The numbers are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,9 +228,9 @@ impl Cabinet {
         account: &Account,
         challenge: &ChallengeRecord,
     ) -> Result<(), Error> {
-        let (policy, caller) = (&self.policy.budget, challenge.caller);
-        if !throttle::is_spent(tx, policy, Some(account.id), caller)? {
-            throttle::count_wrong(tx, policy, Some(account.id), caller);
+        let wrong = WrongAnswers::of(tx, &self.policy.budget, Some(account.id), challenge.caller)?;
+        if !wrong.are_too_many() {
+            wrong.count(tx);
         }
         Ok(())
     }

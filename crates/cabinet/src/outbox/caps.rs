@@ -40,20 +40,19 @@ impl Cabinet {
             let mark = tx.keyring().blind_index(field, text.as_bytes())?;
             Ok::<_, Error>([&[channel][..], &mark[..16]].concat())
         };
-        let mut caps = vec![(
-            Cap::new(now, "delivery", &row.address[..16], HOUR, policy.per_address),
-            HOUR,
-            "cap: address",
-        )];
+        let mut caps = vec![Cap::new("delivery", &row.address[..16], HOUR, policy.per_address)];
+        let mut told = vec![(HOUR, "cap: address")];
         if matches!(address, Address::Phone(_)) {
             let (network, country) =
                 (named(tx, "network", &load.network)?, named(tx, "country", &load.country)?);
-            caps.push((Cap::new(now, "network", &network, HOUR, policy.per_network), HOUR, "cap: network"));
-            caps.push((Cap::new(now, "country", &country, HOUR, policy.per_country), HOUR, "cap: country"));
-            caps.push((Cap::new(now, "budget", &[channel], DAY, policy.budget), DAY, "cap: budget"));
+            caps.push(Cap::new("network", &network, HOUR, policy.per_network));
+            caps.push(Cap::new("country", &country, HOUR, policy.per_country));
+            caps.push(Cap::new("budget", &[channel], DAY, policy.budget));
+            told.extend([(HOUR, "cap: network"), (HOUR, "cap: country"), (DAY, "cap: budget")]);
         }
-        for (cap, span, reason) in &caps {
-            if !cap.takes(tx, load.units.into())? {
+        let sums = Cap::read_all(tx, caps)?;
+        for (sum, (span, reason)) in sums.iter().zip(told) {
+            if !sum.takes(load.units.into()) {
                 // A code that would come after its time does not come at all.
                 let next = UnixTime((now.0 / span + 1) * span);
                 return Ok(Err(if next < row.message.expires {
@@ -63,7 +62,7 @@ impl Cabinet {
                 }));
             }
         }
-        caps.into_iter().for_each(|(cap, ..)| cap.count_many(tx, load.units.into()));
+        sums.into_iter().for_each(|sum| sum.count_many(tx, load.units.into()));
         row.counted = true;
         Ok(Ok(()))
     }

@@ -135,10 +135,8 @@ impl Cabinet {
         worker: WorkerId,
         weigh: &dyn Fn(&Message, &str, &Address) -> Result<Load, &'static str>,
     ) -> Result<Leased, Error> {
-        let leased = self.vault.transact(|tx| self.take(tx, due, worker, weigh));
+        let leased = self.counted(|tx| self.take(tx, due, worker, weigh));
         match leased {
-            // Others have filled a cap meanwhile: asked again, it is seen to be full.
-            Err(Error::Core(CoreError::Capped)) => Ok(Leased::Waits),
             Err(error @ Error::Core(CoreError::Refused | CoreError::Format { .. })) => {
                 self.vault.transact(|tx| set_aside(tx, due))?;
                 Err(error)

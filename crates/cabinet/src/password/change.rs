@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::name::Login;
 use crate::outbox::{Message, MessageKind};
 use crate::session::{self, Session};
-use crate::throttle::{self, Budget};
+use crate::throttle::{Budget, WrongAnswers};
 
 impl Cabinet {
     /// How hard a password would be to guess for whoever knows the login: for a form that shows it while somebody types.
@@ -58,8 +58,9 @@ impl Cabinet {
                     let _never_disabled = budget.failures.fail(tx.now(), throttle);
                     budget.put(tx)?;
                     // A full sum takes no more, and keeps this from being charged no less.
-                    if !throttle::is_spent(tx, &self.policy.budget, Some(account.id), caller)? {
-                        throttle::count_wrong(tx, &self.policy.budget, Some(account.id), caller);
+                    let wrong = WrongAnswers::of(tx, &self.policy.budget, Some(account.id), caller)?;
+                    if !wrong.are_too_many() {
+                        wrong.count(tx);
                     }
                     let detail = Detail::new().with("reason", "wrong old password");
                     tx.event(EventKind::PasswordRejected, Some(account.subject), budget.row(), &detail)?;
