@@ -165,6 +165,124 @@ fn wrong_resynchronisations_are_charged_like_wrong_codes() {
 }
 
 #[test]
+fn an_owner_finds_a_token_that_ran_ahead_in_a_session_that_another_factor_opened() {
+    let house = House::new();
+    let (phone, id) = with_both(&house);
+    let session = house.login("ivan", &phone).unwrap();
+    let own =
+        |first, second| house.cabinet.resynchronise_own_token(&session, id, [&code(first), &code(second)]);
+    // The next counter is 1: the officer would look further.
+    let most = 1 + u64::from(house.cabinet.policy().token.resynchronise);
+    for (first, second) in [(90, 92), (91, 90), (most + 1, most + 2), (0, 1)] {
+        assert_eq!(own(first, second), Err(REJECTED), "{first}, {second}");
+    }
+    let rejected = house.events(EventKind::CodeRejected);
+    assert_eq!(rejected.iter().filter(|one| one.get("reason") == Some("wrong code")).count(), 4);
+    own(most, most + 1).unwrap();
+    assert_eq!(own(most, most + 1), Err(REJECTED), "both are spent");
+    for spent in [1, most, most + 1] {
+        assert_eq!(answered_by(&house, Evidence::Token, &code(spent)), Err(REJECTED), "{spent}");
+    }
+    assert!(answered_by(&house, Evidence::Token, &code(most + 2)).is_ok());
+    assert_eq!(house.cabinet.vault().read(zamok_journal::audit).unwrap().findings, []);
+}
+
+#[test]
+fn wrong_resynchronisations_of_an_owner_are_charged_like_wrong_codes_at_a_login() {
+    let mut house = House::new();
+    let (phone, id) = with_both(&house);
+    let session = house.login("ivan", &phone).unwrap();
+    let (wrong, codes) = (["000000", "000001"], [code(10), code(11)]);
+    let right = [codes[0].as_str(), codes[1].as_str()];
+    let throttle = house.cabinet.policy().token.throttle;
+    for _ in 0..throttle.free {
+        assert_eq!(house.cabinet.resynchronise_own_token(&session, id, wrong), Err(REJECTED));
+    }
+    assert_eq!(house.cabinet.resynchronise_own_token(&session, id, right), Err(REJECTED), "delayed");
+    assert_eq!(answered_by(&house, Evidence::Token, &code(1)), Err(REJECTED), "a login as well");
+    house.clock.advance(throttle.first_delay);
+    house.cabinet.resynchronise_own_token(&session, id, right).unwrap();
+    assert!(answered_by(&house, Evidence::Token, &code(12)).is_ok());
+
+    let mut policy = house.cabinet.policy().clone();
+    (policy.token.throttle.free, policy.token.throttle.disable_after) = (u32::MAX, 3);
+    house.cabinet = house.cabinet.with_policy(policy);
+    for _ in 0..3 {
+        assert_eq!(house.cabinet.resynchronise_own_token(&session, id, wrong), Err(REJECTED));
+    }
+    let listed = house.cabinet.factors_of("ivan").unwrap();
+    assert_eq!(listed.iter().find(|factor| factor.id == id).unwrap().state, FactorState::Disabled);
+    assert_eq!(house.events(EventKind::FactorDisabled).len(), 1);
+}
+
+#[test]
+fn no_token_is_found_again_on_its_own_word_or_anothers_or_in_an_old_session() {
+    let house = House::new();
+    let (phone, id) = with_both(&house);
+    let codes = [code(20), code(21)];
+    let right = [codes[0].as_str(), codes[1].as_str()];
+    let own = |session: &Session, id| house.cabinet.resynchronise_own_token(session, id, right);
+    let by_token = answered_by(&house, Evidence::Token, &code(1)).unwrap();
+    assert_eq!(own(&by_token, id), Err(Error::MethodTooWeak), "it has shown nothing else");
+    let other = house.citizen("olga");
+    let olga = house.login("olga", &other).unwrap();
+    assert_eq!(own(&olga, id), Err(REJECTED), "another person's");
+
+    let session = house.login("ivan", &phone).unwrap();
+    let secret = Secret::new(b"another secret, not tested").unwrap();
+    let waiting = house.cabinet.assign_token("ivan", &secret, 0, "serial 4712").unwrap();
+    let generator = house.cabinet.factors_of("ivan").unwrap()[0].id;
+    for none in [generator, waiting, FactorId([0; 16])] {
+        assert_eq!(own(&session, none), Err(REJECTED));
+    }
+    house.clock.advance(house.cabinet.policy().session.fresh);
+    assert_eq!(own(&session, id), Err(Error::FreshAuthenticationNeeded));
+    let again = house.cabinet.begin_again(&session, Some(Evidence::Generator)).unwrap();
+    let shown = phone.code(house.clock_now());
+    let session = house.cabinet.answer_again(&session, &again, &shown, request()).unwrap();
+    own(&session, id).unwrap();
+}
+
+#[test]
+fn of_racing_resynchronisations_one_finds_the_token() {
+    let house = House::new();
+    let (phone, id) = with_both(&house);
+    let session = house.login("ivan", &phone).unwrap();
+    let codes = [code(20), code(21)];
+    let others: Vec<_> = (0..4).map(|_| house.another()).collect();
+    let barrier = Barrier::new(others.len());
+    let found: usize = thread::scope(|scope| {
+        let racers: Vec<_> = others
+            .iter()
+            .map(|cabinet| {
+                scope.spawn(|| {
+                    barrier.wait();
+                    let found = cabinet.resynchronise_own_token(&session, id, [&codes[0], &codes[1]]);
+                    usize::from(found.is_ok())
+                })
+            })
+            .collect();
+        racers.into_iter().map(|racer| racer.join().unwrap()).sum()
+    });
+    assert_eq!(found, 1);
+    assert!(answered_by(&house, Evidence::Token, &code(22)).is_ok());
+}
+
+#[test]
+fn the_journal_tells_a_code_of_a_token_that_was_used_from_a_wrong_one() {
+    let house = House::new();
+    with_both(&house);
+    answered_by(&house, Evidence::Token, &code(3)).unwrap();
+    for refused in [3, 500, 2] {
+        assert_eq!(answered_by(&house, Evidence::Token, &code(refused)), Err(REJECTED), "{refused}");
+    }
+    let told = house.events(EventKind::CodeRejected);
+    let reasons: Vec<_> = told.iter().map(|detail| detail.get("reason").unwrap()).collect();
+    // No more than the last one is looked at.
+    assert_eq!(reasons, ["code already used", "wrong code", "wrong code"]);
+}
+
+#[test]
 fn counters_that_a_success_on_another_factor_clears() {
     let house = House::new();
     let (phone, id) = with_both(&house);

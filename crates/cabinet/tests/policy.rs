@@ -9,7 +9,7 @@ use harness::{House, light_policy};
 use zamok_cabinet::{Cabinet, Error, Policy, PolicyFault, Profile, odds};
 use zamok_core::Error as CoreError;
 use zamok_core::event::EventKind;
-use zamok_core::otp::{Hotp, HotpParameters, HotpState};
+use zamok_core::otp::{Hotp, HotpParameters, HotpState, Window};
 use zamok_core::secret::Secret;
 use zamok_core::store::{RowKey, Table};
 use zamok_core::wire::{Reader, Writer};
@@ -239,6 +239,22 @@ fn policy_allows_no_search_for_a_token_that_the_engine_refuses() {
     }
     let PolicyFault::Unsound(problems) = with(most + 1).unwrap_err() else { panic!() };
     assert_eq!(problems, [format!("token.officer_resynchronise: at most {most} counters")]);
+}
+
+/// A window that is too wide would be the narrowest, and be told only when a token has run ahead by one code.
+#[test]
+fn policy_allows_no_look_ahead_that_leaves_no_room_for_the_code_before() {
+    let with = |counters: u32| {
+        let exact = "[generator]\npast = 0\nfuture = 0\nhigh_value_future = 0\n";
+        let token = format!("[token]\ndigits = 8\nresynchronise = 200\nlook_ahead = {counters}\n");
+        Policy::from_toml(&(exact.to_owned() + &token))
+    };
+    for counters in [0, 10, 126] {
+        let spend = with(counters).unwrap().token.spend();
+        assert_eq!(spend.look_ahead, Window::steps(1, counters).unwrap());
+    }
+    let PolicyFault::Unsound(problems) = with(127).unwrap_err() else { panic!() };
+    assert_eq!(problems, ["token.look_ahead: at most 126 counters"]);
 }
 
 /// Each number set to nothing, or beyond reason: what is still sound must be meant to be.

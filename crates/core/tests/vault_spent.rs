@@ -275,6 +275,29 @@ fn two_codes_that_follow_each_other_find_a_token_again_and_are_spent() {
 }
 
 #[test]
+fn two_codes_in_a_row_are_charged_to_a_budget_where_there_is_one_and_the_key_has_no_failures() {
+    let scene = Scene::new("ahead with a budget");
+    let (key, phone) = (import_hotp(&scene, 5), phone());
+    let throttle = Throttle { free: 1, first_delay: 60, ..strict().throttle };
+    let mut budget = Failures::default();
+    let mut attempt = |first: u64, second: u64| {
+        let codes = [phone.code(first), phone.code(second)];
+        let codes = [codes[0].as_str(), codes[1].as_str()];
+        let found = scene.transact(|tx| {
+            spend::resynchronise_charging(tx, key, codes, 100, &throttle, &mut budget, &charged(key))
+        });
+        (found, budget.in_a_row)
+    };
+    assert_eq!(attempt(106, 107), (Ok(Verdict::Rejected), 1), "beyond");
+    assert_eq!(attempt(105, 106), (Ok(Verdict::Rejected), 1), "delayed");
+    assert_eq!((scene.state(key).in_a_row, scene.state(key).next), (0, 5));
+    scene.wait(60);
+    assert_eq!(attempt(105, 106), (Ok(Verdict::Accepted { step: 106, drift: 101 }), 0));
+    assert_eq!(attempt(105, 106), (Ok(Verdict::Rejected), 1), "spent");
+    assert_eq!((scene.state(key).in_a_row, scene.state(key).next), (0, 107));
+}
+
+#[test]
 fn responses_spend_the_counter_and_the_step_that_they_were_made_with() {
     let scene = Scene::new("responses");
     let ask = |key| scene.transact(|tx| questions::ask(tx, key, Matter::Presence, 60)).unwrap();
@@ -501,6 +524,31 @@ fn a_replay_keeps_what_was_burned_and_spends_the_last_counter_of_all() {
     let code = phone().code(u64::MAX).to_string();
     assert_eq!(scene.verify(last, &code, &generous()), Ok(Verdict::Rejected));
     assert_eq!(accept(last, u64::MAX), (u64::MAX, 1));
+}
+
+#[test]
+fn a_replay_burns_what_the_digits_of_the_accepted_counters_show_again() {
+    let scene = Scene::new("replayed repeats");
+    let [first, second] = [2386, 2394];
+    let code = phone().code(first).to_string();
+    // The last but one in either order, the last, the first of two that found the token again; and one that reached no further.
+    for (told, is_burned) in [
+        (&[first, first + 2][..], true),
+        (&[first + 2, first], true),
+        (&[first - 200, first], true),
+        (&[first + 1], true),
+        (&[first - 200, first + 2], false),
+    ] {
+        let key = import_hotp(&scene, first - 200);
+        let mut since = Since::default();
+        told.iter().for_each(|counter| since.note_accepted(*counter));
+        scene.transact(|tx| spend::replay(tx, key, &since)).unwrap();
+        let next = told.iter().max().unwrap() + 1;
+        let burned = if is_burned { 1_u128 << (second - next) } else { 0 };
+        assert_eq!((scene.state(key).next, scene.state(key).burned), (next, burned), "{told:?}");
+        let taken = scene.verify(key, &code, &generous()).unwrap().accepted().is_ok();
+        assert_eq!(taken, !is_burned, "{told:?}");
+    }
 }
 
 #[test]

@@ -69,6 +69,29 @@ fn a_journal_that_survived_is_done_again_and_nothing_that_was_spent_comes_back()
 }
 
 #[test]
+fn digits_that_were_accepted_before_the_last_counter_are_not_taken_where_they_come_again() {
+    // Both show the same digits; with the first, the second was burned.
+    const TWINS: [u64; 2] = [34_604, 34_613];
+    assert_eq!(token_code(TWINS[0]), token_code(TWINS[1]));
+    let house = House::new();
+    let counter = ImportedParameters::Hotp { parameters: parameters_of_token(), counter: TWINS[0] };
+    let secret = Secret::new(&SECRET).unwrap();
+    let vault = house.zamok.vault();
+    let token = vault.transact(|tx| one_time::import(tx, counter, &secret, "another", None)).unwrap();
+    let file = house.backup("one.backup");
+    for accepted in [TWINS[0], TWINS[0] + 2] {
+        assert_eq!(takes(vault, token, accepted), Ok(true));
+    }
+    let now = house.clock.now();
+    let House { folder, zamok, .. } = house;
+    drop(zamok);
+    let (old, new) = (folder.path().join("old.db"), folder.path().join("new.db"));
+    let (restored, _) = restore_and_replay(sqlite(&new), &file, sqlite(&old), &auditor(), now).unwrap();
+    assert_eq!(takes(&restored.vault, token, TWINS[1]), Ok(false));
+    assert_eq!(takes(&restored.vault, token, TWINS[1] + 1), Ok(true));
+}
+
+#[test]
 fn questions_that_were_asked_after_the_backup_are_over_and_without_a_journal_their_key_is_suspended() {
     let house = House::new();
     let vault = house.zamok.vault();

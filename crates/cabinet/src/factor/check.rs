@@ -145,16 +145,7 @@ impl Cabinet {
             budget.put_right(tx)?;
             return Ok(Checked::Right);
         }
-        budget.put(tx)?;
-        let disabled = budget.failures.exhausted();
-        if disabled {
-            FactorState::Active.after(FactorStep::Disable).ok_or(CoreError::Refused)?;
-            let detail = Detail::new()
-                .with("factor", factor.kind.evidence().name())
-                .with("failures", budget.failures.in_a_row.to_string());
-            tx.event(EventKind::FactorDisabled, Some(account.subject), budget.row(), &detail)?;
-        }
-        Ok(Checked::Wrong { disabled })
+        Ok(Checked::Wrong { disabled: keep_wrong(tx, account, factor, &mut budget)? })
     }
 
     /// Checks what is neither computed by the vault nor sent: a PIN, a signature, an approval. It charges nothing.
@@ -200,4 +191,23 @@ impl Cabinet {
             Holding::Key(_) | Holding::Contact(_) => Err(CoreError::Refused.into()),
         }
     }
+}
+
+/// Keeps what a wrong code was charged to. Whether it was one too many, which disables the factor for its caller.
+pub(super) fn keep_wrong(
+    tx: &mut Transaction<'_>,
+    account: &Account,
+    factor: &Factor,
+    budget: &mut Budget,
+) -> Result<bool, Error> {
+    budget.put(tx)?;
+    let disabled = budget.failures.exhausted();
+    if disabled {
+        FactorState::Active.after(FactorStep::Disable).ok_or(CoreError::Refused)?;
+        let detail = Detail::new()
+            .with("factor", factor.kind.evidence().name())
+            .with("failures", budget.failures.in_a_row.to_string());
+        tx.event(EventKind::FactorDisabled, Some(account.subject), budget.row(), &detail)?;
+    }
+    Ok(disabled)
 }

@@ -7,13 +7,16 @@ use zamok_core::vault::one_time::{self, ImportedParameters};
 use zamok_core::vault::{KeyId, spend};
 use zamok_core::{Error as CoreError, UnixTime, hash::HashAlgorithm};
 
+use super::check::keep_wrong;
 use super::{Factor, FactorId, FactorKind, FactorState, FactorStep, Holding};
 use crate::Cabinet;
 use crate::account::{self, AccountStep};
+use crate::device;
 use crate::error::Error;
+use crate::evidence::Evidence;
 use crate::outbox::{Message, MessageKind};
-use crate::session;
-use crate::throttle::Budget;
+use crate::session::{self, Session};
+use crate::throttle::{self, Budget};
 
 impl Cabinet {
     /// Hands a token out to an account: its secret as the maker's file says it, the counter of its next code, a label such as its
@@ -104,7 +107,7 @@ impl Cabinet {
     }
 
     /// Finds a token that has run ahead by two codes in a row (RFC 4226 §7.4), and spends both. A failure is charged like a wrong
-    /// code. For an officer who has the token's owner before him.
+    /// code. For an officer who has the token's owner before him; without one: [`Cabinet::resynchronise_own_token`].
     ///
     /// # Errors
     /// As [`Cabinet::confirm_token`].
@@ -120,6 +123,63 @@ impl Cabinet {
             }
         })?;
         verdict.accepted().map(|_| ()).map_err(Error::Core)
+    }
+
+    /// Finds a token of a session's account that has run ahead, as [`Cabinet::resynchronise_token`] does, within
+    /// `token.resynchronise` counters. The session is fresh, and has shown another factor than a token: none vouches
+    /// for itself. A failure is charged like a wrong code at a login from where the session was opened.
+    ///
+    /// # Errors
+    /// [`CoreError::Rejected`] for wrong codes, for a token that is delayed or disabled, or when the account has no
+    /// such token that counts; [`Error::MethodTooWeak`] when the session has shown nothing but the password and a
+    /// token: log in by another factor; [`Error::FreshAuthenticationNeeded`]; [`Error::SessionEnded`]; the vault's and
+    /// the store's.
+    pub fn resynchronise_own_token(
+        &self,
+        session: &Session,
+        id: FactorId,
+        codes: [&str; 2],
+    ) -> Result<(), Error> {
+        let found = self.counted(|tx| {
+            let session = session::fresh(tx, session.seen(), &self.policy.session)?;
+            // A PIN is taken on its known device alone, which is another factor.
+            let is_another = |shown: &Evidence| !matches!(shown, Evidence::Password | Evidence::Token);
+            if !session.evidence.iter().any(is_another) {
+                return Err(Error::MethodTooWeak);
+            }
+            let (record, factor, key) = self.token(tx, session.account, id)?;
+            if factor.state != FactorState::Active {
+                return Err(CoreError::Rejected.into());
+            }
+            let account = record.account;
+            let (policy, caller) = (&self.policy, device::caller_of(tx, account.id, session.device)?);
+            let mut budget = Budget::of(tx, id.0, caller)?;
+            let (look_ahead, throttle) = (policy.token.resynchronise, &policy.token.throttle);
+            if budget.is_delayed(tx.now()) {
+                budget.refuse(tx, Some(account.subject), throttle, None)?;
+                return Ok(false);
+            }
+            let (charged, failures) = (budget.row().clone(), &mut budget.failures);
+            match spend::resynchronise_charging(tx, key, codes, look_ahead, throttle, failures, &charged) {
+                Err(CoreError::KeyState(_)) => return Ok(false),
+                Err(error) => return Err(error.into()),
+                Ok(Verdict::Accepted { .. }) => {
+                    budget.put_right(tx)?;
+                    return Ok(true);
+                }
+                Ok(Verdict::Rejected) => {}
+            }
+            // As with an old password: a full sum takes no more, and keeps nobody from it who is logged in.
+            if !throttle::is_spent(tx, &policy.budget, Some(account.id), caller)? {
+                throttle::count_wrong(tx, &policy.budget, Some(account.id), caller);
+            }
+            if keep_wrong(tx, &account, &factor, &mut budget)? {
+                let notice = Message::notice(tx, MessageKind::FactorDisabled, account.id);
+                notice.with("factor", factor.kind.evidence().name()).post(tx)?;
+            }
+            Ok(false)
+        })?;
+        if found { Ok(()) } else { Err(CoreError::Rejected.into()) }
     }
 
     fn token(

@@ -458,13 +458,19 @@ impl GeneratorPolicy {
 }
 
 impl TokenPolicy {
-    /// How a code is checked.
+    /// The counters at which a code is looked for. The one before the next is never taken: by it the journal tells the last
+    /// code, typed once more, from a wrong one.
+    fn window(&self) -> Result<Window, zamok_core::Error> {
+        Window::steps(1, self.look_ahead)
+    }
+
+    /// How a code is checked. A window that [`Policy::judge`] refuses is the narrowest there is.
     #[must_use]
     pub fn spend(&self) -> SpendPolicy {
         SpendPolicy {
             window: Window::EXACT,
             drift_limit: 0,
-            look_ahead: Window::look_ahead(self.look_ahead).unwrap_or(Window::EXACT),
+            look_ahead: self.window().unwrap_or(Window::EXACT),
             throttle: self.throttle,
         }
     }

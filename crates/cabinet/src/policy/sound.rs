@@ -73,8 +73,8 @@ impl Policy {
             );
         }
         wrong.unless(
-            Window::look_ahead(token.look_ahead).is_ok(),
-            &format!("token.look_ahead: at most {} counters", Window::MAX_STEPS - 1),
+            token.window().is_ok(),
+            &format!("token.look_ahead: at most {} counters", Window::MAX_STEPS - 2),
         );
         // A suite of OCRA may count both.
         let times = steps(generator.past, generator.future).unwrap_or(u32::MAX);

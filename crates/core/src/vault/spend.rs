@@ -6,6 +6,7 @@
 
 mod failures;
 mod restoring;
+mod resync;
 mod state_row;
 
 use alloc::format;
@@ -26,6 +27,7 @@ use crate::store::RowKey;
 
 pub use failures::{Failures, Throttle};
 pub use restoring::{Restored, Since, fence, note_shown, replay, restored};
+pub use resync::{resynchronise, resynchronise_charging};
 pub(super) use state_row::{OtpState, Spent, begin, next_counter, resume_from, spent};
 pub use state_row::{STATES, state_row_of};
 
@@ -83,24 +85,7 @@ pub fn verify_charging(
     if failures.delayed(now) {
         return Ok(Verdict::Rejected);
     }
-    let owner = record.info.owner;
-    match verdict {
-        Verdict::Accepted { step, drift } => {
-            failures.succeed();
-            state.put(tx)?;
-            tx.code_accepted(owner, &state.row, SpentCode { step, drift })?;
-        }
-        Verdict::Rejected => {
-            if failures.fail(now, &policy.throttle) {
-                failures.not_before = Failures::NEVER;
-            }
-            // Every attempt that is looked at writes this row, so that all who race meet at it.
-            state.put(tx)?;
-            let detail = Detail::new().with("reason", format!("{reason}"));
-            tx.event(EventKind::CodeRejected, owner, charged, &detail)?;
-        }
-    }
-    Ok(verdict)
+    conclude_charging(tx, &record, state, (verdict, reason), &policy.throttle, failures, charged)
 }
 
 /// Takes a suspended OTP key back into use and forgives its failures; what was spent stays spent. Journalled with the
@@ -205,32 +190,34 @@ fn conclude(
     Ok(verdict)
 }
 
-/// Finds an HOTP key that has run ahead by two codes that it showed one after the other (RFC 4226 §7.4), and spends both. A
-/// failure is charged like a wrong code. The search is a wide one: whoever calls this has another factor, or an officer's word.
-///
-/// # Errors
-/// As [`verify`]; [`Error::KeyKind`] for a key without a counter; [`Error::WindowTooWide`].
-pub fn resynchronise(
+/// The same where a budget is charged in the place of the key's own failures.
+fn conclude_charging(
     tx: &mut Transaction<'_>,
-    id: KeyId,
-    [first, second]: [&str; 2],
-    look_ahead: u32,
+    record: &KeyRecord,
+    mut state: OtpState,
+    (verdict, reason): (Verdict, Reason),
     throttle: &Throttle,
+    failures: &mut Failures,
+    charged: &RowKey,
 ) -> Result<Verdict, Error> {
-    let record = KeyRecord::load(tx, id)?;
-    let KeyKind::Hotp { algorithm, digits } = record.info.kind else { return Err(Error::KeyKind) };
-    let mut state = OtpState::load(tx, id, record.info.version)?;
-    let secret =
-        Secret::new_accepting_weak(&record.material).map_err(|_| Error::KeyState(record.info.state))?;
-    let hotp = Hotp::new(&secret, HotpParameters { algorithm, digits });
-    let Checked { verdict, reason, state: next } =
-        hotp.resynchronise(first, second, look_ahead, &state.spent.hotp)?;
-    codes(tx, &record, KeyState::Active)?;
-    if state.failures.delayed(tx.now()) {
-        return refuse_unseen(tx, &record, throttle).map(|()| Verdict::Rejected);
+    let (owner, now) = (record.info.owner, tx.now());
+    match verdict {
+        Verdict::Accepted { step, drift } => {
+            failures.succeed();
+            state.put(tx)?;
+            tx.code_accepted(owner, &state.row, SpentCode { step, drift })?;
+        }
+        Verdict::Rejected => {
+            if failures.fail(now, throttle) {
+                failures.not_before = Failures::NEVER;
+            }
+            // Every attempt that is looked at writes this row, so that all who race meet at it.
+            state.put(tx)?;
+            let detail = Detail::new().with("reason", format!("{reason}"));
+            tx.event(EventKind::CodeRejected, owner, charged, &detail)?;
+        }
     }
-    state.spent.hotp = next;
-    conclude(tx, record, state, (verdict, reason), throttle, KeyState::Active)
+    Ok(verdict)
 }
 
 /// Refuses a key that verifies no codes, or not in this state.

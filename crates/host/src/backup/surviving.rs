@@ -198,7 +198,9 @@ impl Surviving {
                 EventKind::CodeAccepted => {
                     let step = step()?;
                     since.untold |= step.is_none();
-                    since.accepted = since.accepted.max(step);
+                    if let Some(step) = step {
+                        since.note_accepted(step);
+                    }
                     since.rejected = 0;
                 }
                 EventKind::CodeGenerated => {

@@ -1,9 +1,11 @@
 //! What is taken for spent of an OTP key whose newest state may be lost with a store (`CRYPTO.md` §5).
 
-use super::OtpState;
+use super::{OtpState, Spent};
 use crate::env::UnixTime;
 use crate::error::Error;
 use crate::event::{Detail, EventKind};
+use crate::otp::{Hotp, HotpParameters, HotpState, Window};
+use crate::secret::Secret;
 use crate::store::RowKey;
 use crate::vault::attributes::{Flag, KeyInfo, Purpose};
 use crate::vault::keys::{KeyId, KeyRecord};
@@ -101,6 +103,9 @@ pub fn fence(tx: &mut Transaction<'_>, row: &RowKey) -> Result<(), Error> {
 pub struct Since {
     /// The last step or counter that was accepted.
     pub accepted: Option<u64>,
+    /// What else was accepted shortly before: bit i stands for `accepted` − i. The digits of these counters were
+    /// burned where they come again.
+    pub accepted_before: u128,
     /// The last counter for which a code was generated.
     pub generated: Option<u64>,
     /// Failures since the last success.
@@ -109,12 +114,25 @@ pub struct Since {
     pub untold: bool,
 }
 
+impl Since {
+    /// Takes in a step or counter that was accepted, in whatever order the journal tells them.
+    pub fn note_accepted(&mut self, step: u64) {
+        let last = self.accepted.unwrap_or(step).max(step);
+        let bits = |of: u64| u32::try_from(last - of).unwrap_or(u32::MAX);
+        let shifted = |accepted: u128, of| accepted.checked_shl(bits(of)).unwrap_or(0);
+        let before = self.accepted.map_or(0, |of| shifted(self.accepted_before | 1, of));
+        self.accepted_before = before | shifted(1, step);
+        self.accepted = Some(last);
+    }
+}
+
 /// Spends what was spent since a backup, and counts the failures; nothing goes back.
 ///
 /// # Errors
 /// [`Error::UnknownKey`] without the record; [`Error::Refused`]; a store's fault.
 pub fn replay(tx: &mut Transaction<'_>, id: KeyId, since: &Since) -> Result<(), Error> {
-    let info = KeyRecord::load(tx, id)?.info;
+    let record = KeyRecord::load(tx, id)?;
+    let info = &record.info;
     let mut state = OtpState::load(tx, id, info.version)?;
     if let Some(step) = since.accepted {
         let with_time = matches!(info.kind, KeyKind::Totp { .. })
@@ -123,6 +141,7 @@ pub fn replay(tx: &mut Transaction<'_>, id: KeyId, since: &Since) -> Result<(), 
             state.spent.totp.last_step = state.spent.totp.last_step.max(Some(step));
         } else {
             state.spend_counter(step);
+            burn_again(&record, &mut state, step, since.accepted_before)?;
         }
     }
     if let Some(counter) = since.generated {
@@ -132,4 +151,24 @@ pub fn replay(tx: &mut Transaction<'_>, id: KeyId, since: &Since) -> Result<(), 
     state.failures.recent = state.failures.recent.saturating_add(since.rejected);
     // It keeps the entry that it has: one entry tells of the whole replay.
     tx.put_state(&OtpState::row(id), state.encode().as_slice())
+}
+
+/// Burns what the digits of accepted counters burned beyond them: the journal names the counters, and the key has
+/// their digits. As far as any window reaches, since nobody knows how wide theirs was.
+fn burn_again(record: &KeyRecord, state: &mut OtpState, last: u64, before: u128) -> Result<(), Error> {
+    let KeyKind::Hotp { algorithm, digits } = record.info.kind else { return Ok(()) };
+    // A key that was destroyed shows no digits any more.
+    let Ok(secret) = Secret::new_accepting_weak(&record.material) else { return Ok(()) };
+    let hotp = Hotp::new(&secret, HotpParameters { algorithm, digits });
+    let widest = Window::look_ahead(Window::MAX_STEPS - 1)?;
+    // Of the two codes that find a token again, an entry names the second.
+    let accepted = before | 1;
+    let shown = accepted | accepted << 1;
+    let behind = (0..u128::BITS).filter(|behind| shown >> behind & 1 == 1);
+    for counter in behind.filter_map(|behind| last.checked_sub(behind.into())) {
+        let code = hotp.code(counter);
+        let left = hotp.check(code.as_str(), widest, &HotpState::starting_at(counter)).state;
+        state.spent = state.spent.with(Spent { hotp: left, ..Spent::default() });
+    }
+    Ok(())
 }
