@@ -158,7 +158,7 @@ impl Budget {
             let detail = Detail::new().with("refusals", refusals.to_string());
             tx.event(EventKind::LoginRefusedWhileDelayed, subject, &row, &detail)?;
             if let Some((occasion, decision)) = found {
-                decision.tell(tx, occasion, subject, &row)?;
+                decision.tell(tx, occasion, subject, &row, None)?;
             }
             tx.forget_refusals(&row);
         }

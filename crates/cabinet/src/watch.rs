@@ -11,10 +11,12 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use zamok_core::UnixTime;
 use zamok_core::event::{Detail, EventKind, Subject};
 use zamok_core::store::{RowKey, Table};
+use zamok_core::vault::spend::{Failures, Throttle};
 use zamok_core::vault::{Known, Transaction};
+use zamok_core::wire::{Reader, Writer};
+use zamok_core::{Error as CoreError, UnixTime};
 
 use crate::Cabinet;
 use crate::account::{self, Account, AccountId, Roles};
@@ -22,25 +24,27 @@ use crate::device::DeviceId;
 use crate::error::Error;
 use crate::operation::{Content, Value};
 use crate::session::{self, Session};
-use crate::throttle::Caller;
+use crate::throttle::{Budget, Caller};
 
-/// What a watch keeps of an account: one sealed row, under the id of the account, that is erased with it.
+/// What a watch keeps of an account: one sealed row, under the id of the account, that is erased with it. Beside it,
+/// with the number of an occasion behind the id, when refusals there were last summed up.
 const HABITS: Table = Table(43);
 
-/// What somebody is about to do.
+/// What somebody is about to do. The numbers are part of the formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
 #[non_exhaustive]
 pub enum Occasion {
     /// To log in, with a password or from a known device that has a PIN.
-    Login,
+    Login = 1,
     /// To answer a challenge, of whatever purpose.
-    Code,
+    Code = 2,
     /// To use a recovery code.
-    Recovery,
+    Recovery = 3,
     /// To begin the confirmation of an operation.
-    Operation,
+    Operation = 4,
     /// Something of the service's own: see [`Cabinet::watch_request`].
-    Request,
+    Request = 5,
 }
 
 /// How it ended.
@@ -131,6 +135,11 @@ pub trait Watch: Send + Sync + core::fmt::Debug {
     /// As [`Watch::decide`].
     fn note(&self, tx: &mut Transaction<'_>, facts: &Facts<'_>, outcome: Outcome) -> Result<(), Error>;
 
+    /// What was found at an attempt that was looked at, or is refused because of it: for whoever tells somebody.
+    /// It is not called where nothing comes to be looked at, since a device has not approved yet, a PIN is to be
+    /// hashed first, or it was not the watch who refused.
+    fn found(&self, _facts: &Facts<'_>, _decision: &Decision) {}
+
     /// Called outside of any transaction, after one in which it was asked: the place for whatever takes time.
     fn after(&self, _now: UnixTime) {}
 }
@@ -200,21 +209,26 @@ impl Decision {
         &self.findings
     }
 
-    /// Journals what was found, in the commit of what it was found at.
+    /// Journals what was found, in the commit of what it was found at; with the number of refusals where no
+    /// other entry tells it.
     pub(crate) fn tell(
         &self,
         tx: &mut Transaction<'_>,
         occasion: Occasion,
         subject: Option<Subject>,
         row: &RowKey,
+        refusals: Option<u64>,
     ) -> Result<(), Error> {
         for finding in &self.findings {
-            let detail = Detail::new()
+            let mut detail = Detail::new()
                 .with("answer", finding.answer.name())
                 .with("rule", &*finding.rule)
                 .with("reason", finding.reason.as_str())
                 .with("occasion", occasion.name())
                 .with("trial", if finding.is_trial { "yes" } else { "no" });
+            if let Some(refusals) = refusals {
+                detail = detail.with("refusals", refusals.to_string());
+            }
             tx.event(EventKind::WatchAnswered, subject, row, &detail)?;
         }
         Ok(())
@@ -229,8 +243,9 @@ impl Cabinet {
         Self { watch: Some(watch), ..self }
     }
 
-    /// Asks the watch about something of the service's own, such as an answer to a query or a change of an address (R34): how
-    /// often and with which parameters is for its rules. What it answers is journalled; what to do about it is the service's.
+    /// Asks the watch about something of the service's own, such as an answer to a query or a change of an address
+    /// (R34): how often and with which parameters is for its rules. What it answers is journalled, refusals as one
+    /// sum a minute; what to do about it is the service's.
     ///
     /// # Errors
     /// [`Error::SessionEnded`]; [`Error::OutsideLimits`]; the vault's and the store's.
@@ -244,8 +259,10 @@ impl Cabinet {
             let account = account::load(tx, session.account)?.account;
             let facts = session_facts(tx, Occasion::Request, &session, &account, parameters);
             let decision = self.ask_watch(tx, &facts)?;
-            decision.tell(tx, facts.occasion, Some(account.subject), &account.id.row())?;
-            if !decision.answer().refuses() {
+            if decision.answer().refuses() {
+                self.refuse_in_session(tx, &facts, &decision, account.subject)?;
+            } else {
+                self.tell_found(tx, &facts, &decision, Some(account.subject), &account.id.row())?;
                 self.tell_watch(tx, &facts, Outcome::Right)?;
             }
             Ok(decision.answer())
@@ -285,6 +302,81 @@ impl Cabinet {
     ) -> Result<(), Error> {
         self.watch.as_ref().map_or(Ok(()), |watch| watch.note(tx, facts, outcome))
     }
+
+    /// Journals what was found at an attempt that was looked at, and tells the watch that it counts.
+    pub(crate) fn tell_found(
+        &self,
+        tx: &mut Transaction<'_>,
+        facts: &Facts<'_>,
+        found: &Decision,
+        subject: Option<Subject>,
+        row: &RowKey,
+    ) -> Result<(), Error> {
+        self.count_found(facts, found);
+        found.tell(tx, facts.occasion, subject, row, None)
+    }
+
+    /// Refuses an attempt because of what was found, unseen as one is that is delayed.
+    pub(crate) fn refuse_found(
+        &self,
+        tx: &mut Transaction<'_>,
+        budget: Budget,
+        throttle: &Throttle,
+        facts: &Facts<'_>,
+        found: &Decision,
+        subject: Option<Subject>,
+    ) -> Result<(), Error> {
+        self.count_found(facts, found);
+        budget.refuse(tx, subject, throttle, Some((facts.occasion, found)))
+    }
+
+    /// Refuses what somebody wants to do within a session. As with a budget nothing is written but one summary
+    /// a minute, here for each account and occasion: a flood of requests hides no payment that is refused.
+    pub(crate) fn refuse_in_session(
+        &self,
+        tx: &mut Transaction<'_>,
+        facts: &Facts<'_>,
+        found: &Decision,
+        subject: Subject,
+    ) -> Result<(), Error> {
+        self.count_found(facts, found);
+        let (now, row) = (tx.now(), summary_row(facts.account, facts.occasion));
+        let refusals = tx.count_refusal(&row);
+        let summed_up = tx.record(&row)?.map_or(Ok(UnixTime(0)), |opened| read_summary(&opened.body))?;
+        let last = Failures { summed_up, ..Failures::default() };
+        if last.summary_due(now) {
+            let mut writer = Writer::new();
+            writer.u8(SUMMARY_FORMAT).u64(now.0);
+            tx.put_record(&row, &[], writer.as_slice())?;
+            found.tell(tx, facts.occasion, Some(subject), &row, Some(refusals))?;
+            tx.forget_refusals(&row);
+        }
+        Ok(())
+    }
+
+    fn count_found(&self, facts: &Facts<'_>, found: &Decision) {
+        if let Some(watch) = &self.watch {
+            watch.found(facts, found);
+        }
+    }
+}
+
+const SUMMARY_FORMAT: u8 = 1;
+
+/// When refusals of an account at this occasion were last summed up.
+fn summary_row(account: AccountId, occasion: Occasion) -> RowKey {
+    RowKey::new(HABITS, [&account.0[..], &[occasion as u8]].concat())
+}
+
+fn read_summary(body: &[u8]) -> Result<UnixTime, CoreError> {
+    let mut reader = Reader::new(body);
+    let found = reader.u8()?;
+    if found != SUMMARY_FORMAT {
+        return Err(CoreError::Format { found: found.into(), supported: SUMMARY_FORMAT.into() });
+    }
+    let summed_up = UnixTime(reader.u64()?);
+    reader.end()?;
+    Ok(summed_up)
 }
 
 /// The device of a caller, as facts have it.
@@ -329,9 +421,11 @@ pub(crate) fn parameters_of(content: &Content) -> Vec<(Cow<'_, str>, Parameter<'
 
 /// Forgets what a watch keeps of an account that is erased.
 pub(crate) fn forget(tx: &mut Transaction<'_>, account: AccountId) -> Result<(), Error> {
-    let row = habits_row(account);
-    if tx.plain(&row)?.is_some() {
-        tx.delete(&row)?;
+    let summaries = [Occasion::Operation, Occasion::Request].map(|occasion| summary_row(account, occasion));
+    for row in std::iter::once(habits_row(account)).chain(summaries) {
+        if tx.plain(&row)?.is_some() {
+            tx.delete(&row)?;
+        }
     }
     Ok(())
 }

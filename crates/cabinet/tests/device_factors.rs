@@ -6,16 +6,20 @@ mod harness;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use harness::{House, Phone, password, request};
 use tempfile::TempDir;
+use zamok_cabinet::watch::{Answer, Decision, Facts, Finding, Outcome, Watch};
 use zamok_cabinet::{
     AccountStep, Approach, Assurance, Begun, Challenge, Content, DeviceAnswer, DeviceToken, Error, Evidence,
     FactorKind, MessageKind, OperationId, Pin, Session, Subscription, SweepPlace, Template, Value,
 };
 use zamok_core::Error as CoreError;
 use zamok_core::event::EventKind;
+use zamok_core::vault::Transaction;
 
 const REJECTED: Error = Error::Core(CoreError::Rejected);
 
@@ -239,6 +243,44 @@ fn a_certificate_signs_each_challenge_and_no_signature_serves_twice() {
     let answer = device.answers(&house.cabinet.question(&challenge).unwrap());
     assert!(house.cabinet.confirm(&session, &challenge, &answer, request()).is_ok());
     assert!(house.login("ivan", &phone).is_ok(), "at a login the owner chooses");
+}
+
+/// Finds something in everything, and counts what operators are told of.
+#[derive(Debug, Default)]
+struct Teller(AtomicUsize);
+
+impl Watch for Teller {
+    fn decide(&self, _: &mut Transaction<'_>, _: &Facts<'_>) -> Result<Decision, Error> {
+        let (rule, reason) = ("teller".into(), "whatever it is".into());
+        Ok(vec![Finding { rule, answer: Answer::Allow, reason, is_trial: false }].into())
+    }
+
+    fn note(&self, _: &mut Transaction<'_>, _: &Facts<'_>, _: Outcome) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn found(&self, _: &Facts<'_>, _: &Decision) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn to_ask_whether_a_device_has_approved_is_no_attempt_that_a_watch_tells_of() {
+    let mut house = House::new();
+    let (_, _, device, _) = with_push(&house);
+    let teller = Arc::new(Teller::default());
+    house.cabinet = house.cabinet.with_watch(teller.clone());
+    let told = || teller.0.load(Ordering::SeqCst);
+    let challenge = begin(&house, Evidence::Push).unwrap();
+    let request_bytes = requested(&house);
+    for _ in 0..10 {
+        assert_eq!(house.cabinet.answer(&challenge, "", request()), Err(Error::ApprovalPending));
+    }
+    assert_eq!(told(), 1, "of the login");
+    let number = house.cabinet.number_to_show(&challenge).unwrap();
+    house.cabinet.approve(&request_bytes, &number, &device.approval(&request_bytes, &number)).unwrap();
+    house.cabinet.answer(&challenge, "", request()).unwrap();
+    assert_eq!((told(), house.events(EventKind::WatchAnswered).len()), (2, 2));
 }
 
 #[test]

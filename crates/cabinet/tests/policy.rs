@@ -160,9 +160,9 @@ fn the_arithmetic_of_the_page_is_right() {
     };
     for policy in [&strict, &Policy::nist_aal2()] {
         let generator = &policy.generator;
-        has(generator.past + generator.future + 1, generator.digits, generator.throttle.recent_limit);
+        has(generator.past + generator.future + 1, generator.digits, generator.throttle.most_guesses());
     }
-    has(strict.token.look_ahead + 1, strict.token.digits, strict.token.throttle.recent_limit);
+    has(strict.token.look_ahead + 1, strict.token.digits, strict.token.throttle.most_guesses());
     has(1, strict.issued.digits, strict.issued.tries);
     has(1, strict.issued.digits, strict.issued.tries * strict.issued.per_day);
     // The two figures of the text.

@@ -17,8 +17,9 @@ use zamok_cabinet::{
     Approach, Begun, Content, Error, Evidence, MessageKind, OperationId, Password, Pin, Role, Template, Value,
 };
 use zamok_core::event::{Detail, EventKind};
-use zamok_core::store::CounterKey;
+use zamok_core::store::{CounterKey, Range, Table};
 use zamok_core::vault::Transaction;
+use zamok_core::vault::spend::Failures;
 use zamok_core::{Error as CoreError, UnixTime};
 
 const REJECTED: Error = Error::Core(CoreError::Rejected);
@@ -29,6 +30,7 @@ struct Script {
     answers: Mutex<BTreeMap<Occasion, Answer>>,
     trial: Mutex<bool>,
     noted: Mutex<Vec<(Occasion, Outcome)>>,
+    counted: Mutex<Vec<(Occasion, Answer)>>,
     asked: Mutex<Vec<Asked>>,
     /// How often a counter is full before it is not.
     full: Mutex<u64>,
@@ -81,6 +83,12 @@ impl Watch for Script {
         Ok(())
     }
 
+    fn found(&self, facts: &Facts<'_>, decision: &Decision) {
+        if !decision.findings().is_empty() {
+            self.counted.lock().unwrap().push((facts.occasion, decision.answer()));
+        }
+    }
+
     fn after(&self, _: UnixTime) {
         *self.after.lock().unwrap() += 1;
     }
@@ -97,6 +105,11 @@ impl Script {
 
     fn noted(&self) -> Vec<(Occasion, Outcome)> {
         std::mem::take(&mut self.noted.lock().unwrap())
+    }
+
+    /// What operators are told of.
+    fn counted(&self) -> Vec<(Occasion, Answer)> {
+        std::mem::take(&mut self.counted.lock().unwrap())
     }
 
     fn asked(&self) -> Vec<Asked> {
@@ -390,6 +403,7 @@ fn an_operation_is_watched_with_its_fields() {
     for answer in [Answer::Delay, Answer::Block] {
         script.answers(Occasion::Operation, answer);
         assert_eq!(begin(), Err(Error::NotAllowed));
+        house.clock.advance(Failures::SUMMARY);
     }
     assert_eq!(script.noted(), []);
     // Somebody who has just shown who he is need not do so again.
@@ -435,6 +449,7 @@ fn a_request_of_the_service_is_answered_and_journalled() {
     for answer in Answer::ALL {
         script.answers(Occasion::Request, answer);
         assert_eq!(house.cabinet.watch_request(&session, &[]), Ok(answer));
+        house.clock.advance(Failures::SUMMARY);
     }
     assert_eq!(script.noted().len(), 2, "what is refused does not happen");
     assert_eq!(told(&house).len(), 4);
@@ -444,6 +459,101 @@ fn a_request_of_the_service_is_answered_and_journalled() {
     assert_eq!(nobody.cabinet.watch_request(&session, &[]), Ok(Answer::Allow), "nobody watches");
     nobody.cabinet.end_session(session.id, "logout").unwrap();
     assert_eq!(nobody.cabinet.watch_request(&session, &[]), Err(Error::SessionEnded));
+}
+
+#[test]
+fn a_flood_of_refusals_is_one_entry_a_minute_and_hides_none_of_another_sort() {
+    let (house, script) = watched();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    let id = OperationId(request().0);
+    house.cabinet.propose(&session, id, &payment(500)).unwrap();
+    for occasion in [Occasion::Login, Occasion::Request, Occasion::Operation] {
+        script.answers(occasion, Answer::Block);
+    }
+    let flood = || {
+        for _ in 0..20 {
+            let junk = Password::new("wrong horse battery");
+            assert_eq!(house.cabinet.begin_login_from("ivan", &junk, &approach()), Err(REJECTED));
+            assert_eq!(house.cabinet.watch_request(&session, &[]), Ok(Answer::Block));
+            assert_eq!(house.cabinet.begin_confirmation(&session, id, None), Err(Error::NotAllowed));
+        }
+    };
+    let summed_up = || -> Vec<(String, Option<String>)> {
+        let text = |detail: &Detail, name: &str| detail.get(name).map(str::to_owned);
+        let all = house.events(EventKind::WatchAnswered);
+        all.iter().map(|detail| (text(detail, "occasion").unwrap(), text(detail, "refusals"))).collect()
+    };
+    // How many logins are refused stands in `login.refused-while-delayed`.
+    let entries = |refusals: &str| {
+        [("login", None), ("request", Some(refusals)), ("operation", Some(refusals))]
+            .map(|(occasion, refusals)| (occasion.to_owned(), refusals.map(str::to_owned)))
+    };
+    flood();
+    assert_eq!(summed_up(), entries("1"));
+    assert_eq!(script.counted().len(), 60, "operators are told of each");
+    // Another process knows when it was told last.
+    let other = house.another().with_watch(script.clone());
+    assert_eq!(other.watch_request(&session, &[]), Ok(Answer::Block));
+    assert_eq!(summed_up(), entries("1"));
+    house.clock.advance(Failures::SUMMARY);
+    flood();
+    assert_eq!(summed_up(), [entries("1"), entries("20")].concat());
+}
+
+#[test]
+fn a_step_up_that_is_not_met_is_one_entry_a_minute_too() {
+    let (house, script) = watched();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    house.clock.advance(house.cabinet.policy().session.fresh);
+    let id = OperationId(request().0);
+    house.cabinet.propose(&session, id, &payment(500)).unwrap();
+    script.answers(Occasion::Operation, Answer::StepUp);
+    for _ in 0..20 {
+        let begun = house.cabinet.begin_confirmation(&session, id, None);
+        assert_eq!(begun, Err(Error::FreshAuthenticationNeeded));
+    }
+    assert_eq!(told(&house), ["step-up/script/as it was written/operation/no"]);
+}
+
+/// What operators are told of, and what the journal has: the same attempts.
+#[test]
+fn what_came_to_no_look_is_neither_told_nor_journalled() {
+    let (mut house, script) = watched();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    let token = house.cabinet.trust_device(&session, "phone").unwrap();
+    let session = house.cabinet.session(session.id).unwrap();
+    let enrolment = house.cabinet.begin_factor(&session).unwrap();
+    house.cabinet.offer_pin(&session, &enrolment, &Pin::new("190357")).unwrap();
+    house.cabinet.confirm_factor(&enrolment, "190357").unwrap();
+    script.answers(Occasion::Code, Answer::Allow);
+    let challenge = house.cabinet.begin_login_by_device(&token, &approach()).unwrap();
+    let _ = script.asked();
+    house.cabinet.answer(&challenge, "190357", request()).unwrap();
+    assert_eq!(script.asked().len(), 2, "once before its hash was made, and once with it");
+    assert_eq!(script.counted(), [(Occasion::Code, Answer::Allow)]);
+    assert_eq!(told(&house).len(), 1);
+    // The fifth wrong code in a row delays the next one.
+    let mut challenge = house.challenge("ivan");
+    for guessed in 0..6 {
+        if guessed == 3 {
+            challenge = house.challenge("ivan");
+        }
+        let wrong = phone.wrong(house.clock_now());
+        assert_eq!(house.cabinet.answer(&challenge, &wrong, request()), Err(REJECTED));
+        assert_eq!(script.counted().len(), usize::from(guessed < 5), "{guessed}");
+    }
+    assert_eq!(told(&house).len(), 6);
+    // As many challenges as an hour has room for.
+    script.answers(Occasion::Login, Answer::Allow);
+    let mut policy = house.cabinet.policy().clone();
+    policy.challenge.per_hour = 1;
+    house.cabinet = house.cabinet.with_policy(policy);
+    assert_eq!(house.cabinet.begin_login("ivan", &password()), Err(REJECTED));
+    assert_eq!(script.counted(), []);
+    assert_eq!(told(&house).len(), 6);
 }
 
 #[test]
@@ -459,12 +569,18 @@ fn a_counter_that_others_moved_is_read_again_and_not_for_ever() {
 
 #[test]
 fn what_a_watch_keeps_of_an_account_is_erased_with_it() {
-    let house = House::new();
-    let account = house.cabinet.register("ivan", &password()).unwrap();
+    let (house, script) = watched();
+    let phone = house.citizen("ivan");
+    let session = house.login("ivan", &phone).unwrap();
+    let account = house.cabinet.account_by_login("ivan").unwrap();
     let row = habits_row(account.id);
     let keep = |tx: &mut Transaction<'_>| tx.put_record(&row, &[], b"here and there");
     house.cabinet.vault().transact(keep).unwrap_or_else(|error: CoreError| panic!("{error}"));
     assert!(house.store.get(&row).unwrap().is_some());
+    script.answers(Occasion::Request, Answer::Block);
+    assert_eq!(house.cabinet.watch_request(&session, &[]), Ok(Answer::Block));
+    let rows = || house.store.scan(Table(43), &Range::all(), 100, None).unwrap().rows.len();
+    assert_eq!(rows(), 2, "and when it was told of a refusal");
     house.cabinet.erase_account("ivan", "asked for").unwrap();
-    assert_eq!(house.store.get(&row).unwrap(), None);
+    assert_eq!(rows(), 0);
 }

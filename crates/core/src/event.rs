@@ -308,7 +308,7 @@ event_kinds! {
     /// A block of a signed batch was not the one that its manifest names. Detail: `key`, `block`, `blocks`.
     BlockRefused = 151, "request.block-refused";
     /// A rule of the watch had something to say about an attempt, or would have had where it is only tried out.
-    /// Detail: `answer`, `rule`, `reason`, `occasion`, `trial`.
+    /// Detail: `answer`, `rule`, `reason`, `occasion`, `trial`, of refusals within a session also `refusals`.
     WatchAnswered = 160, "watch.answered";
 }
 

@@ -71,6 +71,32 @@ fn a_span_ends_after_its_seconds_and_not_one_earlier() {
     assert_eq!((failures.recent, failures.recent_since), (2, at(100)));
 }
 
+/// Every way of spreading up to four failures a second over six seconds, with a success after each.
+#[test]
+fn within_the_seconds_of_a_span_as_many_guesses_are_looked_at_as_are_said_and_no_more() {
+    for (recent_limit, said) in [(1, 1), (2, 2), (3, 4), (4, 6)] {
+        let throttle = Throttle { recent_limit, recent_span: 3, ..THROTTLE };
+        let mut most = 0;
+        for number in 0..5_u32.pow(6) {
+            let (mut failures, mut guesses, mut left) = (Failures::default(), [0_u32; 6], number);
+            'guesses: for (second, looked_at) in (5000..).zip(&mut guesses) {
+                for _ in 0..left % 5 {
+                    *looked_at += 1;
+                    if failures.fail(at(second), &throttle) {
+                        break 'guesses;
+                    }
+                    failures.succeed();
+                }
+                left /= 5;
+            }
+            most = guesses.windows(3).map(|span| span.iter().sum::<u32>()).fold(most, u32::max);
+        }
+        assert_eq!((most, throttle.most_guesses()), (said, said), "{recent_limit}");
+    }
+    let most = |recent_limit| Throttle { recent_limit, ..THROTTLE }.most_guesses();
+    assert_eq!([30, 100, u32::MAX].map(most), [58, 198, u32::MAX]);
+}
+
 #[test]
 fn a_clock_that_is_set_back_shortens_no_delay() {
     let mut failures = Failures { in_a_row: 3, not_before: at(5000), ..Failures::default() };

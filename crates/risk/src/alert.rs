@@ -17,8 +17,10 @@ pub trait Alert: Send + Sync + fmt::Debug {
     fn alert(&self, summary: &Summary);
 }
 
-/// What has come together. Attempts that were looked at again, because others were faster, are counted again; the journal has
-/// each once.
+/// What has come together of attempts that were looked at, or refused by a rule. What came to no look is none:
+/// a question whether a device has approved, the making of a hash, what a delay or a full sum refused. Attempts
+/// that were looked at again, because others were faster, are counted again; the journal has each once, and
+/// refusals summed up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// When the first of it happened.

@@ -87,18 +87,21 @@ impl Risk {
 impl Watch for Risk {
     fn decide(&self, tx: &mut Transaction<'_>, facts: &Facts<'_>) -> Result<Decision, Error> {
         let case = self.case(tx, facts)?;
-        let findings = self.rules.judge(&mut Stored { tx, opened: &self.opened }, &case)?;
-        if !findings.is_empty() {
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.add(&self.rules, facts, &findings);
-            self.waits.store(true, Ordering::Relaxed);
-        }
-        Ok(findings.into())
+        Ok(self.rules.judge(&mut Stored { tx, opened: &self.opened }, &case)?.into())
     }
 
     fn note(&self, tx: &mut Transaction<'_>, facts: &Facts<'_>, outcome: Outcome) -> Result<(), Error> {
         let case = self.case(tx, facts)?;
         self.rules.note(&mut Stored { tx, opened: &self.opened }, &case, outcome)
+    }
+
+    fn found(&self, facts: &Facts<'_>, decision: &Decision) {
+        if decision.findings().is_empty() {
+            return;
+        }
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.add(&self.rules, facts, decision.findings());
+        self.waits.store(true, Ordering::Relaxed);
     }
 
     fn after(&self, now: UnixTime) {

@@ -374,6 +374,10 @@ fn what_ships_watches_operations_and_requests() {
     // One operation and 59 requests are borne; then one is let through, and no more.
     assert!(answers[..60].iter().all(|answer| *answer == Answer::Allow));
     assert!(answers[60..].iter().all(|answer| *answer == Answer::Delay), "{answers:?}");
+    let found = found(&cabinet);
+    let flood = found.iter().filter(|detail| detail.get("rule") == Some("request-flood"));
+    let flood: Vec<_> = flood.map(|detail| detail.get("answer").unwrap()).collect();
+    assert_eq!(flood, ["allow", "delay"], "what is let through, and one entry for ten refusals");
 }
 
 /// Keeps what it is told.

@@ -261,13 +261,13 @@ impl Cabinet {
         let found = self.ask_watch(tx, &facts)?;
         if found.answer().refuses() {
             let (budget, throttle) = (Budget::of(tx, account.id.0, caller)?, &self.policy.password.throttle);
-            budget.refuse(tx, Some(account.subject), throttle, Some((facts.occasion, &found)))?;
+            self.refuse_found(tx, budget, throttle, &facts, &found, Some(account.subject))?;
             return self.dead(tx);
         }
         let checked = self.check_factor(tx, &account, &challenge, &means, attempt.typed)?;
         match checked {
             Checked::Right => {
-                found.tell(tx, facts.occasion, Some(account.subject), &challenge.row())?;
+                self.tell_found(tx, &facts, &found, Some(account.subject), &challenge.row())?;
                 self.tell_watch(tx, &facts, Outcome::Right)?;
                 return Ok(Ruling::Right(challenge, account));
             }
@@ -275,13 +275,14 @@ impl Cabinet {
             Checked::Hash(recipe) => return Ok(Ruling::Hash(recipe)),
             Checked::Wrong { disabled } => {
                 wrong.count(tx);
-                found.tell(tx, facts.occasion, Some(account.subject), &challenge.row())?;
+                self.tell_found(tx, &facts, &found, Some(account.subject), &challenge.row())?;
                 self.tell_watch(tx, &facts, Outcome::Wrong)?;
                 if disabled {
                     let notice = Message::notice(tx, MessageKind::FactorDisabled, account.id);
                     notice.with("factor", means.evidence.name()).post(tx)?;
                 }
             }
+            // It was not the watch who refused: what he found is neither told nor journalled.
             Checked::Unseen => {}
         }
         let over = challenge.charge(tx, &account, Some(request), self.tries(&means))?;

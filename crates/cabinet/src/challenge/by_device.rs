@@ -58,7 +58,7 @@ impl Cabinet {
         let (found, subject) = (self.ask_watch(tx, &facts)?, Some(record.account.subject));
         if found.answer().refuses() {
             let (budget, throttle) = (Budget::of(tx, account.0, caller)?, &self.policy.password.throttle);
-            budget.refuse(tx, subject, throttle, Some((facts.occasion, &found)))?;
+            self.refuse_found(tx, budget, throttle, &facts, &found, subject)?;
             return Ok(REJECTED);
         }
         let opened = Cap::new("challenges", &id.0, HOUR, self.policy.challenge.per_hour).read(tx)?;
@@ -67,7 +67,7 @@ impl Cabinet {
         let pin = means.into_iter().find(|means| means.suits(Purpose::Login, &shown));
         let Some(means) = pin.filter(|_| !opened.is_full()) else { return Ok(REJECTED) };
         opened.count(tx);
-        found.tell(tx, facts.occasion, subject, &account.row())?;
+        self.tell_found(tx, &facts, &found, subject, &account.row())?;
         self.tell_watch(tx, &facts, Outcome::Right)?;
         if found.answer() == Answer::StepUp {
             return Ok(Err(Error::MethodTooWeak));

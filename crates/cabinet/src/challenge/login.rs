@@ -233,7 +233,7 @@ impl Cabinet {
         };
         let found = self.ask_watch(tx, &facts)?;
         if found.answer().refuses() {
-            budget.refuse(tx, subject, throttle, Some((facts.occasion, &found)))?;
+            self.refuse_found(tx, budget, throttle, &facts, &found, subject)?;
             return Ok(REJECTED);
         }
         // Outside of its limits the right password is like a wrong one: whoever guesses from there learns nothing (R18).
@@ -258,7 +258,7 @@ impl Cabinet {
             };
             let detail = Detail::new().with("reason", reason);
             tx.event(EventKind::PasswordRejected, subject, budget.row(), &detail)?;
-            found.tell(tx, facts.occasion, subject, budget.row())?;
+            self.tell_found(tx, &facts, &found, subject, budget.row())?;
             self.tell_watch(tx, &facts, Outcome::Wrong)?;
             return Ok(REJECTED);
         };
@@ -278,7 +278,7 @@ impl Cabinet {
             budget.failures.succeed();
             budget.put_right(tx)?;
         }
-        found.tell(tx, facts.occasion, subject, budget.row())?;
+        self.tell_found(tx, &facts, &found, subject, budget.row())?;
         if former.is_none() {
             self.tell_watch(tx, &facts, Outcome::Right)?;
         }

@@ -73,11 +73,11 @@ impl Cabinet {
         let (decision, subject) = (self.ask_watch(tx, &facts)?, account.map(|account| account.subject));
         if decision.answer() >= Answer::StepUp {
             let throttle = &self.policy.password.throttle;
-            budget.refuse(tx, subject, throttle, Some((facts.occasion, &decision)))?;
+            self.refuse_found(tx, budget, throttle, &facts, &decision, subject)?;
             return Ok(false);
         }
         let row = account.map_or(budget.row().clone(), |account| account.id.row());
-        decision.tell(tx, facts.occasion, subject, &row)?;
+        self.tell_found(tx, &facts, &decision, subject, &row)?;
         self.tell_watch(tx, &facts, Outcome::Right)?;
         Ok(true)
     }

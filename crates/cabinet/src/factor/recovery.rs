@@ -322,7 +322,7 @@ impl Cabinet {
         };
         let found = self.ask_watch(tx, &facts)?;
         if found.answer().refuses() {
-            budget.refuse(tx, subject, &self.policy.recovery.throttle, Some((facts.occasion, &found)))?;
+            self.refuse_found(tx, budget, &self.policy.recovery.throttle, &facts, &found, subject)?;
             return Ok(Decided::Rejected);
         }
         let place = usize::from(typed.number).checked_sub(1);
@@ -342,7 +342,7 @@ impl Cabinet {
             }
             set.put(tx, row)?;
             tx.event(EventKind::RecoveryRejected, subject, &Set::row(row), &Detail::new())?;
-            found.tell(tx, facts.occasion, subject, &Set::row(row))?;
+            self.tell_found(tx, &facts, &found, subject, &Set::row(row))?;
             self.tell_watch(tx, &facts, Outcome::Wrong)?;
             return Ok(Decided::Rejected);
         }
@@ -355,7 +355,7 @@ impl Cabinet {
         session::raise_epoch(tx, record, None, "a recovery code was used")?;
         let record = account::load(tx, id)?;
         Message::notice(tx, MessageKind::RecoveryUsed, id).post(tx)?;
-        found.tell(tx, facts.occasion, subject, &Set::row(id))?;
+        self.tell_found(tx, &facts, &found, subject, &Set::row(id))?;
         self.tell_watch(tx, &facts, Outcome::Right)?;
         match self.let_through(tx, &record, Caller::Stranger, approach, Demand::Usual, None)? {
             Begun::Enrol(enrolment) => Ok(Decided::Enrols(enrolment)),

@@ -267,16 +267,16 @@ impl Cabinet {
         let parameters = watch::parameters_of(&operation.content);
         let facts = watch::session_facts(tx, Occasion::Operation, session, account, &parameters);
         let found = self.ask_watch(tx, &facts)?;
-        found.tell(tx, facts.occasion, Some(account.subject), &row(operation.id))?;
-        match found.answer() {
-            Answer::Delay | Answer::Block => return Ok(Some(Error::NotAllowed)),
-            Answer::StepUp => {
-                if let Some(refused) = session.stale(tx.now(), &self.policy.session) {
-                    return Ok(Some(refused));
-                }
-            }
-            Answer::Allow => {}
+        let refused = match found.answer() {
+            Answer::Delay | Answer::Block => Some(Error::NotAllowed),
+            Answer::StepUp => session.stale(tx.now(), &self.policy.session),
+            Answer::Allow => None,
+        };
+        if refused.is_some() {
+            self.refuse_in_session(tx, &facts, &found, account.subject)?;
+            return Ok(refused);
         }
+        self.tell_found(tx, &facts, &found, Some(account.subject), &row(operation.id))?;
         self.tell_watch(tx, &facts, Outcome::Right)?;
         Ok(None)
     }

@@ -100,7 +100,7 @@ impl Policy {
                 &format!("{name}.digits: 6 to 8"),
             );
             wrong.throttle(&format!("{name}.throttle"), &throttle);
-            let tries = throttle.recent_limit.max(throttle.disable_after);
+            let tries = throttle.most_guesses();
             let found = odds(steps.unwrap_or(u32::MAX), digits, tries);
             wrong.unless(
                 found <= LIKELIEST,

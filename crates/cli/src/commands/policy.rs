@@ -121,10 +121,10 @@ fn show(policy: &Numbers, output: &Output) -> Result<Exit, Failure> {
     }
     let generator = &policy.generator;
     let steps = generator.past + generator.future + 1;
-    let tries = generator.throttle.recent_limit;
+    let tries = generator.throttle.most_guesses();
     let chance = odds(steps, generator.digits, tries);
     output.remark(format!(
-        "{tries} guesses at a generator succeed with probability {chance:.1e}: docs/policy.md"
+        "{tries} guesses at a generator in recent_span succeed with probability {chance:.1e}: docs/policy.md"
     ));
     output.object(&json!({"policy": fields}))?;
     Ok(Exit::Done)

@@ -15,10 +15,20 @@ pub struct Throttle {
     pub longest_delay: u64,
     /// Failures in a row that disable.
     pub disable_after: u32,
-    /// Failures within `recent_span` that disable; a success does not clear them.
+    /// Failures within one span that disable; a success does not clear them.
     pub recent_limit: u32,
-    /// The span of `recent_limit`, in seconds.
+    /// How long a span is, in seconds. It begins with its first failure, and takes nothing over from an earlier one.
     pub recent_span: u64,
+}
+
+impl Throttle {
+    /// How many guesses may be looked at within any `recent_span` seconds, whatever succeeds in between: around
+    /// the end of a span all that it bears but its first, and all of the next one, the last of which disables.
+    #[must_use]
+    pub const fn most_guesses(&self) -> u32 {
+        let around = self.recent_limit.saturating_sub(1).saturating_mul(2);
+        if around > self.recent_limit { around } else { self.recent_limit }
+    }
 }
 
 /// Failures as they are remembered.
