@@ -3060,10 +3060,11 @@ zamok_status zamok_factor_drop(const struct zamok_cabinet *cabinet,
 #endif
 
 #if defined(ZAMOK_VAULT)
-// What the journal says of the account of a live session: up to `limit` entries, the latest first. `after` is what was
-// read before, where there is more, or null.
+// What the journal says of the account of a live session: up to `limit` entries, at least 1 and at most
+// `ZAMOK_ENTRIES_MAX`, the latest first. `after` is what was read before of the same account, where there is more, or null.
 //
-// Errors: `ZAMOK_E_SESSION_ENDED`; `ZAMOK_E_REFUSED` when an entry was altered.
+// Errors: `ZAMOK_E_SESSION_ENDED`; `ZAMOK_E_REFUSED` when an entry was altered; `ZAMOK_E_ARGUMENT` for a limit of 0;
+// `ZAMOK_E_REJECTED` when `after` is of another account.
 ZAMOK_MUST_USE
 zamok_status zamok_history(const struct zamok_cabinet *cabinet,
                            const struct zamok_session *session,
@@ -3075,7 +3076,7 @@ zamok_status zamok_history(const struct zamok_cabinet *cabinet,
 #if defined(ZAMOK_VAULT)
 // The same for an operator, who names the account by its login.
 //
-// Errors: `ZAMOK_E_REJECTED` when no account has this login.
+// Errors: `ZAMOK_E_REJECTED` when no account has this login; otherwise as zamok_history().
 ZAMOK_MUST_USE
 zamok_status zamok_history_of(const struct zamok_cabinet *cabinet,
                               const char *login,
@@ -3730,7 +3731,8 @@ zamok_status zamok_message_sent(const struct zamok_message *message,
 #if defined(ZAMOK_VAULT)
 // A message could not be sent now: it is handed out again after a pause that doubles with every attempt, and never after its time.
 // The fifth time that a carrier is named, which may have taken it, it is over: handed over, as far as anybody knows.
-// `carrier` may be null, and `reason` is for operators: never a text, nor an address. Nothing happens when others have it by now.
+// `carrier` may be null, and `reason` is for operators: never a text, nor an address; its first 200 characters are kept, with
+// U+FFFD for what is no UTF-8. Nothing happens when others have it by now.
 ZAMOK_MUST_USE
 zamok_status zamok_message_put_off(const struct zamok_message *message,
                                    const char *carrier,
@@ -3751,8 +3753,8 @@ zamok_status zamok_message_refuse(const struct zamok_message *message,
 
 #if defined(ZAMOK_VAULT)
 // Notes what a carrier tells of a message that it took: `state` is one of `ZAMOK_DELIVERY_…`, `carrier` and `id` are those of
-// zamok_message_sent(), `number` is the number that the receipt says it is about, or null, `reason` the carrier's own. What it
-// led to is one of `ZAMOK_MATCHED_…`. The same receipt twice changes nothing.
+// zamok_message_sent(), `number` is the number that the receipt says it is about, or null, `reason` the carrier's own, read as
+// that of zamok_message_put_off(). What it led to is one of `ZAMOK_MATCHED_…`. The same receipt twice changes nothing.
 //
 // Errors: those of the store: then do not acknowledge it, so that the carrier tells it again. `ZAMOK_E_ARGUMENT` for another
 // state.

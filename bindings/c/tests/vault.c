@@ -182,6 +182,8 @@ static void a_life_of_an_account(void)
     /* What a stranger types is no fault of the service, and a password without UTF-8 is charged like any other wrong one. */
     IS(ZAMOK_E_REJECTED, zamok_login(bank, "iv\xff", 3, TEXT(password), TEXT("123456"), &none));
     IS(ZAMOK_E_REJECTED, zamok_login(bank, TEXT("ivan"), "\xff", 1, TEXT("123456"), &none));
+    IS(ZAMOK_E_ARGUMENT, zamok_history_of(bank, TEXT("ivan"), 0, NULL, &entries));
+    IS(ZAMOK_E_ARGUMENT, zamok_history(bank, again, 0, NULL, &entries));
     IS(ZAMOK_OK, zamok_history_of(bank, TEXT("ivan"), 1, NULL, &entries));
     IS(ZAMOK_OK, zamok_entries_text(entries, 0, text, sizeof text, &length));
     HOLDS(strncmp(text, "login.password-rejected", 23) == 0);

@@ -498,23 +498,45 @@ impl Cabinet {
         Ok(SignedDocument(signed))
     }
 
-    /// What the journal says of a session's account, latest first, at most `limit` entries.
+    /// What the journal says of a session's account, latest first, at most `limit` entries: those after the entry whose id is
+    /// `after`, where that is given. A limit of 0 asks for nothing.
     ///
-    /// Raises `SessionEnded`; `Refused` when an entry was altered.
-    #[pyo3(signature = (session, /, *, limit=50))]
-    fn history(&self, py: Python<'_>, session: &Bound<'_, Session>, limit: usize) -> PyResult<Vec<Entry>> {
-        let session = &session.get().0;
-        let listing = py.detach(|| self.0.history(session, limit, None)).map_err(Fault::from)?;
-        Ok(listing.entries.into_iter().map(Entry::from).collect())
+    /// Raises `SessionEnded`; `Rejected` when `after` is an entry of somebody else, or none; `Refused` when an entry was
+    /// altered; `ValueError` for an `after` that is no entry's id.
+    #[pyo3(signature = (session, /, *, limit=50, after=None))]
+    fn history(
+        &self,
+        py: Python<'_>,
+        session: &Bound<'_, Session>,
+        limit: usize,
+        after: Option<&str>,
+    ) -> PyResult<Vec<Entry>> {
+        let (session, after) = (&session.get().0, after.map(journal::entry_id).transpose()?);
+        let listing = py.detach(|| {
+            let after = after.map(|entry| journal::after(self.0.vault(), entry)).transpose()?;
+            self.0.history(session, limit, after.as_ref())
+        });
+        Ok(listing.map_err(Fault::from)?.entries.into_iter().map(Entry::from).collect())
     }
 
     /// The same for an operator, who names the account by its login.
     ///
-    /// Raises `Rejected` when no account has this login; `Refused` when an entry was altered; `Locked`.
-    #[pyo3(signature = (login, /, *, limit=50))]
-    fn history_of(&self, py: Python<'_>, login: &str, limit: usize) -> PyResult<Vec<Entry>> {
-        let listing = py.detach(|| self.0.history_of(login, limit, None)).map_err(Fault::from)?;
-        Ok(listing.entries.into_iter().map(Entry::from).collect())
+    /// Raises `Rejected` when no account has this login, or when `after` is an entry of somebody else, or none; `Refused` when
+    /// an entry was altered; `ValueError` for an `after` that is no entry's id; `Locked`.
+    #[pyo3(signature = (login, /, *, limit=50, after=None))]
+    fn history_of(
+        &self,
+        py: Python<'_>,
+        login: &str,
+        limit: usize,
+        after: Option<&str>,
+    ) -> PyResult<Vec<Entry>> {
+        let after = after.map(journal::entry_id).transpose()?;
+        let listing = py.detach(|| {
+            let after = after.map(|entry| journal::after(self.0.vault(), entry)).transpose()?;
+            self.0.history_of(login, limit, after.as_ref())
+        });
+        Ok(listing.map_err(Fault::from)?.entries.into_iter().map(Entry::from).collect())
     }
 
     /// A proof (C2SP tlog-proof) of an entry of the session's own account, to keep: `zamok.journal.verify_proof` checks it offline.

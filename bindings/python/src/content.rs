@@ -28,13 +28,14 @@ pub(crate) struct Amount {
 impl Amount {
     #[new]
     #[pyo3(signature = (minor, currency, places=2))]
-    fn new(minor: i64, currency: String, places: u8) -> PyResult<Self> {
-        if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) || places > 9 {
-            return Err(PyValueError::new_err(
+    fn new(minor: i64, currency: String, places: i64) -> PyResult<Self> {
+        let is_currency = currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_uppercase());
+        match u8::try_from(places) {
+            Ok(places @ 0..=9) if is_currency => Ok(Self { minor, currency, places }),
+            _ => Err(PyValueError::new_err(
                 "an amount has a currency of three upper-case letters and at most 9 places",
-            ));
+            )),
         }
-        Ok(Self { minor, currency, places })
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyAny>, (i64, &str, u8)) {

@@ -8,8 +8,8 @@ use zamok::event::Subject;
 use zamok::journal::{
     InclusionProof, Journal, Recorded, Status, Telling, TrustPolicy, VerifierKey, audit_rows,
 };
-use zamok::store::EntryId;
-use zamok::{IndexFinding, Zamok};
+use zamok::store::{Cursor, EntryId};
+use zamok::{CoreError, IndexFinding, Zamok};
 
 use crate::fault::Fault;
 
@@ -80,6 +80,12 @@ pub(crate) fn entry_id(name: &str) -> PyResult<EntryId> {
         Some(EntryId { writer: crate::keys::bytes_of(writer)?, sequence })
     });
     read.ok_or_else(|| PyValueError::new_err("this is not the name of an entry"))
+}
+
+/// Where the entries of an account go on after the one of this name.
+pub(crate) fn after(vault: &zamok::Vault, entry: EntryId) -> Result<Cursor, CoreError> {
+    let found = vault.read(|store, keyring| Journal::new(store, keyring).entry(entry))?;
+    found.and_then(|found| found.cursor()).ok_or(CoreError::Rejected)
 }
 
 fn pseudonym(subject: Subject) -> String {

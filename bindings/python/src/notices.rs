@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use std::collections::BTreeMap;
 use zamok::delivery::{Category, FeedEntry, FeedFilter, Notice, Preferences as Inner, Priority, Quiet};
 use zamok::store::Cursor;
-use zamok::{Evidence, Zamok};
+use zamok::{CoreError, Evidence, MessageId, Zamok};
 
 use crate::fault::Fault;
 use crate::moment;
@@ -143,10 +143,13 @@ impl Notices {
     }
 
     /// What a session's account was told, latest first: of these categories, or of all, not older than `since` (seconds since 1970, or a
-    /// `datetime` with a zone), at most `limit`. Codes never come here.
+    /// `datetime` with a zone), at most `limit`: those after the message whose id is `after`, where that is given. Codes
+    /// never come here.
     ///
-    /// Raises `SessionEnded`; `Refused` when an entry was altered; `ValueError` for another category; `NaiveDatetime`, `TimeBeforeT0`.
-    #[pyo3(signature = (session, /, *, categories=Vec::new(), urgent=false, since=None, limit=50))]
+    /// Raises `SessionEnded`; `Rejected` when the feed has no message of the id `after`, or has it no more; `Refused` when an
+    /// entry was altered; `ValueError` for another category; `NaiveDatetime`, `TimeBeforeT0`.
+    #[pyo3(signature = (session, /, *, categories=Vec::new(), urgent=false, since=None, limit=50, after=None))]
+    #[allow(clippy::too_many_arguments)]
     fn feed(
         &self,
         py: Python<'_>,
@@ -155,14 +158,19 @@ impl Notices {
         urgent: bool,
         since: Option<&Bound<'_, PyAny>>,
         limit: usize,
+        after: Option<&str>,
     ) -> PyResult<Vec<News>> {
         let session = &session.get().0;
         let categories = categories.iter().map(|name| category(name)).collect::<PyResult<_>>()?;
         let priority = urgent.then_some(Priority::High);
         let since = since.map(moment::read).transpose()?;
         let filter = FeedFilter { categories, priority, since };
+        // What can be no id is that of no message.
+        let after = after.map(|id| MessageId::parse(id).ok_or(CoreError::Rejected)).transpose();
+        let after = after.map_err(Fault::from)?;
         let found = py.detach(|| {
-            let (mut found, mut after) = (Vec::new(), None::<Cursor>);
+            let mut after: Option<Cursor> = after.map(|id| self.0.feed_after(session, id)).transpose()?;
+            let mut found = Vec::new();
             loop {
                 let page = self.0.feed(session, &filter, limit.clamp(1, 100), after.as_ref())?;
                 found.extend(page.entries);

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use zamok::backup::Share;
+use zamok::backup::{Share, ShareFault};
 use zamok::{Argon2Cost, CoreError, Credential as Secret, NewSlot, Options, Vault};
 
 use crate::fault::Fault;
@@ -109,7 +109,8 @@ impl Slots {
     ///
     /// Raises `ShareSplit` for numbers that make no shares; `Locked`.
     #[pyo3(signature = (*, needed, made))]
-    fn new_shares<'py>(&self, py: Python<'py>, needed: u8, made: u8) -> PyResult<(Credential, Texts<'py>)> {
+    fn new_shares<'py>(&self, py: Python<'py>, needed: i64, made: i64) -> PyResult<(Credential, Texts<'py>)> {
+        let (needed, made) = split(needed, made)?;
         let (key, shares) = py.detach(|| self.0.new_shares(needed, made)).map_err(Fault::from)?;
         Ok((Credential::of(Opener::Shares(key)), texts(py, &shares)))
     }
@@ -123,11 +124,12 @@ impl Slots {
         &self,
         py: Python<'py>,
         role: &str,
-        needed: u8,
-        made: u8,
+        needed: i64,
+        made: i64,
         label: &str,
     ) -> PyResult<(u8, Texts<'py>)> {
         let (role, cost) = (opening::role(role)?, opening::cost(None));
+        let (needed, made) = split(needed, made)?;
         let add = |secret: Secret<'_>| self.0.add_slot(&NewSlot { role, label, secret, cost });
         let (number, shares) = py.detach(|| self.split(needed, made, add)).map_err(Fault::from)?;
         Ok((number, texts(py, &shares)))
@@ -142,11 +144,12 @@ impl Slots {
         &self,
         py: Python<'py>,
         number: u64,
-        needed: u8,
-        made: u8,
+        needed: i64,
+        made: i64,
         label: Option<&str>,
     ) -> PyResult<Texts<'py>> {
         let number = slot_number(number)?;
+        let (needed, made) = split(needed, made)?;
         let change = |secret: Secret<'_>| self.put(number, label, secret, opening::cost(None));
         let ((), shares) = py.detach(|| self.split(needed, made, change)).map_err(Fault::from)?;
         Ok(texts(py, &shares))
@@ -215,6 +218,16 @@ pub(crate) type Texts<'py> = Vec<Bound<'py, PyString>>;
 /// The texts of shares; the copies on the way to Python are wiped.
 pub(crate) fn texts<'py>(py: Python<'py>, shares: &[Share]) -> Texts<'py> {
     shares.iter().map(|share| PyString::new(py, &share.to_text())).collect()
+}
+
+/// How many shares are needed of how many; numbers that no split has are told as such, at most as 255.
+pub(crate) fn split(needed: i64, made: i64) -> Result<(u8, u8), Fault> {
+    if let (Ok(needed), Ok(made)) = (u8::try_from(needed), u8::try_from(made)) {
+        return Ok((needed, made));
+    }
+    let [threshold, count] =
+        [needed, made].map(|number| u8::try_from(number.clamp(0, u8::MAX.into())).unwrap_or(u8::MAX));
+    Err(Fault::from(CoreError::Share(ShareFault::Split { threshold, count })))
 }
 
 /// The number of a slot; what is beyond a byte is told as 255.

@@ -19,7 +19,7 @@ use crate::journal::{Entry, Report};
 use crate::keys::{KeyInfo, key_id, kind_of, purpose_of, state_of};
 use crate::opening::{self, Cost, ManualClock, Opener};
 use crate::shared::Shared;
-use crate::slots::{Slots, Texts};
+use crate::slots::{self, Slots, Texts};
 use crate::totp::typed;
 use crate::vault::commit::{accepted, read};
 use crate::{journal, moment, parameters, secret};
@@ -167,9 +167,10 @@ impl Vault {
         &self,
         py: Python<'py>,
         file: PathBuf,
-        needed: u8,
-        made: u8,
+        needed: i64,
+        made: i64,
     ) -> PyResult<(Backup, Texts<'py>)> {
+        let (needed, made) = slots::split(needed, made)?;
         backup::write_split(py, &self.vault, &file, needed, made)
     }
 

@@ -100,8 +100,9 @@ def test_a_surviving_journal_is_done_again(house: House, tmp_path: Path) -> None
 def test_shares_open_a_backup_together(tmp_path: Path) -> None:
     with Vault.create("memory:", PASSPHRASE, cost=CHEAP) as vault:
         vault.create_key("hmac", "receipts")
-        with pytest.raises(errors.ShareSplit):
-            vault.backup_split(tmp_path / "b", needed=3, made=2)
+        for needed, made in ((3, 2), (2, 256), (256, 300), (-1, 3)):
+            with pytest.raises(errors.ShareSplit):
+                vault.backup_split(tmp_path / "b", needed=needed, made=made)
         made, shares = vault.backup_split(tmp_path / "b", needed=2, made=3)
     assert made.shares == 2 and len(shares) == 3
     with pytest.raises(errors.ShareFew):
@@ -187,9 +188,11 @@ def test_slots_that_shares_keys_and_pins_open(tmp_path: Path) -> None:
         with pytest.raises(errors.Role):
             vault.slots.add_split("user", needed=2, made=3)
     with Vault.open(url, key=key, role="officer") as officer:
-        for needed, made in ((1, 3), (3, 2)):
+        for needed, made in ((1, 3), (3, 2), (2, 256), (256, 300), (-1, 3)):
             with pytest.raises(errors.ShareSplit):
                 officer.slots.add_split("user", needed=needed, made=made)
+            with pytest.raises(errors.ShareSplit):
+                officer.slots.change_split(1, needed=needed, made=made)
         assert len(officer.slots.all()) == 2
         number, shares = officer.slots.add_split("user", needed=2, made=3, label="the board")
         pin = officer.slots.add("user", Credential.pin("135790", secret), label="the till", cost=CHEAP)
@@ -265,8 +268,9 @@ def test_shares_are_kept_before_a_slot_has_them(tmp_path: Path) -> None:
     Vault.create(url, PASSPHRASE, cost=CHEAP).lock()
     with Vault.open(url, PASSPHRASE, role="officer") as officer:
         slots = officer.slots
-        with pytest.raises(errors.ShareSplit):
-            slots.new_shares(needed=3, made=2)
+        for needed, made in ((3, 2), (2, 256)):
+            with pytest.raises(errors.ShareSplit):
+                slots.new_shares(needed=needed, made=made)
         credential, texts = slots.new_shares(needed=2, made=3)
         with pytest.raises(errors.SlotMethod):  # they open nothing yet
             Vault.open(url, Credential.shares(texts[:2]))

@@ -142,8 +142,22 @@ def test_the_journal_tells_and_proves(house: House) -> None:
     assert all(entry.index is None for entry in entries)
     # An operator reads the same by the login.
     assert house.cabinet.history_of("ivan", limit=2) == entries[:2]
+    # Page by page; a limit of 0 asks for nothing.
+    pages: list[journal.Entry] = []
+    after: str | None = None
+    while page := house.cabinet.history(session, limit=2, after=after):
+        pages.extend(page)
+        after = page[-1].id
+    assert pages == entries and house.cabinet.history(session, limit=0) == []
+    assert house.cabinet.history_of("ivan", limit=1, after=entries[0].id) == entries[1:2]
+    house.cabinet.register("olga", PASSWORD)
+    for nobodys in (house.cabinet.history_of("olga")[0].id, "0" * 32 + "-1"):
+        with pytest.raises(Rejected):
+            house.cabinet.history(session, after=nobodys)
+    with pytest.raises(ValueError, match="name of an entry"):
+        house.cabinet.history(session, after="1")
     with pytest.raises(Rejected):
-        house.cabinet.history_of("olga")
+        house.cabinet.history_of("nobody")
     opened = entries[kinds.index("login.session-opened")]
     with pytest.raises(errors.Uncovered):
         house.cabinet.prove(session, opened.id)

@@ -303,6 +303,16 @@ def test_what_an_account_is_told(house: House) -> None:
     everything = bank.notices.feed(session)
     assert [news.category for news in everything][:2] == ["news", "payment"] and len(everything) > 3
     assert bank.notices.feed(session, limit=1) == everything[:1]
+    pages: list[zamok.News] = []
+    after: str | None = None
+    while page := bank.notices.feed(session, limit=2, after=after):
+        pages.extend(page)
+        after = page[-1].id
+    assert pages == everything
+    assert bank.notices.feed(session, categories=["payment"], after=everything[0].id)[0] == payment
+    for nowhere in ("0" * 32, "1"):
+        with pytest.raises(Rejected):
+            bank.notices.feed(session, after=nowhere)
     assert bank.notices.feed(session, since=house.clock.now + 1) == []
     now = dt.datetime.fromtimestamp(house.clock.now, dt.timezone(dt.timedelta(hours=3)))
     assert bank.notices.feed(session, since=now + dt.timedelta(seconds=1)) == []

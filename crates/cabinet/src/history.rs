@@ -10,10 +10,12 @@ use crate::error::Error;
 use crate::session::{self, Session};
 
 impl Cabinet {
-    /// What the journal says of the account of a live session, latest first, up to `limit` entries after `after`.
+    /// What the journal says of the account of a live session, latest first, up to `limit` entries after `after`. A limit of 0
+    /// asks for nothing: the listing is empty, and says nothing of what is left.
     ///
     /// # Errors
-    /// [`Error::SessionEnded`]; [`zamok_core::Error::Refused`] when an entry was altered; the store's.
+    /// [`Error::SessionEnded`]; [`zamok_core::Error::Rejected`] when `after` is a place in the listing of another account;
+    /// [`zamok_core::Error::Refused`] when an entry was altered; the store's.
     pub fn history(&self, session: &Session, limit: usize, after: Option<&Cursor>) -> Result<Listing, Error> {
         let subject = self.subject_of(session)?;
         self.entries(subject, limit, after)

@@ -439,7 +439,10 @@ fn a_key_serves_from_its_first_day_to_its_last() {
     let shown = keys.shown(&key);
     let dates = ["valid_from", "valid_to"].map(|name| shown[name].as_u64());
     assert_eq!(dates, [Some(1), Some(20_000_000_000)]);
-    // The end that was given is only brought forward.
+    // The beginning that was given is only put off, as the end is brought forward.
+    keys.run(&["narrow", &key, "--valid-from", "0", "--yes"]).failed(2, 308, "key-widened");
+    keys.run(&["narrow", &key, "--valid-from", "19999999999", "--yes"]).done();
+    keys.run(&["sign", &key, "text", "--overwrite"]).failed(1, 312, "key-not-valid");
     keys.run(&["narrow", &key, "--valid-to", "20000000001", "--yes"]).failed(2, 308, "key-widened");
     for end in ["0", "1"] {
         let never = ["new", "--kind", "hmac", "--purpose", "data", "--valid-from", "1", "--valid-to", end];
@@ -457,6 +460,39 @@ fn a_key_serves_from_its_first_day_to_its_last() {
     keys.0.write("uri", uri);
     let app = keys.id(&["import", "uri", "--form", "otpauth", "--valid-to", "1"]);
     keys.run(&["code", &app]).failed(1, 312, "key-not-valid");
+}
+
+#[test]
+fn what_is_taken_in_may_and_costs_what_is_asked_for_as_what_is_made() {
+    const MARKS: [&str; 5] =
+        ["--wrappable", "--audited", "--always-authenticate", "--no-copies", "--indestructible"];
+    let keys = Keys::new();
+    let uri = "otpauth://hotp/Bank:anna?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&counter=0&issuer=Bank";
+    keys.0.write("uri", uri);
+    keys.0.write("secret", [7_u8; 32]);
+    let flags = |key: &str| {
+        let shown = keys.shown(key);
+        let flags = shown["flags"].as_array().unwrap().iter().map(|flag| flag.as_str().unwrap().to_owned());
+        flags.collect::<Vec<_>>()
+    };
+    for import in [
+        &["import", "secret", "--form", "hmac", "--purpose", "data"][..],
+        &["import", "uri", "--form", "otpauth"],
+    ] {
+        let usual = flags(&keys.id(import));
+        assert!(usual.contains(&"copyable".into()) && usual.contains(&"destroyable".into()), "{usual:?}");
+        let marked = flags(&keys.id(&[import, &MARKS].concat()));
+        for (name, is_there) in [
+            ("wrappable", true),
+            ("audited", true),
+            ("always-authenticate", true),
+            ("copyable", false),
+            ("destroyable", false),
+        ] {
+            assert_eq!(marked.iter().any(|flag| flag == name), is_there, "{name}: {marked:?}");
+            assert_ne!(usual.iter().any(|flag| flag == name), is_there, "{name}: {usual:?}");
+        }
+    }
 }
 
 #[test]

@@ -7,8 +7,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use harness::{Desk, PASSWORD, Phone, heard, peer, python, scanned};
+use harness::{Desk, PASSPHRASE, PASSWORD, Phone, heard, peer, python, scanned};
 use serde_json::json;
+use zamok::{Argon2Cost, Options, Passphrase, StoreUrl, Vault};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -27,6 +28,17 @@ fn init_makes_a_vault_once_and_tells_what_it_made() {
     desk.zamok(init).failed(4, 404, "vault-exists");
     // The profile came to stay: this password lacks a class of characters.
     desk.zamok(["register", "ivan", "--json"]).failed(2, 605, "password-classes");
+}
+
+#[test]
+fn an_init_that_was_interrupted_is_finished_and_tells_the_cost_that_the_slots_have() {
+    let desk = Desk::empty();
+    let store = StoreUrl::Sqlite(desk.path("zamok.db")).create().unwrap();
+    let options =
+        Options { cost: Argon2Cost { memory_kib: 2 << 10, passes: 2, lanes: 1 }, ..Options::default() };
+    drop(Vault::create(store, &Passphrase::from(PASSPHRASE), options).unwrap());
+    let init = ["init", "--issuer", "Bank", "--argon2-memory", "1", "--argon2-passes", "1", "--json"];
+    assert_eq!(desk.zamok(init).done().json()["argon2"], json!({"memory_mib": 2, "passes": 2}));
 }
 
 #[test]

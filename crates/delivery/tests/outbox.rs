@@ -452,6 +452,10 @@ fn the_feed_shows_what_was_told_latest_first_and_is_erased_with_its_owner() {
     let page = house.cabinet.feed(&session, &FeedFilter::default(), 2, None).unwrap();
     let next = house.cabinet.feed(&session, &FeedFilter::default(), 2, page.next.as_ref()).unwrap();
     assert_eq!(next.entries[0].message.field("text"), Some("one"));
+    let place = house.cabinet.feed_after(&session, page.entries[1].message.id).unwrap();
+    assert_eq!(Some(place), page.next);
+    let nowhere = house.cabinet.feed_after(&session, zamok_cabinet::MessageId([7; 16]));
+    assert_eq!(nowhere, Err(Error::Core(zamok_core::Error::Rejected)));
     // Its time comes.
     let delivery = house.delivery(vec![Fake::new("m", Evidence::Email)]);
     step(&delivery);

@@ -6,6 +6,7 @@ use core::ops;
 
 use zamok_core::event::{Detail, Leaf, Subject};
 use zamok_core::store::{Cursor, EntryId, Range, Row, RowKey, Store};
+use zamok_core::vault::relocation::FormerLog;
 use zamok_core::vault::{DETAILS, Entry, Keyring};
 use zamok_core::{Error, hash};
 
@@ -43,6 +44,18 @@ pub struct Recorded {
     pub detail: Telling,
     /// How far it has come.
     pub status: Status,
+}
+
+impl Recorded {
+    /// Where the listing of its subject goes on after it, for [`Journal::entries_of`]; `None` when it concerns nobody.
+    #[must_use]
+    pub fn cursor(&self) -> Option<Cursor> {
+        let row = match self.status {
+            Status::Former { log, index } => FormerLog::listed(self.leaf.subject?, log, index),
+            Status::Waiting | Status::Integrated { .. } => subjects::row_of(&self.leaf)?,
+        };
+        Some(Cursor(row.key))
+    }
 }
 
 /// What is left of the detail of an event.
@@ -129,17 +142,21 @@ impl<'a> Journal<'a> {
     }
 
     /// Up to `limit` entries that concern a subject, latest first, from `after` where one is given: those of the log, then
-    /// those of the logs that the vault had in former stores. Looks through all that wait to be integrated.
+    /// those of the logs that the vault had in former stores. Looks through all that wait to be integrated. A limit of 0 asks
+    /// for nothing: the listing is empty, and says nothing of what is left.
     ///
     /// # Errors
-    /// As [`Journal::entry`]; [`Error::Refused`] when the subject's index leads to nothing, or to an entry that
-    /// concerns somebody else.
+    /// As [`Journal::entry`]; [`Error::Rejected`] when `after` is a place in the listing of another subject;
+    /// [`Error::Refused`] when the subject's index leads to nothing, or to an entry that concerns somebody else.
     pub fn entries_of(
         &self,
         subject: Subject,
         limit: usize,
         after: Option<&Cursor>,
     ) -> Result<Listing, Error> {
+        if after.is_some_and(|after| !after.0.starts_with(&subject.0)) {
+            return Err(Error::Rejected);
+        }
         if after.is_some_and(former::is_cursor) {
             return self.former_of(subject, limit, after);
         }

@@ -63,6 +63,13 @@ fn a_subject_reads_its_own_entries_latest_first_page_by_page_across_leaves_and_w
     let expected: Vec<u64> = (0..100).rev().filter(|time| time % 3 == 2).collect();
     assert_eq!(times, expected);
     assert_eq!(waiting, expected.iter().filter(|time| **time > 60).count());
+    // It goes on after any entry, waiting or not, and in no listing but its own.
+    let all = journal.entries_of(subject(2), 100, None).unwrap().entries;
+    for (place, entry) in all.iter().enumerate() {
+        let rest = journal.entries_of(subject(2), 100, entry.cursor().as_ref()).unwrap().entries;
+        assert_eq!(rest, all[place + 1..]);
+        assert_eq!(journal.entries_of(subject(1), 7, entry.cursor().as_ref()), Err(Error::Rejected));
+    }
     assert_eq!(journal.entries_of(subject(9), 7, None).unwrap().entries, []);
 }
 

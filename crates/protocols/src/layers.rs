@@ -214,6 +214,8 @@ impl AuthLayer {
             return Err(realm("Bearer", "").with(WWW_AUTHENTICATE, DPOP));
         };
         let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).unwrap_or_default();
+        // RFC 9110 §11.4: one blank or more.
+        let token = token.trim_start_matches(' ');
         let certificate = parts.extensions.get::<CertificateHash>().copied();
         let shown = Shown { certificate, key: None, address: address(parts) };
         let tokens = AccessTokens::new(&self.cabinet, audience);

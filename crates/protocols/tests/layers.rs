@@ -157,6 +157,7 @@ async fn tokens_get_through_with_what_they_are_bound_to() {
     let answer = ask(&layer, with(&format!("Bearer {bearer}"))).await;
     assert_eq!((answer.status(), answer.body()), (StatusCode::OK, &scene.account));
     assert_eq!(ask(&layer, with(&format!("bearer {bearer}"))).await.status(), StatusCode::OK);
+    assert_eq!(ask(&layer, with(&format!("Bearer  {bearer}"))).await.status(), StatusCode::OK);
     let challenge = |answer: &Response<String>| {
         let values = answer.headers().get_all("www-authenticate").iter();
         values.map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>().join(" | ")

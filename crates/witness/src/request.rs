@@ -99,8 +99,22 @@ pub(crate) fn head(bytes: &[u8], longest: usize) -> Result<Option<(Request, usiz
     if hosts > 1 || (hosts == 0 && parsed.version == Some(1)) {
         return Err(Unread::Status(400));
     }
-    let path = parsed.path.unwrap_or_default().to_owned();
+    let path = path_of(parsed.path.unwrap_or_default()).to_owned();
     Ok(Some((Request { method, path, body: Vec::new(), goes_on }, head, length)))
+}
+
+/// The path that a target names. RFC 9112 §3.2.2: a server takes the absolute form, too; whose name it bears is no matter here.
+fn path_of(target: &str) -> &str {
+    let (scheme, rest) = target.split_once("://").unwrap_or_default();
+    if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return target;
+    }
+    match rest.find(['/', '?']) {
+        // RFC 9110 §4.2.1: there is no URI without a host.
+        Some(0) => target,
+        Some(at) if rest[at..].starts_with('/') => &rest[at..],
+        _ => "/",
+    }
 }
 
 fn more(stream: &mut TcpStream, rest: &mut Vec<u8>, deadline: Instant) -> Result<(), Unread> {

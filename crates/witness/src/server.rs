@@ -48,12 +48,14 @@ pub struct Running {
 struct Answer {
     status: u16,
     kind: &'static str,
+    /// What may be asked instead: a 405 has to say (RFC 9110 §15.5.6).
+    allow: Option<&'static str>,
     body: String,
 }
 
 impl Answer {
     fn status(status: u16) -> Self {
-        Self { status, kind: "text/plain; charset=utf-8", body: String::new() }
+        Self { status, kind: "text/plain; charset=utf-8", allow: None, body: String::new() }
     }
 
     fn text(body: String) -> Self {
@@ -174,7 +176,7 @@ impl Shared {
     fn route(&self, request: &Request) -> Result<Answer, Error> {
         match (request.method.as_str(), request.path.as_str()) {
             ("POST", "/add-checkpoint") => self.add_checkpoint(&request.body),
-            (_, "/add-checkpoint") => Ok(Answer::status(405)),
+            (_, "/add-checkpoint") => Ok(Answer { allow: Some("POST"), ..Answer::status(405) }),
             // The second as C2SP tlog-witness has it for monitors; the first is older, and our own.
             ("GET", path) => match log_of(path) {
                 Some(log) => {
@@ -195,7 +197,7 @@ impl Shared {
         Ok(match self.service.decide(&request)? {
             Verdict::Cosigned(signature) => Answer::text(signature.to_string()),
             Verdict::Conflict(size) => {
-                Answer { status: 409, kind: "text/x.tlog.size", body: format!("{size}\n") }
+                Answer { status: 409, kind: "text/x.tlog.size", ..Answer::text(format!("{size}\n")) }
             }
             verdict => Answer::status(verdict.status()),
         })
@@ -214,13 +216,14 @@ fn hash_of(text: &str) -> Option<[u8; 32]> {
 }
 
 fn answer(stream: &mut TcpStream, answer: &Answer, goes_on: bool) -> io::Result<()> {
-    let Answer { status, kind, body } = answer;
+    let Answer { status, kind, allow, body } = answer;
     let connection = if goes_on { "keep-alive" } else { "close" };
     let mut text = String::new();
+    let allow = allow.map(|methods| format!("Allow: {methods}\r\n")).unwrap_or_default();
     // Writing into a string does not fail.
     let _ = write!(
         text,
-        "HTTP/1.1 {status} {}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: {connection}\r\n\r\n{body}",
+        "HTTP/1.1 {status} {}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n{allow}Connection: {connection}\r\n\r\n{body}",
         reason(*status),
         body.len()
     );

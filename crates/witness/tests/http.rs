@@ -174,8 +174,23 @@ fn statuses_and_bodies_are_those_of_the_protocol() {
         send(address, format!("GET {path} HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n").as_bytes())
     };
     assert_eq!(get(&format!("/latest/{id}")).0, 200);
-    for (path, status) in [("/", 404), ("/latest/", 404), ("/latest/zz", 404), ("/add-checkpoint", 405)] {
-        assert_eq!(get(path).0, status, "{path}");
+    // RFC 9112 §3.2.2: the absolute form is another way to say it.
+    for server in ["http://w", "HTTPS://w:8443"] {
+        assert_eq!(get(&format!("{server}/latest/{id}")).0, 200, "{server}");
+    }
+    for (path, status) in [
+        ("/", 404),
+        ("/latest/", 404),
+        ("/latest/zz", 404),
+        ("/add-checkpoint", 405),
+        ("http://w/add-checkpoint", 405),
+        ("http://w", 404),
+        ("http://w?/add-checkpoint", 404),
+        ("http:///add-checkpoint", 404),
+        ("ftp://w/add-checkpoint", 404),
+    ] {
+        let (found, answer) = get(path);
+        assert_eq!((found, answer.contains("\r\nAllow: POST\r\n")), (status, status == 405), "{path}");
     }
     let (status, answer) = get(&format!("/latest/{}", "0".repeat(64)));
     assert_eq!(status, 404);

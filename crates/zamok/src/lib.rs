@@ -109,7 +109,7 @@ pub mod witness {
 /// Backups, and a vault that moves from one store into another.
 pub mod backup {
     pub use zamok_cabinet::Replayed as AccountsReplayed;
-    pub use zamok_core::error::BackupFault;
+    pub use zamok_core::error::{BackupFault, ShareFault};
     pub use zamok_core::vault::backup::{Begin, End, Header, Lock};
     pub use zamok_core::vault::relocation::FormerLog;
     pub use zamok_core::vault::shares::{Share, ShareSet};

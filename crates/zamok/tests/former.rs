@@ -55,6 +55,11 @@ fn what_was_proved_before_a_restore_stays_proved_and_the_former_log_is_read_and_
     }
     let former: Vec<_> = read.iter().filter(|entry| matches!(entry.status, Status::Former { .. })).collect();
     assert_eq!(former.len(), before.len());
+    // It goes on after any entry of the one log or the other.
+    for (place, entry) in read.iter().enumerate() {
+        let rest = zamok.history_of("ivan", 500, entry.cursor().as_ref()).unwrap().entries;
+        assert_eq!(rest, read[place + 1..]);
+    }
     for (now, then) in former.iter().zip(&before) {
         assert_eq!((now.id, &now.bytes, &now.detail), (then.id, &then.bytes, &then.detail));
     }

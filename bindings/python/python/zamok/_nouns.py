@@ -277,9 +277,12 @@ class Notices:
         urgent: bool = False,
         since: _Time | None = None,
         limit: int = 50,
+        after: str | None = None,
     ) -> list[News]:
         feed = self.beneath.feed
-        return await run(self._pool, feed, session, categories=categories, urgent=urgent, since=since, limit=limit)
+        return await run(
+            self._pool, feed, session, categories=categories, urgent=urgent, since=since, limit=limit, after=after
+        )
 
     async def preferences(self, session: Session, /) -> Preferences:
         return await run(self._pool, self.beneath.preferences, session)

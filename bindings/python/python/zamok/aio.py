@@ -452,11 +452,11 @@ class Cabinet:
     async def sign(self, session: Session, document: Buffer, name: str, /) -> SignedDocument:
         return await run(self._pool, self.cabinet.sign, session, document, name)
 
-    async def history(self, session: Session, /, *, limit: int = 50) -> list[Entry]:
-        return await run(self._pool, self.cabinet.history, session, limit=limit)
+    async def history(self, session: Session, /, *, limit: int = 50, after: str | None = None) -> list[Entry]:
+        return await run(self._pool, self.cabinet.history, session, limit=limit, after=after)
 
-    async def history_of(self, login: str, /, *, limit: int = 50) -> list[Entry]:
-        return await run(self._pool, self.cabinet.history_of, login, limit=limit)
+    async def history_of(self, login: str, /, *, limit: int = 50, after: str | None = None) -> list[Entry]:
+        return await run(self._pool, self.cabinet.history_of, login, limit=limit, after=after)
 
     async def prove(self, session: Session, entry: str, /) -> str:
         return await run(self._pool, self.cabinet.prove, session, entry)

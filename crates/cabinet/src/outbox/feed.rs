@@ -135,7 +135,7 @@ fn open(tx: &mut Transaction<'_>, account: &Account, row: &RowKey) -> Result<Opt
 
 impl Cabinet {
     /// What the account of a live session was told, latest first: looks at `limit` entries after `after`, and gives those that
-    /// are wanted.
+    /// are wanted. A limit of 0 asks for nothing: the page is empty, and says nothing of what is left.
     ///
     /// # Errors
     /// [`Error::SessionEnded`]; [`CoreError::Refused`] when an entry was altered; the vault's and the store's.
@@ -156,5 +156,26 @@ impl Cabinet {
         }
         entries.retain(|entry| filter.wants(entry));
         Ok(FeedPage { entries, next: page.next })
+    }
+
+    /// Where the feed of a live session's account goes on after a message, for [`Cabinet::feed`].
+    ///
+    /// # Errors
+    /// [`Error::SessionEnded`]; [`CoreError::Rejected`] when the feed has no such message, or has it no more; the vault's and the
+    /// store's.
+    pub fn feed_after(&self, session: &Session, id: MessageId) -> Result<Cursor, Error> {
+        const PAGE: usize = 256;
+        let range = Range::prefix(&self.account(session)?.id.0);
+        let mut after = None;
+        loop {
+            let page = self.vault.read(|store, _| Ok(store.scan(FEED, &range, PAGE, after.as_ref())?))?;
+            let found =
+                page.rows.into_iter().map(|(key, _)| key).find(|key| key.get(24..) == Some(&id.0[..]));
+            match (found, page.next) {
+                (Some(key), _) => return Ok(Cursor(key)),
+                (None, None) => return Err(CoreError::Rejected.into()),
+                (None, next) => after = next,
+            }
+        }
     }
 }

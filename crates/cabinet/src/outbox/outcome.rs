@@ -113,7 +113,7 @@ impl Cabinet {
             let chance = u64::from_be_bytes(tx.env().random());
             let pause = pause - chance % (pause / 2 + 1);
             row.lease = None;
-            row.reason = reason.chars().take(200).collect();
+            row.reason = row::kept(reason);
             let due = tx.now().plus(pause).min(row.message.expires);
             row.put(tx, due)
         })

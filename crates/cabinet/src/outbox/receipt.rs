@@ -212,8 +212,7 @@ impl Cabinet {
         };
         match ending {
             Some(ending) => {
-                let reason: String = receipt.reason.chars().take(200).collect();
-                row.end(tx, &self.policy.delivery, ending, &reason)?;
+                row.end(tx, &self.policy.delivery, ending, receipt.reason)?;
                 Ok(Matched::Ended(id, ending))
             }
             None => {

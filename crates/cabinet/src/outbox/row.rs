@@ -226,11 +226,11 @@ impl Row {
             forget_hint(tx, &due::hint_of(&self.message, due, &row.key))?;
         }
         tx.delete(&row)?;
-        self.reason = reason.into();
+        self.reason = kept(reason);
         let account = account::load(tx, self.message.recipient.account)?.account;
         let until = archive::add(tx, policy, &self, ending, &account)?;
         tx.put_plain(&due::hint(until, &row.key), Vec::new())?;
-        let detail = if reason.is_empty() { self.told() } else { self.told().with("reason", reason) };
+        let detail = if reason.is_empty() { self.told() } else { self.told().with("reason", &self.reason) };
         tx.event(ending.event(), Some(account.subject), &row, &detail)?;
         Ok(())
     }
@@ -251,6 +251,11 @@ impl Row {
             reason: self.reason.clone(),
         }
     }
+}
+
+/// What is kept of a reason: a carrier may say as much as it likes.
+pub(super) fn kept(reason: &str) -> String {
+    reason.chars().take(200).collect()
 }
 
 /// Deletes the hints that lead from a carrier's ids to a message.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 use zamok::policy::Profile;
-use zamok::{Argon2Cost, Cabinet, Freshness, Options, Settings};
+use zamok::{Argon2Cost, Cabinet, Freshness, Options, Settings, Vault};
 
 use crate::arguments::Shared;
 use crate::commands::policy;
@@ -45,7 +45,6 @@ impl Init {
             passes: self.argon2_passes.unwrap_or(default.passes),
             ..default
         };
-        let cost = options.cost;
         let profile = policy.profile;
         // First the secret, so that nothing is left behind when there is none.
         let held = Held::read_for_new(shared, output)?;
@@ -56,12 +55,15 @@ impl Init {
         let settings = Settings::new(self.issuer.as_str()).with_policy(policy).with_options(options);
         let zamok = opening::create(&place, &held, settings)?;
         let anchored = opening::anchored(zamok.vault(), anchor.as_ref(), output);
-        let memory = cost.memory_kib >> 10;
+        // As the slot has it: where an interrupted `init` is finished, that is what was asked for then.
+        let slots = Vault::slots(&**zamok.vault().store(), &Options::default());
+        let slots = slots.map_err(|error| Failure::from(error).afterwards())?;
+        let cost = slots.iter().find_map(|slot| slot.method.cost());
+        let cost = cost.map(|cost| (cost.memory_kib >> 10, cost.passes));
         output.line(format!("{place} holds a vault now, for the service “{}”.", self.issuer))?;
-        if matches!(held, Held::Passphrase(_)) {
+        if let (Held::Passphrase(_), Some((memory, passes))) = (&held, cost) {
             output.line(format!(
-                "Each guess at its passphrase costs Argon2id with {memory} MiB, passes: {}.",
-                cost.passes
+                "Each guess at its passphrase costs Argon2id with {memory} MiB, passes: {passes}."
             ))?;
         }
         match &shared.opening.anchor {
@@ -82,7 +84,8 @@ impl Init {
             "issuer": self.issuer,
             "profile": profile.name(),
             "anchored": matches!(anchored, Ok(true)),
-            "argon2": {"memory_mib": memory, "passes": cost.passes},
+            // Nothing is guessed where a key opens it.
+            "argon2": cost.map(|(memory, passes)| json!({"memory_mib": memory, "passes": passes})),
         }))?;
         // What was made is told whatever becomes of the anchor: it is there.
         anchored.map(|_| Exit::Done)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11};
 use cryptoki::error::{Error as Answer, RvError};
@@ -21,18 +21,40 @@ pub(super) struct Module {
     pub(super) turn: Mutex<()>,
 }
 
-/// The modules of each process; after a fork the child has none (PKCS#11 2.40 §5.4: it initialises anew).
-type Modules = HashMap<(u32, PathBuf), Arc<Module>>;
+/// The modules of one process.
+struct Modules {
+    pid: u32,
+    loaded: Mutex<HashMap<PathBuf, Arc<Module>>>,
+    /// Those of a process that was forked from this one. It has none at first (PKCS#11 2.40 §5.4: it initialises anew), and
+    /// must not wait for a thread of its parent that was loading one.
+    child: OnceLock<Box<Modules>>,
+}
 
-static MODULES: Mutex<Option<Modules>> = Mutex::new(None);
+impl Modules {
+    fn new() -> Self {
+        Self { pid: process::id(), loaded: Mutex::default(), child: OnceLock::new() }
+    }
+
+    fn of_this_process() -> &'static Self {
+        static FIRST: OnceLock<Modules> = OnceLock::new();
+        let mut modules = FIRST.get_or_init(Self::new);
+        while modules.pid != process::id() {
+            modules = modules.child.get_or_init(|| Box::new(Self::new()));
+        }
+        modules
+    }
+
+    // A module is in it once it is whole, so what a panicking thread leaves behind is sound.
+    fn loaded(&self) -> MutexGuard<'_, HashMap<PathBuf, Arc<Module>>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Module {
     /// The module in this file, loaded if it is not yet. It is never finalised: others in this process may use it.
     pub(super) fn at(path: &Path) -> Result<Arc<Self>, Error> {
-        let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
-        let modules = modules.get_or_insert_with(HashMap::new);
-        let key = (process::id(), path.to_path_buf());
-        if let Some(module) = modules.get(&key) {
+        let mut modules = Modules::of_this_process().loaded();
+        if let Some(module) = modules.get(path) {
             return Ok(module.clone());
         }
         let pkcs11 = Pkcs11::new(path).map_err(|error| {
@@ -45,7 +67,7 @@ impl Module {
             Err(error) => return Err(fault(error)),
         }
         let module = Arc::new(Self { pkcs11, turn: Mutex::new(()) });
-        modules.insert(key, module.clone());
+        modules.insert(path.to_path_buf(), module.clone());
         Ok(module)
     }
 
@@ -146,5 +168,15 @@ mod tests {
             let found = Module::at(Path::new(path)).map(|_| ());
             assert_eq!(found, Err(Error::Token(TokenFault::Module)), "{path}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_forked_child_has_no_modules_and_does_not_wait_for_those_that_its_parent_was_loading() {
+        use crate::memory::tests::{Ended, in_child};
+        let loading = Modules::of_this_process().loaded();
+        let ended = in_child(|| Modules::of_this_process().loaded().is_empty());
+        assert_eq!(ended, Ended::Well);
+        drop(loading);
     }
 }

@@ -1,6 +1,9 @@
 //! The signature base (RFC 9421 §2.5): the bytes that are signed, line by line, of a message and the components that its
 //! signature covers.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use sfv::{BareItem, Dictionary, FieldType as _, InnerList, Item, ListEntry, Parser};
 use zamok_core::wire::unhex;
 
@@ -93,9 +96,10 @@ fn component(item: &Item) -> Option<&str> {
 /// [`Error::Unsigned`] when the message has not what is covered, or in a form that cannot be signed here.
 pub fn signature_base(message: &Message, covered: &Covered) -> Result<Vec<u8>, Error> {
     let mut base = Vec::new();
+    let mut parts = Parts::of(message);
     for item in &covered.0.items {
         let identifier = item.clone().serialize();
-        let value = value(message, item)?;
+        let value = value(&mut parts, item)?;
         // A value with a line break would be another line.
         if value.contains(&b'\n') || !value.is_ascii() {
             return Err(Error::Unsigned("a covered value is not ASCII"));
@@ -110,33 +114,77 @@ pub fn signature_base(message: &Message, covered: &Covered) -> Result<Vec<u8>, E
     Ok(base)
 }
 
-fn value(message: &Message, item: &Item) -> Result<Vec<u8>, Error> {
+const MISSING: Error = Error::Unsigned("the message has not what is covered");
+const UNREADABLE: Error = Error::Unsigned("a covered field cannot be read");
+
+/// A message, of which each part is taken apart once, however many components name it: whoever signs may be a stranger,
+/// who covers [`Covered::MOST`] members of one field of 64 KiB.
+struct Parts<'a> {
+    message: &'a Message,
+    dictionaries: BTreeMap<&'a str, Dictionary>,
+    /// Names and values of the query's parameters.
+    query: Option<Vec<(String, String)>>,
+}
+
+impl<'a> Parts<'a> {
+    const fn of(message: &'a Message) -> Self {
+        Self { message, dictionaries: BTreeMap::new(), query: None }
+    }
+
+    fn dictionary(&mut self, name: &'a str) -> Result<&Dictionary, Error> {
+        let read: &Dictionary = match self.dictionaries.entry(name) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(place) => {
+                let field = self.message.combined(name).ok_or(MISSING)?;
+                let read: Dictionary = Parser::new(&field).parse().map_err(|_| UNREADABLE)?;
+                place.insert(read)
+            }
+        };
+        Ok(read)
+    }
+
+    /// §2.2.8: the value of a parameter that occurs once.
+    fn query_parameter(&mut self, wanted: &str) -> Result<String, Error> {
+        let message = self.message;
+        let query = self.query.get_or_insert_with(|| {
+            let query = message.target.as_ref().and_then(|target| target.query()).unwrap_or_default();
+            query_parameters(query)
+        });
+        let mut found = query.iter().filter(|(name, _)| name == wanted);
+        match (found.next(), found.next()) {
+            (Some((_, value)), None) => Ok(value.clone()),
+            (Some(_), Some(_)) => Err(Error::Unsigned("a covered parameter of the query occurs twice")),
+            (None, _) => Err(MISSING),
+        }
+    }
+}
+
+fn value<'a>(parts: &mut Parts<'a>, item: &'a Item) -> Result<Vec<u8>, Error> {
     let name = component(item).ok_or(Error::Unsigned("a component is no string"))?;
     if name.starts_with('@') {
-        derived(message, name, item).map(String::into_bytes)
+        derived(parts, name, item).map(String::into_bytes)
     } else {
-        field(message, name, item)
+        field(parts, name, item)
     }
 }
 
 /// RFC 9421 §2.2.
-fn derived(message: &Message, name: &str, item: &Item) -> Result<String, Error> {
-    let missing = Error::Unsigned("the message has not what is covered");
+fn derived(parts: &mut Parts<'_>, name: &str, item: &Item) -> Result<String, Error> {
     if name == "@query-param" {
         let Some(BareItem::String(wanted)) = item.params.get("name").filter(|_| item.params.len() == 1)
         else {
             return Err(Error::Unsigned("a parameter of a component is not known"));
         };
-        let query = message.target.as_ref().and_then(|target| target.query()).unwrap_or_default();
-        return query_parameter(query, wanted.as_str());
+        return parts.query_parameter(wanted.as_str());
     }
     if !item.params.is_empty() {
         return Err(Error::Unsigned("a parameter of a component is not known"));
     }
+    let message = parts.message;
     if name == "@status" {
-        return message.status.map(|status| format!("{status:03}")).ok_or(missing);
+        return message.status.map(|status| format!("{status:03}")).ok_or(MISSING);
     }
-    let (method, target) = message.method.as_ref().zip(message.target.as_ref()).ok_or(missing)?;
+    let (method, target) = message.method.as_ref().zip(message.target.as_ref()).ok_or(MISSING)?;
     Ok(match name {
         "@method" => method.clone(),
         "@target-uri" => target.uri.clone(),
@@ -154,26 +202,26 @@ fn derived(message: &Message, name: &str, item: &Item) -> Result<String, Error> 
 }
 
 /// RFC 9421 §2.1.
-fn field(message: &Message, name: &str, item: &Item) -> Result<Vec<u8>, Error> {
-    let missing = Error::Unsigned("the message has not what is covered");
+fn field<'a>(parts: &mut Parts<'a>, name: &'a str, item: &Item) -> Result<Vec<u8>, Error> {
+    let message = parts.message;
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err(Error::Unsigned("the name of a component is not in lower case"));
     }
-    let combined = message.combined(name).ok_or(missing)?;
+    if message.lines(name).next().is_none() {
+        return Err(MISSING);
+    }
     let mut params = item.params.iter();
     let (param, rest) = (params.next(), params.next());
     if rest.is_some() {
         return Err(Error::Unsigned("a parameter of a component is not known"));
     }
-    let unreadable = Error::Unsigned("a covered field cannot be read");
     match param {
-        None => Ok(combined),
+        None => message.combined(name).ok_or(MISSING),
         // §2.1.2: one member of a dictionary.
         Some((param, BareItem::String(key))) if param.as_str() == "key" => {
-            let fields: Dictionary = Parser::new(&combined).parse().map_err(|_| unreadable)?;
-            let member = fields.get(key.as_str()).ok_or(missing)?.clone();
+            let member = parts.dictionary(name)?.get(key.as_str()).ok_or(MISSING)?.clone();
             let list: sfv::List = vec![member];
-            list.serialize().map(String::into_bytes).ok_or(unreadable)
+            list.serialize().map(String::into_bytes).ok_or(UNREADABLE)
         }
         // §2.1.3: each line in base64.
         Some((param, BareItem::Boolean(true))) if param.as_str() == "bs" => {
@@ -181,12 +229,11 @@ fn field(message: &Message, name: &str, item: &Item) -> Result<Vec<u8>, Error> {
                 .lines(name)
                 .map(|line| Item::new(BareItem::ByteSequence(line.to_vec())).into())
                 .collect();
-            lines.serialize().map(String::into_bytes).ok_or(unreadable)
+            lines.serialize().map(String::into_bytes).ok_or(UNREADABLE)
         }
         // §2.1.1: written anew, for fields whose structure is known here.
         Some((param, BareItem::Boolean(true))) if param.as_str() == "sf" && DICTIONARIES.contains(&name) => {
-            let fields: Dictionary = Parser::new(&combined).parse().map_err(|_| unreadable)?;
-            fields.serialize().map(String::into_bytes).ok_or(unreadable)
+            parts.dictionary(name)?.serialize().map(String::into_bytes).ok_or(UNREADABLE)
         }
         _ => Err(Error::Unsigned("a parameter of a component is not known")),
     }
@@ -196,19 +243,14 @@ fn field(message: &Message, name: &str, item: &Item) -> Result<Vec<u8>, Error> {
 const DICTIONARIES: [&str; 6] =
     ["content-digest", "repr-digest", "signature", "signature-input", "accept-signature", "priority"];
 
-/// §2.2.8: the value of a parameter that occurs once, decoded and encoded again, so that two ways of writing it are one.
-fn query_parameter(query: &str, wanted: &str) -> Result<String, Error> {
-    let mut found = None;
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+/// §2.2.8: names and values, decoded and encoded again, so that two ways of writing one are one.
+fn query_parameters(query: &str) -> Vec<(String, String)> {
+    let anew = |text: &str| percent_encode(&form_decode(text));
+    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if percent_encode(&form_decode(name)) == wanted {
-            if found.is_some() {
-                return Err(Error::Unsigned("a covered parameter of the query occurs twice"));
-            }
-            found = Some(percent_encode(&form_decode(value)));
-        }
-    }
-    found.ok_or(Error::Unsigned("the message has not what is covered"))
+        (anew(name), anew(value))
+    });
+    pairs.collect()
 }
 
 fn form_decode(text: &str) -> Vec<u8> {
@@ -241,4 +283,29 @@ fn percent_encode(bytes: &[u8]) -> String {
         }
     }
     encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_taken_apart_once_for_all_of_its_members() -> Result<(), Error> {
+        let message = Message::request("GET", "https://bank.example/?a=1&b=2")?;
+        let message = message.field("x", "a=1, b=2")?.field("x", "c=3")?;
+        let covered = Covered::parse(
+            r#"("x";key="a" "x";key="b" "x";key="c" "@query-param";name="a" "@query-param";name="b")"#,
+        )?;
+        let mut parts = Parts::of(&message);
+        let (mut values, mut dictionaries, mut queries) = (Vec::new(), Vec::new(), Vec::new());
+        for item in &covered.0.items {
+            values.push(value(&mut parts, item)?);
+            dictionaries.extend(parts.dictionaries.values().map(core::ptr::from_ref));
+            queries.extend(parts.query.as_ref().map(Vec::as_ptr));
+        }
+        assert_eq!(values, [b"1", b"2", b"3", b"1", b"2"]);
+        assert!(dictionaries.len() == 5 && dictionaries.iter().all(|read| *read == dictionaries[0]));
+        assert!(queries.len() == 2 && queries[0] == queries[1]);
+        Ok(())
+    }
 }

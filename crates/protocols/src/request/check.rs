@@ -58,6 +58,8 @@ impl<'a> SignedRequests<'a> {
         if body.len() > limit {
             return Err(Error::TooLarge { limit });
         }
+        // The base comes before the key is looked up: afterwards, the work on long fields would tell a stranger which keys
+        // there are. It is bounded by their length, as each is taken apart once.
         let signed = Signed::read(message, &self.tag)?;
         let base = signature_base(message, &signed.covered)?;
         let checked = self.cabinet.vault().transact(|tx| {

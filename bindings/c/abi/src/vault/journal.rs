@@ -53,10 +53,11 @@ unsafe impl Versioned for zamok_entry {
 /// Most entries that are read at once.
 pub const ZAMOK_ENTRIES_MAX: usize = 1000;
 
-/// What the journal says of the account of a live session: up to `limit` entries, the latest first. `after` is what was
-/// read before, where there is more, or null.
+/// What the journal says of the account of a live session: up to `limit` entries, at least 1 and at most
+/// `ZAMOK_ENTRIES_MAX`, the latest first. `after` is what was read before of the same account, where there is more, or null.
 ///
-/// Errors: `ZAMOK_E_SESSION_ENDED`; `ZAMOK_E_REFUSED` when an entry was altered.
+/// Errors: `ZAMOK_E_SESSION_ENDED`; `ZAMOK_E_REFUSED` when an entry was altered; `ZAMOK_E_ARGUMENT` for a limit of 0;
+/// `ZAMOK_E_REJECTED` when `after` is of another account.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_history(
@@ -76,7 +77,7 @@ pub unsafe extern "C" fn zamok_history(
 
 /// The same for an operator, who names the account by its login.
 ///
-/// Errors: `ZAMOK_E_REJECTED` when no account has this login.
+/// Errors: `ZAMOK_E_REJECTED` when no account has this login; otherwise as zamok_history().
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_history_of(
@@ -101,6 +102,10 @@ fn read(
     after: *const zamok_entries,
     read: impl FnOnce(usize, Option<&Cursor>) -> Result<Listing, zamok::Error>,
 ) -> Result<(), Trouble> {
+    // Nothing would be read, and what is left be told as nothing.
+    if limit == 0 {
+        return Err(Fault(ZAMOK_E_ARGUMENT).into());
+    }
     let limit = limit.min(ZAMOK_ENTRIES_MAX);
     let after = if after.is_null() { None } else { Some(handles::take::<Entries>(after)?) };
     let listing = match after.as_deref() {

@@ -1,5 +1,6 @@
 //! Messages that are to be sent: taken out of the outbox by a service that carries them, one at a time, and ended by its word.
 
+use std::borrow::Cow;
 use std::ffi::c_char;
 use std::mem::offset_of;
 use std::ptr;
@@ -300,7 +301,8 @@ pub unsafe extern "C" fn zamok_message_sent(
 
 /// A message could not be sent now: it is handed out again after a pause that doubles with every attempt, and never after its time.
 /// The fifth time that a carrier is named, which may have taken it, it is over: handed over, as far as anybody knows.
-/// `carrier` may be null, and `reason` is for operators: never a text, nor an address. Nothing happens when others have it by now.
+/// `carrier` may be null, and `reason` is for operators: never a text, nor an address; its first 200 characters are kept, with
+/// U+FFFD for what is no UTF-8. Nothing happens when others have it by now.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn zamok_message_put_off(
@@ -347,14 +349,26 @@ unsafe fn failed(
     told(|| {
         // SAFETY: promised.
         let (carrier, reason) =
-            unsafe { (pointer::text(carrier, carrier_length)?, pointer::text(reason, reason_length)?) };
-        note(&*handles::take::<Message>(message)?, carrier, reason)
+            unsafe { (pointer::text(carrier, carrier_length)?, said(reason, reason_length)?) };
+        note(&*handles::take::<Message>(message)?, carrier, &reason)
     })
 }
 
+/// A reason in a carrier's own words, in whatever encoding they are: refused, it would come again and again. No more is looked at
+/// than the 200 characters that are kept can have.
+///
+/// # Safety
+/// As [`pointer::bytes`].
+unsafe fn said<'a>(reason: *const c_char, length: usize) -> Result<Cow<'a, str>, Fault> {
+    const LONGEST: usize = 200 * 4;
+    // SAFETY: promised.
+    let bytes = unsafe { pointer::bytes(reason.cast(), length) }?;
+    Ok(String::from_utf8_lossy(bytes.get(..LONGEST).unwrap_or(bytes)))
+}
+
 /// Notes what a carrier tells of a message that it took: `state` is one of `ZAMOK_DELIVERY_…`, `carrier` and `id` are those of
-/// zamok_message_sent(), `number` is the number that the receipt says it is about, or null, `reason` the carrier's own. What it
-/// led to is one of `ZAMOK_MATCHED_…`. The same receipt twice changes nothing.
+/// zamok_message_sent(), `number` is the number that the receipt says it is about, or null, `reason` the carrier's own, read as
+/// that of zamok_message_put_off(). What it led to is one of `ZAMOK_MATCHED_…`. The same receipt twice changes nothing.
 ///
 /// Errors: those of the store: then do not acknowledge it, so that the carrier tells it again. `ZAMOK_E_ARGUMENT` for another
 /// state.
@@ -380,7 +394,7 @@ pub unsafe extern "C" fn zamok_message_receipt(
                 pointer::text(carrier, carrier_length)?,
                 pointer::text(id, id_length)?,
                 pointer::text(number, number_length)?,
-                pointer::text(reason, reason_length)?,
+                said(reason, reason_length)?,
                 Place::new(matched)?,
             )
         };
@@ -393,7 +407,7 @@ pub unsafe extern "C" fn zamok_message_receipt(
             _ => return Err(Fault(ZAMOK_E_ARGUMENT).into()),
         };
         let number = Some(number).filter(|number| !number.is_empty());
-        place.put(match cabinet.receipt(&Receipt { carrier, id, state, number, reason })? {
+        place.put(match cabinet.receipt(&Receipt { carrier, id, state, number, reason: &reason })? {
             Matched::Unknown => ZAMOK_MATCHED_NOTHING,
             Matched::Ended(..) => ZAMOK_MATCHED_ENDED,
             Matched::Noted(_) => ZAMOK_MATCHED_NOTED,

@@ -8,7 +8,7 @@ use zamok::keys::{KeyId, KeyKind, Purpose, Template, Usage, Usages, spend};
 use zamok::otp::{OtpUri, TotpState};
 
 use super::key_id;
-use super::making::{Dates, told};
+use super::making::{Dates, Marks, told};
 use crate::arguments::Shared;
 use crate::failure::{Exit, Failure};
 use crate::opening;
@@ -43,7 +43,7 @@ pub(super) fn take_in(
     text: Option<&str>,
     label: &str,
     accept_guessable: bool,
-    dates: Dates,
+    (marks, dates): (Marks, Dates),
     shared: &Shared,
     output: &Output,
 ) -> Result<Exit, Failure> {
@@ -68,6 +68,7 @@ pub(super) fn take_in(
         let mut template = Template::new(kind, Purpose::OneTimeCode).named(label, None);
         template.usages = Usages::of(&[Usage::GenerateCode]);
         (template.valid_from, template.valid_to) = dates;
+        template.flags = marks.of(template.flags);
         let id =
             zamok.vault().transact(|tx| one_time::import_from(tx, parameters, uri.secret(), &template))?;
         told(id, "taken in", output)

@@ -96,6 +96,15 @@ pub(crate) struct New {
     /// What people call it.
     #[arg(long, default_value = "")]
     label: String,
+    #[command(flatten)]
+    marks: Marks,
+    #[command(flatten)]
+    validity: Validity,
+}
+
+/// What may be done with a key, and what each use of it costs.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct Marks {
     /// It may leave, wrapped under a trusted key. This cannot be given later.
     #[arg(long)]
     wrappable: bool,
@@ -111,8 +120,26 @@ pub(crate) struct New {
     /// It cannot be destroyed.
     #[arg(long)]
     indestructible: bool,
-    #[command(flatten)]
-    validity: Validity,
+}
+
+impl Marks {
+    /// The usual flags of a key, with these.
+    pub(super) fn of(self, usual: Flags) -> Flags {
+        let wished = [
+            (self.wrappable, Flag::Wrappable),
+            (self.audited, Flag::Audited),
+            (self.always_authenticate, Flag::AlwaysAuthenticate),
+        ];
+        let unwished = [(self.no_copies, Flag::Copyable), (self.indestructible, Flag::Destroyable)];
+        let mut flags = usual;
+        for (_, flag) in wished.into_iter().filter(|(is_wished, _)| *is_wished) {
+            flags = flags.or(Flags::of(&[flag]));
+        }
+        for (_, flag) in unwished.into_iter().filter(|(is_unwished, _)| *is_unwished) {
+            flags = flags.without(Flags::of(&[flag]));
+        }
+        flags
+    }
 }
 
 /// When a key serves.
@@ -156,6 +183,8 @@ pub(crate) struct Import {
     #[arg(long)]
     accept_guessable: bool,
     #[command(flatten)]
+    marks: Marks,
+    #[command(flatten)]
     validity: Validity,
 }
 
@@ -165,18 +194,7 @@ impl New {
         opening::with_vault(shared, output, |zamok| {
             let mut template = Template::new(self.kind.kind(), self.purpose).named(&self.label, None);
             (template.valid_from, template.valid_to) = dates;
-            let wished = [
-                (self.wrappable, Flag::Wrappable),
-                (self.audited, Flag::Audited),
-                (self.always_authenticate, Flag::AlwaysAuthenticate),
-            ];
-            for (_, flag) in wished.into_iter().filter(|(is_wished, _)| *is_wished) {
-                template.flags = template.flags.or(Flags::of(&[flag]));
-            }
-            let unwished = [(self.no_copies, Flag::Copyable), (self.indestructible, Flag::Destroyable)];
-            for (_, flag) in unwished.into_iter().filter(|(is_unwished, _)| *is_unwished) {
-                template.flags = template.flags.without(Flags::of(&[flag]));
-            }
+            template.flags = self.marks.of(template.flags);
             let id = zamok.vault().transact(|tx| generate(tx, &template)).map_err(of_template)?;
             told(id, "made", output)
         })
@@ -215,7 +233,8 @@ impl Import {
             Form::Data => (KeyKind::Data, bytes.to_vec().into()),
             Form::Otpauth => {
                 let is_accepted = self.accept_guessable;
-                return super::codes::take_in(text, &self.label, is_accepted, dates, shared, output);
+                let rules = (self.marks, dates);
+                return super::codes::take_in(text, &self.label, is_accepted, rules, shared, output);
             }
         };
         let purpose =
@@ -223,6 +242,7 @@ impl Import {
         opening::with_vault(shared, output, |zamok| {
             let mut template = Template::new(kind, purpose).named(&self.label, None);
             (template.valid_from, template.valid_to) = dates;
+            template.flags = self.marks.of(template.flags);
             let id = zamok
                 .vault()
                 .transact(|tx| importing::raw(tx, &template, material.clone()))

@@ -25,6 +25,9 @@ struct Less {
     /// Flags that forbid, and are added: wrap-with-trusted, always-authenticate, audited.
     #[arg(long, value_delimiter = ',', value_parser = flag)]
     with: Vec<Flag>,
+    /// A later beginning, in seconds since 1970: before it does nothing.
+    #[arg(long, value_name = "TIME")]
+    valid_from: Option<u64>,
     /// An earlier end, in seconds since 1970: from then on it protects nothing new.
     #[arg(long, value_name = "TIME")]
     valid_to: Option<u64>,
@@ -52,6 +55,7 @@ impl Less {
             usages: self.usages.as_ref().map(|usages| Usages::of(usages)),
             mechanisms: self.mechanisms.as_ref().map(|mechanisms| Mechanisms::of(mechanisms)),
             flags: Some(info.flags.without(Flags::of(&self.without)).or(Flags::of(&self.with))),
+            valid_from: self.valid_from.map(zamok::UnixTime),
             valid_to: self.valid_to.map(zamok::UnixTime),
             ..Narrowing::default()
         }
