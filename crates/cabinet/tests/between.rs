@@ -14,17 +14,16 @@ use zamok_cabinet::{
     Rights, SweepPlace, Terms,
 };
 use zamok_core::store::{
-    Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
-    RowKey, Store, StoreFault, Table,
+    Change, ChangeId, CounterKey, MemoryStore, Outcome, Range, Store, StoreFault, Table,
 };
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_core::{Error as CoreError, UnixTime};
+use zamok_store_conformance::Hooked;
 
 const REJECTED: Error = Error::Core(CoreError::Rejected);
 
-/// Takes so many more commits; fills a sum once, right after it was read.
+/// What happens between: a store takes so many more commits, and fills a sum once, right after it was read.
 struct Between {
-    inner: MemoryStore,
     left: AtomicU64,
     /// How the name of the sum begins that is filled next, how far, and when.
     sum: Mutex<(&'static str, u64, UnixTime)>,
@@ -32,14 +31,40 @@ struct Between {
     silent: Mutex<Option<&'static str>>,
 }
 
-impl Default for Between {
-    fn default() -> Self {
-        let (left, sum) = (AtomicU64::new(u64::MAX), Mutex::new(("", 0, UnixTime(0))));
-        Self { inner: MemoryStore::new(), left, sum, silent: Mutex::default() }
-    }
-}
-
 impl Between {
+    /// A house over such a store.
+    fn house() -> (House, Arc<Self>) {
+        let (left, sum) = (AtomicU64::new(u64::MAX), Mutex::new(("", 0, UnixTime(0))));
+        let between = Arc::new(Self { left, sum, silent: Mutex::default() });
+        let [commits, sums] = [between.clone(), between.clone()];
+        let store = Hooked::over(Arc::new(MemoryStore::new()))
+            .on_commit(move |store, change| {
+                let one = |left| match left {
+                    0 => None,
+                    u64::MAX => Some(u64::MAX),
+                    left => Some(left - 1),
+                };
+                commits.left.fetch_update(SeqCst, SeqCst, one).map_err(|_| StoreFault::Unavailable)?;
+                store.commit(change)
+            })
+            .on_counter(move |store, key| {
+                if sums.silent.lock().unwrap().is_some_and(|begins| key.0.starts_with(begins.as_bytes())) {
+                    return Err(StoreFault::Unavailable);
+                }
+                let found = store.counter(key)?;
+                let mut sum = sums.sum.lock().unwrap();
+                let (begins, most, now) = *sum;
+                if most > 0 && key.0.starts_with(begins.as_bytes()) {
+                    sum.1 = 0;
+                    let mut others = Change::new(ChangeId(request().0));
+                    others.add(key.clone(), Self::full(key, most, now) - found, u64::MAX).unwrap();
+                    assert_eq!(store.commit(&others), Ok(Outcome::Committed));
+                }
+                Ok(found)
+            });
+        (House::over(Arc::new(store)), between)
+    }
+
     fn fill(&self, house: &House, begins: &'static str, most: u32) {
         *self.sum.lock().unwrap() = (begins, most.into(), house.clock_now());
     }
@@ -51,70 +76,18 @@ impl Between {
     }
 }
 
-impl Store for Between {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        self.inner.get(key)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        range: &Range,
-        limit: usize,
-        after: Option<&Cursor>,
-    ) -> Result<Page, StoreFault> {
-        self.inner.scan(table, range, limit, after)
-    }
-
-    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
-        let one = |left| match left {
-            0 => None,
-            u64::MAX => Some(u64::MAX),
-            left => Some(left - 1),
-        };
-        self.left.fetch_update(SeqCst, SeqCst, one).map_err(|_| StoreFault::Unavailable)?;
-        self.inner.commit(change)
-    }
-
-    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
-        self.inner.resolve(id)
-    }
-
-    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        if self.silent.lock().unwrap().is_some_and(|begins| key.0.starts_with(begins.as_bytes())) {
-            return Err(StoreFault::Unavailable);
-        }
-        let found = self.inner.counter(key)?;
-        let mut sum = self.sum.lock().unwrap();
-        let (begins, most, now) = *sum;
-        if most > 0 && key.0.starts_with(begins.as_bytes()) {
-            sum.1 = 0;
-            let mut others = Change::new(ChangeId(request().0));
-            others.add(key.clone(), Self::full(key, most, now) - found, u64::MAX).unwrap();
-            assert_eq!(self.inner.commit(&others), Ok(Outcome::Committed));
-        }
-        Ok(found)
-    }
-}
-
 #[test]
 fn a_wrong_password_looks_like_any_other_though_others_have_filled_the_sum_meanwhile() {
-    let store = Arc::new(Between::default());
-    let house = House::over(store.clone());
+    let (house, between) = Between::house();
     house.citizen("ivan");
-    store.fill(&house, "wrong-strangers/", house.cabinet.policy().budget.strangers);
+    between.fill(&house, "wrong-strangers/", house.cabinet.policy().budget.strangers);
     let wrong = house.cabinet.begin_login("ivan", &Password::new("wrong horse battery"));
     assert_eq!(wrong, Err(REJECTED));
 }
 
 #[test]
 fn a_store_that_cannot_be_read_rejects_no_device_with_a_pin() {
-    let store = Arc::new(Between::default());
-    let house = House::over(store.clone());
+    let (house, between) = Between::house();
     let phone = house.citizen("ivan");
     let session = house.login("ivan", &phone).unwrap();
     let token = house.cabinet.trust_device(&session, "phone").unwrap();
@@ -123,21 +96,20 @@ fn a_store_that_cannot_be_read_rejects_no_device_with_a_pin() {
     house.cabinet.offer_pin(&session, &enrolment, &Pin::new("190357")).unwrap();
     house.cabinet.confirm_factor(&enrolment, "190357").unwrap();
     let begin = || house.cabinet.begin_login_by_device(&token, &Approach::default()).map(drop);
-    *store.silent.lock().unwrap() = Some("challenges/");
+    *between.silent.lock().unwrap() = Some("challenges/");
     assert_eq!(begin(), Err(Error::Core(StoreFault::Unavailable.into())), "it says nothing of the device");
-    *store.silent.lock().unwrap() = None;
+    *between.silent.lock().unwrap() = None;
     assert_eq!(begin(), Ok(()));
 }
 
 #[test]
 fn an_erasure_that_was_cut_short_is_finished_by_retention() {
-    let store = Arc::new(Between::default());
-    let house = House::over(store.clone());
+    let (house, between) = Between::house();
     house.citizen("olga");
     let subject = house.cabinet.account_by_login("olga").unwrap().subject;
-    store.left.store(1, SeqCst);
+    between.left.store(1, SeqCst);
     assert!(house.cabinet.erase_account("olga", "asked for it").is_err());
-    store.left.store(u64::MAX, SeqCst);
+    between.left.store(u64::MAX, SeqCst);
     assert!(house.cabinet.account_by_login("olga").is_err(), "it came as far as the account");
     house.cabinet.vault().integrate().unwrap();
     let mut next = Some(SweepPlace::default());
@@ -151,27 +123,25 @@ fn an_erasure_that_was_cut_short_is_finished_by_retention() {
 
 #[test]
 fn a_login_that_was_begun_is_not_lost_where_its_hash_cannot_be_made_anew() {
-    let store = Arc::new(Between::default());
-    let house = House::over(store.clone());
+    let (house, between) = Between::house();
     house.citizen("ivan");
     let mut dearer = light_policy();
     dearer.password.cost = Argon2Cost { memory_kib: 2 * LIGHT.memory_kib, ..LIGHT };
     let cabinet = house.another().with_policy(dearer);
-    store.left.store(1, SeqCst);
+    between.left.store(1, SeqCst);
     assert!(matches!(cabinet.begin_login("ivan", &password()), Ok(Begun::Code(_))));
 }
 
 #[test]
 fn what_others_have_used_up_meanwhile_is_told_as_what_it_is() {
-    let store = Arc::new(Between::default());
-    let house = House::over(store.clone());
+    let (house, between) = Between::house();
     house.texter("ivan", "+79160000001");
     let challenge = house.challenge("ivan");
     house.clock.advance(60);
     let sms = house.cabinet.methods(&challenge).unwrap()[0].factor;
-    store.fill(&house, "challenges/", house.cabinet.policy().challenge.per_hour);
+    between.fill(&house, "challenges/", house.cabinet.policy().challenge.per_hour);
     assert_eq!(house.cabinet.switch_method(&challenge, sms), Err(REJECTED));
-    store.fill(&house, "sent/", house.cabinet.policy().issued.per_hour);
+    between.fill(&house, "sent/", house.cabinet.policy().issued.per_hour);
     assert_eq!(house.cabinet.send_again(&challenge), Err(Error::TooManyMessages));
 
     let phone = house.citizen("olga");
@@ -182,10 +152,10 @@ fn what_others_have_used_up_meanwhile_is_told_as_what_it_is() {
         scope: vec!["tax".into()],
         until: house.clock_now().plus(86_400),
     };
-    store.fill(&house, "offers/", u32::try_from(Cabinet::OFFERS).unwrap());
+    between.fill(&house, "offers/", u32::try_from(Cabinet::OFFERS).unwrap());
     let refused = Error::TooMany { what: "offers in an hour", limit: Cabinet::OFFERS };
     assert_eq!(house.cabinet.give_power(&olga, "ivan", &terms), Err(refused));
-    store.fill(&house, "profiles/", u32::try_from(Cabinet::PROFILES).unwrap());
+    between.fill(&house, "profiles/", u32::try_from(Cabinet::PROFILES).unwrap());
     let opened = house.cabinet.open_profile(&olga, "masha", &Password::new("two otters in the morning"));
     let refused = Error::TooMany { what: "profiles", limit: Cabinet::PROFILES };
     assert_eq!(opened.map(drop), Err(refused));
@@ -193,8 +163,7 @@ fn what_others_have_used_up_meanwhile_is_told_as_what_it_is() {
 
 #[test]
 fn who_finds_that_others_have_moved_a_sum_on_meanwhile_counts_after_them() {
-    let store = Arc::new(Between::default());
-    let house = House::over(store.clone());
+    let (house, between) = Between::house();
     house.citizen("ivan");
     let mut policy = light_policy();
     policy.challenge.per_hour = 2;
@@ -202,7 +171,7 @@ fn who_finds_that_others_have_moved_a_sum_on_meanwhile_counts_after_them() {
     let begin = || cabinet.begin_login("ivan", &password()).map(drop);
     for _ in 0..3 {
         house.clock.advance(3600);
-        store.fill(&house, "challenges/", 1);
+        between.fill(&house, "challenges/", 1);
         assert_eq!((begin(), begin()), (Ok(()), Err(REJECTED)));
     }
 }
@@ -210,8 +179,7 @@ fn who_finds_that_others_have_moved_a_sum_on_meanwhile_counts_after_them() {
 #[test]
 fn a_request_ends_though_others_have_filled_the_sum_of_wrong_answers_meanwhile() {
     for declines in [false, true] {
-        let store = Arc::new(Between::default());
-        let house = House::over(store.clone());
+        let (house, between) = Between::house();
         let phone = house.citizen("ivan");
         let session = house.login("ivan", &phone).unwrap();
         let (cabinet, key) = (&house.cabinet, DeviceKey::new(7));
@@ -228,7 +196,7 @@ fn a_request_ends_though_others_have_filled_the_sum_of_wrong_answers_meanwhile()
         let begun = cabinet.begin_login_from("ivan", &password(), &approach).unwrap();
         let Begun::Code(challenge) = begun else { panic!("the account has a factor") };
         let (request, number) = (asked(), cabinet.number_to_show(&challenge).unwrap());
-        store.fill(&house, "wrong-strangers/", cabinet.policy().budget.strangers);
+        between.fill(&house, "wrong-strangers/", cabinet.policy().budget.strangers);
         if declines {
             let declined = key.sign(&DeviceAnswer::Decline.message(&request, ""));
             assert_eq!(cabinet.decline(&request, &declined), Ok(()));

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use altered_store::Altered;
+use altered_store::altered;
 use edge_counts::Edges;
 use file_house::child::{Other, task, tell};
 use file_house::{Deadline, file_is_sound, patient_policy, say, unlock};
@@ -50,7 +50,7 @@ fn made(store: Arc<dyn Store>, clock: &ManualClock) -> Cabinet {
 fn live(path: &Path) {
     let _deadline = Deadline::within(Duration::from_secs(300));
     let count = Arc::new(AtomicU64::new(0));
-    let store = Altered::new(SqliteStore::create(path).unwrap(), move |store, change| {
+    let store = altered(SqliteStore::create(path).unwrap(), move |store, change| {
         let outcome = store.commit(change)?;
         // Entries that are integrated leave their table.
         let appended =
@@ -61,7 +61,7 @@ fn live(path: &Path) {
         Ok(outcome)
     });
     let clock = ManualClock::new(NOON);
-    let cabinet = made(Arc::new(store), &clock);
+    let cabinet = made(store, &clock);
     tell("answered create");
     whole_life::live(&cabinet, &clock, &mut |what| tell(&format!("answered {what}")));
     tell("over");

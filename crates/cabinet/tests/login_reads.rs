@@ -11,20 +11,16 @@ use std::sync::{Arc, Mutex, OnceLock};
 use harness::{House, LIGHT, light_policy, password, request};
 use zamok_cabinet::{AccountStep, Begun, Cabinet, Error, Password};
 use zamok_core::Error as CoreError;
-use zamok_core::store::{
-    Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
-    RowKey, Store, StoreFault, Table,
-};
+use zamok_core::store::{CounterKey, MemoryStore, Store, Table};
 use zamok_core::vault::slot::Argon2Cost;
-use zamok_store_conformance::{Stalled, Step};
+use zamok_store_conformance::Hooked;
 
 const REJECTED: Error = Error::Core(CoreError::Rejected);
 const ACCOUNTS: Table = Table(32);
 
-/// Counts what is asked of a store.
+/// What was asked of a store.
 #[derive(Default)]
-struct Counting {
-    inner: MemoryStore,
+struct Counts {
     rows: AtomicU64,
     pages: AtomicU64,
     counters: AtomicU64,
@@ -43,7 +39,7 @@ struct Asked {
     commits: u64,
 }
 
-impl Counting {
+impl Counts {
     /// What is asked for meanwhile.
     fn asked(&self, work: impl FnOnce()) -> Asked {
         let counts = || {
@@ -57,52 +53,38 @@ impl Counting {
     }
 }
 
-impl Store for Counting {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        self.rows.fetch_add(1, Ordering::SeqCst);
-        self.inner.get(key)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        range: &Range,
-        limit: usize,
-        after: Option<&Cursor>,
-    ) -> Result<Page, StoreFault> {
-        self.pages.fetch_add(1, Ordering::SeqCst);
-        self.inner.scan(table, range, limit, after)
-    }
-
-    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
-        self.commits.fetch_add(1, Ordering::SeqCst);
-        self.added.lock().unwrap().extend(change.adds().map(|(key, _)| key.clone()));
-        self.inner.commit(change)
-    }
-
-    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
-        self.inner.resolve(id)
-    }
-
-    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        self.counters.fetch_add(1, Ordering::SeqCst);
-        self.inner.counter(key)
-    }
-
-    fn counters(&self, keys: &[CounterKey]) -> Result<Vec<u64>, StoreFault> {
-        self.counters.fetch_add(1, Ordering::SeqCst);
-        self.inner.counters(keys)
-    }
+/// A house, and the counts of its store.
+fn counted() -> (House, Arc<Counts>) {
+    let counts = Arc::new(Counts::default());
+    let [gets, scans, commits, sums, lists] = [(); 5].map(|()| counts.clone());
+    let store = Hooked::over(Arc::new(MemoryStore::new()))
+        .on_get(move |store, key| {
+            gets.rows.fetch_add(1, Ordering::SeqCst);
+            store.get(key)
+        })
+        .on_scan(move |store, table, range, limit, after| {
+            scans.pages.fetch_add(1, Ordering::SeqCst);
+            store.scan(table, range, limit, after)
+        })
+        .on_commit(move |store, change| {
+            commits.commits.fetch_add(1, Ordering::SeqCst);
+            commits.added.lock().unwrap().extend(change.adds().map(|(key, _)| key.clone()));
+            store.commit(change)
+        })
+        .on_counter(move |store, key| {
+            sums.counters.fetch_add(1, Ordering::SeqCst);
+            store.counter(key)
+        })
+        .on_counters(move |store, keys| {
+            lists.counters.fetch_add(1, Ordering::SeqCst);
+            store.counters(keys)
+        });
+    (House::over(Arc::new(store)), counts)
 }
 
 #[test]
 fn a_login_asks_for_so_many_rows_and_counters_and_for_no_more() {
-    let store = Arc::new(Counting::default());
-    let house = House::over(store.clone());
+    let (house, counts) = counted();
     let phone = house.citizen("ivan");
     house.login("ivan", &phone).unwrap();
     for _ in 0..3 {
@@ -112,14 +94,14 @@ fn a_login_asks_for_so_many_rows_and_counters_and_for_no_more() {
         let code = phone.code(house.clock_now());
         let begin = || {
             let mut challenge = None;
-            (store.asked(|| challenge = Some(house.challenge("ivan"))), challenge.unwrap())
+            (counts.asked(|| challenge = Some(house.challenge("ivan"))), challenge.unwrap())
         };
         let (begun, challenge) = begin();
-        let answered = store.asked(|| {
+        let answered = counts.asked(|| {
             house.cabinet.answer(&challenge, &code, request()).unwrap();
         });
         let (_, challenge) = begin();
-        let refused = store.asked(|| {
+        let refused = counts.asked(|| {
             assert_eq!(house.cabinet.answer(&challenge, &code, request()), Err(REJECTED));
         });
         let found = [("password", begun), ("code", answered), ("spent code", refused)];
@@ -136,12 +118,11 @@ fn a_login_asks_for_so_many_rows_and_counters_and_for_no_more() {
 
 #[test]
 fn as_much_is_asked_for_where_nobody_has_the_login_as_where_somebody_has() {
-    let store = Arc::new(Counting::default());
-    let house = House::over(store.clone());
+    let (house, counts) = counted();
     house.citizen("ivan");
     let wrong = Password::new("wrong horse battery");
     let guess = |login: &str| {
-        store.asked(|| assert_eq!(house.cabinet.begin_login(login, &wrong), Err(REJECTED), "{login:?}"))
+        counts.asked(|| assert_eq!(house.cabinet.begin_login(login, &wrong), Err(REJECTED), "{login:?}"))
     };
     let somebody = guess("ivan");
     assert_eq!(somebody, Asked { rows: 5, pages: 0, counters: 1, commits: 1 });
@@ -152,11 +133,10 @@ fn as_much_is_asked_for_where_nobody_has_the_login_as_where_somebody_has() {
 
 #[test]
 fn a_thousand_hours_leave_as_many_counters_as_one() {
-    let store = Arc::new(Counting::default());
-    let house = House::over(store.clone());
+    let (house, counts) = counted();
     house.citizen("ivan");
     let wrong = Password::new("wrong horse battery");
-    let counters = || store.added.lock().unwrap().iter().cloned().collect::<Vec<_>>();
+    let counters = || counts.added.lock().unwrap().iter().cloned().collect::<Vec<_>>();
     let (mut first, mut sums) = (Vec::new(), Vec::new());
     for hour in 0..1000 {
         assert_eq!(house.cabinet.begin_login("nobody", &wrong), Err(REJECTED));
@@ -165,7 +145,7 @@ fn a_thousand_hours_leave_as_many_counters_as_one() {
             // Wrong answers to one name, and to all; challenges of one account.
             (first, sums) = (counters(), vec![0; 3]);
         }
-        let now = store.inner.counters(&first).unwrap();
+        let now = house.store.counters(&first).unwrap();
         assert!(now.iter().zip(&sums).all(|(now, before)| now > before), "{hour}: all are counted");
         sums = now;
         // No delay is longer than an hour.
@@ -177,19 +157,20 @@ fn a_thousand_hours_leave_as_many_counters_as_one() {
 /// A house whose store lets another process act once, when the next record of an account is read: what was read is old then.
 fn overtaken(act: impl Fn(&Cabinet) + Send + Sync + 'static) -> (House, Arc<AtomicU64>) {
     let (armed, other) = (Arc::new(AtomicU64::new(0)), Arc::new(OnceLock::new()));
-    let hook = {
+    let store = {
         let (armed, other) = (armed.clone(), other.clone());
-        move |step: Step<'_>| {
-            let Step::Read(key) = step else { return };
+        Hooked::over(Arc::new(MemoryStore::new())).on_get(move |store, key| {
+            let row = store.get(key);
             let one_less = |left: u64| left.checked_sub(1);
             if key.table == ACCOUNTS
                 && armed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) == Ok(1)
             {
                 act(other.get().unwrap());
             }
-        }
+            row
+        })
     };
-    let house = House::over(Arc::new(Stalled::new(Arc::new(MemoryStore::new()), hook)));
+    let house = House::over(Arc::new(store));
     assert!(other.set(house.another()).is_ok());
     (house, armed)
 }

@@ -9,100 +9,64 @@ use std::sync::{Arc, Mutex};
 
 use harness::{House, LIGHT, NOON, is_named, password, request, write_behind};
 use zamok_cabinet::{Error, Password};
-use zamok_core::store::{
-    Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
-    RowKey, Store, StoreFault, Table,
-};
+use zamok_core::store::{MemoryStore, Range, Row, RowKey, Store, Table};
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_core::{Error as CoreError, UnixTime};
 use zamok_journal::{Fault, Place, audit};
+use zamok_store_conformance::Hooked;
 
 const REJECTED: Error = Error::Core(CoreError::Rejected);
 const STATES: Table = Table(3);
 const FACTORS: Table = Table(36);
 
-/// A store whose owner shows old rows, or none, in the place of what is there.
-#[derive(Default)]
-struct Rewound {
-    inner: MemoryStore,
-    shown: Mutex<HashMap<RowKey, Option<Row>>>,
+/// What the owner of a store shows in the place of what is there: old rows, or none.
+type Shown = Arc<Mutex<HashMap<RowKey, Option<Row>>>>;
+
+fn rewound() -> (House, Shown) {
+    let shown = Shown::default();
+    let rows = shown.clone();
+    let store = Hooked::over(Arc::new(MemoryStore::new())).on_get(move |store, key| {
+        let shown = rows.lock().unwrap().get(key).cloned();
+        shown.map_or_else(|| store.get(key), Ok)
+    });
+    (House::over(Arc::new(store)), shown)
 }
 
-impl Rewound {
-    fn show(&self, key: RowKey, row: Option<Row>) {
-        self.shown.lock().unwrap().insert(key, row);
-    }
-
-    fn only_row(&self, table: Table) -> (RowKey, Row) {
-        let rows = self.inner.scan(table, &Range::all(), 10, None).unwrap().rows;
-        let [(key, row)] = rows.as_slice() else { panic!("{} rows", rows.len()) };
-        (RowKey::new(table, key.clone()), row.clone())
-    }
-}
-
-impl Store for Rewound {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        let shown = self.shown.lock().unwrap().get(key).cloned();
-        shown.map_or_else(|| self.inner.get(key), Ok)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        range: &Range,
-        limit: usize,
-        after: Option<&Cursor>,
-    ) -> Result<Page, StoreFault> {
-        self.inner.scan(table, range, limit, after)
-    }
-
-    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
-        self.inner.commit(change)
-    }
-
-    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
-        self.inner.resolve(id)
-    }
-
-    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        self.inner.counter(key)
-    }
+fn only_row(house: &House, table: Table) -> (RowKey, Row) {
+    let rows = house.store.scan(table, &Range::all(), 10, None).unwrap().rows;
+    let [(key, row)] = rows.as_slice() else { panic!("{} rows", rows.len()) };
+    (RowKey::new(table, key.clone()), row.clone())
 }
 
 #[test]
 fn a_state_row_put_back_with_its_version_is_found_by_the_audit() {
-    let store = Arc::new(Rewound::default());
-    let house = House::over(store.clone());
+    let (house, shown) = rewound();
     let phone = house.citizen("ivan");
-    let (key, old) = store.only_row(STATES);
+    let (key, old) = only_row(&house, STATES);
     house.login("ivan", &phone).unwrap();
     let findings = || house.cabinet.vault().read(audit).unwrap().findings;
     assert_eq!(findings(), [], "waiting entries and all");
     house.cabinet.vault().integrate().unwrap();
     assert_eq!(findings(), []);
 
-    store.show(key.clone(), Some(old));
+    shown.lock().unwrap().insert(key.clone(), Some(old));
     let found: Vec<_> = findings().into_iter().map(|finding| (finding.place, finding.fault)).collect();
     assert_eq!(found, [(Place::Row(key.clone()), Fault::Behind)]);
-    store.show(key.clone(), None);
+    shown.lock().unwrap().insert(key.clone(), None);
     let found: Vec<_> = findings().into_iter().map(|finding| (finding.place, finding.fault)).collect();
     assert_eq!(found, [(Place::Row(key), Fault::Missing)]);
 }
 
 #[test]
 fn a_factor_that_was_withdrawn_is_not_missed() {
-    let store = Arc::new(Rewound::default());
-    let house = House::over(store.clone());
+    let (house, shown) = rewound();
     house.cabinet.register("ivan", &password()).unwrap();
     let enrolment = house.enrolment("ivan");
     let _lost = house.cabinet.offer_generator(&enrolment).unwrap();
     let _kept = house.cabinet.offer_generator(&enrolment).unwrap();
     assert_eq!(house.cabinet.vault().read(audit).unwrap().findings, []);
-    store.show(store.only_row(FACTORS).0, None);
+    let (key, _) = only_row(&house, FACTORS);
+    shown.lock().unwrap().insert(key, None);
     assert_eq!(house.cabinet.vault().read(audit).unwrap().findings.len(), 1);
 }
 
@@ -255,58 +219,25 @@ fn a_challenge_that_was_answered_wrongly_is_named_when_its_tries_are_put_back() 
     assert!(is_named(&house, &row));
 }
 
-/// A store in which something happens right after the keys were listed.
-#[derive(Default)]
-struct Meanwhile {
-    inner: MemoryStore,
-    then: Mutex<Option<Box<dyn FnOnce() + Send>>>,
-}
-
-impl Store for Meanwhile {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        self.inner.get(key)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        range: &Range,
-        limit: usize,
-        after: Option<&Cursor>,
-    ) -> Result<Page, StoreFault> {
-        let page = self.inner.scan(table, range, limit, after)?;
-        let then = if table == Table(2) { self.then.lock().unwrap().take() } else { None };
-        if let Some(then) = then {
-            then();
-        }
-        Ok(page)
-    }
-
-    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
-        self.inner.commit(change)
-    }
-
-    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
-        self.inner.resolve(id)
-    }
-
-    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        self.inner.counter(key)
-    }
-}
-
 #[test]
 fn a_key_that_is_renamed_while_rows_are_audited_is_no_finding() {
-    let store = Arc::new(Meanwhile::default());
-    let house = House::over(store.clone());
+    // What happens right after the keys were listed.
+    let meanwhile = Arc::new(Mutex::new(None::<Box<dyn FnOnce() + Send>>));
+    let next = meanwhile.clone();
+    let store =
+        Hooked::over(Arc::new(MemoryStore::new())).on_scan(move |store, table, range, limit, after| {
+            let page = store.scan(table, range, limit, after)?;
+            let then = if table == Table(2) { next.lock().unwrap().take() } else { None };
+            if let Some(then) = then {
+                then();
+            }
+            Ok(page)
+        });
+    let house = House::over(Arc::new(store));
     house.citizen("ivan");
     let account = house.cabinet.account_by_login("ivan").unwrap();
     let other = house.another();
-    *store.then.lock().unwrap() = Some(Box::new(move || {
+    *meanwhile.lock().unwrap() = Some(Box::new(move || {
         let (key, owner) = (account.document_key, Some(account.subject));
         let renamed = other.vault().transact(|tx| zamok_core::vault::keys::rename(tx, key, "papers", owner));
         renamed.unwrap_or_else(|error: CoreError| panic!("{error}"));

@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Instant;
 
-use altered_store::{Altered, without_compare_and_set};
+use altered_store::{altered, without_compare_and_set};
 use contest::{
     LIMIT, PROCESSES, THREADS_EACH, Told, agrees, present, processes, processes_present, report, rival,
 };
@@ -19,7 +19,6 @@ use file_house::{Deadline, FileHouse, file_is_sound, next_code, say, unlock};
 use harness::{House, Phone, challenge};
 use zamok_cabinet::{Cabinet, Category, Challenge, Error, Evidence};
 use zamok_core::UnixTime;
-use zamok_core::store::Store;
 use zamok_store_conformance::Tier;
 use zamok_store_sqlite::SqliteStore;
 
@@ -120,7 +119,7 @@ fn is_caught<'a>(
 #[test]
 fn threads_over_a_store_without_compare_and_set_are_caught() {
     let _deadline = Deadline::within(LIMIT);
-    let careless = |store| Arc::new(Altered::new(store, without_compare_and_set)) as Arc<dyn Store>;
+    let careless = |store| altered(store, without_compare_and_set);
     let houses: Vec<FileHouse> = (0..PLANTED_HOUSES).map(|_| FileHouse::new(careless)).collect();
     is_caught("64 threads", THREADS, &houses, |house| {
         Box::new(|_, code| threads_present(&[&house.house.cabinet], code))
@@ -177,7 +176,7 @@ fn of_eight_processes_of_eight_threads_one_is_accepted() {
 #[test]
 fn processes_over_a_store_without_compare_and_set_are_caught() {
     if let Some((_, path)) = task() {
-        return rival(|| Arc::new(Altered::new(SqliteStore::open(&path).unwrap(), without_compare_and_set)));
+        return rival(|| altered(SqliteStore::open(&path).unwrap(), without_compare_and_set));
     }
     let _deadline = Deadline::within(LIMIT);
     let houses: Vec<FileHouse> = (0..PLANTED_HOUSES).map(|_| FileHouse::plain()).collect();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use altered_store::{Altered, without_compare_and_set};
+use altered_store::{altered, without_compare_and_set};
 use contest::{LIMIT, PROCESSES, THREADS_EACH, Told, agrees, processes, processes_present, report, rival};
 use file_house::child::task;
 use file_house::{Deadline, next_code, patient_policy, say};
@@ -65,7 +65,7 @@ fn of_eight_processes_of_eight_threads_over_postgresql_one_is_accepted() {
 fn processes_over_postgresql_without_compare_and_set_are_caught() {
     const NAME: &str = "processes_over_postgresql_without_compare_and_set_are_caught";
     if let Some((_, url)) = task() {
-        return rival(|| Arc::new(Altered::new(open(&url), without_compare_and_set)));
+        return rival(|| altered(open(&url), without_compare_and_set));
     }
     let _deadline = Deadline::within(LIMIT);
     let server = Cluster::start();

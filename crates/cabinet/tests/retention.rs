@@ -13,13 +13,11 @@ use harness::{House, NOON, Phone, request};
 use zamok_cabinet::{Cabinet, Content, Error, OperationId, SweepPlace, Swept, Template, Value};
 use zamok_core::otp::OcraSuite;
 use zamok_core::secret::Secret;
-use zamok_core::store::{
-    Capabilities, Change, ChangeId, CounterKey, Cursor, Outcome, Page, Range, Resolution, Row, RowKey, Store,
-    StoreFault, Table, Write,
-};
+use zamok_core::store::{Change, ChangeId, Outcome, Range, RowKey, Store, Table, Write};
 use zamok_core::vault::one_time::{self, ImportedParameters};
 use zamok_core::vault::questions::{self, Matter};
 use zamok_core::{Error as CoreError, UnixTime};
+use zamok_store_conformance::Hooked;
 use zamok_store_sqlite::SqliteStore;
 
 const CHALLENGES: Table = Table(35);
@@ -163,85 +161,69 @@ struct Asked {
     deleted: usize,
 }
 
-/// A file that counts what is asked of it, and lets others go on when a commit is about to be made.
-struct Counting {
-    store: SqliteStore,
+/// What was asked of a file, and where it lets others go on: when a commit is about to be made.
+#[derive(Default)]
+struct Notes {
     asked: Mutex<Asked>,
     /// The next commit tells the one, and waits for the other.
     gate: Mutex<Option<(Sender<()>, Receiver<()>)>>,
 }
 
-impl Counting {
+impl Notes {
     /// What was asked since this was asked for last.
     fn asked(&self) -> Asked {
         std::mem::take(&mut *self.asked.lock().unwrap())
     }
-}
 
-impl Store for Counting {
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
-    }
-
-    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        self.asked.lock().unwrap().read += 1;
-        self.store.get(key)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        range: &Range,
-        limit: usize,
-        after: Option<&Cursor>,
-    ) -> Result<Page, StoreFault> {
-        let page = self.store.scan(table, range, limit, after)?;
-        let mut asked = self.asked.lock().unwrap();
-        asked.pages += 1;
-        asked.limit = asked.limit.max(limit);
-        asked.shown += page.rows.len();
-        Ok(page)
-    }
-
-    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
-        let gate = self.gate.lock().unwrap().take();
-        if let Some((here, go_on)) = gate {
-            here.send(()).unwrap();
-            go_on.recv().unwrap();
-        }
-        let rows = change.expectations().len() + change.adds().len();
-        let deleted = change.writes().filter(|(_, write)| **write == Write::Delete).count();
-        let mut asked = self.asked.lock().unwrap();
-        asked.commits += 1;
-        asked.largest = asked.largest.max(rows);
-        asked.deleted += deleted;
-        drop(asked);
-        self.store.commit(change)
-    }
-
-    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
-        self.store.resolve(id)
-    }
-
-    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        self.store.counter(key)
+    /// The file, of which these are the notes.
+    fn of(self: &Arc<Self>, file: SqliteStore) -> Arc<dyn Store> {
+        let [reads, scans, commits] = [(); 3].map(|()| self.clone());
+        let store = Hooked::over(Arc::new(file))
+            .on_get(move |store, key| {
+                reads.asked.lock().unwrap().read += 1;
+                store.get(key)
+            })
+            .on_scan(move |store, table, range, limit, after| {
+                let page = store.scan(table, range, limit, after)?;
+                let mut asked = scans.asked.lock().unwrap();
+                asked.pages += 1;
+                asked.limit = asked.limit.max(limit);
+                asked.shown += page.rows.len();
+                Ok(page)
+            })
+            .on_commit(move |store, change| {
+                let gate = commits.gate.lock().unwrap().take();
+                if let Some((here, go_on)) = gate {
+                    here.send(()).unwrap();
+                    go_on.recv().unwrap();
+                }
+                let rows = change.expectations().len() + change.adds().len();
+                let deleted = change.writes().filter(|(_, write)| **write == Write::Delete).count();
+                let mut asked = commits.asked.lock().unwrap();
+                asked.commits += 1;
+                asked.largest = asked.largest.max(rows);
+                asked.deleted += deleted;
+                drop(asked);
+                store.commit(change)
+            });
+        Arc::new(store)
     }
 }
 
 /// One step, and something in its midst: when it has read everything, and is about to commit. Whether it came so far.
 fn step_around(
     sweeper: &Cabinet,
-    store: &Counting,
+    notes: &Notes,
     place: &SweepPlace,
     meanwhile: impl FnOnce(),
 ) -> (Swept, bool) {
     thread::scope(|scope| {
         let ((here, arrived), (go, go_on)) = (channel(), channel());
-        *store.gate.lock().unwrap() = Some((here, go_on));
+        *notes.gate.lock().unwrap() = Some((here, go_on));
         let step = scope.spawn(|| {
             let swept = sweeper.sweep(place);
             // A step that finds nothing to do commits nothing.
-            *store.gate.lock().unwrap() = None;
+            *notes.gate.lock().unwrap() = None;
             swept.unwrap()
         });
         let commits = arrived.recv().is_ok();
@@ -262,7 +244,7 @@ struct Sum {
 }
 
 /// A whole sweep, of which each step keeps within its bounds, with a login in the midst of every step that commits.
-fn bounded_sweep(sweeper: &Cabinet, store: &Counting, log_in: impl Fn()) -> Sum {
+fn bounded_sweep(sweeper: &Cabinet, notes: &Notes, log_in: impl Fn()) -> Sum {
     // Of a session: its row, its account, the key of its owner, the list of those that are open.
     const READ: usize = 4 * Cabinet::SWEEP;
     // Besides, the entry that tells of its end, and the words of it.
@@ -272,9 +254,9 @@ fn bounded_sweep(sweeper: &Cabinet, store: &Counting, log_in: impl Fn()) -> Sum 
     while let Some(place) = next {
         // Once a minute a handle compares the keys of the vault with the store: not within what is counted.
         sweeper.vault().read(|_, _| Ok(())).unwrap();
-        store.asked();
-        let (swept, commits) = step_around(sweeper, store, &place, &log_in);
-        let asked = store.asked();
+        notes.asked();
+        let (swept, commits) = step_around(sweeper, notes, &place, &log_in);
+        let asked = notes.asked();
         assert!(asked.pages == 1 && asked.limit <= Cabinet::SWEEP, "{asked:?}");
         assert!(asked.shown as u64 == swept.seen && asked.shown <= Cabinet::SWEEP, "{asked:?} {swept:?}");
         assert!(asked.read <= READ && asked.largest <= WRITTEN, "{asked:?}");
@@ -309,20 +291,19 @@ fn a_step_over_a_file_is_a_page_and_a_small_commit_and_holds_up_no_login() {
     let challenges = sessions + Cabinet::SWEEP + 3;
     let left = || (rows(house, CHALLENGES), rows(house, SESSIONS));
     assert_eq!(left(), (challenges, sessions));
-    let (asked, gate) = (Mutex::default(), Mutex::default());
-    let store = Arc::new(Counting { store: SqliteStore::open(&file.path).unwrap(), asked, gate });
-    let sweeper = unlock(store.clone(), &house.clock).unwrap();
+    let notes = Arc::new(Notes::default());
+    let sweeper = unlock(notes.of(SqliteStore::open(&file.path).unwrap()), &house.clock).unwrap();
     let longest = house.cabinet.policy().session.longest;
 
     // Challenges go, and sessions lapse. Whoever logs in meanwhile has rows of his own.
     house.clock.advance(longest);
-    let first = bounded_sweep(&sweeper, &store, || log_in("olga", &olga));
+    let first = bounded_sweep(&sweeper, &notes, || log_in("olga", &olga));
     assert_eq!((first.removed, first.most), (challenges as u64, Cabinet::SWEEP as u64));
     assert!(first.logins >= 5, "three pages of challenges and two of sessions, not {}", first.logins);
     assert_eq!(left(), (first.logins, sessions + first.logins));
     // Sessions that had lapsed go, and the challenges of those who logged in meanwhile.
     house.clock.advance(longest);
-    let second = bounded_sweep(&sweeper, &store, || log_in("boris", &boris));
+    let second = bounded_sweep(&sweeper, &notes, || log_in("boris", &boris));
     assert_eq!(second.removed, (sessions + first.logins) as u64);
     assert!(second.logins >= 3, "a page of challenges and two of sessions, not {}", second.logins);
     assert_eq!(left(), (second.logins, first.logins + second.logins));

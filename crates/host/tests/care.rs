@@ -7,10 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zamok_core::mac::hmac_sha256;
-use zamok_core::store::{
-    Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
-    RowKey, Store, StoreFault, Table,
-};
+use zamok_core::store::{Change, ChangeId, MemoryStore, Outcome, Range, RowKey, Store, StoreFault, Table};
 use zamok_core::vault::rotation::{self, SETTLED_AFTER};
 use zamok_core::vault::slot::{Argon2Cost, Key32};
 use zamok_core::vault::{DataKeyId, Family, KeyKind, KeyState, Purpose, Role, keys, signing};
@@ -18,69 +15,40 @@ use zamok_core::{Env, Error, UnixTime};
 use zamok_host::{
     Credential, ManualClock, NewSlot, Options, OsRandom, Passphrase, SecretKey, TokenKey, Vault,
 };
+use zamok_store_conformance::Hooked;
 
 const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
 
-/// A store that dies with the commit of a number, and what a test needs around it.
-#[derive(Default)]
-struct Mortal {
-    inner: MemoryStore,
-    /// Commits that are left; 0 is no limit.
-    left: AtomicU64,
-}
-
-impl Store for Mortal {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        self.inner.get(key)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        range: &Range,
-        limit: usize,
-        after: Option<&Cursor>,
-    ) -> Result<Page, StoreFault> {
-        self.inner.scan(table, range, limit, after)
-    }
-
-    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
-        if self.left.load(Ordering::SeqCst) > 0 && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.left.store(1, Ordering::SeqCst);
+/// A store that dies with the commit of a number: so many are left, and 0 is no limit.
+fn mortal(left: Arc<AtomicU64>) -> Arc<dyn Store> {
+    Arc::new(Hooked::over(Arc::new(MemoryStore::new())).on_commit(move |store, change| {
+        if left.load(Ordering::SeqCst) > 0 && left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            left.store(1, Ordering::SeqCst);
             return Err(StoreFault::Unavailable);
         }
-        self.inner.commit(change)
-    }
-
-    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
-        self.inner.resolve(id)
-    }
-
-    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        self.inner.counter(key)
-    }
+        store.commit(change)
+    }))
 }
 
 struct House {
-    store: Arc<Mortal>,
+    store: Arc<dyn Store>,
+    /// Commits that are left to it.
+    left: Arc<AtomicU64>,
     clock: ManualClock,
 }
 
 impl House {
     /// A vault whose officer says "officer" and whose user says "user".
     fn new() -> (Self, Vault) {
-        let house = Self { store: Arc::default(), clock: ManualClock::new(UnixTime(1_000_000)) };
+        let left = Arc::<AtomicU64>::default();
+        let house = Self { store: mortal(left.clone()), left, clock: ManualClock::new(UnixTime(1_000_000)) };
         let (officer, user) = (Passphrase::from("officer"), Passphrase::from("user"));
         let vault = Vault::create_for(house.store(), &officer, &user, house.options()).unwrap();
         (house, vault)
     }
 
     fn store(&self) -> Arc<dyn Store> {
-        Arc::clone(&self.store) as Arc<dyn Store>
+        Arc::clone(&self.store)
     }
 
     fn options(&self) -> Options {
@@ -269,9 +237,9 @@ fn a_rotation_and_a_rewrapping_that_die_at_any_commit_lose_nothing_and_are_begun
     let mut deaths = 0;
     for commits in 1.. {
         let officer = house.officer();
-        house.store.left.store(commits, Ordering::SeqCst);
+        house.left.store(commits, Ordering::SeqCst);
         let outcome = officer.rotate(Family::Data).and_then(|_| officer.rewrap(&mut |_| {}));
-        house.store.left.store(0, Ordering::SeqCst);
+        house.left.store(0, Ordering::SeqCst);
         let fresh = house.open(Role::User, "user").unwrap();
         assert!((0..150).all(|number| holds(&fresh, number) == Ok(true)), "dead at commit {commits}");
         match outcome {
@@ -394,9 +362,9 @@ fn an_auditor_commits_nothing_through_a_call_of_several_transactions_either() {
 fn a_handle_is_given_only_when_the_commit_that_tells_of_it_was_made() {
     let (house, _) = House::new();
     // The first commit charges the attempt, the second forgives it and tells the journal.
-    house.store.left.store(2, Ordering::SeqCst);
+    house.left.store(2, Ordering::SeqCst);
     let opened = house.open(Role::User, "user").map(drop);
-    house.store.left.store(0, Ordering::SeqCst);
+    house.left.store(0, Ordering::SeqCst);
     assert_eq!(opened, Err(Error::Store(StoreFault::Unavailable)));
     assert_eq!(Vault::slots(&*house.store, &house.options()).unwrap()[1].failures, 1, "it stays charged");
     house.clock.advance(10);
@@ -409,9 +377,9 @@ fn an_authorisation_is_given_only_when_the_commit_that_tells_of_it_was_made() {
     let (house, user) = House::new();
     let template = Template::new(KeyKind::P256, Purpose::Document);
     let key = user.transact(|tx| keys::generate(tx, &template)).unwrap();
-    house.store.left.store(2, Ordering::SeqCst);
+    house.left.store(2, Ordering::SeqCst);
     let leave = user.authorize(key, &Passphrase::from("user")).map(drop);
-    house.store.left.store(0, Ordering::SeqCst);
+    house.left.store(0, Ordering::SeqCst);
     assert_eq!(leave, Err(Error::Store(StoreFault::Unavailable)));
 }
 

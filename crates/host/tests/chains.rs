@@ -8,13 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use scene::{follow_chains, increment, number, row, rows, vault_over};
-use zamok_core::store::{
-    Capabilities, Change, ChangeId, CounterKey, Cursor, EntryId, MemoryStore, Outcome, Page, Range,
-    Resolution, Row, RowKey, Store, StoreFault, Table,
-};
+use zamok_core::store::{Change, ChangeId, EntryId, MemoryStore, Outcome, Store, StoreFault};
 use zamok_core::{Error, UnixTime};
 use zamok_host::{ManualClock, Options, Passphrase, Vault};
 use zamok_journal::MAX_REST;
+use zamok_store_conformance::Hooked;
 
 fn new_vault() -> Vault {
     vault_over(Arc::new(MemoryStore::new()), scene::options())
@@ -66,9 +64,12 @@ fn a_chain_that_has_rested_for_so_long_that_it_may_be_forgotten_is_not_gone_on_w
 
 #[test]
 fn chains_stay_unbroken_under_64_threads_with_errors_and_lost_answers_between() {
-    let store = Arc::new(Flaky::default());
-    let vault = vault_over(Arc::clone(&store) as Arc<dyn Store>, scene::options());
-    store.on.store(true, Ordering::SeqCst);
+    let flaky = Arc::new(Flaky::default());
+    let commits = flaky.clone();
+    let store = Hooked::over(Arc::new(MemoryStore::new()))
+        .on_commit(move |store, change| commits.commit(store, change));
+    let vault = vault_over(Arc::new(store), scene::options());
+    flaky.on.store(true, Ordering::SeqCst);
     let done = AtomicU64::new(0);
     thread::scope(|scope| {
         for thread in 0..64 {
@@ -89,7 +90,7 @@ fn chains_stay_unbroken_under_64_threads_with_errors_and_lost_answers_between() 
             });
         }
     });
-    let lost = store.lost.lock().unwrap();
+    let lost = flaky.lost.lock().unwrap();
     assert!(lost.0 > 10 && lost.1 > 10, "answers lost before and after the commit: {lost:?}");
     let entries = follow_chains(&vault).0;
     assert_eq!(u64::try_from(entries).unwrap(), done.into_inner() + 1);
@@ -118,54 +119,28 @@ fn a_chain_that_a_cloned_machine_continued_is_left_and_another_begins() {
     assert_eq!(next, clone, "the second entry of another chain");
 }
 
-/// A store that loses every seventh answer to a commit, half of them before and half of them after it happened.
+/// What a store does that loses every seventh answer to a commit, half of them before and half of them after
+/// it happened.
 #[derive(Default)]
 struct Flaky {
-    inner: MemoryStore,
     on: AtomicBool,
     commits: AtomicU64,
     /// Answers lost before and after the commit.
     lost: Mutex<(u32, u32)>,
 }
 
-impl Store for Flaky {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        self.inner.get(key)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        range: &Range,
-        limit: usize,
-        after: Option<&Cursor>,
-    ) -> Result<Page, StoreFault> {
-        self.inner.scan(table, range, limit, after)
-    }
-
-    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
+impl Flaky {
+    fn commit(&self, store: &MemoryStore, change: &Change) -> Result<Outcome, StoreFault> {
         let number = self.commits.fetch_add(1, Ordering::Relaxed);
         if !self.on.load(Ordering::SeqCst) || !number.is_multiple_of(7) {
-            return self.inner.commit(change);
+            return store.commit(change);
         }
         if number.is_multiple_of(2) {
             self.lost.lock().unwrap().0 += 1;
-        } else if matches!(self.inner.commit(change)?, Outcome::Committed) {
+        } else if matches!(store.commit(change)?, Outcome::Committed) {
             self.lost.lock().unwrap().1 += 1;
         }
         Err(StoreFault::OutcomeUnknown)
-    }
-
-    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
-        self.inner.resolve(id)
-    }
-
-    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        self.inner.counter(key)
     }
 }
 

@@ -5,69 +5,48 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use zamok_core::otp::{Totp, TotpParameters, TotpState, Verdict, Window};
 use zamok_core::secret::Secret;
-use zamok_core::store::{
-    Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
-    RowKey, Store, StoreFault, Table,
-};
+use zamok_core::store::{Change, ChangeId, MemoryStore, Outcome, RowKey, Store, Table};
 use zamok_core::vault::one_time::{self, ImportedParameters};
 use zamok_core::vault::slot::Argon2Cost;
 use zamok_core::vault::spend::{self, SpendPolicy, Throttle};
 use zamok_core::vault::{KeyId, KeyKind, KeyState, Known, Purpose, Transaction, keys, signing};
 use zamok_core::{Error, UnixTime};
 use zamok_host::{ManualClock, Options, Passphrase, Vault};
+use zamok_store_conformance::Hooked;
 
 const NOON: u64 = 1_800_000_000;
 const PASSPHRASE: &str = "a long sentence";
 
-/// Counts the rows of keys and of what is spent that are read, all rows that are, and the commits.
+/// The rows of keys and of what is spent that were read, all rows that were, and the commits.
 #[derive(Default)]
-struct Counting {
-    inner: MemoryStore,
+struct Counts {
     reads: AtomicU64,
     all_reads: AtomicU64,
     commits: AtomicU64,
 }
 
-impl Store for Counting {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        if [keys::KEYS, spend::STATES].contains(&key.table) {
-            self.reads.fetch_add(1, Ordering::SeqCst);
-        }
-        self.all_reads.fetch_add(1, Ordering::SeqCst);
-        self.inner.get(key)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        range: &Range,
-        limit: usize,
-        after: Option<&Cursor>,
-    ) -> Result<Page, StoreFault> {
-        self.inner.scan(table, range, limit, after)
-    }
-
-    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
-        self.commits.fetch_add(1, Ordering::SeqCst);
-        self.inner.commit(change)
-    }
-
-    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
-        self.inner.resolve(id)
-    }
-
-    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        self.inner.counter(key)
-    }
+/// A store that counts.
+fn counting(counts: &Arc<Counts>) -> Arc<dyn Store> {
+    let [reads, commits] = [counts.clone(), counts.clone()];
+    let store = Hooked::over(Arc::new(MemoryStore::new()))
+        .on_get(move |store, key| {
+            if [keys::KEYS, spend::STATES].contains(&key.table) {
+                reads.reads.fetch_add(1, Ordering::SeqCst);
+            }
+            reads.all_reads.fetch_add(1, Ordering::SeqCst);
+            store.get(key)
+        })
+        .on_commit(move |store, change| {
+            commits.commits.fetch_add(1, Ordering::SeqCst);
+            store.commit(change)
+        });
+    Arc::new(store)
 }
 
 /// Two handles of one vault, as two processes have them, and a key.
 struct House {
-    store: Arc<Counting>,
+    store: Arc<dyn Store>,
+    counts: Arc<Counts>,
     clock: ManualClock,
     handles: [Vault; 2],
     key: KeyId,
@@ -76,7 +55,8 @@ struct House {
 
 impl House {
     fn new() -> Self {
-        let (store, clock) = (Arc::new(Counting::default()), ManualClock::new(UnixTime(NOON)));
+        let (counts, clock) = (Arc::<Counts>::default(), ManualClock::new(UnixTime(NOON)));
+        let store = counting(&counts);
         let cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
         let with = || Options { clock: Arc::new(clock.clone()), cost, ..Options::default() };
         let first = Vault::create(store.clone(), &Passphrase::from(PASSPHRASE), with()).unwrap();
@@ -86,7 +66,7 @@ impl House {
         let imported = ImportedParameters::Totp { parameters, state: TotpState::default() };
         let key = first.transact(|tx| one_time::import(tx, imported, &secret, "", None)).unwrap();
         let phone = Totp::new(&secret, parameters).unwrap();
-        Self { store, clock, handles: [first, second], key, phone }
+        Self { store, counts, clock, handles: [first, second], key, phone }
     }
 
     /// The code of the next step.
@@ -111,14 +91,14 @@ impl House {
     }
 
     fn counts(&self) -> [u64; 2] {
-        [&self.store.reads, &self.store.commits].map(|count| count.load(Ordering::SeqCst))
+        [&self.counts.reads, &self.counts.commits].map(|count| count.load(Ordering::SeqCst))
     }
 
     /// How many rows of any table are read meanwhile.
     fn reads(&self, work: impl FnOnce()) -> u64 {
-        let before = self.store.all_reads.load(Ordering::SeqCst);
+        let before = self.counts.all_reads.load(Ordering::SeqCst);
         work();
-        self.store.all_reads.load(Ordering::SeqCst) - before
+        self.counts.all_reads.load(Ordering::SeqCst) - before
     }
 }
 

@@ -6,15 +6,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zamok_core::event::{Detail, EventKind, Leaf};
-use zamok_core::store::{
-    Capabilities, Change, ChangeId, CounterKey, Cursor, EntryId, MemoryStore, Outcome, Page, Range,
-    Resolution, Row, RowKey, Store, StoreFault, Table,
-};
+use zamok_core::store::{Change, ChangeId, EntryId, MemoryStore, Outcome, Range, RowKey, Store, StoreFault};
 use zamok_core::vault::attempts::{Attempts, Charge, UnlockPolicy, charge};
 use zamok_core::vault::slot::{Argon2Cost, Slot, VAULT};
 use zamok_core::vault::{DETAILS, Entry};
 use zamok_core::{Env, Error, UnixTime};
 use zamok_host::{Clock, ManualClock, Options, OsRandom, Passphrase, Vault};
+use zamok_store_conformance::Hooked;
 
 const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, passes: 1, lanes: 1 };
 const POLICY: UnlockPolicy =
@@ -156,12 +154,14 @@ fn an_attempt_is_in_the_store_while_the_key_is_still_being_derived() {
 #[test]
 fn an_attempt_that_cannot_be_charged_is_not_made() {
     let scene = Scene::with_vault();
-    let store = Arc::new(Full(MemoryStore::new()));
+    let memory = Arc::new(MemoryStore::new());
     for (key, row) in scene.store.scan(VAULT, &Range::all(), 100, None).unwrap().rows {
         let mut change = Change::new(ChangeId(random()));
         change.insert(RowKey::new(VAULT, key), row.value).unwrap();
-        assert_eq!(store.0.commit(&change), Ok(Outcome::Committed));
+        assert_eq!(memory.commit(&change), Ok(Outcome::Committed));
     }
+    // It has no room: it reads, and refuses every commit.
+    let store = Arc::new(Hooked::over(memory).on_commit(|_, _| Err(StoreFault::Full)));
     for passphrase in ["right", "wrong"] {
         let outcome = Vault::unlock(
             Arc::clone(&store) as Arc<dyn Store>,
@@ -314,41 +314,6 @@ fn debug_of_options_shows_the_policy() {
     let shown = format!("{:?}", Options::default());
     assert!(shown.starts_with("Options { clock: SystemClock,"), "{shown}");
     assert!(shown.contains("unlock: UnlockPolicy { free: 5,"), "{shown}");
-}
-
-/// A store without room: reads, and refuses every commit.
-struct Full(MemoryStore);
-
-impl Store for Full {
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-
-    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        self.0.get(key)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        range: &Range,
-        limit: usize,
-        after: Option<&Cursor>,
-    ) -> Result<Page, StoreFault> {
-        self.0.scan(table, range, limit, after)
-    }
-
-    fn commit(&self, _: &Change) -> Result<Outcome, StoreFault> {
-        Err(StoreFault::Full)
-    }
-
-    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
-        self.0.resolve(id)
-    }
-
-    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        self.0.counter(key)
-    }
 }
 
 fn random<const N: usize>() -> [u8; N] {

@@ -5,7 +5,7 @@ mod log;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use log::{Hooked, Log, ORIGIN, START, Seeded, integrate_over, row, subject, tier, transact_over};
+use log::{Log, ORIGIN, START, Seeded, integrate_over, overtaken, row, subject, tier, transact_over};
 use zamok_core::event::{Detail, EventKind, Leaf};
 use zamok_core::store::{Change, ChangeId, EntryId, Outcome, Range, Row, RowKey, Store, Table};
 use zamok_core::vault::relocation::{FORMER_DETAILS, FORMER_LEAVES, FORMER_LOGS, FORMER_SUBJECTS, FormerLog};
@@ -438,8 +438,8 @@ fn an_audit_during_which_somebody_is_erased_names_nothing() {
             transact_over(store, keyring, START + 21, &mut rng, erased).unwrap();
             ran.store(true, Ordering::SeqCst);
         };
-        let hooked = Hooked::new(&log.store, at, &erase);
-        let report = audit(&hooked, &log.keyring).unwrap();
+        let overtaken = overtaken(&log.store, at, &erase);
+        let report = audit(&overtaken, &log.keyring).unwrap();
         assert!(report.is_clean(), "at question {at}: {:?}", report.findings);
         if !ran.load(Ordering::SeqCst) {
             assert!(at > 100 && counted > 5, "{at}, {counted}");

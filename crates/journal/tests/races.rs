@@ -5,7 +5,7 @@ mod log;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use log::{Hooked, Log, ORIGIN, START, Seeded, batch_over, integrate_over, subject, tier};
+use log::{Log, ORIGIN, START, Seeded, batch_over, integrate_over, overtaken, subject, tier};
 use zamok_core::event::{Detail, EventKind};
 use zamok_core::store::{RowKey, Table};
 use zamok_core::vault::{Committed, Transaction, Writer};
@@ -49,9 +49,9 @@ fn an_integrator_that_is_overtaken_anywhere_changes_nothing_and_accuses_nobody()
                 assert_eq!(done.count, 17);
                 ran.store(true, Ordering::SeqCst);
             };
-            let hooked = Hooked::new(&log.store, at, &overtake);
+            let overtaken = overtaken(&log.store, at, &overtake);
             let mut rng = Seeded::new(4);
-            let slow = batch_over(&hooked, &log.keyring, limit, &mut rng, supposes)
+            let slow = batch_over(&overtaken, &log.keyring, limit, &mut rng, supposes)
                 .unwrap_or_else(|error| panic!("overtaken at question {at}: {error}"));
             if !ran.load(Ordering::SeqCst) {
                 assert!(

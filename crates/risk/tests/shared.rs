@@ -425,7 +425,7 @@ fn operators_get_summaries_and_not_each_attempt() {
 
 #[test]
 fn what_is_counted_bears_names_that_another_vault_would_not_give_it() {
-    use zamok_store_conformance::{Stalled, Step};
+    use zamok_store_conformance::Hooked;
     const RULE: &str = r#"
         [[rule]]
         name = "guessing"
@@ -438,11 +438,10 @@ fn what_is_counted_bears_names_that_another_vault_would_not_give_it() {
     let names = || {
         let counted = Arc::new(Mutex::new(std::collections::BTreeSet::new()));
         let seen = Arc::clone(&counted);
-        let store = Stalled::new(Arc::new(MemoryStore::new()), move |step: Step<'_>| {
-            if let Step::Committing(change) = step {
-                let names = change.adds().map(|(key, _)| key.0.clone());
-                seen.lock().unwrap().extend(names.filter(|name| name.starts_with(b"risk/")));
-            }
+        let store = Hooked::over(Arc::new(MemoryStore::new())).on_commit(move |store, change| {
+            let names = change.adds().map(|(key, _)| key.0.clone());
+            seen.lock().unwrap().extend(names.filter(|name| name.starts_with(b"risk/")));
+            store.commit(change)
         });
         let clock = ManualClock::new(UnixTime(NOON));
         let cabinet = made(Arc::new(store), &clock).with_watch(Arc::new(risk(RULE)));

@@ -30,19 +30,22 @@
 //! A store declares in its [`Capabilities`](zamok_core::store::Capabilities) what it promises. Cases about promises
 //! that it does not make are not run; they must be listed as `inapplicable`, by name, and the suite fails when that
 //! list is not exact. How often the racing, killing and random cases try, the variable `ZAMOK_TIER` says: see [`Tier`].
+//!
+//! For tests of what stands above a store there is [`Hooked`], which does something else at some of the
+//! questions that it is asked.
 #![forbid(unsafe_code)]
 
 #[doc(hidden)]
 pub mod cases;
 mod helper;
+mod hooked;
 mod list;
 mod random;
-mod stalled;
 mod suite;
 mod tier;
 
 pub use helper::{reexecuted, serve};
+pub use hooked::Hooked;
 pub use random::Random;
-pub use stalled::{Stalled, Step};
 pub use suite::{Case, Factory, Fresh, Needs, Report, cases, run, run_case};
 pub use tier::Tier;

@@ -19,13 +19,11 @@ use zamok::keys::{
 use zamok::otp::{Digits, Hotp, HotpParameters, OtpUri, Totp, TotpParameters, TotpState, Verdict, Window};
 use zamok::secret::Secret;
 use zamok::signature::Prepared;
-use zamok::store::{
-    Capabilities, Change, ChangeId, CounterKey, Cursor, MemoryStore, Outcome, Page, Range, Resolution, Row,
-    RowKey, Store, StoreFault, Table,
-};
+use zamok::store::{MemoryStore, Store};
 use zamok::{Argon2Cost, Clock, CoreError as Error, ManualClock, Options, Passphrase, Role, UnixTime, Vault};
 use zamok_core::hash::HashAlgorithm;
 use zamok_core::vault::keys::KEYS;
+use zamok_store_conformance::Hooked;
 use zamok_store_sqlite::SqliteStore;
 
 const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 8, passes: 1, lanes: 1 };
@@ -405,58 +403,24 @@ impl FileHouse {
     }
 }
 
-/// A file in which looks at the rows of keys are counted.
-struct Watched {
-    store: SqliteStore,
-    looks: AtomicU64,
-}
-
-impl Store for Watched {
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
-    }
-
-    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        if [KEYS, spend::STATES].contains(&key.table) {
-            self.looks.fetch_add(1, Ordering::SeqCst);
-        }
-        self.store.get(key)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        range: &Range,
-        limit: usize,
-        after: Option<&Cursor>,
-    ) -> Result<Page, StoreFault> {
-        self.store.scan(table, range, limit, after)
-    }
-
-    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
-        self.store.commit(change)
-    }
-
-    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
-        self.store.resolve(id)
-    }
-
-    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        self.store.counter(key)
-    }
-}
-
 /// In a process that a test has started: verifies the codes that it is told, one a line, and tells after how many looks at the rows
 /// of the key what came of each. In any other process nothing, and `false`.
 fn verified_for_its_parent() -> bool {
     let (Some(path), Ok(token)) = (std::env::var_os(PLACE), std::env::var(TOKEN)) else { return false };
     let token = KeyId(token.parse::<u128>().unwrap().to_be_bytes());
-    let store = Arc::new(Watched { store: SqliteStore::open(path).unwrap(), looks: AtomicU64::new(0) });
-    let vault = Vault::unlock(store.clone(), &passphrase(), options(&ManualClock::new(NOON))).unwrap();
+    let looks = Arc::new(AtomicU64::new(0));
+    let counted = looks.clone();
+    let store = Hooked::over(Arc::new(SqliteStore::open(path).unwrap())).on_get(move |store, key| {
+        if [KEYS, spend::STATES].contains(&key.table) {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+        store.get(key)
+    });
+    let vault = Vault::unlock(Arc::new(store), &passphrase(), options(&ManualClock::new(NOON))).unwrap();
     tell("open");
     for line in std::io::stdin().lines() {
         let code = line.unwrap();
-        let before = store.looks.load(Ordering::SeqCst);
+        let before = looks.load(Ordering::SeqCst);
         let verdict = loop {
             match vault.transact(|tx| spend::verify(tx, token, &code, &patient())) {
                 // Other processes were faster all the time, and nothing was done: it asks again.
@@ -464,7 +428,7 @@ fn verified_for_its_parent() -> bool {
                 verdict => break verdict,
             }
         };
-        let looks = store.looks.load(Ordering::SeqCst) - before;
+        let looks = looks.load(Ordering::SeqCst) - before;
         let answer = match verdict {
             Ok(Verdict::Accepted { .. }) => "accepted".to_owned(),
             Ok(Verdict::Rejected) => "rejected".to_owned(),

@@ -13,12 +13,10 @@ use zamok::account::AccountState;
 use zamok::backup::{BackupKey, JournalEnd, Replay, Surviving};
 use zamok::{Clock, CoreError, Credential, Error, StoreUrl, UnixTime, Vault, Zamok};
 use zamok_core::error::BackupFault;
-use zamok_core::store::{
-    Capabilities, Change, ChangeId, CounterKey, Cursor, Outcome, Page, Range, Resolution, Row, RowKey, Store,
-    StoreFault, Table,
-};
+use zamok_core::store::{RowKey, Store, StoreFault, Table};
 use zamok_core::vault::relocation::FORMER_LEAVES;
 use zamok_core::vault::{KeyState, keys, spend};
+use zamok_store_conformance::Hooked;
 
 use house::*;
 
@@ -67,56 +65,21 @@ fn a_restore_that_goes_on_without_the_journal_suspends_what_that_would_have_told
 }
 
 /// A store that is lost after so many commits, or in which something else happens then.
-struct Failing {
-    inner: Arc<dyn Store>,
-    left: AtomicU64,
-    then: Mutex<Option<Box<dyn FnOnce() + Send>>>,
-}
-
-impl Failing {
-    fn after(commits: u64, inner: &Arc<dyn Store>) -> Self {
-        Self { inner: inner.clone(), left: AtomicU64::new(commits), then: Mutex::new(None) }
-    }
-}
-
-impl Store for Failing {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        self.inner.get(key)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        range: &Range,
-        limit: usize,
-        after: Option<&Cursor>,
-    ) -> Result<Page, StoreFault> {
-        self.inner.scan(table, range, limit, after)
-    }
-
-    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
-        match self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
-            Ok(_) => self.inner.commit(change),
-            Err(_) => {
-                let then = self.then.lock().unwrap().take().ok_or(StoreFault::Unavailable)?;
-                then();
-                self.left.store(u64::MAX, Ordering::SeqCst);
-                self.inner.commit(change)
-            }
+fn failing(
+    store: &Arc<dyn Store>,
+    commits: Arc<AtomicU64>,
+    then: Option<Box<dyn FnOnce() + Send>>,
+) -> Arc<dyn Store> {
+    let then = Mutex::new(then);
+    Arc::new(Hooked::over(store.clone()).on_commit(move |store, change| {
+        let one_less = |left: u64| left.checked_sub(1);
+        if commits.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_err() {
+            let then = then.lock().unwrap().take().ok_or(StoreFault::Unavailable)?;
+            then();
+            commits.store(u64::MAX, Ordering::SeqCst);
         }
-    }
-
-    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
-        self.inner.resolve(id)
-    }
-
-    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        self.inner.counter(key)
-    }
+        store.commit(change)
+    }))
 }
 
 #[test]
@@ -130,9 +93,10 @@ fn a_replay_that_was_cut_short_adds_no_failures_a_second_time() {
     let old = sqlite(&folder.path().join("old.db"));
     let spent = |vault: &Vault| vault.transact(|tx| tx.state(&RowKey::new(spend::STATES, token.0))).unwrap();
     let begin = |inner: &Arc<dyn Store>, commits| {
-        let target = Arc::new(Failing::after(commits, inner));
-        let done = restore_and_replay(target.clone(), &file, old.clone(), &auditor(), now);
-        (done.map(|(restored, _)| restored), commits - target.left.load(Ordering::SeqCst))
+        let left = Arc::new(AtomicU64::new(commits));
+        let target = failing(inner, left.clone(), None);
+        let done = restore_and_replay(target, &file, old.clone(), &auditor(), now);
+        (done.map(|(restored, _)| restored), commits - left.load(Ordering::SeqCst))
     };
     let (whole, commits) = begin(&StoreUrl::Memory.create().unwrap(), 1 << 20);
     let expected = spent(&whole.unwrap().vault);
@@ -161,19 +125,18 @@ fn overtaken(
     uses: impl FnOnce(&Vault) + Send + 'static,
 ) -> Option<(Arc<dyn Store>, Result<(), CoreError>)> {
     let store = StoreUrl::Memory.create().unwrap();
-    let cut = run(Arc::new(Failing::after(cut_after, &store)));
+    let cut = run(failing(&store, Arc::new(AtomicU64::new(cut_after)), None));
     assert_eq!(cut.err(), Some(CoreError::Store(StoreFault::Unavailable)));
-    let first = Arc::new(Failing::after(at, &store));
     let is_in_service = Arc::new(AtomicBool::new(false));
     let (other, target, serves) = (run.clone(), store.clone(), is_in_service.clone());
-    *first.then.lock().unwrap() = Some(Box::new(move || match other(target) {
+    let then: Box<dyn FnOnce() + Send> = Box::new(move || match other(target) {
         Ok(vault) => {
             uses(&vault);
             serves.store(true, Ordering::SeqCst);
         }
         Err(error) => assert_eq!(error, CoreError::Backup(BackupFault::NotEmpty)),
-    }));
-    let done = run(first).map(drop);
+    });
+    let done = run(failing(&store, Arc::new(AtomicU64::new(at)), Some(then))).map(drop);
     if is_in_service.load(Ordering::SeqCst) {
         return Some((store, done));
     }

@@ -19,14 +19,12 @@ use zamok::{Clock, CoreError, Error, FileAnchor, Passphrase, Policy, Role, Vault
 use zamok_core::hash::HashAlgorithm;
 use zamok_core::mechanism::Mechanism;
 use zamok_core::secret::Secret;
-use zamok_core::store::{
-    Capabilities, Change, ChangeId, CounterKey, Cursor, Outcome, Page, Range, Resolution, Row, RowKey, Store,
-    StoreFault, Table,
-};
+use zamok_core::store::{Range, Row, RowKey, Table};
 use zamok_core::vault::keys::{KeyKind, Purpose, Template, Usage, Usages};
 use zamok_core::vault::one_time::{self, ImportedParameters, MovingFactor, OtpParameters};
 use zamok_core::vault::versions::{self, RotationPolicy};
 use zamok_core::vault::{Flag, Flags, KeyState, keys, signing, spend, wrapping};
+use zamok_store_conformance::Hooked;
 
 use house::*;
 
@@ -610,60 +608,22 @@ fn what_was_confirmed_before_a_backup_is_not_executed_after_its_restore() {
     }
 }
 
-/// A store in which a keeper integrates just before somebody looks at what waits.
-struct Kept {
-    inner: Arc<dyn Store>,
-    keeper: Arc<Vault>,
-}
-
-impl Store for Kept {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        self.inner.get(key)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        range: &Range,
-        limit: usize,
-        after: Option<&Cursor>,
-    ) -> Result<Page, StoreFault> {
-        if table == Table(16) {
-            self.keeper.integrate().unwrap();
-        }
-        self.inner.scan(table, range, limit, after)
-    }
-
-    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
-        self.inner.commit(change)
-    }
-
-    fn snapshot(&self) -> Result<Option<Box<dyn Store>>, StoreFault> {
-        self.inner.snapshot()
-    }
-
-    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
-        self.inner.resolve(id)
-    }
-
-    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        self.inner.counter(key)
-    }
-}
-
 #[test]
 fn a_keeper_that_still_runs_hides_nothing_of_a_surviving_journal() {
     let house = House::new();
     let file = house.backup("one.backup");
     live_on(&house);
     let keeper = house.zamok.vault().clone();
-    let old = Arc::new(Kept { inner: keeper.store().clone(), keeper: keeper.clone() });
+    // It integrates just before somebody looks at what waits.
+    let old = Hooked::over(keeper.store().clone()).on_scan(move |store, table, range, limit, after| {
+        if table == Table(16) {
+            keeper.integrate().unwrap();
+        }
+        store.scan(table, range, limit, after)
+    });
     let new = sqlite(&house.path("new.db"));
-    let (restored, accounts) = restore_and_replay(new, &file, old, &auditor(), house.clock.now()).unwrap();
+    let now = house.clock.now();
+    let (restored, accounts) = restore_and_replay(new, &file, Arc::new(old), &auditor(), now).unwrap();
     assert!(restored.replayed.unwrap().is_whole);
     assert_eq!(accounts.suspended, 1, "{accounts:?}");
 }

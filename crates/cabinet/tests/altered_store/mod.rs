@@ -5,12 +5,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use zamok_core::store::{
-    Capabilities, Change, ChangeId, CounterKey, Cursor, Expect, Outcome, Page, Range, Resolution, Row,
-    RowKey, Store, StoreFault, Table, Write,
-};
+use zamok_core::store::{Change, ChangeId, Expect, Outcome, RowKey, Store, StoreFault, Table, Write};
 use zamok_core::vault::keys::KEYS;
 use zamok_core::vault::spend::STATES;
+use zamok_store_conformance::Hooked;
 
 const FAILURES: Table = Table(34);
 const CHALLENGES: Table = Table(35);
@@ -19,15 +17,12 @@ const SESSIONS: Table = Table(37);
 const DOORS: Table = Table(47);
 
 /// A store whose commits go through `commit`.
-pub(crate) struct Altered<F> {
-    store: Arc<dyn Store>,
-    commit: F,
-}
-
-impl<F: Fn(&Arc<dyn Store>, &Change) -> Result<Outcome, StoreFault>> Altered<F> {
-    pub(crate) fn new(store: impl Store + 'static, commit: F) -> Self {
-        Self { store: Arc::new(store), commit }
-    }
+pub(crate) fn altered(
+    store: impl Store + 'static,
+    commit: impl Fn(&Arc<dyn Store>, &Change) -> Result<Outcome, StoreFault> + Send + Sync + 'static,
+) -> Arc<dyn Store> {
+    let store: Arc<dyn Store> = Arc::new(store);
+    Arc::new(Hooked::over(store).on_commit(commit))
 }
 
 /// Planted: the rows that spending a code rests on are set without being compared. Every change expects of them what
@@ -108,39 +103,4 @@ fn rebuilt(
         other.add(counter.clone(), add.delta, add.ceiling).expect(SMALL);
     }
     Ok(other)
-}
-
-impl<F> Store for Altered<F>
-where
-    F: Fn(&Arc<dyn Store>, &Change) -> Result<Outcome, StoreFault> + Send + Sync,
-{
-    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
-        (self.commit)(&self.store, change)
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
-    }
-
-    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        self.store.get(key)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        range: &Range,
-        limit: usize,
-        after: Option<&Cursor>,
-    ) -> Result<Page, StoreFault> {
-        self.store.scan(table, range, limit, after)
-    }
-
-    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
-        self.store.resolve(id)
-    }
-
-    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        self.store.counter(key)
-    }
 }

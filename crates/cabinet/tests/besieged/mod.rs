@@ -19,7 +19,7 @@ use zamok_host::{Clock as _, ManualClock};
 use zamok_journal::Recorded;
 use zamok_store_sqlite::{FAILPOINT_VARIABLE, SqliteStore};
 
-use crate::altered_store::{Altered, hasty, torn};
+use crate::altered_store::{altered, hasty, torn};
 use crate::file_house::child::{Other, order, tell};
 use crate::file_house::{Deadline, FileHouse, audited, count, journal_of, next_code, say, sessions, unlock};
 use crate::harness::{Phone, challenge, request};
@@ -82,14 +82,14 @@ pub(crate) fn login(task: &str, path: &Path) {
         "torn login" => torn,
         _ => panic!("`{task}` is no task"),
     };
-    let store = Altered::new(SqliteStore::open(path).unwrap(), move |store, change| {
+    let store = altered(SqliteStore::open(path).unwrap(), move |store, change| {
         let outcome = commit(store, change)?;
         commits.fetch_add(1, Ordering::SeqCst);
         writes.fetch_add(change.writes().count() as u64, Ordering::SeqCst);
         Ok(outcome)
     });
     let clock = ManualClock::new(UnixTime(std::env::var(NOW).unwrap().parse().unwrap()));
-    let cabinet = match unlock(Arc::new(store), &clock) {
+    let cabinet = match unlock(store, &clock) {
         Ok(cabinet) => cabinet,
         Err(CoreError::UnlockNotBefore(time)) => return tell(&format!("delayed {time}")),
         Err(error) => panic!("{error}"),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rand_core::{Rng, TryCryptoRng, TryRng};
@@ -15,6 +16,7 @@ use zamok_core::store::{
 use zamok_core::vault::{Committed, DataKeyId, Keyring, Transaction, VaultId, VaultKeys, Writer};
 use zamok_core::{Env, Error, UnixTime, hash};
 use zamok_journal::{Integrated, SignedCheckpoint, TrustPolicy, integrate, log_key, sign_checkpoint};
+use zamok_store_conformance::{Hooked, Tier};
 
 pub const ORIGIN: &str = "zamok.example/test-log";
 pub const START: u64 = 1_700_000_000;
@@ -322,67 +324,39 @@ impl Store for Hostile<'_> {
     }
 }
 
-/// A store that does something just before the n-th time it is asked.
-pub struct Hooked<'a> {
-    pub inner: &'a dyn Store,
-    pub at: u64,
-    pub asked: AtomicU64,
-    pub hook: &'a (dyn Fn() + Sync),
-}
-
-impl<'a> Hooked<'a> {
-    pub fn new(inner: &'a dyn Store, at: u64, hook: &'a (dyn Fn() + Sync)) -> Self {
-        Self { inner, at, asked: AtomicU64::new(0), hook }
-    }
-
-    fn ask(&self) {
-        if self.asked.fetch_add(1, Ordering::SeqCst) == self.at {
-            (self.hook)();
+/// A store in which something happens just before the n-th time that it is asked.
+pub fn overtaken<'a>(
+    store: &'a dyn Store,
+    at: u64,
+    hook: &'a (dyn Fn() + Sync),
+) -> Hooked<'a, &'a dyn Store> {
+    let asked = Arc::new(AtomicU64::new(0));
+    let ask = move || {
+        if asked.fetch_add(1, Ordering::SeqCst) == at {
+            hook();
         }
-    }
-}
-
-impl Store for Hooked<'_> {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn get(&self, key: &RowKey) -> Result<Option<Row>, StoreFault> {
-        self.ask();
-        self.inner.get(key)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        range: &Range,
-        limit: usize,
-        after: Option<&Cursor>,
-    ) -> Result<Page, StoreFault> {
-        self.ask();
-        self.inner.scan(table, range, limit, after)
-    }
-
-    fn commit(&self, change: &Change) -> Result<Outcome, StoreFault> {
-        self.ask();
-        self.inner.commit(change)
-    }
-
-    fn resolve(&self, id: ChangeId) -> Result<Resolution, StoreFault> {
-        self.inner.resolve(id)
-    }
-
-    fn counter(&self, key: &CounterKey) -> Result<u64, StoreFault> {
-        self.inner.counter(key)
-    }
+    };
+    let (get, scan, commit) = (ask.clone(), ask.clone(), ask);
+    Hooked::over(store)
+        .on_get(move |store, key| {
+            get();
+            store.get(key)
+        })
+        .on_scan(move |store, table, range, limit, after| {
+            scan();
+            store.scan(table, range, limit, after)
+        })
+        .on_commit(move |store, change| {
+            commit();
+            store.commit(change)
+        })
 }
 
 /// How much to try: a small number in the quick tiers, the whole in `full`.
 pub fn tier(check: usize, ci: usize, full: usize) -> usize {
-    match std::env::var("ZAMOK_TIER").as_deref() {
-        Ok("check") => check,
-        Ok("full") => full,
-        Ok("ci") | Err(std::env::VarError::NotPresent) => ci,
-        other => panic!("ZAMOK_TIER is {other:?}, neither check, ci nor full"),
+    match Tier::from_env() {
+        Tier::Check => check,
+        Tier::Ci => ci,
+        Tier::Full => full,
     }
 }

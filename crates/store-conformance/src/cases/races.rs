@@ -7,7 +7,7 @@ use std::thread;
 use zamok_core::store::{Expect, Outcome, Range, Resolution, Store};
 
 use super::{TABLE, change, commit, counter, get, insert, must, row, sum, update, version};
-use crate::{Factory, Stalled, Step, Tier};
+use crate::{Factory, Hooked, Tier};
 
 /// Runs in every thread at once; the answers come in the order of the threads.
 fn at_once<T: Send>(threads: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
@@ -120,11 +120,11 @@ pub fn a_reader_that_stalls_between_read_and_write_loses<F: Factory>(factory: &F
         let (has_read, reader_waits) = mpsc::channel();
         let (go_on, may_go_on) = mpsc::channel();
         let may_go_on = std::sync::Mutex::new(may_go_on);
-        let slow = Stalled::new(Arc::clone(&store), move |step: Step<'_>| {
-            if matches!(step, Step::Read(_)) {
-                has_read.send(()).expect("the case listens");
-                may_go_on.lock().expect("one reader").recv().expect("the case goes on");
-            }
+        let slow = Hooked::over(Arc::clone(&store)).on_get(move |store, key| {
+            let row = store.get(key);
+            has_read.send(()).expect("the case listens");
+            may_go_on.lock().expect("one reader").recv().expect("the case goes on");
+            row
         });
         thread::scope(|scope| {
             let slow = scope.spawn(move || {
@@ -149,11 +149,11 @@ pub fn a_stalled_scan_holds_nobody_up<F: Factory>(factory: &F) {
     let (has_read, scanner_waits) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel();
     let may_go_on = std::sync::Mutex::new(may_go_on);
-    let slow = Stalled::new(Arc::clone(&store), move |step: Step<'_>| {
-        if matches!(step, Step::Scanned(_)) {
-            has_read.send(()).expect("the case listens");
-            may_go_on.lock().expect("one scanner").recv().expect("the case goes on");
-        }
+    let slow = Hooked::over(Arc::clone(&store)).on_scan(move |store, table, range, limit, after| {
+        let page = store.scan(table, range, limit, after);
+        has_read.send(()).expect("the case listens");
+        may_go_on.lock().expect("one scanner").recv().expect("the case goes on");
+        page
     });
     thread::scope(|scope| {
         let slow = scope.spawn(move || slow.scan(TABLE, &Range::all(), 50, None).expect("a page"));
