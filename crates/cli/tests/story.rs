@@ -350,7 +350,7 @@ fn nothing_that_is_secret_is_in_the_store_the_log_or_the_output() {
     let secret = phone.parameter("secret");
     let token = String::from_utf8(desk.read("token")).unwrap();
     let store = desk.read("zamok.db");
-    for wanted in [secret, &secret.to_lowercase(), PASSWORD, harness::PASSPHRASE, token.trim()] {
+    for wanted in [secret, &secret.to_lowercase(), PASSWORD, PASSPHRASE, token.trim()] {
         assert!(!login.stderr.contains(wanted) && !login.stdout.contains(wanted), "{wanted} was told");
         assert!(!store.windows(wanted.len()).any(|bytes| bytes == wanted.as_bytes()), "{wanted} is stored");
     }

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::outbox::{Message, MessageKind};
 use crate::session::{self, Session};
-use crate::throttle::{self, Budget};
+use crate::throttle::{Budget, WrongAnswers};
 
 impl Cabinet {
     /// Hands a token out to an account: its secret as the maker's file says it, the counter of its next code, a label such as its
@@ -170,8 +170,9 @@ impl Cabinet {
                 Ok(Verdict::Rejected) => {}
             }
             // As with an old password: a full sum takes no more, and keeps nobody from it who is logged in.
-            if !throttle::is_spent(tx, &policy.budget, Some(account.id), caller)? {
-                throttle::count_wrong(tx, &policy.budget, Some(account.id), caller);
+            let wrong = WrongAnswers::of(tx, &policy.budget, Some(account.id), caller)?;
+            if !wrong.are_too_many() {
+                wrong.count(tx);
             }
             if keep_wrong(tx, &account, &factor, &mut budget)? {
                 let notice = Message::notice(tx, MessageKind::FactorDisabled, account.id);

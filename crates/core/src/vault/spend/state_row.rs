@@ -44,7 +44,7 @@ impl Spent {
     }
 
     /// What is spent by either of two keys with one secret.
-    fn with(self, other: Self) -> Self {
+    pub(super) fn with(self, other: Self) -> Self {
         let totp = if other.totp.last_step > self.totp.last_step { other.totp } else { self.totp };
         let (ahead, behind) =
             if other.hotp.next > self.hotp.next { (other.hotp, self.hotp) } else { (self.hotp, other.hotp) };
