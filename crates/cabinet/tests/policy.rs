@@ -255,6 +255,12 @@ fn policy_allows_no_look_ahead_that_leaves_no_room_for_the_code_before() {
     }
     let PolicyFault::Unsound(problems) = with(127).unwrap_err() else { panic!() };
     assert_eq!(problems, ["token.look_ahead: at most 126 counters"]);
+    // A vault may hold it, from when it was sound.
+    let mut kept = with(126).unwrap();
+    kept.token.look_ahead = 127;
+    assert_eq!(kept.token.spend().look_ahead, Window::look_ahead(127).unwrap());
+    kept.token.look_ahead = 128;
+    assert_eq!(kept.token.spend().look_ahead, Window::EXACT);
 }
 
 /// Each number set to nothing, or beyond reason: what is still sound must be meant to be.

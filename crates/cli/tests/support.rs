@@ -293,6 +293,27 @@ fn what_delays_strangers_is_told_whatever_a_known_device_got_right_or_wrong_sinc
 }
 
 #[test]
+fn a_disabled_generator_does_not_hide_how_long_the_token_beside_it_is_delayed() {
+    let (desk, phone) = Desk::enrolled("ivan");
+    desk.write("seed", SEED);
+    let told = desk.zamok(["factors", "assign", "ivan", "--secret-file", "seed", "--json"]).done().json();
+    let id = told["id"].as_str().unwrap();
+    desk.zamok(["factors", "confirm", "ivan", id, "--code", &token_code(0)]).done();
+    let policy = "profile = \"strict\"\n[generator.throttle]\nfree = 0\ndisable_after = 1\n\
+        [token.throttle]\nfree = 1\nfirst_delay = 600\n";
+    desk.write("policy.toml", policy);
+    desk.zamok(["policy", "set", "policy.toml"]).done();
+    let generator = || desk.zamok(["why", "ivan", "--json"]).done().json()["generator"].clone();
+
+    login(&desk, PASSWORD, &["--by", "generator", "--code", &phone.wrong_code()]).failed(1, 100, "rejected");
+    let token = json!({"state": "enrolled", "failures_in_a_row": 0, "delayed_until": null});
+    assert_eq!(generator(), token, "the token has no failures");
+    login(&desk, PASSWORD, &["--by", "token", "--code", "000000"]).failed(1, 100, "rejected");
+    let told = generator();
+    assert!(told["failures_in_a_row"] == 1 && told["delayed_until"].is_u64(), "{told}");
+}
+
+#[test]
 fn a_power_is_offered_accepted_seen_from_both_sides_and_ended() {
     let (desk, phone) = Desk::enrolled("ivan");
     desk.log_in("ivan", &phone);

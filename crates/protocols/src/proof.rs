@@ -86,7 +86,7 @@ impl<'a> Proofs<'a> {
     pub fn check(&self, proof: &str, asked: &Asked<'_>) -> Result<Thumbprint, Error> {
         let presented = Presented::read(proof, asked)?;
         self.cabinet.vault().transact(|tx| {
-            let id = self.verify(tx, &presented, asked)?;
+            let (id, _) = self.verify(tx, &presented, asked)?;
             self.use_up(tx, presented.thumbprint, &id)?;
             Ok(presented.thumbprint)
         })
@@ -94,7 +94,7 @@ impl<'a> Proofs<'a> {
 
     /// The same, and uses the proof up only behind `first`, which is given the thumbprint: a service that looks at the access token
     /// there remembers nothing for whoever has none, since anybody can make a key. What `first` did is done also where the proof
-    /// then turns out to be used.
+    /// then turns out to be used, or too old by then.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -131,19 +131,30 @@ impl<'a> Proofs<'a> {
     ) -> Result<T, E> {
         let presented = Presented::read(proof, asked)?;
         // Before `first`: whoever has a token alone, and not its key, uses no session with it.
-        let id = self.cabinet.vault().transact(|tx| self.verify(tx, &presented, asked))?;
+        let (id, made) = self.cabinet.vault().transact(|tx| self.verify(tx, &presented, asked))?;
         let found = first(presented.thumbprint)?;
-        self.cabinet.vault().transact(|tx| self.use_up(tx, presented.thumbprint, &id))?;
+        self.cabinet.vault().transact(|tx| {
+            // Nobody may remember it any more: it is kept until it is too old, and no longer.
+            if !self.is_fresh(tx, made) {
+                return Err(Error::REJECTED);
+            }
+            self.use_up(tx, presented.thumbprint, &id)
+        })?;
         Ok(found)
     }
 
-    /// The name (`jti`) of a proof that is right; whether it was used before is not looked at.
+    /// Whether a proof of this time (`iat`) was made just now.
+    fn is_fresh(&self, tx: &Transaction<'_>, made: u64) -> bool {
+        tx.now().0.abs_diff(made) <= self.cabinet.policy().request.tolerance
+    }
+
+    /// The name (`jti`) and the time (`iat`) of a proof that is right; whether it was used before is not looked at.
     fn verify(
         &self,
         tx: &mut Transaction<'_>,
         presented: &Presented<'_>,
         asked: &Asked<'_>,
-    ) -> Result<String, Error> {
+    ) -> Result<(String, u64), Error> {
         let Presented { compact, key, algorithm, signature, uri, .. } = presented;
         let message = Prepared::Message(compact.signed.as_bytes());
         signing::verify_with(tx, key, algorithm.mechanism(), message, signature)?;
@@ -157,11 +168,7 @@ impl<'a> Proofs<'a> {
             Some(Value::Number(time)) => time.as_u64().or_else(|| whole(time.as_f64()?)),
             _ => None,
         };
-        let policy = &self.cabinet.policy().request;
-        let fresh = time.is_some_and(|time| tx.now().0.abs_diff(time) <= policy.tolerance);
-        if !named || !fresh {
-            return Err(Error::REJECTED);
-        }
+        let time = time.filter(|time| named && self.is_fresh(tx, *time)).ok_or(Error::REJECTED)?;
         if let Some(token) = asked.access_token
             && text("ath")? != encode(&sha256(&[token.as_bytes()]))
         {
@@ -172,12 +179,12 @@ impl<'a> Proofs<'a> {
             Some(_) => Some(text("nonce")?),
         };
         match nonce {
-            None if policy.server_nonce_needed => return Err(Error::NonceNeeded),
+            None if self.cabinet.policy().request.server_nonce_needed => return Err(Error::NonceNeeded),
             None => {}
             Some(nonce) if !self.is_ours(tx, nonce)? => return Err(Error::NonceNeeded),
             Some(_) => {}
         }
-        Ok(id.into())
+        Ok((id.into(), time))
     }
 
     fn use_up(&self, tx: &mut Transaction<'_>, key: Thumbprint, id: &str) -> Result<(), Error> {

@@ -151,6 +151,27 @@ fn a_proof_is_made_just_now() {
     }
 }
 
+/// It is remembered until it is too old, and the look at its token may take its time.
+#[test]
+fn a_used_proof_that_becomes_too_old_behind_its_token_is_not_taken_again() {
+    let mut policy = policy();
+    (policy.request.tolerance, policy.request.remembered) = (60, 121);
+    let house = House::new().another(policy);
+    let (holder, proofs) = (Holder::new(&house, KeyKind::P256), Proofs::new(&house.cabinet));
+    let mut claims = holder.claims("once upon a time");
+    claims["iat"] = json!(house.now() + 60);
+    let proof = holder.sign(&holder.header(), &claims);
+    let behind = |seconds| {
+        proofs.check_behind(&proof, &PAY, |_| {
+            house.clock.advance(seconds);
+            Ok::<_, Error>(())
+        })
+    };
+    assert_eq!(behind(0), Ok(()));
+    house.clock.advance(120);
+    assert_eq!(behind(1), Err(REJECTED), "it was used");
+}
+
 #[test]
 fn forged_proofs_are_refused() {
     let house = House::new();

@@ -33,6 +33,13 @@ pub(crate) enum Unconnected {
     Late,
 }
 
+impl Unconnected {
+    /// Whether the server is there, and all the connections that it gives are taken.
+    pub(crate) fn is_crowded(&self) -> bool {
+        matches!(self, Self::Refused(error) if fault::is_crowded(error))
+    }
+}
+
 impl Link {
     pub(crate) fn connect(config: &Config, tls: &Connector, deadline: Instant) -> Result<Self, Unconnected> {
         let runtime =

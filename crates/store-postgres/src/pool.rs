@@ -135,6 +135,8 @@ impl Pool {
             let share = left / u32::try_from(hosts.len() - number).unwrap_or(u32::MAX);
             match Link::connect(host, &self.tls, Instant::now() + share) {
                 Ok(link) => return Ok(link),
+                // What keeps it from one that may be the primary counts, and not what a standby or a dead host says behind it.
+                Err(_) if last.is_crowded() => {}
                 Err(unconnected) => last = unconnected,
             }
         }

@@ -304,6 +304,11 @@ fn a_server_all_of_whose_connections_are_taken_is_contended() {
     let late = url.replace("zamok@", &format!("{schema}_late@"));
     cluster().tell("postgres", &format!("CREATE ROLE {schema}_late LOGIN CONNECTION LIMIT 0"));
     assert_eq!(open(&late).err(), Some(StoreFault::Contended));
+    // Also where the next host is none, or a standby that says so.
+    let port = cluster().port();
+    let both = late.replacen(&format!(":{port}/"), &format!(":{port},%2Fnowhere:{port}/"), 1);
+    assert_ne!(both, late);
+    assert_eq!(open(&both).err(), Some(StoreFault::Contended));
 }
 
 /// An address that leads to whichever server is meant at the moment, as one that moves in a failover does.

@@ -75,7 +75,7 @@ impl Content {
             }
         }
         let content = Self { template, fields: map };
-        content.judge().map_err(Error::OperationUnusable)?;
+        content.judge().and_then(|()| content.judge_length()).map_err(Error::OperationUnusable)?;
         Ok(content)
     }
 
@@ -128,11 +128,15 @@ impl Content {
         if !shown || !gaps.iter().all(|gap| self.fields.contains_key(*gap)) {
             return Err("the template and the fields do not name the same gaps");
         }
-        // A gap may stand there often: what is shown is longer than the bytes that it comes from.
         match self.encode() {
-            Ok(bytes) if bytes.as_slice().len().max(self.text().len()) <= Self::LONGEST => Ok(()),
+            Ok(bytes) if bytes.as_slice().len() <= Self::LONGEST => Ok(()),
             _ => Err("it is too long"),
         }
+    }
+
+    /// A gap may stand there often: what is shown is longer than the bytes that it comes from.
+    fn judge_length(&self) -> Result<(), &'static str> {
+        if self.text().len() <= Self::LONGEST { Ok(()) } else { Err("it is too long") }
     }
 
     /// The bytes of the content (`docs/formats/operation.md`).
@@ -146,7 +150,9 @@ impl Content {
     /// # Errors
     /// [`CoreError::Format`] for another version; [`CoreError::Refused`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        Ok(Self::decode(bytes)?)
+        let content = Self::decode(bytes)?;
+        content.judge_length().map_err(|_| CoreError::Refused)?;
+        Ok(content)
     }
 
     fn encode(&self) -> Result<Writer, CoreError> {
@@ -168,7 +174,8 @@ impl Content {
         Ok(writer)
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, CoreError> {
+    /// Reads a content that is kept: what was proposed before its text had a limit must not be lost, nor look altered.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, CoreError> {
         let mut reader = Reader::new(bytes);
         let found = reader.u8()?;
         if found != Self::FORMAT {
@@ -310,6 +317,16 @@ mod tests {
             let bytes = content.encode().unwrap();
             assert_eq!(Content::decode(bytes.as_slice()).unwrap(), content);
         }
+    }
+
+    #[test]
+    fn what_was_kept_before_its_text_had_a_limit_is_read_and_no_longer_made() {
+        let field = ("a".to_owned(), Value::Text("x".repeat(512)));
+        let content = Content { template: template(&"{a}".repeat(17)), fields: BTreeMap::from([field]) };
+        assert_eq!(content.text().len(), Content::LONGEST + 512);
+        let bytes = content.to_bytes();
+        assert_eq!(Content::from_bytes(&bytes), Err(Error::Core(CoreError::Refused)));
+        assert_eq!(Content::decode(&bytes), Ok(content), "it waits, or was executed");
     }
 
     #[test]

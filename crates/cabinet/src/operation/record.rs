@@ -76,7 +76,7 @@ fn decode(body: &[u8]) -> Result<Option<Operation>, CoreError> {
     let id = OperationId(reader.array()?);
     let (account, epoch) = (AccountId(reader.array()?), reader.u64()?);
     let expires = UnixTime(reader.u64()?);
-    let content = Content::from_bytes(reader.bytes()?).map_err(|_| CoreError::Refused)?;
+    let content = Content::decode(reader.bytes()?).map_err(|_| CoreError::Refused)?;
     let challenge = Some(reader.array()?).filter(|id| *id != [0; 16]);
     let confirmed = if flag(&mut reader)? {
         let (time, session) = (UnixTime(reader.u64()?), SessionId(reader.array()?));

@@ -464,13 +464,15 @@ impl TokenPolicy {
         Window::steps(1, self.look_ahead)
     }
 
-    /// How a code is checked. A window that [`Policy::judge`] refuses is the narrowest there is.
+    /// How a code is checked. A window that [`Policy::judge`] refuses is the narrowest there is; one that was kept when it could be
+    /// as wide as that alone looks at no code before.
     #[must_use]
     pub fn spend(&self) -> SpendPolicy {
+        let kept = || Window::look_ahead(self.look_ahead);
         SpendPolicy {
             window: Window::EXACT,
             drift_limit: 0,
-            look_ahead: self.window().unwrap_or(Window::EXACT),
+            look_ahead: self.window().or_else(|_| kept()).unwrap_or(Window::EXACT),
             throttle: self.throttle,
         }
     }

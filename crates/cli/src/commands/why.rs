@@ -96,7 +96,7 @@ const fn is_refusal(kind: EventKind) -> bool {
 #[derive(Debug)]
 struct Standing {
     password: Failures,
-    /// Of several generators and tokens, at the one that is delayed longest.
+    /// Of several generators and tokens that are as far as [`Self::phase`], at the one that is delayed longest.
     code: Failures,
     phase: Phase,
 }
@@ -129,11 +129,14 @@ impl Standing {
     fn of(login: &str, zamok: &Zamok) -> Result<Self, Failure> {
         let factors = zamok.factors_of(login)?;
         let (password, guessed) = zamok.failures_of(login)?;
-        let shows_codes =
-            |id: FactorId| factors.iter().any(|factor| factor.id == id && Phase::of(factor) != Phase::Absent);
-        let codes = guessed.into_iter().filter(|(id, _)| shows_codes(*id)).map(|(_, failures)| failures);
-        let code = codes.max_by_key(|failures| (failures.not_before.0, failures.in_a_row));
         let phase = factors.iter().map(Phase::of).max().unwrap_or(Phase::Absent);
+        // One that is disabled waits for no time, and delays nobody where another answers.
+        let answers = |id: FactorId| {
+            phase != Phase::Absent
+                && factors.iter().any(|factor| factor.id == id && Phase::of(factor) == phase)
+        };
+        let codes = guessed.into_iter().filter(|(id, _)| answers(*id)).map(|(_, failures)| failures);
+        let code = codes.max_by_key(|failures| (failures.not_before.0, failures.in_a_row));
         Ok(Self { password, code: code.unwrap_or_default(), phase })
     }
 

@@ -156,7 +156,8 @@ impl<'a> AccessTokens<'a> {
     ///
     /// # Errors
     /// [`Error::TooMany`] for more actors than policy allows; [`CoreError::Rejected`] when the service's account is not open, or the
-    /// family of the token is over; [`Error::NotAllowed`] when its power is; [`Error::SessionEnded`]; the vault's and the store's.
+    /// family of the token is over; [`Error::NotAllowed`] when its power is; [`Error::SessionEnded`]; [`CoreError::TooLong`] for a
+    /// token that nobody would read; the vault's and the store's.
     pub fn exchange(
         &self,
         access: &Access,
