@@ -1,18 +1,19 @@
 //! What rooms beside the cabinet need inside of a transaction of their own: sessions, accounts and powers, read so that
 //! their commit expects them unchanged. Whoever holds a token, or signs a request, is looked up here; nothing here changes
-//! what an account may do.
+//! what an account may do. And sums within spans of time, which they count as the cabinet does.
 
 use std::net::IpAddr;
 
 use zamok_core::Error as CoreError;
 use zamok_core::store::RowKey;
-use zamok_core::vault::Transaction;
+use zamok_core::vault::{Known, Transaction};
 
 use crate::Cabinet;
 use crate::account::{self, Account, AccountId, AccountState, Power, PowerId, PowerState, Rights};
 use crate::challenge::{Challenge, ChallengeRecord};
 use crate::error::Error;
 use crate::session::{self, Seen, Session, SessionId};
+use crate::throttle::Cap;
 
 impl AccountId {
     /// The row of this account, for events that tell of it.
@@ -64,6 +65,43 @@ impl Cabinet {
         self.vault.transact(|tx| {
             Ok(ChallengeRecord::held(tx, challenge.id)?.is_some_and(|found| found.account == account))
         })
+    }
+
+    /// A transaction in which [`Cabinet::count_in`] counts: as [`Vault::transact`](zamok_host::Vault::transact),
+    /// and run again where others have moved a counter on, or filled it, since it was read.
+    ///
+    /// # Errors
+    /// What `run` returned; the vault's and the store's, but for [`CoreError::Capped`], which is looked into:
+    /// [`CoreError::Busy`] when others were faster each time.
+    pub fn counting<T, E: From<CoreError> + PartialEq>(
+        &self,
+        run: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.counted_knowing(&mut Known::default(), run)
+    }
+
+    /// Counts one more for each of these ids, within a span of so many seconds, or nothing where one has
+    /// reached its limit, which stands beside it. The ids differ, `what` is a name that nobody else counts
+    /// under, and a transaction counts once: that of [`Cabinet::counting`], since what it has read others may
+    /// have moved on.
+    ///
+    /// # Errors
+    /// [`Error::TooMany`] when one is full; a store's fault.
+    pub fn count_in(
+        tx: &mut Transaction<'_>,
+        what: &'static str,
+        span: u64,
+        ids: &[(&[u8], u32)],
+    ) -> Result<(), Error> {
+        let caps = ids.iter().map(|(id, most)| Cap::new(what, id, span, *most)).collect();
+        let sums = Cap::read_all(tx, caps)?;
+        for (sum, (_, most)) in sums.iter().zip(ids) {
+            if sum.is_full() {
+                return Err(Error::TooMany { what, limit: *most as usize });
+            }
+        }
+        sums.into_iter().for_each(|sum| sum.count(tx));
+        Ok(())
     }
 
     /// A power that counts now, by which the account of this session acts for another; with that other's account, inside of

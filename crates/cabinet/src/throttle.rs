@@ -331,14 +331,14 @@ impl Cabinet {
     }
 
     /// The same, after another transaction of this call: see [`Vault::transact_knowing`](zamok_host::Vault::transact_knowing).
-    pub(crate) fn counted_knowing<T>(
+    pub(crate) fn counted_knowing<T, E: From<CoreError> + PartialEq>(
         &self,
         known: &mut Known,
-        mut run: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        mut run: impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         for _ in 0..Self::COUNTED {
             match self.vault.transact_knowing(known, &mut run) {
-                Err(Error::Core(CoreError::Capped)) => {}
+                Err(error) if error == E::from(CoreError::Capped) => {}
                 done => return done,
             }
         }

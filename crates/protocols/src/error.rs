@@ -67,9 +67,6 @@ impl Error {
 
 impl From<zamok_core::Error> for Error {
     fn from(error: zamok_core::Error) -> Self {
-        match error {
-            zamok_core::Error::Capped => Self::Full,
-            error => Self::Cabinet(error.into()),
-        }
+        Self::Cabinet(error.into())
     }
 }

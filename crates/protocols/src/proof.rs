@@ -85,7 +85,7 @@ impl<'a> Proofs<'a> {
     /// [`Proofs::nonce`]; [`Error::Full`]; the vault's and the store's.
     pub fn check(&self, proof: &str, asked: &Asked<'_>) -> Result<Thumbprint, Error> {
         let presented = Presented::read(proof, asked)?;
-        self.cabinet.vault().transact(|tx| {
+        self.cabinet.counting(|tx| {
             let (id, _) = self.verify(tx, &presented, asked)?;
             self.use_up(tx, presented.thumbprint, &id)?;
             Ok(presented.thumbprint)
@@ -133,7 +133,7 @@ impl<'a> Proofs<'a> {
         // Before `first`: whoever has a token alone, and not its key, uses no session with it.
         let (id, made) = self.cabinet.vault().transact(|tx| self.verify(tx, &presented, asked))?;
         let found = first(presented.thumbprint)?;
-        self.cabinet.vault().transact(|tx| {
+        self.cabinet.counting(|tx| {
             // Nobody may remember it any more: it is kept until it is too old, and no longer.
             if !self.is_fresh(tx, made) {
                 return Err(Error::REJECTED);

@@ -3,14 +3,16 @@
 
 mod house;
 
-use std::sync::{Arc, Barrier};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
 
 use base64ct::{Base64, Encoding};
 use house::{House, NOON, Person, policy, request, write_behind};
 use zamok_core::event::EventKind;
 use zamok_core::mechanism::{Mechanism, Mechanisms};
 use zamok_core::signature::RsaBits;
-use zamok_core::store::{Range, RowKey, Store, Table};
+use zamok_core::store::{Change, ChangeId, CounterKey, MemoryStore, Outcome, Range, RowKey, Store, Table};
 use zamok_core::vault::{KeyId, KeyKind, KeyState, Purpose, finding, keys, macs};
 use zamok_core::{Error as CoreError, UnixTime};
 
@@ -19,6 +21,7 @@ use zamok_protocols::request::{
     Client, ClientKey, ClientKeyId, Clients, Covered, Manifest, Message, NewClientKey, SignRequest,
     SignatureAlgorithm, SignedRequests, Signing, VaultKey, content_digest, signature_base,
 };
+use zamok_store_conformance::Hooked;
 use zamok_store_sqlite::SqliteStore;
 use zeroize::Zeroizing;
 
@@ -397,6 +400,107 @@ fn nonces_survive_a_restart_and_a_flood_is_refused_and_forgets_nothing() {
         checks(&house).check(&waiting, BODY).is_ok(),
         "what was refused for want of room was not used up"
     );
+}
+
+#[test]
+fn fifty_windows_leave_as_many_counters_as_one() {
+    let added = Arc::new(Mutex::new(BTreeSet::<CounterKey>::new()));
+    let store = {
+        let added = added.clone();
+        Hooked::over(Arc::new(MemoryStore::new())).on_commit(move |store, change| {
+            let counters = change.adds().map(|(key, _)| key.clone());
+            added.lock().unwrap().extend(counters.filter(|key| key.0.starts_with(b"nonces/")));
+            store.commit(change)
+        })
+    };
+    let house = House::over(Arc::new(store), NOON);
+    house.person("ivan");
+    let sender = Sender::new(&house, "ivan", KeyKind::P256);
+    let mut small = policy();
+    (small.request.per_key, small.request.everyone) = (2, 10);
+    let few = house.another(small);
+    for window in 0..50 {
+        for _ in 0..2 {
+            let taken = checks(&few).check(&sender.sign(BODY), BODY).map(|_| ());
+            assert_eq!(taken, Ok(()), "{window}: the sum of the window before is over");
+        }
+        assert_eq!(checks(&few).check(&sender.sign(BODY), BODY), Err(Error::Full), "{window}");
+        house.clock.advance(few.cabinet.policy().request.remembered);
+    }
+    assert_eq!(added.lock().unwrap().len(), 2, "one of all keys, and one of this");
+}
+
+#[test]
+fn a_sum_that_others_move_on_after_it_was_read_is_read_again() {
+    // To what others bring the sums that are read next, right afterwards.
+    let others = Arc::new(AtomicU64::new(0));
+    let store = {
+        let others = others.clone();
+        Hooked::over(Arc::new(MemoryStore::new())).on_counters(move |store, keys| {
+            let found = store.counters(keys)?;
+            let moved = others.swap(0, Ordering::SeqCst);
+            if moved > 0 {
+                let mut change = Change::new(ChangeId(request().0));
+                for (key, found) in keys.iter().zip(&found) {
+                    change.add(key.clone(), moved - found, u64::MAX).unwrap();
+                }
+                assert_eq!(store.commit(&change), Ok(Outcome::Committed));
+            }
+            Ok(found)
+        })
+    };
+    let house = House::over(Arc::new(store), NOON);
+    house.person("ivan");
+    let sender = Sender::new(&house, "ivan", KeyKind::P256);
+    let mut small = policy();
+    (small.request.per_key, small.request.everyone) = (3, 3);
+    let few = house.another(small);
+    // What a counter holds of the present window (`docs/formats/tables.md`).
+    let remembered = few.cabinet.policy().request.remembered;
+    let sum = |count: u64| ((house.now() / remembered % (1 << 16)) << 33) | count;
+    let check = || checks(&few).check(&sender.sign(BODY), BODY).map(|_| ());
+    assert_eq!(check(), Ok(()));
+    house.clock.advance(remembered);
+    others.store(sum(2), Ordering::SeqCst);
+    assert_eq!(check(), Ok(()), "there is room for a third one");
+    assert_eq!(others.load(Ordering::SeqCst), 0, "they came in between");
+    assert_eq!(check(), Err(Error::Full), "and for no fourth");
+    house.clock.advance(remembered);
+    let waiting = sender.sign(BODY);
+    others.store(sum(3), Ordering::SeqCst);
+    assert_eq!(checks(&few).check(&waiting, BODY), Err(Error::Full), "they have filled them");
+    assert!(checks(&house).check(&waiting, BODY).is_ok(), "it was not used up");
+}
+
+#[test]
+fn of_racing_requests_in_a_new_window_as_many_are_taken_as_fit_in() {
+    let house = House::new();
+    house.person("ivan");
+    let mut small = policy();
+    (small.request.per_key, small.request.everyone) = (3, 3);
+    let handles = [house.another(small.clone()), house.another(small)];
+    let sender = Sender::new(&house, "ivan", KeyKind::P256);
+    for _ in 0..20 {
+        house.clock.advance(house.cabinet.policy().request.remembered);
+        let signed: [Message; 6] = std::array::from_fn(|_| sender.sign(BODY));
+        let start = Barrier::new(signed.len());
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let racers: Vec<_> = signed
+                .iter()
+                .zip(handles.iter().cycle())
+                .map(|(signed, handle)| {
+                    let start = &start;
+                    scope.spawn(move || {
+                        start.wait();
+                        checks(handle).check(signed, BODY).map(|_| ())
+                    })
+                })
+                .collect();
+            racers.into_iter().map(|racer| racer.join().unwrap()).collect()
+        });
+        let of = |answer: Result<(), Error>| answers.iter().filter(|given| **given == answer).count();
+        assert_eq!((of(Ok(())), of(Err(Error::Full))), (3, 3), "{answers:?}");
+    }
 }
 
 #[test]

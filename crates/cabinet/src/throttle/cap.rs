@@ -22,8 +22,8 @@ use zamok_core::{Error as CoreError, UnixTime};
 use crate::error::Error;
 
 /// What is summed up within a span of time, and how much of it at most: wrong answers, opened challenges,
-/// sent messages. The store adds, so that a hot sum does not livelock; it carries no authentication and
-/// decides only whether to go on or to wait, never whether a code is right.
+/// sent messages, nonces. The store adds, so that a hot sum does not livelock; it carries no authentication
+/// and decides only whether to go on or to wait, never whether a code is right.
 pub(crate) struct Cap {
     counter: CounterKey,
     span: u64,

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 
 use sfv::{BareItem, Dictionary, ListEntry, Parser};
 use zamok_cabinet::{Cabinet, Challenge, RequestId, Session};
-use zamok_core::Error as CoreError;
 use zamok_core::signature::{Prepared, Signature};
 use zamok_core::vault::{Transaction, macs, signing};
 
@@ -49,8 +48,8 @@ impl<'a> SignedRequests<'a> {
     ///
     /// # Errors
     /// [`Error::Unsigned`] when something is missing or unreadable, [`Error::TooLarge`]: nothing was looked up then.
-    /// [`CoreError::Rejected`] for a wrong signature, an unknown or revoked key, an account that is not open, a body that is
-    /// another one, and a nonce that was used before; [`Error::NotFresh`] and
+    /// [`Rejected`](zamok_core::Error::Rejected) for a wrong signature, an unknown or revoked key, an account
+    /// that is not open, a body that is another one, and a nonce that was used before; [`Error::NotFresh`] and
     /// [`OutsideLimits`](zamok_cabinet::Error::OutsideLimits), which only the holder of the key is told;
     /// [`Error::Full`]; the vault's and the store's.
     pub fn check(&self, message: &Message, body: &[u8]) -> Result<Client, Error> {
@@ -62,7 +61,7 @@ impl<'a> SignedRequests<'a> {
         // there are. It is bounded by their length, as each is taken apart once.
         let signed = Signed::read(message, &self.tag)?;
         let base = signature_base(message, &signed.covered)?;
-        let checked = self.cabinet.vault().transact(|tx| {
+        self.cabinet.counting(|tx| {
             let (key, limits) = ClientKey::of_request(tx, self.cabinet, signed.key)?;
             if signed.algorithm.is_some_and(|named| named != key.algorithm) {
                 return Err(Error::REJECTED);
@@ -81,9 +80,7 @@ impl<'a> SignedRequests<'a> {
             }
             spend(tx, &Nonce { kind: Nonce::REQUEST, key: &key.id.0, nonce: &signed.nonce }, policy)?;
             Ok(key.client())
-        });
-        // A counter that is full comes out of the commit.
-        checked.map_err(full)
+        })
     }
 
     /// Checks a request, and does what it asks for only if it is right.
@@ -103,7 +100,7 @@ impl<'a> SignedRequests<'a> {
     /// not right, or of another account than the challenge, is refused and charges no attempt.
     ///
     /// # Errors
-    /// As [`SignedRequests::check`]; [`CoreError::Rejected`] for a wrong code, which is charged; as
+    /// As [`SignedRequests::check`]; [`Rejected`](zamok_core::Error::Rejected) for a wrong code, which is charged; as
     /// [`Cabinet::answer`].
     pub fn answer(
         &self,
@@ -129,13 +126,6 @@ impl<'a> SignedRequests<'a> {
         let read = Manifest::parse(manifest)?;
         let client = self.check(message, manifest)?;
         Ok(Receiving::new(self.cabinet, client, read))
-    }
-}
-
-fn full(error: Error) -> Error {
-    match error {
-        Error::Cabinet(zamok_cabinet::Error::Core(CoreError::Capped)) => Error::Full,
-        error => error,
     }
 }
 

@@ -1,9 +1,9 @@
 //! Nonces that were used, kept in the store until nobody can use them any more: they survive restarts, and all processes see
 //! the same. When as many are kept as policy allows, requests are refused; none is forgotten before its time.
 
-use zamok_cabinet::RequestPolicy;
+use zamok_cabinet::{Cabinet, Error as CabinetError, RequestPolicy};
 use zamok_core::hash::sha256;
-use zamok_core::store::{CounterKey, Range, RowKey, Table};
+use zamok_core::store::{Range, RowKey, Table};
 use zamok_core::vault::Transaction;
 use zamok_core::wire::{Reader, Writer};
 use zamok_core::{Error as CoreError, UnixTime};
@@ -37,11 +37,10 @@ impl Nonce<'_> {
     }
 }
 
-/// Uses a nonce up.
+/// Uses a nonce up, in a transaction of [`Cabinet::counting`].
 ///
 /// # Errors
-/// [`CoreError::Rejected`] when it was used before; [`CoreError::Capped`], from the commit, when no more are kept; a store's
-/// fault.
+/// [`CoreError::Rejected`] when it was used before; [`Error::Full`] when no more are kept; a store's fault.
 pub(crate) fn spend(
     tx: &mut Transaction<'_>,
     nonce: &Nonce<'_>,
@@ -53,16 +52,16 @@ pub(crate) fn spend(
     {
         return Err(Error::REJECTED);
     }
+    let sums = [(nonce.kind.as_bytes(), policy.everyone), (&nonce.key[..], policy.per_key)];
+    // Keys of proofs cost nothing: a share for each would bound nobody, and leave a counter for each behind.
+    let sums = if nonce.kind == Nonce::REQUEST { &sums[..] } else { &sums[..1] };
+    Cabinet::count_in(tx, "nonces", policy.remembered, sums).map_err(|error| match error {
+        CabinetError::TooMany { .. } => Error::Full,
+        error => error.into(),
+    })?;
     let mut writer = Writer::new();
     writer.u8(FORMAT).u64(now.plus(policy.remembered).0);
     tx.put_state(&row, writer.as_slice())?;
-    let span = now.0 / policy.remembered.max(1);
-    let counter = |what: &[u8]| CounterKey([b"nonces/", what, b"/", &span.to_be_bytes()[..]].concat());
-    // Keys of proofs cost nothing: a share for each would bound nobody, and leave a counter for each behind.
-    if nonce.kind == Nonce::REQUEST {
-        tx.add(counter(nonce.key), 1, policy.per_key.into());
-    }
-    tx.add(counter(nonce.kind.as_bytes()), 1, policy.everyone.into());
     forget(tx)
 }
 
