@@ -100,9 +100,9 @@ def test_a_surviving_journal_is_done_again(house: House, tmp_path: Path) -> None
 def test_shares_open_a_backup_together(tmp_path: Path) -> None:
     with Vault.create("memory:", PASSPHRASE, cost=CHEAP) as vault:
         vault.create_key("hmac", "receipts")
-        for needed, made in ((3, 2), (2, 256), (256, 300), (-1, 3)):
+        for needed, shared in ((3, 2), (2, 256), (256, 300), (-1, 3)):
             with pytest.raises(errors.ShareSplit):
-                vault.backup_split(tmp_path / "b", needed=needed, made=made)
+                vault.backup_split(tmp_path / "b", needed=needed, made=shared)
         made, shares = vault.backup_split(tmp_path / "b", needed=2, made=3)
     assert made.shares == 2 and len(shares) == 3
     with pytest.raises(errors.ShareFew):
