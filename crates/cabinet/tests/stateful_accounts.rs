@@ -171,10 +171,17 @@ impl Walk {
         let suspended = self.model.standing == Standing::Suspended;
         let disabled = factor.is_some_and(|id| self.model.factors[id].disabled);
         // What was just approved is sometimes not what is wanted any more.
-        if let Some(id) = self.approved.take().filter(|_| choice.is_multiple_of(3)) {
-            match (&self.held[id], factor) {
-                (Held::Enrolment(_), _) => return self.offer(id),
-                (Held::Challenge(_), Some(factor)) => return self.switch(id, factor),
+        if let Some(id) = self.approved.take() {
+            match &self.held[id] {
+                Held::Enrolment(_) if choice.is_multiple_of(3) => return self.offer(id),
+                // Seldom approved, and taken back only for another factor that counts.
+                Held::Challenge(_) if !choice.is_multiple_of(4) => {
+                    let count = |factor: &usize| self.model.factors[*factor].place == Place::Active;
+                    let active: Vec<usize> = (0..self.things.len()).filter(count).collect();
+                    if let Some(chosen) = self.pick(active.len()) {
+                        return self.switch(id, active[chosen]);
+                    }
+                }
                 _ => {}
             }
         }
