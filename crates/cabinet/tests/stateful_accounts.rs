@@ -447,7 +447,7 @@ const NOUNS: [&str; 3] = ["account", "factor", "challenge"];
 
 #[test]
 fn random_lives_of_accounts_and_factors_end_as_a_plain_model_says() {
-    let steps = Tier::pick(2_000, 10_000, 1_000_000);
+    let steps = Tier::pick(2_000, 20_000, 1_000_000);
     let edges = Edges::default();
     let mut seen: BTreeMap<String, u64> = BTreeMap::new();
     tracing::subscriber::with_default(edges.clone(), || {
