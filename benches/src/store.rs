@@ -62,8 +62,8 @@ pub(crate) const COMPARISONS: &[Comparison] = &[
     },
 ];
 
-/// What the connections of one handle may keep: 64 MiB the one that writes, 2 MiB each of eight that read.
-const CACHES: f64 = (64 + 8 * 2) as f64;
+/// What the connections of one handle may keep: 8 MiB the one that writes, 2 MiB each of eight that read.
+const CACHES: f64 = (8 + 8 * 2) as f64;
 
 /// Concurrent callers, each a thread.
 pub(crate) const CALLERS: usize = 64;

@@ -17,6 +17,7 @@ fuzz_target!(|input: &[u8]| {
     if let Some(id) = EntryId::from_bytes(input) {
         accepted("entry id");
         assert_eq!(id.to_bytes(), input);
+        assert_eq!(EntryId::of_row(input).map(|id| id.row().key).as_deref(), Some(input));
     }
     for algorithm in [Algorithm::P256, Algorithm::P384, Algorithm::Ed25519] {
         if let Ok(signature) = Signature::from_der(algorithm, input) {

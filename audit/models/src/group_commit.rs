@@ -3,6 +3,7 @@
 //! every request is settled once, and answered after it is durable and never before.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use loom::cell::UnsafeCell;
 use loom::model::Builder;
@@ -10,7 +11,7 @@ use loom::sync::atomic::AtomicUsize;
 use loom::thread;
 use zamok_store_conformance::Tier;
 
-use crate::primitives::Arc;
+use crate::primitives::{Arc, Instant};
 use crate::queue::{Queue, Ticket};
 
 /// A caller's name and the number of its request.
@@ -72,6 +73,8 @@ impl Store {
         sizes.fetch_or(1 << group.len(), Relaxed);
         assert_eq!(*group[0].request(), own, "a turn without a request of one's own");
         assert!(group.iter().all(|ticket| ticket.answered().is_none()), "settled twice");
+        // Long enough for the next group to be waited for.
+        Instant::pass(Duration::from_millis(1));
         let begin = self.ledger().len();
         if matches!(work, Work::BreaksOnce) && begin == 0 {
             self.ledger().push(BROKEN);

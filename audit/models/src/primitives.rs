@@ -31,6 +31,14 @@ pub(crate) fn park() {
     *token = false;
 }
 
+/// The same, but for so long at most: lets all others go on, and the time is over.
+pub(crate) fn park_timeout(timeout: Duration) {
+    loom::thread::yield_now();
+    Instant::pass(timeout);
+    let Thread(thread) = current();
+    *thread.0.lock().expect("nobody panics with it") = false;
+}
+
 impl Thread {
     pub(crate) fn unpark(&self) {
         let (token, given) = &*self.0;

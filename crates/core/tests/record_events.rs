@@ -259,12 +259,14 @@ fn what_is_too_long_is_named_with_its_length() {
 }
 
 #[test]
-fn an_entry_id_is_its_row_key() {
+fn an_entry_waits_under_its_sequence_and_then_its_writer() {
     let id = EntryId { writer: [7; 16], sequence: 0x0102_0304_0506_0708 };
     assert_eq!(EntryId::from_bytes(&id.to_bytes()), Some(id));
-    assert_eq!(id.row(), RowKey::new(EntryId::TABLE, id.to_bytes()));
+    let key = [&[1, 2, 3, 4, 5, 6, 7, 8][..], &[7; 16]].concat();
+    assert_eq!((id.row(), EntryId::of_row(&key)), (RowKey::new(EntryId::TABLE, key), Some(id)));
     for length in (0..40).filter(|length| *length != 24) {
         assert_eq!(EntryId::from_bytes(&vec![0; length]), None, "{length}");
+        assert_eq!(EntryId::of_row(&vec![0; length]), None, "{length}");
     }
 }
 

@@ -77,7 +77,7 @@ fn a_new_vault_is_just_its_own_rows_and_the_first_entry_of_its_log() {
     let mut expected: Vec<_> = own.map(|name| (1, name.to_vec(), 1)).into();
     expected.extend([(15, Vec::new(), 1), (16, entry.clone(), 1), (24, b"anchor".to_vec(), 1)]);
     assert_eq!(names, expected);
-    let id = EntryId::from_bytes(&entry).unwrap();
+    let id = EntryId::of_row(&entry).unwrap();
     let opened = Entry::open(&keyring, id, &all[12].1.value).unwrap();
     let leaf = Leaf::decode(&opened.leaf).unwrap();
     assert_eq!((id.sequence, opened.previous), (1, [0; 32]));

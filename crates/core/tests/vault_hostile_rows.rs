@@ -73,7 +73,7 @@ impl House {
             }
             EntryId::TABLE => {
                 let row = scene.store.get(key).unwrap().ok_or(Error::Refused)?;
-                let id = EntryId::from_bytes(&key.key).unwrap();
+                let id = EntryId::of_row(&key.key).unwrap();
                 Entry::open(&scene.keyring, id, &row.value).map(|_| ())
             }
             DETAILS => {

@@ -50,7 +50,7 @@ impl Scene {
             .read(|store, keyring| {
                 let mut told = 0;
                 for (key, row) in store.scan(EntryId::TABLE, &Range::all(), 1000, None)?.rows {
-                    let entry = Entry::open(keyring, EntryId::from_bytes(&key).unwrap(), &row.value)?;
+                    let entry = Entry::open(keyring, EntryId::of_row(&key).unwrap(), &row.value)?;
                     told += usize::from(Leaf::decode(&entry.leaf)?.kind == kind);
                 }
                 Ok(told)

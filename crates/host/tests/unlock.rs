@@ -69,7 +69,7 @@ fn journal(vault: &Vault) -> Vec<(EventKind, Option<String>)> {
         .read(|store, keyring| {
             let mut told = Vec::new();
             for (key, row) in store.scan(EntryId::TABLE, &Range::all(), 100, None)?.rows {
-                let entry = Entry::open(keyring, EntryId::from_bytes(&key).unwrap(), &row.value)?;
+                let entry = Entry::open(keyring, EntryId::of_row(&key).unwrap(), &row.value)?;
                 let leaf = Leaf::decode(&entry.leaf)?;
                 let detail = RowKey::new(DETAILS, key);
                 let detail =

@@ -6,24 +6,30 @@
 //! the writers' states, which are authenticated, and the MAC and chain of each entry; the tiles must lead to the root
 //! of the head.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use zamok_core::event::Leaf;
-use zamok_core::store::{EntryId, Row};
+use zamok_core::store::{Cursor, EntryId, Range, Row};
 use zamok_core::vault::{Entry, Transaction};
 use zamok_core::{Error, UnixTime};
 
 use crate::fault::{Broken, Fault, follows, leaf_of, or_fault};
-use crate::prune::REMEMBERED;
-use crate::rows::{Chain, Head, leaf_row, position, position_row};
+use crate::prune::{MAX_REST, REMEMBERED};
+use crate::rows::{Chain, Head, WRITERS, leaf_row, position, position_row};
 use crate::subjects;
 use crate::tiles::{self, Edge, TileName};
 use crate::tree;
-use crate::waiting::{Queue, queues};
+use crate::waiting::Waiting;
 
 /// Most entries in one batch: each needs four rows of a change and at most one for its writer.
 pub const MAX_BATCH: usize = 800;
+
+/// Rows that are read from the front of those that wait. Where more are waiting, writers are looked for among those that wrote
+/// lately as well.
+const FRONT: usize = 2 * MAX_BATCH;
+/// Chains in one page of a scan.
+const PAGE: usize = 1000;
 
 /// What one batch did, once it is committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +75,7 @@ fn run(tx: &mut Transaction<'_>, head: Option<&Row>, limit: usize) -> Result<Int
     batch.arrive()?;
     let limit = limit.min(MAX_BATCH);
     while batch.count < limit && batch.take()? {}
-    let more = !batch.ready.is_empty();
+    let more = !batch.ready.is_empty() || (batch.count > 0 && !batch.waiting.is_whole());
     let (head, count, broken) = batch.finish()?;
     Ok(Integrated { head, count, more, broken })
 }
@@ -80,6 +86,7 @@ struct Batch<'t, 'a> {
     head: Option<Head>,
     edge: Edge,
     full: BTreeMap<TileName, Vec<u8>>,
+    waiting: Waiting,
     /// The next entry of each writer.
     ready: BTreeMap<(UnixTime, [u8; 16]), Ready>,
     /// Chains of the writers from whom entries were taken.
@@ -88,9 +95,8 @@ struct Batch<'t, 'a> {
     broken: Vec<Broken>,
 }
 
-/// An entry that may be the next leaf, and what its writer has behind it.
+/// An entry that may be the next leaf.
 struct Ready {
-    queue: Queue,
     chain: Chain,
     entry: Entry,
     row: Row,
@@ -112,6 +118,7 @@ impl<'t, 'a> Batch<'t, 'a> {
             head,
             edge,
             full: BTreeMap::new(),
+            waiting: Waiting::default(),
             ready: BTreeMap::new(),
             chains: BTreeMap::new(),
             count: 0,
@@ -121,21 +128,30 @@ impl<'t, 'a> Batch<'t, 'a> {
 
     /// Finds the next entry of every writer.
     fn arrive(&mut self) -> Result<(), Error> {
-        for queue in queues(self.tx.store())? {
-            // After the scan: a state that is newer than the scan shows entries as integrated, never as missing.
-            let row = Chain::row(queue.writer);
-            let chain = match self.tx.store().get(&row)? {
-                None => Chain::START,
-                Some(state) => Chain::decode(self.tx.keyring().verify(&row, &state)?)?,
-            };
-            self.advance(queue, chain)?;
+        let mut looked_at = BTreeSet::new();
+        // Entries that are broken stay where they are, and keep nobody from their place.
+        while self.ready.is_empty() && !self.waiting.is_whole() {
+            let mut writers = self.waiting.read(self.tx.store(), FRONT)?;
+            if !self.waiting.is_whole() {
+                writers.extend(lately(self.tx)?);
+            }
+            for writer in writers.difference(&looked_at) {
+                // After the scan: a state that is newer than the scan shows entries as integrated, never as missing.
+                let row = Chain::row(*writer);
+                let chain = match self.tx.store().get(&row)? {
+                    None => Chain::START,
+                    Some(state) => Chain::decode(self.tx.keyring().verify(&row, &state)?)?,
+                };
+                self.advance(*writer, chain)?;
+            }
+            looked_at.append(&mut writers);
         }
         Ok(())
     }
 
     /// Makes the writer's next entry ready, if it has one that follows its chain.
-    fn advance(&mut self, mut queue: Queue, chain: Chain) -> Result<(), Error> {
-        while let Some((id, row)) = queue.next(self.tx.store())? {
+    fn advance(&mut self, writer: [u8; 16], chain: Chain) -> Result<(), Error> {
+        while let Some((id, row)) = self.waiting.next(self.tx.store(), writer, chain.sequence)? {
             let checked = or_fault(Entry::open(self.tx.keyring(), id, &row.value))?
                 .and_then(|entry| follows(&entry, chain.sequence, Some(&chain.mac)).map(|()| entry))
                 .and_then(|entry| leaf_of(&entry, None).map(|leaf| (entry, leaf)));
@@ -146,8 +162,7 @@ impl<'t, 'a> Batch<'t, 'a> {
                     return Ok(());
                 }
                 Ok((entry, leaf)) => {
-                    let place = (leaf.time, queue.writer);
-                    self.ready.insert(place, Ready { queue, chain, entry, row, leaf });
+                    self.ready.insert((leaf.time, writer), Ready { chain, entry, row, leaf });
                     return Ok(());
                 }
                 // Another integrator took it after the scan, or someone put it back. The chain itself goes on.
@@ -181,15 +196,15 @@ impl<'t, 'a> Batch<'t, 'a> {
 
     /// Makes the first of all ready entries the next leaf; `false` when none is left.
     fn take(&mut self) -> Result<bool, Error> {
-        let Some((_, Ready { queue, chain, entry, row, leaf })) = self.ready.pop_first() else {
+        let Some(((_, writer), Ready { chain, entry, row, leaf })) = self.ready.pop_first() else {
             return Ok(false);
         };
         // The scan was a hint; from here on the commit expects what it showed, and that no leaf has the entry or its place.
         if self.tx.plain_as_shown(&entry.id.row(), Some(row.clone()))?.as_ref() != Some(&row) {
             return Err(Error::Busy);
         }
-        if !self.chains.contains_key(&queue.writer) {
-            let state = self.tx.state(&Chain::row(queue.writer))?;
+        if !self.chains.contains_key(&writer) {
+            let state = self.tx.state(&Chain::row(writer))?;
             if state.map_or(Ok(Chain::START), |body| Chain::decode(&body))? != chain {
                 return Err(Error::Busy);
             }
@@ -223,8 +238,8 @@ impl<'t, 'a> Batch<'t, 'a> {
         self.head = Some(Head { origin: leaf.origin, size: index + 1, root: tree::empty(), time, closed });
         self.count += 1;
         let chain = Chain { sequence: entry.id.sequence, mac: entry.mac, time: leaf.time };
-        self.chains.insert(queue.writer, chain);
-        self.advance(queue, chain)?;
+        self.chains.insert(writer, chain);
+        self.advance(writer, chain)?;
         Ok(true)
     }
 
@@ -256,4 +271,28 @@ impl<'t, 'a> Batch<'t, 'a> {
         }
         Ok((self.head, self.count, self.broken))
     }
+}
+
+/// The writers that may have something waiting behind what was read: whoever rests for longer begins another chain. A hint, unchecked
+/// but for its MAC.
+fn lately(tx: &Transaction<'_>) -> Result<Vec<[u8; 16]>, Error> {
+    let mut chains = Vec::new();
+    let mut after: Option<Cursor> = None;
+    loop {
+        let page = tx.store().scan(WRITERS, &Range::all(), PAGE, after.as_ref())?;
+        for (key, state) in page.rows {
+            let Ok(writer) = <[u8; 16]>::try_from(key.as_slice()) else { continue };
+            // A state that was altered is refused where its writer has something at the front.
+            let chain = tx.keyring().verify(&Chain::row(writer), &state).and_then(Chain::decode);
+            chains.extend(or_fault(chain)?.ok().map(|chain| (writer, chain.time)));
+        }
+        match page.next {
+            Some(cursor) => after = Some(cursor),
+            None => break,
+        }
+    }
+    let latest = chains.iter().map(|(_, time)| time.0).max().unwrap_or(0);
+    // Twice: clocks of machines differ.
+    let begin = latest.saturating_sub(2 * MAX_REST);
+    Ok(chains.into_iter().filter(|(_, time)| time.0 >= begin).map(|(writer, _)| writer).collect())
 }

@@ -4,15 +4,15 @@
 //! What a state guards against is that an old entry is integrated once more. For chains that are forgotten the head
 //! does: it says until when chains are closed, and no chain that begins earlier is taken up again.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use zamok_core::store::{Cursor, Range};
+use zamok_core::store::{Cursor, EntryId, Range};
 use zamok_core::vault::{Entry, Transaction};
 use zamok_core::{Error, UnixTime};
 
 use crate::fault::{leaf_of, or_fault};
 use crate::rows::{Chain, Head, WRITERS};
-use crate::waiting::queues;
 
 /// For how many seconds a writer is remembered after its last entry: 30 days.
 pub const REMEMBERED: u64 = 30 * DAY;
@@ -75,15 +75,26 @@ pub fn forget_writers(tx: &mut Transaction<'_>) -> Result<usize, Error> {
 
 /// Whether an entry waits that is as old, or that cannot be read.
 fn waits_since(tx: &Transaction<'_>, before: UnixTime) -> Result<bool, Error> {
-    for mut queue in queues(tx.store())? {
-        let Some((id, row)) = queue.next(tx.store())? else { continue };
-        let time = match or_fault(Entry::open(tx.keyring(), id, &row.value))? {
-            Ok(entry) => leaf_of(&entry, None).ok().map(|leaf| leaf.time),
-            Err(_) => None,
-        };
-        if time.is_none_or(|time| time <= before) {
-            return Ok(true);
+    let (mut writers, mut after): (BTreeSet<[u8; 16]>, Option<Cursor>) = (BTreeSet::new(), None);
+    loop {
+        let page = tx.store().scan(EntryId::TABLE, &Range::all(), PAGE, after.as_ref())?;
+        let entries = page.rows.iter().filter_map(|(key, row)| Some((EntryId::of_row(key)?, row)));
+        for (id, row) in entries {
+            // The first of each writer.
+            if !writers.insert(id.writer) {
+                continue;
+            }
+            let time = match or_fault(Entry::open(tx.keyring(), id, &row.value))? {
+                Ok(entry) => leaf_of(&entry, None).ok().map(|leaf| leaf.time),
+                Err(_) => None,
+            };
+            if time.is_none_or(|time| time <= before) {
+                return Ok(true);
+            }
+        }
+        match page.next {
+            Some(cursor) => after = Some(cursor),
+            None => return Ok(false),
         }
     }
-    Ok(false)
 }

@@ -1,63 +1,66 @@
-//! Entries that wait to be integrated, as one queue for each writer.
+//! Entries that wait to be integrated.
+//!
+//! Their rows lie in order of sequence, then writer. Whoever wants a writer's next entry knows its sequence, and so its name.
 
-use alloc::collections::VecDeque;
-use alloc::vec::Vec;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use zamok_core::Error;
-use zamok_core::store::{Cursor, EntryId, Page, Range, Row, Store};
+use zamok_core::store::{Cursor, EntryId, Range, Row, Store};
 
 /// Rows in one page of a scan.
 const PAGE: usize = 256;
 
-/// The waiting entries of one writer, in order of their sequence; unchecked.
-#[derive(Debug)]
-pub(crate) struct Queue {
-    pub(crate) writer: [u8; 16],
-    entries: VecDeque<(EntryId, Row)>,
-    more: Option<Cursor>,
+/// What was read of the rows that wait, from the front; unchecked.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    entries: BTreeMap<EntryId, Row>,
+    after: Option<Cursor>,
+    is_whole: bool,
 }
 
-impl Queue {
-    /// The next entry. Pages are read as they are needed.
-    pub(crate) fn next(&mut self, store: &dyn Store) -> Result<Option<(EntryId, Row)>, Error> {
-        while self.entries.is_empty() {
-            let Some(cursor) = self.more.take() else { return Ok(None) };
-            let page = store.scan(EntryId::TABLE, &Range::prefix(&self.writer), PAGE, Some(&cursor))?;
-            self.more = page.next.clone();
-            self.entries.extend(entries(page));
-        }
-        Ok(self.entries.pop_front())
+impl Waiting {
+    /// Whether everything was read that waited.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.is_whole
     }
-}
 
-/// The queues of all writers with waiting entries, in order of writers. Reads the first page of each.
-pub(crate) fn queues(store: &dyn Store) -> Result<Vec<Queue>, Error> {
-    let mut queues: Vec<Queue> = Vec::new();
-    let (mut range, mut after) = (Range::all(), None);
-    loop {
-        let page = store.scan(EntryId::TABLE, &range, PAGE, after.as_ref())?;
-        let next = page.next.clone();
-        for (id, row) in entries(page) {
-            match queues.last_mut().filter(|queue| queue.writer == id.writer) {
-                Some(queue) => queue.entries.push_back((id, row)),
-                None => queues.push(Queue { writer: id.writer, entries: [(id, row)].into(), more: None }),
+    /// Reads on, at least so many rows where there are so many, and the first entries of all writers that begin; answers whose
+    /// entries they are. What was read before and is still there is forgotten.
+    pub(crate) fn read(&mut self, store: &dyn Store, rows: usize) -> Result<BTreeSet<[u8; 16]>, Error> {
+        self.entries.clear();
+        let (mut read, mut is_first) = (0, true);
+        while !self.is_whole && (read < rows || is_first) {
+            let page = store.scan(EntryId::TABLE, &Range::all(), PAGE, self.after.as_ref())?;
+            read += page.rows.len();
+            // The names of others are none of entries; the audit tells of them.
+            let entries = page.rows.into_iter().filter_map(|(key, row)| Some((EntryId::of_row(&key)?, row)));
+            for (id, row) in entries {
+                is_first = id.sequence <= 1;
+                self.entries.insert(id, row);
             }
+            self.is_whole = page.next.is_none();
+            self.after = page.next;
         }
-        let Some(cursor) = next else { return Ok(queues) };
-        let Some(last) = EntryId::from_bytes(&cursor.0) else {
-            after = Some(cursor);
-            continue;
-        };
-        // The page ended within this writer: leave the rest for later and go on with the next writer.
-        if let Some(queue) = queues.last_mut() {
-            queue.more = Some(cursor);
-        }
-        let Some(start) = Range::prefix(&last.writer).end else { return Ok(queues) };
-        (range.start, after) = (start, None);
+        Ok(self.entries.keys().map(|id| id.writer).collect())
     }
-}
 
-/// The rows whose names are entry ids. Others cannot be entries; the audit names them.
-fn entries(page: Page) -> impl Iterator<Item = (EntryId, Row)> {
-    page.rows.into_iter().filter_map(|(key, row)| Some((EntryId::from_bytes(&key)?, row)))
+    /// Takes the next entry of a writer whose entries up to this one are leaves: one of those, if it was put back, else the one
+    /// that follows, else one behind a gap.
+    pub(crate) fn next(
+        &mut self,
+        store: &dyn Store,
+        writer: [u8; 16],
+        sequence: u64,
+    ) -> Result<Option<(EntryId, Row)>, Error> {
+        let next = EntryId { writer, sequence: sequence.saturating_add(1) };
+        let of_writer = EntryId { writer, sequence: 0 }..=EntryId { writer, sequence: u64::MAX };
+        let read = self.entries.range(of_writer).next().map(|(id, _)| *id);
+        // One may lie behind what was read; or before it, where it was committed when its place had been passed.
+        if read.map_or(!self.is_whole, |read| read > next)
+            && let Some(row) = store.get(&next.row())?
+        {
+            return Ok(Some((next, row)));
+        }
+        Ok(read.and_then(|read| self.entries.remove_entry(&read)))
+    }
 }

@@ -55,7 +55,9 @@ fn ids(log: &Log) -> Vec<EntryId> {
 
 fn waiting(log: &Log) -> Vec<EntryId> {
     let rows = log.store.scan(EntryId::TABLE, &Range::all(), 1000, None).unwrap().rows;
-    rows.iter().map(|(key, _)| EntryId::from_bytes(key).unwrap()).collect()
+    let mut ids: Vec<_> = rows.iter().map(|(key, _)| EntryId::of_row(key).unwrap()).collect();
+    ids.sort();
+    ids
 }
 
 fn only(place: Place, fault: Fault) -> Vec<Finding> {

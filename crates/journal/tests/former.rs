@@ -40,7 +40,7 @@ impl Left {
         let head = journal.head().unwrap().unwrap();
         let mut entries = journal.range(0..head.size).unwrap();
         let waiting = log.store.scan(EntryId::TABLE, &Range::all(), 100, None).unwrap().rows;
-        let ids = waiting.iter().map(|(key, _)| EntryId::from_bytes(key).unwrap());
+        let ids = waiting.iter().map(|(key, _)| EntryId::of_row(key).unwrap());
         entries.extend(ids.map(|id| journal.entry(id).unwrap().unwrap()));
         let details = entries.iter().filter_map(|entry| {
             let Telling::Told(detail) = &entry.detail else { return None };

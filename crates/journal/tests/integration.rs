@@ -4,10 +4,10 @@ mod log;
 
 use std::collections::BTreeSet;
 
-use log::{Hostile, Log, ORIGIN, START, Seeded, keyring, tier};
+use log::{Hostile, Log, ORIGIN, START, Seeded, integrate_over, keyring, tier};
 use proptest::prelude::*;
 use zamok_core::store::{Change, ChangeId, EntryId, MemoryStore, Outcome, Range, Row, RowKey, Store};
-use zamok_core::vault::{Committed, Transaction, Writer};
+use zamok_core::vault::{Committed, DETAILS, Transaction, Writer};
 use zamok_core::{Env, Error, UnixTime};
 use zamok_journal::tiles::{Edge, Tiles};
 use zamok_journal::tree::{self, Hash};
@@ -15,6 +15,7 @@ use zamok_journal::{
     Broken, Fault, HEAD, Head, Integrated, Journal, LEAVES, MAX_BATCH, POSITIONS, Recorded, TILES, WRITERS,
     audit, integrate,
 };
+use zamok_store_conformance::Hooked;
 
 fn entries(log: &Log) -> Vec<Recorded> {
     Journal::new(&log.store, &log.keyring).range(0..u64::MAX).unwrap()
@@ -187,6 +188,97 @@ fn a_gap_stops_its_writer_and_no_other() {
     assert_eq!(done.broken, broken(ones[6], Fault::Gap));
     let all = others.iter().all(|id| !done.broken.iter().any(|broken| broken.writer == id.writer));
     assert!(all);
+}
+
+/// A log in which one writer has come far, one wrote `late` and no more, and another begins; more waits than is read from the front.
+fn long_queues(seed: u64, late: u64) -> Log {
+    let mut log = Log::new(seed);
+    let [mut far, mut once, mut fresh] = [log.writer(), log.writer(), log.writer()];
+    for time in 0..3_000 {
+        log.write(&mut far, time / 10);
+    }
+    log.write(&mut once, late);
+    log.drain();
+    for time in 0..2_400 {
+        log.write(&mut fresh, 300 + time / 4);
+        if time % 3 == 0 {
+            log.write(&mut far, 300 + time / 4);
+        }
+    }
+    log
+}
+
+#[test]
+fn the_order_is_that_of_time_also_where_more_waits_than_is_read() {
+    let mut log = long_queues(70, 0);
+    let first = log.integrate(usize::MAX);
+    assert_eq!((first.count, first.more), (MAX_BATCH, true));
+    assert_eq!(log.drain().head.unwrap().size, 3_001 + 2_400 + 800);
+    let leaves = entries(&log);
+    assert!(leaves.is_sorted_by_key(|leaf| (leaf.leaf.time, leaf.id)), "by time, then writer, then sequence");
+    assert_eq!(log.store.scan(EntryId::TABLE, &Range::all(), 1, None).unwrap().rows, []);
+    assert!(audit(&log.store, &log.keyring).unwrap().is_clean());
+}
+
+#[test]
+fn a_long_queue_that_is_stopped_keeps_nobody_from_their_place() {
+    // Whoever has come far wrote lately, or long before others.
+    for late in [0, 90 * 86_400] {
+        let log = long_queues(71, late);
+        let waiting = log.store.scan(EntryId::TABLE, &Range::all(), 1, None).unwrap().rows;
+        let first = EntryId::of_row(&waiting[0].0).unwrap();
+        let mut hostile = log.hostile();
+        hostile.flip(&first.row(), 60);
+        let done = attempt(&hostile, &log).unwrap();
+        assert_eq!((done.count, done.broken), (800, broken(first, Fault::Altered)), "{late}");
+    }
+}
+
+/// Two writers, ten and four hundred of whose entries wait; the store in which the first goes on, to the three-hundredth.
+fn goes_on_elsewhere() -> (Log, MemoryStore) {
+    let mut log = Log::new(72);
+    let [mut one, mut other] = [log.writer(), log.writer()];
+    for time in 0..400 {
+        log.write(&mut other, time);
+        if time < 10 {
+            log.write(&mut one, time);
+        }
+    }
+    let mut elsewhere = Log { store: MemoryStore::new(), keyring: keyring(7), rng: Seeded::new(5) };
+    for time in 10..300 {
+        elsewhere.write(&mut one, time);
+    }
+    (log, elsewhere.store)
+}
+
+/// The store of a log, into which the rows of another are committed when a page of what waits was read: the places of the first of
+/// them have been passed then.
+fn as_others_commit<'a>(log: &'a Log, elsewhere: &'a MemoryStore) -> Hooked<'a, &'a MemoryStore> {
+    Hooked::over(&log.store).on_scan(|store, table, range, limit, after| {
+        let page = store.scan(table, range, limit, after)?;
+        if table == EntryId::TABLE && after.is_none() {
+            let mut change = Change::new(ChangeId([7; 16]));
+            for table in [EntryId::TABLE, DETAILS] {
+                for (key, row) in elsewhere.scan(table, &Range::all(), 1_000, None)?.rows {
+                    change.insert(RowKey::new(table, key), row.value).unwrap();
+                }
+            }
+            assert_eq!(store.commit(&change), Ok(Outcome::Committed));
+        }
+        Ok(page)
+    })
+}
+
+#[test]
+fn entries_that_are_committed_while_what_waits_is_read_leave_no_gap() {
+    let (log, elsewhere) = goes_on_elsewhere();
+    let report = audit(&as_others_commit(&log, &elsewhere), &log.keyring).unwrap();
+    assert_eq!((report.findings, report.waiting), (vec![], 700));
+
+    let (log, elsewhere) = goes_on_elsewhere();
+    let store = as_others_commit(&log, &elsewhere);
+    let done = integrate_over(&store, &log.keyring, usize::MAX, &mut Seeded::new(3)).unwrap().unwrap();
+    assert_eq!((done.count, done.broken, done.more), (700, vec![], false));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::fault::Failure;
 use crate::pool::Lent;
 
 /// What each version adds to the one before. A version that was released is never edited.
-const MIGRATIONS: [&[&str]; 2] = [
+const MIGRATIONS: [&[&str]; 3] = [
     &[
         include_str!("../sql/create_layout.sql"),
         include_str!("../sql/create_rows.sql"),
@@ -41,14 +41,16 @@ const MIGRATIONS: [&[&str]; 2] = [
         include_str!("../sql/replace_scan_rows.sql"),
         include_str!("../sql/replace_counter_sum.sql"),
     ],
+    &[include_str!("../sql/rename_waiting.sql")],
 ];
 
 /// The newest layout that this program knows.
-const SUPPORTED: u32 = 2;
+const SUPPORTED: u32 = 3;
 
 /// Everything in a schema of each layout, as `describe_schema.sql` tells it; `{name}` stands for the SHA-256 of what the
 /// function of that name does, which speaks of the schema by its name.
-const EXPECTED: [&str; 2] = [include_str!("layout_1.txt"), include_str!("layout_2.txt")];
+const EXPECTED: [&str; 3] =
+    [include_str!("layout_1.txt"), include_str!("layout_2.txt"), include_str!("layout_2.txt")];
 
 /// Waits for nobody's view, and calls nothing of anybody else's.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL search_path = pg_catalog, pg_temp";
@@ -263,6 +265,7 @@ mod tests {
             (2, "e4850ed0d50be3efe5dad060c2fdfd872b5634eeadea5022401f70be5214ba74"),
             (2, "34e3a13dc2fbc2657696d32a4ea44edc42844c77a3c14628a4e558af5cd2a508"),
             (2, "9022c552c31329f3353ccd13a21532b2b964cc56a9f63a6dd69a59ef6e5f7399"),
+            (3, "6dcb5fb363573abc2434709e6cc541ad01176935056b32dc77234b65878dd960"),
         ];
         let found: Vec<(usize, String)> = MIGRATIONS
             .iter()

@@ -3,30 +3,35 @@
 mod rig;
 
 use rig::{change, open, row};
-use zamok_core::store::{ChangeId, CounterKey, Outcome, Resolution, Row, Store, StoreFault};
+use zamok_core::store::{
+    ChangeId, CounterKey, EntryId, Outcome, Resolution, Row, RowKey, Store, StoreFault, Table,
+};
 use zamok_servers::Cluster;
 use zamok_store_postgres::{PostgresStore, PostgresUrl};
 
 /// What `pg_dump` says of a store of layout 1 with two rows, a counter and three changes in it.
 const LAYOUT_1: &str = include_str!("layouts/layout_1.sql");
 
+/// What it says of one of layout 2 in which entries of two writers wait.
+const LAYOUT_2: &str = include_str!("layouts/layout_2.sql");
+
 /// In a database of its own.
-fn former(server: &Cluster, name: &str) -> String {
+fn former(server: &Cluster, name: &str, layout: &str) -> String {
     server.tell("postgres", &format!("CREATE DATABASE {name}"));
-    server.tell(name, LAYOUT_1);
+    server.tell(name, layout);
     server.url(name)
 }
 
 #[test]
 fn a_schema_of_the_first_layout_is_brought_up_to_date_and_loses_nothing() {
     let server = rig::cluster();
-    let url = former(server, "first");
+    let url = former(server, "first", LAYOUT_1);
     let stores: Vec<PostgresStore> = std::thread::scope(|scope| {
         let opened: Vec<_> = (0..4).map(|_| scope.spawn(|| open(&url).expect("the store opens"))).collect();
         opened.into_iter().map(|opened| opened.join().expect("a thread")).collect()
     });
     let store = &stores[0];
-    assert_eq!(server.ask("first", "SELECT version FROM zamok.layout"), "2");
+    assert_eq!(server.ask("first", "SELECT version FROM zamok.layout"), "3");
     assert_eq!(store.get(&row([0])), Ok(Some(Row { version: 1, value: Vec::new() })));
     assert_eq!(store.get(&row(*b"key")), Ok(Some(Row { version: 2, value: b"new".to_vec() })));
     assert_eq!(store.counter(&CounterKey(vec![0xc0])), Ok(u64::MAX));
@@ -43,6 +48,25 @@ fn a_schema_of_the_first_layout_is_brought_up_to_date_and_loses_nothing() {
 }
 
 #[test]
+fn entries_that_wait_in_a_schema_of_the_second_layout_are_found_under_their_new_names() {
+    let server = rig::cluster();
+    let store = open(&former(server, "second", LAYOUT_2)).expect("the store opens");
+    assert_eq!(server.ask("second", "SELECT version FROM zamok.layout"), "3");
+    for (number, writer) in (1..=20_u64).flat_map(|number| [(number, 3), (number, 200)]) {
+        let id = EntryId { writer: [writer; 16], sequence: number };
+        let value = (1..=number).map(|_| writer).collect();
+        assert_eq!(store.get(&id.row()), Ok(Some(Row { version: 1, value })), "{id:?}");
+        let detail = store.get(&RowKey::new(Table(17), id.to_bytes()));
+        assert_eq!(detail.map(|row| row.map(|row| row.value)), Ok(Some(b"detail".to_vec())), "{id:?}");
+    }
+    let waiting = store.scan(EntryId::TABLE, &Default::default(), 100, None).expect("a scan").rows;
+    assert_eq!(waiting.len(), 41);
+    assert_eq!(waiting.iter().filter(|(_, row)| row.value == b"left as it is").count(), 1);
+    let other = store.get(&RowKey::new(Table(15), [5; 24]));
+    assert_eq!(other.map(|row| row.map(|row| row.value)), Ok(Some(b"of another table".to_vec())));
+}
+
+#[test]
 fn a_schema_of_the_first_layout_with_anything_altered_is_damaged_and_stays_as_it_is() {
     let server = rig::cluster();
     for (number, alteration) in [
@@ -55,7 +79,7 @@ fn a_schema_of_the_first_layout_with_anything_altered_is_damaged_and_stays_as_it
     .enumerate()
     {
         let name = format!("altered_{number}");
-        let url = former(server, &name);
+        let url = former(server, &name, LAYOUT_1);
         server.tell(&name, alteration);
         let functions =
             "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'zamok'::regnamespace ORDER BY 1";
@@ -72,7 +96,7 @@ fn a_schema_of_the_first_layout_with_anything_altered_is_damaged_and_stays_as_it
 #[test]
 fn a_role_that_only_serves_leaves_an_older_schema_to_its_owner() {
     let server = rig::cluster();
-    let url = former(server, "served");
+    let url = former(server, "served", LAYOUT_1);
     server.tell(
         "served",
         "CREATE ROLE former_clerk LOGIN; GRANT USAGE ON SCHEMA zamok TO former_clerk; GRANT SELECT ON zamok.layout TO former_clerk;

@@ -75,11 +75,11 @@ fn a_schema_may_be_called_like_anything_that_a_function_speaks_of() {
 fn a_newer_layout_is_refused_and_left_as_it_is() {
     let (url, schema) = place();
     drop(create(&url));
-    cluster().tell("postgres", &format!("UPDATE {schema}.layout SET version = 3"));
+    cluster().tell("postgres", &format!("UPDATE {schema}.layout SET version = 4"));
     for refused in [open(&url).err(), creation(&url).err()] {
-        assert_eq!(refused, Some(StoreFault::Layout { found: 3, supported: 2 }));
+        assert_eq!(refused, Some(StoreFault::Layout { found: 4, supported: 3 }));
     }
-    assert_eq!(cluster().ask("postgres", &format!("SELECT version FROM {schema}.layout")), "3");
+    assert_eq!(cluster().ask("postgres", &format!("SELECT version FROM {schema}.layout")), "4");
 }
 
 #[test]

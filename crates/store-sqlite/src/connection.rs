@@ -16,8 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// More than there are statements: each is prepared once a connection.
 const CACHED_STATEMENTS: usize = 32;
 
-/// What the connection that writes keeps of the file in memory, in KiB: the others look at each commit anew.
-const WRITER_CACHE: i64 = 64 << 10;
+/// What the connection that writes keeps of the file in memory, in KiB: the others look at each commit anew. More would be slower:
+/// SQLite walks through all of it after each commit in which a page was split and its halves changed places.
+const WRITER_CACHE: i64 = 8 << 10;
 
 /// After so many pages in the log the file is brought up to date: the more of them, the more changes of one page
 /// become one write.
@@ -118,7 +119,7 @@ mod tests {
             ("trusted_schema", "0"),
             ("temp_store", "2"),
             ("application_id", "1516334443"),
-            ("user_version", "2"),
+            ("user_version", "3"),
             ("encoding", "UTF-8"),
             ("auto_vacuum", "0"),
         ];

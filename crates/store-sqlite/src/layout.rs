@@ -14,17 +14,18 @@ use crate::{connection, fault::fault, place, read, sql};
 const APPLICATION_ID: i32 = 0x5a61_6d6b;
 
 /// What each version adds to the one before. A version that was released is never edited.
-const MIGRATIONS: [&[&str]; 2] = [
+const MIGRATIONS: [&[&str]; 3] = [
     &[
         include_str!("../sql/create_rows.sql"),
         include_str!("../sql/create_counters.sql"),
         include_str!("../sql/create_changes.sql"),
     ],
     &[include_str!("../sql/move_rows.sql")],
+    &[include_str!("../sql/rename_waiting.sql")],
 ];
 
 /// The newest layout that this program knows.
-const SUPPORTED: i32 = 2;
+const SUPPORTED: i32 = 3;
 
 /// Up to this many pages the whole file is checked when it is opened: some milliseconds.
 const CHECKED_PAGES: i64 = 1024;
@@ -240,6 +241,7 @@ mod tests {
             (1, "4a249c1bf30fd279426cedd4462c91dfb3bc683e0f3b73dc4cfedefc14882b48"),
             (1, "9fcd8610323278b4f1e0d2f77cd654492c62bf34f7f182300c62e305d654e1bc"),
             (2, "54a2c25f954f2133f6932b8371bd387f71547f7736f4b93bdd8ddd142ebc8bfa"),
+            (3, "71e6e77710afc09ad5e4542f52fbfc303d58e909790a882956b8a3a46d4c106e"),
         ];
         let found: Vec<(usize, String)> = MIGRATIONS
             .iter()

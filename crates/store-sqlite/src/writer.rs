@@ -358,6 +358,33 @@ mod tests {
         assert!([4, 5].map(row).iter().all(|row| store.get(row).is_ok_and(|row| row.is_some())));
     }
 
+    /// Rounds of so many callers, who come back at once; answers how many groups there were.
+    fn groups(callers: u64, rounds: u64) -> u64 {
+        let (queue, groups) = (Queue::new(()), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..callers {
+                scope.spawn(|| {
+                    for _ in 0..rounds {
+                        queue.settle((), |_: &[Arc<queue::Ticket<(), ()>>]| {
+                            groups.fetch_add(1, Ordering::Relaxed);
+                            std::thread::sleep(Duration::from_millis(2));
+                        });
+                    }
+                });
+            }
+        });
+        groups.into_inner()
+    }
+
+    #[test]
+    fn callers_who_come_back_at_once_are_waited_for() {
+        // Without waiting, each of two has every other group for itself.
+        let alone = groups(1, 100);
+        let two = groups(2, 100);
+        assert_eq!(alone, 100);
+        assert!(two < 180, "{two} groups of 200 requests");
+    }
+
     #[test]
     fn one_request_for_which_there_is_no_room_does_not_fail_its_neighbours() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -153,14 +153,14 @@ fn a_copy_under_a_name_that_sqlite_would_read_as_a_uri_is_a_store() {
 fn a_later_layout_is_named_and_left_alone() {
     let (_folder, path) = folder();
     made(&path);
-    sql(&path, "PRAGMA user_version = 3");
-    assert_eq!(open_fault(&path), StoreFault::Layout { found: 3, supported: 2 });
+    sql(&path, "PRAGMA user_version = 4");
+    assert_eq!(open_fault(&path), StoreFault::Layout { found: 4, supported: 3 });
     sql(&path, "PRAGMA user_version = 2147483647");
     assert_eq!(
         SqliteStore::create(&path).expect_err("later"),
-        StoreFault::Layout { found: 2_147_483_647, supported: 2 }
+        StoreFault::Layout { found: 2_147_483_647, supported: 3 }
     );
-    sql(&path, "PRAGMA user_version = 2");
+    sql(&path, "PRAGMA user_version = 3");
     assert!(SqliteStore::open(&path).is_ok());
 }
 

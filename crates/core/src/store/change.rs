@@ -53,7 +53,7 @@ impl EntryId {
     /// The table of entries that wait to be integrated into the journal's tree.
     pub const TABLE: Table = Table(16);
 
-    /// The row key: writer, then sequence, big-endian.
+    /// Writer, then sequence, big-endian.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 24] {
         let mut bytes = [0; 24];
@@ -62,17 +62,25 @@ impl EntryId {
         bytes
     }
 
-    /// Reads a row key of [`EntryId::TABLE`].
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (writer, sequence) = bytes.split_first_chunk::<16>()?;
         Some(Self { writer: *writer, sequence: u64::from_be_bytes(sequence.try_into().ok()?) })
     }
 
-    /// The row of this entry.
+    /// The row in which this entry waits. Its key is the sequence, then the writer, so that what writers of one pace write at
+    /// one time lies together.
     #[must_use]
     pub fn row(self) -> RowKey {
-        RowKey::new(Self::TABLE, self.to_bytes())
+        RowKey::new(Self::TABLE, [self.sequence.to_be_bytes().as_slice(), &self.writer].concat())
+    }
+
+    /// Reads the key of a row of [`EntryId::TABLE`].
+    #[must_use]
+    pub fn of_row(key: &[u8]) -> Option<Self> {
+        let (sequence, writer) = key.split_first_chunk()?;
+        Some(Self { writer: writer.try_into().ok()?, sequence: u64::from_be_bytes(*sequence) })
     }
 }
 

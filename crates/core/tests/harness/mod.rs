@@ -330,11 +330,11 @@ impl Scene {
     pub(crate) fn journal(&self) -> Vec<Told> {
         let page = self.store.scan(EntryId::TABLE, &Range::all(), usize::MAX, None).unwrap();
         let read = |(key, row): (Vec<u8>, Row)| {
-            let id = EntryId::from_bytes(&key).unwrap();
+            let id = EntryId::of_row(&key).unwrap();
             let entry = Entry::open(&self.keyring, id, &row.value).unwrap();
             let leaf = Leaf::decode(&entry.leaf).unwrap();
             assert_eq!((leaf.entry, Entry::id_of(&row.value)), (id, Ok(id)));
-            let detail = RowKey::new(DETAILS, key);
+            let detail = RowKey::new(DETAILS, id.to_bytes());
             let sealed = self.store.get(&detail).unwrap();
             assert_eq!(sealed.as_ref().map(|row| sha256(&[&row.value])), leaf.detail);
             let detail = match (sealed, leaf.spent) {

@@ -41,7 +41,7 @@ pub(crate) fn export(
         let id = if key.table == LEAVES {
             Entry::id_of(&row.value)?
         } else {
-            EntryId::from_bytes(&key.key).ok_or(Error::Refused)?
+            EntryId::of_row(&key.key).ok_or(Error::Refused)?
         };
         let entry = Entry::open(keyring, id, &row.value)?;
         let at = index.get();

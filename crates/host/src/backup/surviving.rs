@@ -142,10 +142,10 @@ impl Surviving {
         surviving.is_whole &= head.is_some_and(|head| (head.size, head.root) == (tree.size(), tree.root()));
         let mut waiting = Vec::new();
         rows(store, EntryId::TABLE, &Range::all(), &mut |key, row| {
-            let id = EntryId::from_bytes(&key.key).ok_or(Error::Refused);
+            let id = EntryId::of_row(&key.key).ok_or(Error::Refused);
             match opened(&keyring, id, &row.value)? {
                 Some((_, leaf)) => {
-                    // They come writer by writer, each in its own order.
+                    // They come in order of sequence: of each writer in its own.
                     let met = order.meet(leaf.entry);
                     surviving.is_whole &= met == Met::Next;
                     if met != Met::Before {

@@ -433,9 +433,12 @@ impl fmt::Debug for Vault {
 
 /// The writer of the journal entry to which a row belongs, where it belongs to one.
 fn entry_writer(row: &RowKey) -> Option<[u8; 16]> {
-    // Each of these keys ends in the writer and eight bytes of its sequence.
-    let id = [EntryId::TABLE, DETAILS].contains(&row.table).then(|| row.key.last_chunk::<24>())??;
-    id.first_chunk().copied()
+    let id = match row.table {
+        EntryId::TABLE => EntryId::of_row(&row.key),
+        DETAILS => EntryId::from_bytes(&row.key),
+        _ => None,
+    };
+    Some(id?.writer)
 }
 
 /// Steps aside after a conflict, for a random time that doubles: up to 0.1 ms at first, up to 6.4 ms at last.

@@ -55,7 +55,7 @@ pub(crate) fn follow_chains(vault: &Vault) -> (usize, usize) {
     let mut chains: BTreeMap<[u8; 16], (u64, [u8; 32])> = BTreeMap::new();
     let entries = rows(&**vault.store(), EntryId::TABLE);
     for (key, row) in &entries {
-        let id = EntryId::from_bytes(key).unwrap();
+        let id = EntryId::of_row(key).unwrap();
         let entry = vault.read(|_, keyring| Entry::open(keyring, id, &row.value)).unwrap();
         let (sequence, mac) = chains.entry(id.writer).or_default();
         assert_eq!((entry.id.sequence, entry.previous), (*sequence + 1, *mac), "a gap or a fork in a chain");

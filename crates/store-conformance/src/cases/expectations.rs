@@ -159,7 +159,6 @@ pub fn a_journal_entry_is_never_written_twice<F: Factory>(factory: &F) {
     assert_eq!(get(&store, b"with it"), None);
     must(&store, |change, _| change.append(entry(256), b"second".to_vec()).map(|_| ()));
     let page = store.scan(EntryId::TABLE, &Default::default(), 10, None).expect("a scan");
-    let found: Vec<_> =
-        page.rows.iter().map(|(key, row)| (EntryId::from_bytes(key), &row.value[..])).collect();
+    let found: Vec<_> = page.rows.iter().map(|(key, row)| (EntryId::of_row(key), &row.value[..])).collect();
     assert_eq!(found, [(Some(entry(1)), b"first".as_slice()), (Some(entry(256)), b"second")]);
 }
