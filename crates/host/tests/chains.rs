@@ -63,6 +63,24 @@ fn a_chain_that_has_rested_for_so_long_that_it_may_be_forgotten_is_not_gone_on_w
 }
 
 #[test]
+fn a_chain_rests_also_while_commits_write_nothing_in_it() {
+    let clock = ManualClock::new(UnixTime(1000));
+    let options = Options { clock: Arc::new(clock.clone()), ..scene::options() };
+    let vault = vault_over(Arc::new(MemoryStore::new()), options);
+    vault.transact(|tx| increment(tx, &row("target"))).unwrap();
+    vault.integrate().unwrap();
+    let chain = || vault.transact(|tx| Ok::<_, Error>(tx.next_entry().writer)).unwrap();
+    let first = chain();
+    for _ in 0..23 {
+        clock.advance(MAX_REST / 24);
+        vault.integrate().unwrap();
+        assert_eq!(chain(), first);
+    }
+    clock.advance(MAX_REST / 24);
+    assert_ne!(chain(), first);
+}
+
+#[test]
 fn chains_stay_unbroken_under_64_threads_with_errors_and_lost_answers_between() {
     let flaky = Arc::new(Flaky::default());
     let commits = flaky.clone();

@@ -71,7 +71,7 @@ fn journal(vault: &Vault) -> Vec<(EventKind, Option<String>)> {
             for (key, row) in store.scan(EntryId::TABLE, &Range::all(), 100, None)?.rows {
                 let entry = Entry::open(keyring, EntryId::of_row(&key).unwrap(), &row.value)?;
                 let leaf = Leaf::decode(&entry.leaf)?;
-                let detail = RowKey::new(DETAILS, key);
+                let detail = RowKey::new(DETAILS, entry.id.to_bytes());
                 let detail =
                     store.get(&detail)?.map(|row| Detail::decode(&keyring.open(&detail, &row)?.body));
                 let failures =

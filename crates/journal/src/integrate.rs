@@ -1,7 +1,7 @@
 //! The integrator: moves waiting entries into the tree, in one dense order, behind the commits.
 //!
 //! Any process may run it at any time. Whoever commits first is elected: every transaction reads the head, so that
-//! of two integrators one conflicts and begins again. Entries come out of scans, and that they are no leaves yet is
+//! of two integrators one conflicts and begins again. Entries are as they were read, and that they are no leaves yet is
 //! supposed: the commit proves both, and an attempt after a conflict reads how it is. What is trusted is the head and
 //! the writers' states, which are authenticated, and the MAC and chain of each entry; the tiles must lead to the root
 //! of the head.
@@ -38,10 +38,10 @@ pub struct Integrated {
     pub head: Option<Head>,
     /// How many entries became leaves.
     pub count: usize,
-    /// Whether entries still wait that could be integrated now.
+    /// Whether entries may wait that could be integrated now.
     pub more: bool,
-    /// Writers whose chain is broken, and entries that stand twice. They stay where they are until a person has
-    /// looked at them.
+    /// Writers whose chain is broken, and entries that stand twice, as far as they were looked at. They stay where they are until a
+    /// person has looked at them.
     pub broken: Vec<Broken>,
 }
 
@@ -56,26 +56,55 @@ pub struct Integrated {
 /// log does not grow until [`audit`](crate::audit()) has named what it is. [`Error::Busy`] when another integrator
 /// committed meanwhile: drop the transaction and begin again. A store's fault.
 pub fn integrate(tx: &mut Transaction<'_>, limit: usize) -> Result<Integrated, Error> {
-    let before = tx.plain(&Head::row())?;
-    let result = run(tx, before.as_ref(), limit);
-    // Reads before the commit are no snapshot: what looks wrong counts only if no other integrator was at work.
-    let suspicious = match &result {
-        Ok(integrated) => !integrated.broken.is_empty(),
-        Err(error) => matches!(error, Error::Refused | Error::Format { .. }),
-    };
-    if suspicious && tx.store().get(&Head::row())? != before {
-        return Err(Error::Busy);
-    }
-    result
+    Integrator::default().integrate(tx, limit)
 }
 
-fn run(tx: &mut Transaction<'_>, head: Option<&Row>, limit: usize) -> Result<Integrated, Error> {
+/// What batches in a row need not find out anew each time, where more waits than one batch reads: who has something waiting.
+#[derive(Clone, Debug, Default)]
+pub struct Integrator {
+    live: Live,
+}
+
+/// Writers that have something waiting.
+#[derive(Clone, Debug, Default)]
+struct Live {
+    writers: BTreeSet<[u8; 16]>,
+    /// When all were looked through: entries of others were made since.
+    at: UnixTime,
+}
+
+impl Integrator {
+    /// As [`integrate()`]; for one batch after another, until nothing is left. The next time everything may be different: begin anew.
+    ///
+    /// # Errors
+    /// As [`integrate()`].
+    pub fn integrate(&mut self, tx: &mut Transaction<'_>, limit: usize) -> Result<Integrated, Error> {
+        let before = tx.plain(&Head::row())?;
+        let result = run(tx, before.as_ref(), limit, &mut self.live);
+        // Reads before the commit are no snapshot: what looks wrong counts only if no other integrator was at work.
+        let suspicious = match &result {
+            Ok(integrated) => !integrated.broken.is_empty(),
+            Err(error) => matches!(error, Error::Refused | Error::Format { .. }),
+        };
+        if suspicious && tx.store().get(&Head::row())? != before {
+            return Err(Error::Busy);
+        }
+        result
+    }
+}
+
+fn run(
+    tx: &mut Transaction<'_>,
+    head: Option<&Row>,
+    limit: usize,
+    live: &mut Live,
+) -> Result<Integrated, Error> {
     let head = head.map(|row| Head::open(tx.keyring(), row)).transpose()?;
     let mut batch = Batch::begin(tx, head)?;
-    batch.arrive()?;
+    batch.arrive(live)?;
     let limit = limit.min(MAX_BATCH);
-    while batch.count < limit && batch.take()? {}
-    let more = !batch.ready.is_empty() || (batch.count > 0 && !batch.waiting.is_whole());
+    while batch.count < limit && (batch.take()? || batch.look_everywhere()?) {}
+    let more = !batch.ready.is_empty() || (batch.count == limit && !batch.waiting.is_whole());
     let (head, count, broken) = batch.finish()?;
     Ok(Integrated { head, count, more, broken })
 }
@@ -87,6 +116,8 @@ struct Batch<'t, 'a> {
     edge: Edge,
     full: BTreeMap<TileName, Vec<u8>>,
     waiting: Waiting,
+    /// The writers whose next entry was looked for.
+    looked_at: BTreeSet<[u8; 16]>,
     /// The next entry of each writer.
     ready: BTreeMap<(UnixTime, [u8; 16]), Ready>,
     /// Chains of the writers from whom entries were taken.
@@ -119,6 +150,7 @@ impl<'t, 'a> Batch<'t, 'a> {
             edge,
             full: BTreeMap::new(),
             waiting: Waiting::default(),
+            looked_at: BTreeSet::new(),
             ready: BTreeMap::new(),
             chains: BTreeMap::new(),
             count: 0,
@@ -127,26 +159,79 @@ impl<'t, 'a> Batch<'t, 'a> {
     }
 
     /// Finds the next entry of every writer.
-    fn arrive(&mut self) -> Result<(), Error> {
-        let mut looked_at = BTreeSet::new();
-        // Entries that are broken stay where they are, and keep nobody from their place.
-        while self.ready.is_empty() && !self.waiting.is_whole() {
-            let mut writers = self.waiting.read(self.tx.store(), FRONT)?;
-            if !self.waiting.is_whole() {
-                writers.extend(lately(self.tx)?);
+    fn arrive(&mut self, live: &mut Live) -> Result<(), Error> {
+        self.waiting = Waiting::read(self.tx.store(), FRONT)?;
+        let mut writers = self.waiting.writers();
+        if self.waiting.is_whole() {
+            return self.look_at(writers.into_iter().map(|writer| (writer, None)));
+        }
+        writers.extend(&live.writers);
+        self.look_at(writers.iter().map(|writer| (*writer, None)))?;
+        // Others may come before who was found when all were looked through.
+        let next = self.ready.keys().next().map(|(time, _)| *time);
+        if next.is_none_or(|next| next >= live.at) {
+            let now = self.tx.now();
+            let chains = self.chains()?;
+            // Whoever rests for longer begins another chain. Twice, since clocks of machines differ; and one that was ahead hides nobody.
+            let latest = chains.values().map(|chain| chain.time).max().unwrap_or_default().min(now);
+            let begin = UnixTime(latest.0.saturating_sub(2 * MAX_REST));
+            let lately = chains.into_iter().filter(|(_, chain)| chain.time >= begin);
+            self.look_at(lately.map(|(writer, chain)| (writer, Some(chain))))?;
+            *live = Live { writers: self.ready.keys().map(|(_, writer)| *writer).collect(), at: now };
+        }
+        live.writers.append(&mut writers);
+        Ok(())
+    }
+
+    /// Where nothing was found that could be taken, and more waits than was read: looks for the next entry of every writer whom the
+    /// log knows. Answers whether one is ready.
+    fn look_everywhere(&mut self) -> Result<bool, Error> {
+        if self.count == 0 && !self.waiting.is_whole() {
+            let chains = self.chains()?.into_iter();
+            self.look_at(chains.map(|(writer, chain)| (writer, Some(chain))))?;
+        }
+        Ok(!self.ready.is_empty())
+    }
+
+    /// The states of all writers whom the log knows, but for those that were altered: they are refused where their writer is at the front.
+    fn chains(&self) -> Result<BTreeMap<[u8; 16], Chain>, Error> {
+        let (mut chains, mut after): (_, Option<Cursor>) = (BTreeMap::new(), None);
+        loop {
+            let page = self.tx.store().scan(WRITERS, &Range::all(), PAGE, after.as_ref())?;
+            for (key, state) in page.rows {
+                let Ok(writer) = <[u8; 16]>::try_from(key.as_slice()) else { continue };
+                let chain = self.tx.keyring().verify(&Chain::row(writer), &state).and_then(Chain::decode);
+                chains.extend(or_fault(chain)?.ok().map(|chain| (writer, chain)));
             }
-            for writer in writers.difference(&looked_at) {
-                // After the scan: a state that is newer than the scan shows entries as integrated, never as missing.
-                let row = Chain::row(*writer);
-                let chain = match self.tx.store().get(&row)? {
-                    None => Chain::START,
-                    Some(state) => Chain::decode(self.tx.keyring().verify(&row, &state)?)?,
-                };
-                self.advance(*writer, chain)?;
+            match page.next {
+                Some(cursor) => after = Some(cursor),
+                None => return Ok(chains),
             }
-            looked_at.append(&mut writers);
+        }
+    }
+
+    /// Finds the next entries of these writers, whose chains may be known, but for those that were looked at before.
+    fn look_at(&mut self, writers: impl Iterator<Item = ([u8; 16], Option<Chain>)>) -> Result<(), Error> {
+        for (writer, chain) in writers {
+            if !self.looked_at.insert(writer) {
+                continue;
+            }
+            // After the scan: a state that is newer than the scan shows entries as integrated, never as missing.
+            let chain = match chain {
+                Some(chain) => chain,
+                None => self.chain(writer)?,
+            };
+            self.advance(writer, chain)?;
         }
         Ok(())
+    }
+
+    fn chain(&self, writer: [u8; 16]) -> Result<Chain, Error> {
+        let row = Chain::row(writer);
+        match self.tx.store().get(&row)? {
+            None => Ok(Chain::START),
+            Some(state) => Chain::decode(self.tx.keyring().verify(&row, &state)?),
+        }
     }
 
     /// Makes the writer's next entry ready, if it has one that follows its chain.
@@ -199,7 +284,7 @@ impl<'t, 'a> Batch<'t, 'a> {
         let Some(((_, writer), Ready { chain, entry, row, leaf })) = self.ready.pop_first() else {
             return Ok(false);
         };
-        // The scan was a hint; from here on the commit expects what it showed, and that no leaf has the entry or its place.
+        // The read was a hint; from here on the commit expects what it showed, and that no leaf has the entry or its place.
         if self.tx.plain_as_shown(&entry.id.row(), Some(row.clone()))?.as_ref() != Some(&row) {
             return Err(Error::Busy);
         }
@@ -271,28 +356,4 @@ impl<'t, 'a> Batch<'t, 'a> {
         }
         Ok((self.head, self.count, self.broken))
     }
-}
-
-/// The writers that may have something waiting behind what was read: whoever rests for longer begins another chain. A hint, unchecked
-/// but for its MAC.
-fn lately(tx: &Transaction<'_>) -> Result<Vec<[u8; 16]>, Error> {
-    let mut chains = Vec::new();
-    let mut after: Option<Cursor> = None;
-    loop {
-        let page = tx.store().scan(WRITERS, &Range::all(), PAGE, after.as_ref())?;
-        for (key, state) in page.rows {
-            let Ok(writer) = <[u8; 16]>::try_from(key.as_slice()) else { continue };
-            // A state that was altered is refused where its writer has something at the front.
-            let chain = tx.keyring().verify(&Chain::row(writer), &state).and_then(Chain::decode);
-            chains.extend(or_fault(chain)?.ok().map(|chain| (writer, chain.time)));
-        }
-        match page.next {
-            Some(cursor) => after = Some(cursor),
-            None => break,
-        }
-    }
-    let latest = chains.iter().map(|(_, time)| time.0).max().unwrap_or(0);
-    // Twice: clocks of machines differ.
-    let begin = latest.saturating_sub(2 * MAX_REST);
-    Ok(chains.into_iter().filter(|(_, time)| time.0 >= begin).map(|(writer, _)| writer).collect())
 }

@@ -41,7 +41,7 @@ pub use checkpoint::{Checkpoint, SignedCheckpoint};
 pub use erase::{Erased, RETENTION, erase_subject, expire_details};
 pub use fault::{Broken, Fault, Finding, Place};
 pub use former::{forget_subject, list_former_leaf, put_former_leaf};
-pub use integrate::{Integrated, MAX_BATCH, integrate};
+pub use integrate::{Integrated, Integrator, MAX_BATCH, integrate};
 pub use layout::{Entries, Files, FilesReport, bundled, verify_files};
 pub use note::{Note, NoteSignature, SignatureType, Signed, VerifierKey, cosigned_message, is_key_name};
 pub use policy::{Party, TrustPolicy, Trusted};

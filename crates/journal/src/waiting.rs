@@ -14,34 +14,40 @@ const PAGE: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     entries: BTreeMap<EntryId, Row>,
-    after: Option<Cursor>,
     is_whole: bool,
 }
 
 impl Waiting {
-    /// Whether everything was read that waited.
+    /// Whether that is everything.
     pub(crate) const fn is_whole(&self) -> bool {
         self.is_whole
     }
 
-    /// Reads on, at least so many rows where there are so many, and the first entries of all writers that begin; answers whose
-    /// entries they are. What was read before and is still there is forgotten.
-    pub(crate) fn read(&mut self, store: &dyn Store, rows: usize) -> Result<BTreeSet<[u8; 16]>, Error> {
-        self.entries.clear();
+    /// Reads at least so many rows, where there are so many, and the first entries of all writers that begin.
+    pub(crate) fn read(store: &dyn Store, rows: usize) -> Result<Self, Error> {
+        let (mut entries, mut after): (_, Option<Cursor>) = (BTreeMap::new(), None);
         let (mut read, mut is_first) = (0, true);
-        while !self.is_whole && (read < rows || is_first) {
-            let page = store.scan(EntryId::TABLE, &Range::all(), PAGE, self.after.as_ref())?;
+        while read < rows || is_first {
+            let page = store.scan(EntryId::TABLE, &Range::all(), PAGE, after.as_ref())?;
             read += page.rows.len();
             // The names of others are none of entries; the audit tells of them.
-            let entries = page.rows.into_iter().filter_map(|(key, row)| Some((EntryId::of_row(&key)?, row)));
-            for (id, row) in entries {
+            for (id, row) in
+                page.rows.into_iter().filter_map(|(key, row)| Some((EntryId::of_row(&key)?, row)))
+            {
                 is_first = id.sequence <= 1;
-                self.entries.insert(id, row);
+                entries.insert(id, row);
             }
-            self.is_whole = page.next.is_none();
-            self.after = page.next;
+            after = page.next;
+            if after.is_none() {
+                return Ok(Self { entries, is_whole: true });
+            }
         }
-        Ok(self.entries.keys().map(|id| id.writer).collect())
+        Ok(Self { entries, is_whole: false })
+    }
+
+    /// Whose entries were read.
+    pub(crate) fn writers(&self) -> BTreeSet<[u8; 16]> {
+        self.entries.keys().map(|id| id.writer).collect()
     }
 
     /// Takes the next entry of a writer whose entries up to this one are leaves: one of those, if it was put back, else the one
@@ -52,7 +58,8 @@ impl Waiting {
         writer: [u8; 16],
         sequence: u64,
     ) -> Result<Option<(EntryId, Row)>, Error> {
-        let next = EntryId { writer, sequence: sequence.saturating_add(1) };
+        let Some(sequence) = sequence.checked_add(1) else { return Ok(None) };
+        let next = EntryId { writer, sequence };
         let of_writer = EntryId { writer, sequence: 0 }..=EntryId { writer, sequence: u64::MAX };
         let read = self.entries.range(of_writer).next().map(|(id, _)| *id);
         // One may lie behind what was read; or before it, where it was committed when its place had been passed.

@@ -12,8 +12,8 @@ use zamok_core::{Env, Error, UnixTime};
 use zamok_journal::tiles::{Edge, Tiles};
 use zamok_journal::tree::{self, Hash};
 use zamok_journal::{
-    Broken, Fault, HEAD, Head, Integrated, Journal, LEAVES, MAX_BATCH, POSITIONS, Recorded, TILES, WRITERS,
-    audit, integrate,
+    Broken, Fault, HEAD, Head, Integrated, Integrator, Journal, LEAVES, MAX_BATCH, POSITIONS, Recorded,
+    TILES, WRITERS, audit, integrate,
 };
 use zamok_store_conformance::Hooked;
 
@@ -190,10 +190,11 @@ fn a_gap_stops_its_writer_and_no_other() {
     assert!(all);
 }
 
-/// A log in which one writer has come far, one wrote `late` and no more, and another begins; more waits than is read from the front.
-fn long_queues(seed: u64, late: u64) -> Log {
+/// A log in which one writer has come far, one wrote `late` and no more, and another begins, for a log of some name; more waits than
+/// is read from the front, 800 of it of the first.
+fn long_queues(seed: u64, late: u64, name: &str) -> Log {
     let mut log = Log::new(seed);
-    let [mut far, mut once, mut fresh] = [log.writer(), log.writer(), log.writer()];
+    let [mut far, mut once, mut fresh] = [log.writer(), log.writer(), log.writer_for(name)];
     for time in 0..3_000 {
         log.write(&mut far, time / 10);
     }
@@ -208,29 +209,77 @@ fn long_queues(seed: u64, late: u64) -> Log {
     log
 }
 
+fn first_waiting(log: &Log) -> EntryId {
+    EntryId::of_row(&log.store.scan(EntryId::TABLE, &Range::all(), 1, None).unwrap().rows[0].0).unwrap()
+}
+
+fn is_in_order(log: &Log) -> bool {
+    entries(log).is_sorted_by_key(|leaf| (leaf.leaf.time, leaf.id))
+}
+
 #[test]
 fn the_order_is_that_of_time_also_where_more_waits_than_is_read() {
-    let mut log = long_queues(70, 0);
+    let mut log = long_queues(70, 0, ORIGIN);
     let first = log.integrate(usize::MAX);
     assert_eq!((first.count, first.more), (MAX_BATCH, true));
     assert_eq!(log.drain().head.unwrap().size, 3_001 + 2_400 + 800);
-    let leaves = entries(&log);
-    assert!(leaves.is_sorted_by_key(|leaf| (leaf.leaf.time, leaf.id)), "by time, then writer, then sequence");
+    assert!(is_in_order(&log));
     assert_eq!(log.store.scan(EntryId::TABLE, &Range::all(), 1, None).unwrap().rows, []);
     assert!(audit(&log.store, &log.keyring).unwrap().is_clean());
 }
 
 #[test]
+fn batches_in_a_row_keep_the_order_whoever_begins_and_goes_on_meanwhile() {
+    // They look through all writers once, or, where what waits is of now, time and again.
+    for now in [1_000_000, 400] {
+        let mut log = long_queues(73, 0, ORIGIN);
+        let (mut one, mut other) = (log.writer(), log.writer());
+        for time in 0..4_000 {
+            log.write(&mut one, 300 + time / 4);
+            if time % 2 == 0 {
+                log.write(&mut other, 800 + time / 8);
+            }
+        }
+        let mut integrator = Integrator::default();
+        let mut count = 0;
+        loop {
+            let done = log.transact(now, |tx| integrator.integrate(tx, MAX_BATCH)).unwrap();
+            count += done.count;
+            if !done.more {
+                break;
+            }
+        }
+        assert_eq!(count, 2_400 + 800 + 4_000 + 2_000);
+        assert!(is_in_order(&log), "{now}");
+    }
+}
+
+#[test]
 fn a_long_queue_that_is_stopped_keeps_nobody_from_their_place() {
-    // Whoever has come far wrote lately, or long before others.
-    for late in [0, 90 * 86_400] {
-        let log = long_queues(71, late);
-        let waiting = log.store.scan(EntryId::TABLE, &Range::all(), 1, None).unwrap().rows;
-        let first = EntryId::of_row(&waiting[0].0).unwrap();
-        let mut hostile = log.hostile();
-        hostile.flip(&first.row(), 60);
-        let done = attempt(&hostile, &log).unwrap();
-        assert_eq!((done.count, done.broken), (800, broken(first, Fault::Altered)), "{late}");
+    // It is found to be altered when it is looked at, or foreign when it is taken; who has come far wrote lately, or long before.
+    for (name, late) in [(ORIGIN, 0), (ORIGIN, 90), ("zamok.example/another-log", 90)] {
+        let mut log = long_queues(71, late * 86_400, name);
+        let first = first_waiting(&log);
+        if name == ORIGIN {
+            let mut value = log.store.get(&first.row()).unwrap().unwrap().value;
+            value[60] ^= 1;
+            let mut change = Change::new(ChangeId([1; 16]));
+            change.update(first.row(), 1, value).unwrap();
+            assert_eq!(log.store.commit(&change), Ok(Outcome::Committed));
+        }
+        let fault = if name == ORIGIN { Fault::Altered } else { Fault::Foreign };
+        let now = late * 86_400 + 1_000;
+        let batch = |log: &mut Log| {
+            let done = log.transact(now, |tx| integrate(tx, MAX_BATCH)).unwrap();
+            assert_eq!(done.broken, broken(first, fault), "{name} {late}");
+            (done.count, done.more)
+        };
+        assert_eq!(batch(&mut log), (800, true), "{name} {late}");
+        assert_eq!(batch(&mut log), (0, false), "{name} {late}");
+        // While others write one entry after another, there is an end of each call.
+        let mut writer = log.writer();
+        log.write(&mut writer, late * 86_400);
+        assert_eq!(batch(&mut log), (1, false), "{name} {late}");
     }
 }
 

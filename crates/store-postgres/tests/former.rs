@@ -67,6 +67,29 @@ fn entries_that_wait_in_a_schema_of_the_second_layout_are_found_under_their_new_
 }
 
 #[test]
+fn what_a_former_program_wrote_into_a_newer_schema_gets_its_name_by_the_statement_of_the_page() {
+    const PAGE: &str = include_str!("../../../docs/compatibility.md");
+    let (_, statement) = PAGE.split_once("PostgreSQL by `").expect("the statement");
+    let (statement, _) = statement.split_once('`').expect("its end");
+    let server = rig::cluster();
+    server.tell("postgres", "CREATE DATABASE written_by_both");
+    let store = rig::create(&server.url("written_by_both"));
+    let ids = [3, 200].map(|writer| EntryId { writer: [writer; 16], sequence: 7 });
+    // An entry says after a byte and a number of four which one it is.
+    let value = |id: EntryId| [&[1, 0, 0, 0, 1][..], &id.to_bytes(), b"and so on"].concat();
+    let former = RowKey::new(EntryId::TABLE, ids[0].to_bytes());
+    for (key, id) in [(former.clone(), ids[0]), (ids[1].row(), ids[1])] {
+        let insert = change(|change| change.insert(key, value(id)));
+        assert_eq!(store.commit(&insert), Ok(Outcome::Committed));
+    }
+    server.tell("written_by_both", statement);
+    assert_eq!(store.get(&former), Ok(None));
+    for id in ids {
+        assert_eq!(store.get(&id.row()), Ok(Some(Row { version: 1, value: value(id) })));
+    }
+}
+
+#[test]
 fn a_schema_of_the_first_layout_with_anything_altered_is_damaged_and_stays_as_it_is() {
     let server = rig::cluster();
     for (number, alteration) in [

@@ -2,5 +2,5 @@
 
 pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-pub(crate) use std::thread::{Thread, current, park, park_timeout};
+pub(crate) use std::thread::{Thread, current, park, yield_now};
 pub(crate) use std::time::Instant;

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use crate::primitives::{
-    Arc, AtomicBool, Instant, Mutex, MutexGuard, OnceLock, Ordering, Thread, current, park, park_timeout,
+    Arc, AtomicBool, Instant, Mutex, MutexGuard, OnceLock, Ordering, Thread, current, park, yield_now,
 };
 
 /// The longest that a group is waited for.
@@ -30,8 +30,6 @@ pub(crate) struct Queue<R, A> {
 struct Callers<R, A> {
     waiting: Vec<Arc<Ticket<R, A>>>,
     somebody_works: bool,
-    /// Whether the first, whose turn it is, waits for the others.
-    gathers: bool,
     /// How many the next group would have if everybody came back whom the last one answered.
     expected: usize,
     /// For how long they are waited for.
@@ -77,7 +75,6 @@ impl<R, A: Clone> Queue<R, A> {
         let callers = Callers {
             waiting: Vec::new(),
             somebody_works: false,
-            gathers: false,
             expected: 0,
             patience: Duration::ZERO,
             haste: 0,
@@ -96,12 +93,7 @@ impl<R, A: Clone> Queue<R, A> {
             callers.somebody_works = true;
             ticket.turn.store(true, Ordering::Release);
         }
-        let is_last = callers.gathers && callers.waiting.len() >= callers.expected;
-        let gathering = callers.waiting.first().filter(|_| is_last).cloned();
         drop(callers);
-        if let Some(first) = gathering {
-            first.caller.unpark();
-        }
         loop {
             if let Some(answer) = ticket.answer.get() {
                 return answer.clone();
@@ -123,18 +115,13 @@ impl<R, A: Clone> Queue<R, A> {
                 callers.in_haste -= 1;
             } else {
                 let begun = Instant::now();
-                callers.gathers = true;
-                while callers.waiting.len() < callers.expected {
-                    let left = callers.patience.saturating_sub(begun.elapsed());
-                    if left.is_zero() {
-                        break;
-                    }
+                while callers.waiting.len() < callers.expected && begun.elapsed() < callers.patience {
                     drop(callers);
-                    park_timeout(left);
+                    // Not a sleep: this thread would come back later than they do.
+                    yield_now();
                     callers = self.callers();
                 }
-                callers.gathers = false;
-                let is_worth_it = callers.waiting.len() >= callers.expected - callers.expected / 8;
+                let is_worth_it = callers.waiting.len() >= callers.expected - callers.expected / 4;
                 callers.haste = if is_worth_it { 0 } else { (2 * callers.haste + 1).min(MOST_HASTE) };
                 callers.in_haste = callers.haste;
             }
@@ -168,10 +155,10 @@ impl<R, A: Clone> Drop for Turn<'_, R, A> {
         }
         // The next one first: it begins while the callers of this group are being woken.
         let mut callers = self.queue.callers();
-        let next = callers.waiting.first().cloned();
-        callers.somebody_works = next.is_some();
         callers.expected = callers.waiting.len() + self.group.len();
         callers.patience = (self.begun.elapsed() / 4).min(MOST_PATIENCE);
+        let next = callers.waiting.first().cloned();
+        callers.somebody_works = next.is_some();
         drop(callers);
         if let Some(next) = next {
             next.turn.store(true, Ordering::Release);

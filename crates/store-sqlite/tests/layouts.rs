@@ -122,6 +122,29 @@ fn entries_that_wait_in_a_file_of_the_second_layout_are_found_under_their_new_na
 }
 
 #[test]
+fn what_a_former_program_wrote_into_a_newer_file_gets_its_name_by_the_statement_of_the_page() {
+    const PAGE: &str = include_str!("../../../docs/compatibility.md");
+    let (_, statement) = PAGE.split_once("over SQLite by `").expect("the statement");
+    let (statement, _) = statement.split_once('`').expect("its end");
+    let (_folder, path) = folder();
+    drop(SqliteStore::create(&path).expect("a new store"));
+    let ids = [3, 200].map(|writer| EntryId { writer: [writer; 16], sequence: 7 });
+    // An entry says after a byte and a number of four which one it is.
+    let value = |id: EntryId| [&[1, 0, 0, 0, 1][..], &id.to_bytes(), b"and so on"].concat();
+    let insert = "INSERT INTO rows (tbl, key, version, value) VALUES (16, ?1, 1, ?2)";
+    let other = Connection::open(&path).expect("SQLite opens it");
+    for (key, id) in [(ids[0].to_bytes().to_vec(), ids[0]), (ids[1].row().key, ids[1])] {
+        assert_eq!(other.execute(insert, (key, value(id))), Ok(1));
+    }
+    assert_eq!(other.execute(statement, ()), Ok(1), "the one, and not the other");
+    drop(other);
+    let store = SqliteStore::open(&path).expect("the store");
+    for id in ids {
+        assert_eq!(store.get(&id.row()), Ok(Some(Row { version: 1, value: value(id) })));
+    }
+}
+
+#[test]
 fn a_file_of_the_first_layout_with_anything_altered_is_damaged_and_stays_as_it_is() {
     let altered = |statements: &str| {
         let (folder, path) = folder();

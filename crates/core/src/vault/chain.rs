@@ -22,7 +22,7 @@ const LABEL: &[u8] = b"zamok/entry/v1";
 const AROUND: usize = 1 + 4 + 24 + 32 + 2 + 32;
 
 /// One chain of entries, as far as it has been committed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Writer {
     /// Shared: every attempt at a commit takes a copy of its chain.
     origin: Arc<str>,

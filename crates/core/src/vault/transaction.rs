@@ -411,7 +411,7 @@ impl<'a> Transaction<'a> {
         Ok(self.seen(key)?.row().cloned())
     }
 
-    /// As [`Transaction::plain`], for a row of which a scan has just shown how it is, or that there is none: it is not read
+    /// As [`Transaction::plain`], for a row of which a read of the store has just shown how it is, or that there is none: it is not read
     /// once more. The commit expects what was shown, and an attempt after a conflict reads ([`Transaction::reading_anew`]).
     ///
     /// # Errors

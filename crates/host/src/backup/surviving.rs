@@ -156,7 +156,7 @@ impl Surviving {
             }
             Ok(())
         })?;
-        waiting.sort_by_key(|leaf| leaf.time);
+        waiting.sort_by_key(|leaf: &Leaf| (leaf.time, leaf.entry));
         for leaf in waiting {
             surviving.entry(store, &keyring, leaf)?;
         }

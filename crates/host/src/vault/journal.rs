@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use zamok_core::Error;
-use zamok_journal::{Anchor, Head, Journal, SignedCheckpoint, TrustPolicy, Trusted, VerifierKey};
+use zamok_journal::{Anchor, Head, Integrator, Journal, SignedCheckpoint, TrustPolicy, Trusted, VerifierKey};
 
 use super::Vault;
 
@@ -19,8 +19,9 @@ impl Vault {
     pub fn integrate(&self) -> Result<u64, Error> {
         let mut added = 0;
         let mut busy = 0;
+        let mut integrator = Integrator::default();
         loop {
-            match self.transact(|tx| zamok_journal::integrate(tx, zamok_journal::MAX_BATCH)) {
+            match self.transact(|tx| integrator.integrate(tx, zamok_journal::MAX_BATCH)) {
                 Ok(batch) => {
                     busy = 0;
                     added += u64::try_from(batch.count).unwrap_or(u64::MAX);

@@ -207,8 +207,8 @@ impl Vault {
             let begun = self.learned.moment(now);
             let keyring = self.current(now)?;
             let mut env = Env { now, rng: &mut random };
-            let writer = self.take_writer(&mut env);
-            let mut tx = Transaction::begin(&*self.store, &keyring, writer.clone(), env)
+            let resting = self.take_writer(&mut env);
+            let mut tx = Transaction::begin(&*self.store, &keyring, resting.writer.clone(), env)
                 .with_tally(&self.refusals)
                 .with_freshness(&self.newest)
                 .with_backend(&*self.backend)
@@ -234,7 +234,7 @@ impl Vault {
             let outcome = match outcome {
                 Ok(outcome) => outcome,
                 Err(error) => {
-                    self.give_back(writer);
+                    self.give_back(resting);
                     if self.self_tests.failed() {
                         tracing::error!(backend = self.backend.name(), "a self-test failed");
                         self.lock();
@@ -262,7 +262,7 @@ impl Vault {
             }
             if self.learned.moment(self.now()).since(begun) > rotation::LEARNED_WITHIN {
                 // The keys may have come to their end while `f` ran.
-                self.give_back(writer);
+                self.give_back(resting);
                 continue;
             }
             if lost.is_empty() && attempt < Self::TRIES {
@@ -271,14 +271,14 @@ impl Vault {
                 let rows = pending.rows().filter(|row| entry_writer(row).is_none());
                 lost.extend(self.turns.taken(rows).into_iter().cloned());
                 if !lost.is_empty() {
-                    self.give_back(writer);
+                    self.give_back(resting);
                     turns = self.turns.wait_for(&lost);
                     continue;
                 }
             }
             match pending.commit()? {
                 Committed::Done(outcome, advanced) => {
-                    self.give_back(advanced);
+                    self.give_back(resting.after(advanced, now));
                     tracing::trace!(attempt, "committed");
                     return Ok(outcome);
                 }
@@ -287,7 +287,7 @@ impl Vault {
                     // A conflict on an entry of its own means that the chain has a double, made by cloning a running
                     // machine: this one ends here, and another takes over.
                     if entry_writer(&row) != Some(chain) {
-                        self.give_back(writer);
+                        self.give_back(resting);
                     }
                     // Nobody of this process was ahead of a caller that had its turn, or only newcomers were.
                     if !turns.is_empty() {
@@ -300,7 +300,7 @@ impl Vault {
                 }
                 Committed::Capped(_) => {
                     tracing::debug!("a counter of the change is full");
-                    self.give_back(writer);
+                    self.give_back(resting);
                     return Err(Error::Capped.into());
                 }
             }
@@ -399,27 +399,33 @@ impl Vault {
         self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_writer(&self, env: &mut Env<'_>) -> Writer {
+    fn take_writer(&self, env: &mut Env<'_>) -> Resting {
         let mut idle = self.idle_writers();
         // The journal forgets chains that rested for long; such a one is not gone on with.
         idle.retain(|resting| env.now.0.saturating_sub(resting.since.0) < zamok_journal::MAX_REST);
-        let last = idle.pop().map(|resting| resting.writer);
+        let last = idle.pop();
         drop(idle);
-        last.unwrap_or_else(|| Writer::new(self.origin.clone(), env))
+        last.unwrap_or_else(|| Resting { since: env.now, writer: Writer::new(self.origin.clone(), env) })
     }
 
-    fn give_back(&self, writer: Writer) {
+    fn give_back(&self, resting: Resting) {
         if !self.inherited() {
-            let since = self.now();
-            self.idle_writers().push(Resting { writer, since });
+            self.idle_writers().push(resting);
         }
     }
 }
 
-/// A chain that serves no commit, and since when.
+/// A chain that serves no commit, and since when nothing was written in it.
 struct Resting {
     writer: Writer,
     since: UnixTime,
+}
+
+impl Resting {
+    /// The same after a commit, which may have written nothing in it.
+    fn after(self, writer: Writer, now: UnixTime) -> Self {
+        Self { since: if writer == self.writer { self.since } else { now }, writer }
+    }
 }
 
 impl fmt::Debug for Vault {

@@ -1,5 +1,6 @@
 //! Rows that belong to no leaf, states of writers, and the entries that wait.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use zamok_core::event::Leaf;
@@ -135,27 +136,24 @@ impl Audit<'_> {
 
     /// The entries that wait must go on where the leaves end.
     fn waiting(&mut self) -> Result<(), Error> {
+        // How far each writer has come: what is committed while they are read, behind what was read and before it, is no gap, and
+        // none of what is judged.
+        let mut ends = BTreeMap::new();
+        self.each(EntryId::TABLE, None, |_, key, _| {
+            ends.extend(EntryId::of_row(key).map(|id| (id.writer, id.sequence)));
+            Ok(())
+        })?;
         self.each(EntryId::TABLE, None, |audit, key, row| {
             let Some(id) = EntryId::of_row(key) else {
                 audit.unexpected(None, EntryId::TABLE, key);
                 return Ok(());
             };
-            audit.passed(id)?;
+            if ends.get(&id.writer).is_none_or(|end| id.sequence > *end) {
+                return Ok(());
+            }
             audit.report.waiting += 1;
             audit.entry(id, &row.value, &Place::Waiting(id)).map(|_| ())
         })
-    }
-
-    /// Looks at what its writer has committed before an entry, when the scan had passed its place.
-    fn passed(&mut self, id: EntryId) -> Result<(), Error> {
-        let last = self.chains.get(&id.writer).map_or(0, |chain| chain.sequence);
-        for sequence in last.saturating_add(1)..id.sequence {
-            let before = EntryId { sequence, ..id };
-            let Some(row) = self.store.get(&before.row())? else { break };
-            self.report.waiting += 1;
-            self.entry(before, &row.value, &Place::Waiting(before))?;
-        }
-        Ok(())
     }
 
     /// A row of a subject's index must name an entry that concerns the subject.
