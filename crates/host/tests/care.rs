@@ -7,7 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zamok_core::mac::hmac_sha256;
-use zamok_core::store::{Change, ChangeId, MemoryStore, Outcome, Range, RowKey, Store, StoreFault, Table};
+use zamok_core::store::{
+    Change, ChangeId, EntryId, MemoryStore, Outcome, Range, RowKey, Store, StoreFault, Table,
+};
 use zamok_core::vault::rotation::{self, SETTLED_AFTER};
 use zamok_core::vault::slot::{Argon2Cost, Key32};
 use zamok_core::vault::{DataKeyId, Family, KeyKind, KeyState, Purpose, Role, keys, signing};
@@ -432,6 +434,17 @@ fn a_handle_that_is_open_learns_of_a_journal_key_that_another_made() {
     user.integrate().unwrap();
     let report = user.read(zamok_journal::audit).unwrap();
     assert!(report.findings.is_empty() && report.waiting == 0, "{report:?}");
+}
+
+#[test]
+fn entries_under_a_journal_key_that_a_handle_does_not_know_yet_are_not_taken_for_broken() {
+    let (house, user) = House::new();
+    user.integrate().unwrap();
+    house.officer().rotate(Family::Journal).unwrap();
+    drop(house.officer());
+    user.integrate().unwrap();
+    let waiting = user.store().scan(EntryId::TABLE, &Range::all(), 10, None).unwrap().rows;
+    assert_eq!(waiting, [], "they wait until the handle has learned of the key by itself");
 }
 
 /// A token whose key could leave it.

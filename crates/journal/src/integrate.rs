@@ -99,11 +99,11 @@ fn run(
     limit: usize,
     live: &mut Live,
 ) -> Result<Integrated, Error> {
-    let head = head.map(|row| Head::open(tx.keyring(), row)).transpose()?;
-    let mut batch = Batch::begin(tx, head)?;
-    batch.arrive(live)?;
+    let opened = head.map(|row| Head::open(tx.keyring(), row)).transpose()?;
+    let mut batch = Batch::begin(tx, opened)?;
+    batch.arrive(live, head)?;
     let limit = limit.min(MAX_BATCH);
-    while batch.count < limit && (batch.take()? || batch.look_everywhere()?) {}
+    while batch.count < limit && !batch.is_past(live) && (batch.take()? || batch.look_everywhere()?) {}
     let more = !batch.ready.is_empty() || (batch.count == limit && !batch.waiting.is_whole());
     let (head, count, broken) = batch.finish()?;
     Ok(Integrated { head, count, more, broken })
@@ -118,6 +118,8 @@ struct Batch<'t, 'a> {
     waiting: Waiting,
     /// The writers whose next entry was looked for.
     looked_at: BTreeSet<[u8; 16]>,
+    /// Whether these are all who wrote lately, and all.
+    looked: (bool, bool),
     /// The next entry of each writer.
     ready: BTreeMap<(UnixTime, [u8; 16]), Ready>,
     /// Chains of the writers from whom entries were taken.
@@ -151,6 +153,7 @@ impl<'t, 'a> Batch<'t, 'a> {
             full: BTreeMap::new(),
             waiting: Waiting::default(),
             looked_at: BTreeSet::new(),
+            looked: (false, false),
             ready: BTreeMap::new(),
             chains: BTreeMap::new(),
             count: 0,
@@ -159,7 +162,7 @@ impl<'t, 'a> Batch<'t, 'a> {
     }
 
     /// Finds the next entry of every writer.
-    fn arrive(&mut self, live: &mut Live) -> Result<(), Error> {
+    fn arrive(&mut self, live: &mut Live, head: Option<&Row>) -> Result<(), Error> {
         self.waiting = Waiting::read(self.tx.store(), FRONT)?;
         let mut writers = self.waiting.writers();
         if self.waiting.is_whole() {
@@ -168,25 +171,39 @@ impl<'t, 'a> Batch<'t, 'a> {
         writers.extend(&live.writers);
         self.look_at(writers.iter().map(|writer| (*writer, None)))?;
         // Others may come before who was found when all were looked through.
+        let now = self.tx.now();
         let next = self.ready.keys().next().map(|(time, _)| *time);
-        if next.is_none_or(|next| next >= live.at) {
-            let now = self.tx.now();
+        if next.is_none_or(|next| next >= live.at.min(now)) {
             let chains = self.chains()?;
             // Whoever rests for longer begins another chain. Twice, since clocks of machines differ; and one that was ahead hides nobody.
             let latest = chains.values().map(|chain| chain.time).max().unwrap_or_default().min(now);
             let begin = UnixTime(latest.0.saturating_sub(2 * MAX_REST));
             let lately = chains.into_iter().filter(|(_, chain)| chain.time >= begin);
             self.look_at(lately.map(|(writer, chain)| (writer, Some(chain))))?;
-            *live = Live { writers: self.ready.keys().map(|(_, writer)| *writer).collect(), at: now };
+            // Their states were read before their entries were asked for: of whoever was overtaken in between, too little was seen.
+            if self.tx.store().get(&Head::row())?.as_ref() != head {
+                return Err(Error::Busy);
+            }
+            self.looked.0 = true;
+            live.at = now;
         }
-        live.writers.append(&mut writers);
+        // Whoever has nothing now writes later than that.
+        live.writers = self.ready.keys().map(|(_, writer)| *writer).collect();
         Ok(())
     }
 
-    /// Where nothing was found that could be taken, and more waits than was read: looks for the next entry of every writer whom the
-    /// log knows. Answers whether one is ready.
+    /// Whether the next entry is one before which others may come that were made since all were looked through: another batch looks.
+    fn is_past(&self, live: &Live) -> bool {
+        let next = self.ready.keys().next();
+        let is_late = next.is_some_and(|(time, _)| *time >= live.at);
+        is_late && self.count > 0 && !self.looked.0 && !self.waiting.is_whole()
+    }
+
+    /// Where nothing more can be taken, and more waits than was read: looks for the next entry of every writer whom the log knows.
+    /// Answers whether one is ready. It comes to this where what is at the front cannot be taken.
     fn look_everywhere(&mut self) -> Result<bool, Error> {
-        if self.count == 0 && !self.waiting.is_whole() {
+        if !self.looked.1 && !self.waiting.is_whole() {
+            self.looked.1 = true;
             let chains = self.chains()?.into_iter();
             self.look_at(chains.map(|(writer, chain)| (writer, Some(chain))))?;
         }
@@ -216,7 +233,7 @@ impl<'t, 'a> Batch<'t, 'a> {
             if !self.looked_at.insert(writer) {
                 continue;
             }
-            // After the scan: a state that is newer than the scan shows entries as integrated, never as missing.
+            // After the scan, or known: a state that is newer than the scan shows entries as integrated, never as missing.
             let chain = match chain {
                 Some(chain) => chain,
                 None => self.chain(writer)?,
@@ -284,6 +301,10 @@ impl<'t, 'a> Batch<'t, 'a> {
         let Some(((_, writer), Ready { chain, entry, row, leaf })) = self.ready.pop_first() else {
             return Ok(false);
         };
+        if self.head.as_ref().is_some_and(|head| head.origin != leaf.origin) {
+            self.report(entry.id, Fault::Foreign);
+            return Ok(true);
+        }
         // The read was a hint; from here on the commit expects what it showed, and that no leaf has the entry or its place.
         if self.tx.plain_as_shown(&entry.id.row(), Some(row.clone()))?.as_ref() != Some(&row) {
             return Err(Error::Busy);
@@ -293,10 +314,6 @@ impl<'t, 'a> Batch<'t, 'a> {
             if state.map_or(Ok(Chain::START), |body| Chain::decode(&body))? != chain {
                 return Err(Error::Busy);
             }
-        }
-        if self.head.as_ref().is_some_and(|head| head.origin != leaf.origin) {
-            self.report(entry.id, Fault::Foreign);
-            return Ok(true);
         }
         let index = self.edge.size();
         if self.is_leaf(entry.id)? {

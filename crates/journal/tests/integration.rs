@@ -3,6 +3,7 @@
 mod log;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use log::{Hostile, Log, ORIGIN, START, Seeded, integrate_over, keyring, tier};
 use proptest::prelude::*;
@@ -233,25 +234,60 @@ fn batches_in_a_row_keep_the_order_whoever_begins_and_goes_on_meanwhile() {
     // They look through all writers once, or, where what waits is of now, time and again.
     for now in [1_000_000, 400] {
         let mut log = long_queues(73, 0, ORIGIN);
-        let (mut one, mut other) = (log.writer(), log.writer());
-        for time in 0..4_000 {
-            log.write(&mut one, 300 + time / 4);
-            if time % 2 == 0 {
-                log.write(&mut other, 800 + time / 8);
-            }
+        let mut last = log.writer();
+        for time in 0..2_400 {
+            log.write(&mut last, 2_000 + time / 8);
         }
         let mut integrator = Integrator::default();
         let mut count = 0;
         loop {
             let done = log.transact(now, |tx| integrator.integrate(tx, MAX_BATCH)).unwrap();
             count += done.count;
+            if count == MAX_BATCH {
+                // It comes to lie behind the front, before which the last one waits.
+                let mut one = log.writer();
+                (0..4_000).for_each(|time| _ = log.write(&mut one, 600 + time / 4));
+            }
             if !done.more {
                 break;
             }
         }
-        assert_eq!(count, 2_400 + 800 + 4_000 + 2_000);
+        assert_eq!(count, 2_400 + 800 + 2_400 + 4_000);
         assert!(is_in_order(&log), "{now}");
     }
+}
+
+#[test]
+fn batches_in_a_row_keep_the_order_where_another_integrator_is_faster() {
+    let log = long_queues(74, 0, ORIGIN);
+    // When the states of writers were read, and before their entries are asked for.
+    let was_faster = AtomicU64::new(0);
+    let store = Hooked::over(&log.store).on_scan(|store, table, range, limit, after| {
+        let page = store.scan(table, range, limit, after)?;
+        if table == WRITERS && was_faster.fetch_add(1, Ordering::Relaxed) == 0 {
+            integrate_over(*store, &log.keyring, MAX_BATCH, &mut Seeded::new(4)).unwrap().unwrap();
+        }
+        Ok(page)
+    });
+    let (mut integrator, mut rng, mut is_done) = (Integrator::default(), Seeded::new(3), false);
+    while !is_done {
+        let mut env = Env { now: UnixTime(START + 1_000_000), rng: &mut rng };
+        let writer = Writer::new(ORIGIN, &mut env);
+        let mut tx = Transaction::begin(&store, &log.keyring, writer, env);
+        match integrator.integrate(&mut tx, MAX_BATCH) {
+            Err(Error::Busy) => continue,
+            done => {
+                let Committed::Done(done, _) = tx.prepare(done.unwrap()).unwrap().commit().unwrap() else {
+                    continue;
+                };
+                assert_eq!(done.broken, []);
+                is_done = !done.more;
+            }
+        }
+    }
+    assert!(was_faster.load(Ordering::Relaxed) > 1);
+    assert_eq!(entries(&log).len(), 3_001 + 2_400 + 800);
+    assert!(is_in_order(&log));
 }
 
 #[test]
@@ -300,12 +336,13 @@ fn goes_on_elsewhere() -> (Log, MemoryStore) {
     (log, elsewhere.store)
 }
 
-/// The store of a log, into which the rows of another are committed when a page of what waits was read: the places of the first of
-/// them have been passed then.
-fn as_others_commit<'a>(log: &'a Log, elsewhere: &'a MemoryStore) -> Hooked<'a, &'a MemoryStore> {
-    Hooked::over(&log.store).on_scan(|store, table, range, limit, after| {
+/// The store of a log, into which the rows of another are committed when a page of what waits was read for the first time, or again:
+/// the places of the first of them have been passed then.
+fn as_others_commit<'a>(log: &'a Log, elsewhere: &'a MemoryStore, time: u64) -> Hooked<'a, &'a MemoryStore> {
+    let begun = AtomicU64::new(0);
+    Hooked::over(&log.store).on_scan(move |store, table, range, limit, after| {
         let page = store.scan(table, range, limit, after)?;
-        if table == EntryId::TABLE && after.is_none() {
+        if table == EntryId::TABLE && after.is_none() && begun.fetch_add(1, Ordering::Relaxed) + 1 == time {
             let mut change = Change::new(ChangeId([7; 16]));
             for table in [EntryId::TABLE, DETAILS] {
                 for (key, row) in elsewhere.scan(table, &Range::all(), 1_000, None)?.rows {
@@ -320,12 +357,14 @@ fn as_others_commit<'a>(log: &'a Log, elsewhere: &'a MemoryStore) -> Hooked<'a, 
 
 #[test]
 fn entries_that_are_committed_while_what_waits_is_read_leave_no_gap() {
-    let (log, elsewhere) = goes_on_elsewhere();
-    let report = audit(&as_others_commit(&log, &elsewhere), &log.keyring).unwrap();
-    assert_eq!((report.findings, report.waiting), (vec![], 700));
+    for (time, waiting) in [(1, 700), (2, 410)] {
+        let (log, elsewhere) = goes_on_elsewhere();
+        let report = audit(&as_others_commit(&log, &elsewhere, time), &log.keyring).unwrap();
+        assert_eq!((report.findings, report.waiting), (vec![], waiting), "{time}");
+    }
 
     let (log, elsewhere) = goes_on_elsewhere();
-    let store = as_others_commit(&log, &elsewhere);
+    let store = as_others_commit(&log, &elsewhere, 1);
     let done = integrate_over(&store, &log.keyring, usize::MAX, &mut Seeded::new(3)).unwrap().unwrap();
     assert_eq!((done.count, done.broken, done.more), (700, vec![], false));
 }

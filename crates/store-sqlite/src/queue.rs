@@ -32,8 +32,9 @@ struct Callers<R, A> {
     somebody_works: bool,
     /// How many the next group would have if everybody came back whom the last one answered.
     expected: usize,
-    /// For how long they are waited for.
+    /// For how long they are waited for, from when that one ended.
     patience: Duration,
+    ended: Instant,
     /// How many groups are not waited for, after the last that was in vain; and of them, those to come.
     haste: u32,
     in_haste: u32,
@@ -77,6 +78,7 @@ impl<R, A: Clone> Queue<R, A> {
             somebody_works: false,
             expected: 0,
             patience: Duration::ZERO,
+            ended: Instant::now(),
             haste: 0,
             in_haste: 0,
         };
@@ -110,12 +112,14 @@ impl<R, A: Clone> Queue<R, A> {
     /// Everybody who waits, and who comes back in a moment.
     fn gather(&self) -> Vec<Arc<Ticket<R, A>>> {
         let mut callers = self.callers();
-        if callers.waiting.len() < callers.expected && !callers.patience.is_zero() {
+        let lacks = |callers: &Callers<R, A>| {
+            callers.waiting.len() < callers.expected && callers.ended.elapsed() < callers.patience
+        };
+        if lacks(&callers) {
             if callers.in_haste > 0 {
                 callers.in_haste -= 1;
             } else {
-                let begun = Instant::now();
-                while callers.waiting.len() < callers.expected && begun.elapsed() < callers.patience {
+                while lacks(&callers) {
                     drop(callers);
                     // Not a sleep: this thread would come back later than they do.
                     yield_now();
@@ -157,6 +161,7 @@ impl<R, A: Clone> Drop for Turn<'_, R, A> {
         let mut callers = self.queue.callers();
         callers.expected = callers.waiting.len() + self.group.len();
         callers.patience = (self.begun.elapsed() / 4).min(MOST_PATIENCE);
+        callers.ended = Instant::now();
         let next = callers.waiting.first().cloned();
         callers.somebody_works = next.is_some();
         drop(callers);

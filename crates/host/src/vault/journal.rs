@@ -20,11 +20,20 @@ impl Vault {
         let mut added = 0;
         let mut busy = 0;
         let mut integrator = Integrator::default();
+        let mut has_learned = false;
         loop {
             match self.transact(|tx| integrator.integrate(tx, zamok_journal::MAX_BATCH)) {
                 Ok(batch) => {
                     busy = 0;
                     added += u64::try_from(batch.count).unwrap_or(u64::MAX);
+                    if !batch.broken.is_empty() && !has_learned {
+                        has_learned = true;
+                        // Perhaps they were written under a key of which this process does not know yet.
+                        let keyring = self.keyring()?;
+                        if keyring.is_stale() && self.learn(&keyring)? {
+                            continue;
+                        }
+                    }
                     if !batch.broken.is_empty() {
                         tracing::error!(writers = batch.broken.len(), "chains of journal entries are broken");
                     }
