@@ -69,7 +69,7 @@ fn entries_that_wait_in_a_schema_of_the_second_layout_are_found_under_their_new_
 #[test]
 fn what_a_former_program_wrote_into_a_newer_schema_gets_its_name_by_the_statement_of_the_page() {
     const PAGE: &str = include_str!("../../../docs/compatibility.md");
-    let (_, statement) = PAGE.split_once("PostgreSQL by `").expect("the statement");
+    let (_, statement) = PAGE.split_once("in the schema that its URL names, by `").expect("the statement");
     let (statement, _) = statement.split_once('`').expect("its end");
     let server = rig::cluster();
     server.tell("postgres", "CREATE DATABASE written_by_both");
