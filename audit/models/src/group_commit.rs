@@ -138,6 +138,25 @@ fn preemptions() -> Option<usize> {
 }
 
 #[test]
+fn a_lone_caller_waits_for_nobody_whoever_was_there_before() {
+    let model = Builder::new();
+    model.check(|| {
+        let (store, sizes) = (Arc::new(Store::new()), std::sync::Arc::new(Sizes::new(0)));
+        let other = thread::spawn({
+            let (store, sizes) = (Arc::clone(&store), std::sync::Arc::clone(&sizes));
+            move || store.settle((1, 0), Work::Whole, &sizes)
+        });
+        store.settle((0, 0), Work::Whole, &sizes);
+        other.join().expect("no panic");
+        // Longer than anybody is waited for.
+        Instant::pass(Duration::from_secs(1));
+        let begun = Instant::now();
+        store.settle((0, 1), Work::Whole, &sizes);
+        assert_eq!(begun.elapsed(), Duration::from_millis(1), "the time of the work alone");
+    });
+}
+
+#[test]
 fn two_callers_are_answered_once_in_every_interleaving() {
     assert_eq!(every_interleaving(2, 1, Work::Whole, None), UP_TO_TWO);
 }
